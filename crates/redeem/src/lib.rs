@@ -1,0 +1,1 @@
+//! Pure transition functions for spending single-use refresh tokens without losing the grant.

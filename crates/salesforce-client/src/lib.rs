@@ -1,0 +1,1 @@
+//! Typed client of Salesforce's OAuth and REST endpoints; knows no Kubernetes.

@@ -1,0 +1,1 @@
+//! Kubernetes operator that obtains, renews and verifies Salesforce OAuth tokens.

