@@ -1,1 +1,46 @@
 //! Typed client of Salesforce's OAuth and REST endpoints; knows no Kubernetes.
+//!
+//! [`Client`] has one method for each call. What Salesforce refuses is a value: [`Failure`] says why
+//! ([`Refusal`]: meaning, class, who acts, remedy) and whether Salesforce may have acted ([`Sent`]).
+
+mod authorize;
+mod classify;
+mod client;
+mod failure;
+mod grant;
+mod host;
+mod host_pattern;
+mod ids;
+mod introspect;
+mod jwt;
+mod refusal;
+mod rest;
+mod scrub;
+mod secrets;
+mod settings;
+mod token;
+mod transport;
+
+pub use authorize::{AuthorizeRequest, Pkce, authorize_url, generate_state};
+pub use classify::classify;
+pub use client::Client;
+pub use failure::{Failure, Sent};
+pub use grant::{
+    App, Audience, Grant, GrantKind, Introspection, TokenFormat, TokenResponse, TokenToInspect, TokenToRevoke,
+};
+pub use host::{
+    Environment, Host, HostAllowList, HostKind, HostNotAllowed, InstanceUrl, InvalidHost, InvalidInstanceUrl,
+};
+pub use host_pattern::InvalidHostPattern;
+pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
+pub use refusal::{Actor, Class, Refusal};
+pub use rest::{
+    Answer, ApiUsage, ApiVersion, AvailableVersion, Discovery, Identity, InvalidApiVersion, Limit, Limits,
+    ObjectCounts, Organization, Resources, UserInfo,
+};
+pub use secrets::{
+    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
+    SecurityToken,
+};
+pub use settings::{ClientSettings, ConnectTo, InvalidConnectTo, Proxies, TransportSecurity};
+pub use transport::{BuildError, install_crypto_provider};

@@ -1,0 +1,132 @@
+//! The client: one method for each call to Salesforce.
+
+use std::sync::Arc;
+
+use crate::failure::Failure;
+use crate::grant::{App, Grant, Introspection, TokenResponse, TokenToInspect, TokenToRevoke};
+use crate::host::{Host, InstanceUrl};
+use crate::ids::IdentityUrl;
+use crate::rest::{
+    Answer, ApiVersion, AvailableVersion, Discovery, Identity, Limits, ObjectCounts, Organization, Resources,
+    UserInfo,
+};
+use crate::secrets::AccessToken;
+use crate::settings::ClientSettings;
+use crate::transport::{BuildError, Transport};
+
+/// A client of Salesforce's OAuth and REST endpoints. Cheap to clone.
+///
+/// It never retries, never follows a redirect, and sends nothing to a host that its settings do not allow.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Arc<Transport>,
+}
+
+impl Client {
+    /// A client with these settings.
+    pub fn new(settings: ClientSettings) -> Result<Self, BuildError> {
+        Ok(Self {
+            transport: Arc::new(Transport::new(settings)?),
+        })
+    }
+
+    /// Obtains an access token at `host`. Sends one request at most.
+    pub async fn token(&self, host: &Host, app: &App, grant: &Grant) -> Result<TokenResponse, Failure> {
+        crate::token::request(&self.transport, host, app, grant).await
+    }
+
+    /// Asks whether a token lives, and until when. Needs the app's secret; knows the app's own tokens only.
+    pub async fn introspect(
+        &self,
+        host: &Host,
+        app: &App,
+        token: TokenToInspect<'_>,
+    ) -> Result<Introspection, Failure> {
+        crate::introspect::introspect(&self.transport, host, app, token).await
+    }
+
+    /// Revokes a token. Possession suffices; no app is named.
+    pub async fn revoke(&self, host: &Host, token: TokenToRevoke<'_>) -> Result<(), Failure> {
+        crate::introspect::revoke(&self.transport, host, token).await
+    }
+
+    /// The base address of a host, to be asked before there is a token.
+    #[must_use]
+    pub fn base_of(&self, host: &Host) -> InstanceUrl {
+        self.transport.base_of(host)
+    }
+
+    /// Whether this instance URL may be used, as every call below checks for itself.
+    pub fn check_instance(&self, instance: &InstanceUrl) -> Result<(), Failure> {
+        self.transport.check_instance(instance)
+    }
+
+    /// The API versions, which need no token: proves that the host answers as Salesforce. Oldest first.
+    pub async fn versions(&self, instance: &InstanceUrl) -> Result<Vec<AvailableVersion>, Failure> {
+        crate::rest::versions(&self.transport, instance).await
+    }
+
+    /// The OpenID discovery document, which needs no token.
+    pub async fn discovery(&self, instance: &InstanceUrl) -> Result<Discovery, Failure> {
+        crate::rest::discovery(&self.transport, instance).await
+    }
+
+    /// Who the token is. Does not prove API access.
+    pub async fn userinfo(
+        &self,
+        instance: &InstanceUrl,
+        token: &AccessToken,
+    ) -> Result<Answer<UserInfo>, Failure> {
+        crate::rest::userinfo(&self.transport, instance, token).await
+    }
+
+    /// Who the token is, with the Salesforce username; asked at `instance`, whatever host the identity URL named.
+    pub async fn identity(
+        &self,
+        instance: &InstanceUrl,
+        id: &IdentityUrl,
+        token: &AccessToken,
+    ) -> Result<Answer<Identity>, Failure> {
+        crate::rest::identity(&self.transport, instance, id, token).await
+    }
+
+    /// The resources of an API version: the cheapest proof of API access.
+    pub async fn resources(
+        &self,
+        instance: &InstanceUrl,
+        version: ApiVersion,
+        token: &AccessToken,
+    ) -> Result<Answer<Resources>, Failure> {
+        crate::rest::resources(&self.transport, instance, version, token).await
+    }
+
+    /// The org's facts, by one query, which also proves API access.
+    pub async fn organization(
+        &self,
+        instance: &InstanceUrl,
+        version: ApiVersion,
+        token: &AccessToken,
+    ) -> Result<Answer<Organization>, Failure> {
+        crate::rest::organization(&self.transport, instance, version, token).await
+    }
+
+    /// Counts the objects that the user may see (describe global).
+    pub async fn describe_global(
+        &self,
+        instance: &InstanceUrl,
+        version: ApiVersion,
+        token: &AccessToken,
+    ) -> Result<Answer<ObjectCounts>, Failure> {
+        crate::rest::describe_global(&self.transport, instance, version, token).await
+    }
+
+    /// The org's limits. Needs View Setup and Configuration.
+    pub async fn limits(
+        &self,
+        instance: &InstanceUrl,
+        version: ApiVersion,
+        token: &AccessToken,
+    ) -> Result<Answer<Limits>, Failure> {
+        crate::rest::limits(&self.transport, instance, version, token).await
+    }
+}

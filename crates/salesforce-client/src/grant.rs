@@ -1,0 +1,190 @@
+//! What is presented at the token endpoint, and what comes back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::host::{Environment, InstanceUrl};
+use crate::ids::IdentityUrl;
+use crate::secrets::{
+    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
+    SecurityToken,
+};
+
+/// An app in Salesforce: an External Client App or an older connected app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The consumer key.
+    pub client_id: String,
+    /// The consumer secret; JWT bearer never sends it, and public clients have none.
+    pub client_secret: Option<ClientSecret>,
+}
+
+/// A way to obtain an access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// The app logs in as its run-as user. Works on the org's My Domain host only.
+    ClientCredentials,
+    /// A JWT signed with the key whose certificate the app has.
+    JwtBearer {
+        /// The user to act as.
+        username: String,
+        /// An RSA key, PKCS#8 or PKCS#1.
+        private_key: PrivateKeyPem,
+        /// Who the JWT is meant for.
+        audience: Audience,
+        /// The present time; the JWT is good for 3 minutes from then.
+        now: Timestamp,
+    },
+    /// A refresh token. Under rotation it is spent by this, whatever the answer.
+    RefreshToken(RefreshToken),
+    /// Username and password; Salesforce retires this on 2027-02-20.
+    Password {
+        /// The username.
+        username: String,
+        /// The password.
+        password: Password,
+        /// Appended to the password where the caller's address is not trusted.
+        security_token: Option<SecurityToken>,
+    },
+    /// The code that the browser brought back from a login.
+    AuthorizationCode {
+        /// The code.
+        code: AuthorizationCode,
+        /// The callback URL of the login, exactly as it was.
+        redirect_uri: String,
+        /// The verifier of the login's PKCE challenge.
+        code_verifier: CodeVerifier,
+    },
+}
+
+/// The kind of a [`Grant`], which decides what Salesforce's texts mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GrantKind {
+    /// Client credentials.
+    ClientCredentials,
+    /// JWT bearer.
+    JwtBearer,
+    /// Refresh token.
+    RefreshToken,
+    /// Username and password.
+    Password,
+    /// Authorization code.
+    AuthorizationCode,
+}
+
+impl Grant {
+    /// The kind of this grant.
+    #[must_use]
+    pub fn kind(&self) -> GrantKind {
+        match self {
+            Self::ClientCredentials => GrantKind::ClientCredentials,
+            Self::JwtBearer { .. } => GrantKind::JwtBearer,
+            Self::RefreshToken(_) => GrantKind::RefreshToken,
+            Self::Password { .. } => GrantKind::Password,
+            Self::AuthorizationCode { .. } => GrantKind::AuthorizationCode,
+        }
+    }
+}
+
+/// The `aud` claim of a JWT bearer assertion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// `https://login.salesforce.com`: production and Developer Edition.
+    Login,
+    /// `https://test.salesforce.com`: sandboxes and scratch orgs.
+    Test,
+    /// Another one, such as the address of an Experience Cloud site.
+    Other(String),
+}
+
+impl Audience {
+    /// The audience for orgs of an environment.
+    #[must_use]
+    pub fn of(environment: Environment) -> Self {
+        match environment {
+            Environment::Live => Self::Login,
+            Environment::Sandbox => Self::Test,
+        }
+    }
+
+    /// The claim's value.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Login => "https://login.salesforce.com",
+            Self::Test => "https://test.salesforce.com",
+            Self::Other(audience) => audience,
+        }
+    }
+}
+
+/// How an access token is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenFormat {
+    /// A session id, `00D…!…`.
+    Opaque,
+    /// A JWT, which carries its own expiry.
+    Jwt,
+}
+
+/// A successful answer of the token endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// The base of REST calls; may change with every response, and is checked against the allow-list at each use.
+    pub instance_url: InstanceUrl,
+    /// Org and user.
+    pub id: IdentityUrl,
+    /// When Salesforce issued the token, by its own clock.
+    pub issued_at: Timestamp,
+    /// The scopes granted; empty where the response names none.
+    pub scopes: BTreeSet<String>,
+    /// A new refresh token: on a login, and on each refresh under rotation, where it replaces the one that was sent.
+    pub refresh_token: Option<RefreshToken>,
+    /// How the access token is made.
+    pub token_format: TokenFormat,
+    /// The base of newer platform APIs, for JWT-format tokens.
+    pub api_instance_url: Option<InstanceUrl>,
+    /// The lifetime, where the response names one; ordinary responses don't.
+    pub expires_in: Option<Duration>,
+    /// The `exp` claim of a JWT-format token, read without checking its signature.
+    pub claims_exp: Option<Timestamp>,
+}
+
+/// A token to be introspected.
+#[derive(Debug, Clone, Copy)]
+pub enum TokenToInspect<'a> {
+    /// An access token.
+    Access(&'a AccessToken),
+    /// A refresh token.
+    Refresh(&'a RefreshToken),
+}
+
+/// A token to be revoked.
+#[derive(Debug, Clone, Copy)]
+pub enum TokenToRevoke<'a> {
+    /// An access token: it alone dies, in every hand that holds the same session.
+    Access(&'a AccessToken),
+    /// A refresh token: it dies along with the access tokens issued from it.
+    Refresh(&'a RefreshToken),
+}
+
+/// What Salesforce says about a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introspection {
+    /// Whether the token lives and belongs to the asking app. Another app's live token is `false` too.
+    pub active: bool,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was issued.
+    pub issued_at: Option<Timestamp>,
+    /// Its scopes.
+    pub scopes: BTreeSet<String>,
+    /// The user's name.
+    pub username: Option<String>,
+    /// The app it was issued to.
+    pub client_id: Option<String>,
+}
