@@ -1,19 +1,88 @@
-//! stub
+//! Introspection and revocation of tokens.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
 use crate::failure::Failure;
 use crate::grant::{App, Introspection, TokenToInspect, TokenToRevoke};
 use crate::host::Host;
-use crate::refusal::Refusal;
-use crate::transport::Transport;
+use crate::scrub::Scrubber;
+use crate::transport::{Lane, Transport};
+
 pub(crate) async fn introspect(
-    t: &Transport,
+    transport: &Transport,
     host: &Host,
     app: &App,
     token: TokenToInspect<'_>,
 ) -> Result<Introspection, Failure> {
-    let _ = (t, host, app, token);
-    std::future::ready(Err(Failure::not_sent(Refusal::SalesforceUnavailable, ""))).await
+    let (token, hint) = match token {
+        TokenToInspect::Access(token) => (token.expose(), "access_token"),
+        TokenToInspect::Refresh(token) => (token.expose(), "refresh_token"),
+    };
+    let mut scrubber = Scrubber::of([token, app.client_id.as_str()]);
+    let mut form = vec![
+        ("token", token),
+        ("token_type_hint", hint),
+        ("client_id", app.client_id.as_str()),
+    ];
+    if let Some(secret) = &app.client_secret {
+        scrubber.add(secret.expose());
+        form.push(("client_secret", secret.expose()));
+    }
+    let request = transport.form(host, "/services/oauth2/introspect", &form)?;
+    let received = transport.send(Lane::Oauth, request, None, &scrubber).await?;
+    let wire: Wire = serde_json::from_slice(&received.body).map_err(|_| {
+        received.not_understood("the introspection answer lacks a field or is no JSON", &scrubber)
+    })?;
+    Ok(wire.into())
 }
-pub(crate) async fn revoke(t: &Transport, host: &Host, token: TokenToRevoke<'_>) -> Result<(), Failure> {
-    let _ = (t, host, token);
-    std::future::ready(Err(Failure::not_sent(Refusal::SalesforceUnavailable, ""))).await
+
+#[derive(Deserialize)]
+struct Wire {
+    active: bool,
+    exp: Option<i64>,
+    iat: Option<i64>,
+    #[serde(default)]
+    scope: String,
+    username: Option<String>,
+    client_id: Option<String>,
+}
+
+impl From<Wire> for Introspection {
+    fn from(wire: Wire) -> Self {
+        let time = |seconds: Option<i64>| seconds.and_then(|it| Timestamp::from_second(it).ok());
+        Self {
+            active: wire.active,
+            expires_at: time(wire.exp),
+            issued_at: time(wire.iat),
+            scopes: wire
+                .scope
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<BTreeSet<_>>(),
+            username: wire.username,
+            client_id: wire.client_id,
+        }
+    }
+}
+
+pub(crate) async fn revoke(
+    transport: &Transport,
+    host: &Host,
+    token: TokenToRevoke<'_>,
+) -> Result<(), Failure> {
+    let token = match token {
+        TokenToRevoke::Access(token) => token.expose(),
+        TokenToRevoke::Refresh(token) => token.expose(),
+    };
+    let scrubber = Scrubber::of([token]);
+    let request = transport.form(host, "/services/oauth2/revoke", &[("token", token)])?;
+    let received = transport.send(Lane::Oauth, request, None, &scrubber).await?;
+    // A login page answers 200 as well.
+    if received.body.starts_with(b"<") {
+        return Err(received.not_understood("the host answered a revocation with a page", &scrubber));
+    }
+    Ok(())
 }

@@ -1,1 +1,147 @@
-//! stub
+//! The JWT of a JWT bearer grant: RS256 over issuer, subject, audience and expiry.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::refusal::Refusal;
+use crate::secrets::PrivateKeyPem;
+
+/// How far ahead `exp` lies. Salesforce's help speaks of 3 minutes; no upper bound is visibly enforced.
+const LIFETIME: SignedDuration = SignedDuration::from_mins(3);
+
+/// The claims of an assertion.
+#[derive(Debug, Serialize)]
+pub(crate) struct Claims<'a> {
+    /// The consumer key.
+    pub(crate) iss: &'a str,
+    /// The username.
+    pub(crate) sub: &'a str,
+    /// The audience.
+    pub(crate) aud: &'a str,
+    /// Seconds since 1970.
+    exp: i64,
+}
+
+impl<'a> Claims<'a> {
+    pub(crate) fn new(iss: &'a str, sub: &'a str, aud: &'a str, now: Timestamp) -> Self {
+        Self {
+            iss,
+            sub,
+            aud,
+            exp: now.as_second() + LIFETIME.as_secs(),
+        }
+    }
+}
+
+/// A signed assertion.
+pub(crate) fn sign(claims: &Claims<'_>, key: &PrivateKeyPem) -> Result<Zeroizing<String>, Failure> {
+    let key = rsa_key(key)?;
+    let claims = serde_json::to_vec(claims)
+        .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "failed to write the claims"))?;
+    let signed = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(br#"{"alg":"RS256","typ":"JWT"}"#),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(
+        &RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        signed.as_bytes(),
+        &mut signature,
+    )
+    .map_err(|_| Failure::not_sent(Refusal::PrivateKeyInvalid, "failed to sign with the private key"))?;
+    Ok(Zeroizing::new(format!(
+        "{signed}.{}",
+        URL_SAFE_NO_PAD.encode(signature)
+    )))
+}
+
+impl PrivateKeyPem {
+    /// Whether Salesforce's JWT bearer flow can use this key. Says what is wrong with it, and never a part of it.
+    pub fn check(&self) -> Result<(), Failure> {
+        rsa_key(self).map(drop)
+    }
+}
+
+fn rsa_key(pem: &PrivateKeyPem) -> Result<RsaKeyPair, Failure> {
+    let text = pem.expose();
+    let refuse = |refusal, detail: &str| Failure::not_sent(refusal, detail);
+    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+        return Err(refuse(
+            Refusal::PrivateKeyEncrypted,
+            "the private key is encrypted with a passphrase",
+        ));
+    }
+    for (marker, detail) in NOT_RSA {
+        if text.contains(marker) {
+            return Err(refuse(Refusal::PrivateKeyNotRsa, detail));
+        }
+    }
+    for (marker, detail) in NO_KEY {
+        if text.contains(marker) && !text.contains("PRIVATE KEY-----") {
+            return Err(refuse(Refusal::PrivateKeyInvalid, detail));
+        }
+    }
+    let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| {
+        refuse(
+            Refusal::PrivateKeyInvalid,
+            "the private key is not a complete PEM block",
+        )
+    })?;
+    let parsed = match &der {
+        PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+        PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+        _ => {
+            return Err(refuse(
+                Refusal::PrivateKeyNotRsa,
+                "the private key is not an RSA key",
+            ));
+        }
+    };
+    parsed.map_err(|error| match error.to_string().as_str() {
+        "WrongAlgorithm" => refuse(Refusal::PrivateKeyNotRsa, "the private key is not an RSA key"),
+        "TooSmall" => refuse(Refusal::PrivateKeyInvalid, "the RSA key has fewer than 2048 bits"),
+        "TooLarge" => refuse(Refusal::PrivateKeyInvalid, "the RSA key has more than 4096 bits"),
+        _ => refuse(Refusal::PrivateKeyInvalid, "the private key is damaged"),
+    })
+}
+
+const NOT_RSA: [(&str, &str); 3] = [
+    ("BEGIN EC PRIVATE KEY", "the private key is an elliptic curve key"),
+    (
+        "BEGIN OPENSSH PRIVATE KEY",
+        "the private key is in OpenSSH's own format; convert it with ssh-keygen -p -m PEM",
+    ),
+    ("BEGIN DSA PRIVATE KEY", "the private key is a DSA key"),
+];
+
+const NO_KEY: [(&str, &str); 2] = [
+    ("BEGIN CERTIFICATE", "this is a certificate, not its private key"),
+    ("PUBLIC KEY-----", "this is a public key, not its private key"),
+];
+
+/// The `exp` claim of a JWT-format access token, read without checking its signature: the token came to us over TLS
+/// from the one who made it.
+pub(crate) fn expiry_of(token: &str) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Exp {
+        exp: i64,
+    }
+    let mut parts = token.split('.');
+    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?);
+    let Exp { exp } = serde_json::from_slice(&claims).ok()?;
+    Timestamp::from_second(exp).ok()
+}
+
+#[cfg(test)]
+mod tests;

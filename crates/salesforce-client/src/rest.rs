@@ -8,28 +8,155 @@ pub use model::{
     ObjectCounts, Organization, Resources, UserInfo,
 };
 
-use crate::failure::Failure;
+use reqwest::header::HeaderName;
+use serde::de::DeserializeOwned;
+
+use crate::failure::{Failure, Sent};
 use crate::host::InstanceUrl;
 use crate::ids::IdentityUrl;
 use crate::refusal::Refusal;
+use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
-use crate::transport::Transport;
+use crate::transport::{Lane, Transport};
 
-macro_rules! stub {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $ret:ty;)+) => {$(
-        pub(crate) async fn $name(transport: &Transport, $($arg: $ty),*) -> Result<$ret, Failure> {
-            let _ = (transport, $($arg),*);
-            std::future::ready(Err(Failure::not_sent(Refusal::SalesforceUnavailable, ""))).await
-        }
-    )+};
+const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
+
+/// One GET whose answer is JSON.
+async fn get<T: DeserializeOwned>(
+    transport: &Transport,
+    instance: &InstanceUrl,
+    path: &str,
+    token: Option<&AccessToken>,
+) -> Result<Answer<T>, Failure> {
+    let scrubber = Scrubber::of(token.map(AccessToken::expose));
+    let request = transport.get(instance, path, token)?;
+    let received = transport.send(Lane::Rest, request, None, &scrubber).await?;
+    let value = serde_json::from_slice(&received.body)
+        // The error names a place and a field; values of Salesforce's are not secret here.
+        .map_err(|error| {
+            received.not_understood(&format!("failed to read the answer: {error}"), &scrubber)
+        })?;
+    let api_usage = received.header(&LIMIT_INFO).and_then(ApiUsage::from_header);
+    Ok(Answer {
+        value,
+        api_usage,
+        latency: received.latency,
+    })
 }
-stub! {
-    versions(i: &InstanceUrl) -> Vec<AvailableVersion>;
-    discovery(i: &InstanceUrl) -> Discovery;
-    userinfo(i: &InstanceUrl, t: &AccessToken) -> Answer<UserInfo>;
-    identity(i: &InstanceUrl, id: &IdentityUrl, t: &AccessToken) -> Answer<Identity>;
-    resources(i: &InstanceUrl, v: ApiVersion, t: &AccessToken) -> Answer<Resources>;
-    organization(i: &InstanceUrl, v: ApiVersion, t: &AccessToken) -> Answer<Organization>;
-    describe_global(i: &InstanceUrl, v: ApiVersion, t: &AccessToken) -> Answer<ObjectCounts>;
-    limits(i: &InstanceUrl, v: ApiVersion, t: &AccessToken) -> Answer<Limits>;
+
+pub(crate) async fn versions(
+    transport: &Transport,
+    instance: &InstanceUrl,
+) -> Result<Vec<AvailableVersion>, Failure> {
+    let answer: Answer<Vec<wire::Version>> = get(transport, instance, "/services/data/", None).await?;
+    let versions: Vec<AvailableVersion> = answer.value.into_iter().map(Into::into).collect();
+    if versions.is_empty() {
+        let failure = Failure::unknown(Refusal::UnreadableAnswer, "the list of API versions is empty");
+        return Err(Failure {
+            http_status: Some(200),
+            ..failure
+        });
+    }
+    Ok(versions)
+}
+
+pub(crate) async fn discovery(transport: &Transport, instance: &InstanceUrl) -> Result<Discovery, Failure> {
+    get(transport, instance, "/.well-known/openid-configuration", None)
+        .await
+        .map(|answer| answer.value)
+}
+
+pub(crate) async fn userinfo(
+    transport: &Transport,
+    instance: &InstanceUrl,
+    token: &AccessToken,
+) -> Result<Answer<UserInfo>, Failure> {
+    get(transport, instance, "/services/oauth2/userinfo", Some(token)).await
+}
+
+pub(crate) async fn identity(
+    transport: &Transport,
+    instance: &InstanceUrl,
+    id: &IdentityUrl,
+    token: &AccessToken,
+) -> Result<Answer<Identity>, Failure> {
+    let path = format!("/id/{}/{}", id.organization_id, id.user_id);
+    get(transport, instance, &path, Some(token)).await
+}
+
+pub(crate) async fn resources(
+    transport: &Transport,
+    instance: &InstanceUrl,
+    version: ApiVersion,
+    token: &AccessToken,
+) -> Result<Answer<Resources>, Failure> {
+    let paths = get(
+        transport,
+        instance,
+        &format!("/services/data/v{version}/"),
+        Some(token),
+    )
+    .await?;
+    Ok(paths.map(|paths| Resources { paths }))
+}
+
+/// The columns of [`Organization`], URL-encoded.
+const ORGANIZATION_QUERY: &str = "SELECT+Id,Name,OrganizationType,InstanceName,IsSandbox,TrialExpirationDate,\
+                                  NamespacePrefix+FROM+Organization";
+
+pub(crate) async fn organization(
+    transport: &Transport,
+    instance: &InstanceUrl,
+    version: ApiVersion,
+    token: &AccessToken,
+) -> Result<Answer<Organization>, Failure> {
+    let path = format!("/services/data/v{version}/query?q={ORGANIZATION_QUERY}");
+    let rows: Answer<wire::Rows<Organization>> = get(transport, instance, &path, Some(token)).await?;
+    let Answer {
+        value,
+        api_usage,
+        latency,
+    } = rows;
+    match value.records.into_iter().next() {
+        Some(value) => Ok(Answer {
+            value,
+            api_usage,
+            latency,
+        }),
+        None => Err(Failure {
+            sent: Sent::Answered,
+            http_status: Some(200),
+            ..Failure::not_sent(
+                Refusal::ObjectNotReadable,
+                "the query on Organization gave no row",
+            )
+        }),
+    }
+}
+
+pub(crate) async fn describe_global(
+    transport: &Transport,
+    instance: &InstanceUrl,
+    version: ApiVersion,
+    token: &AccessToken,
+) -> Result<Answer<ObjectCounts>, Failure> {
+    let path = format!("/services/data/v{version}/sobjects");
+    let objects: Answer<wire::Objects> = get(transport, instance, &path, Some(token)).await?;
+    Ok(objects.map(|it| it.counts()))
+}
+
+pub(crate) async fn limits(
+    transport: &Transport,
+    instance: &InstanceUrl,
+    version: ApiVersion,
+    token: &AccessToken,
+) -> Result<Answer<Limits>, Failure> {
+    let by_name = get(
+        transport,
+        instance,
+        &format!("/services/data/v{version}/limits"),
+        Some(token),
+    )
+    .await?;
+    Ok(by_name.map(|by_name| Limits { by_name }))
 }

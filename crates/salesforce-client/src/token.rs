@@ -1,15 +1,199 @@
-//! stub
+//! The token endpoint: one request for one grant.
+
+mod bridge;
+mod response;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AuthType, ClientId, EndpointNotSet, EndpointSet, PkceCodeVerifier, RedirectUrl, ResourceOwnerPassword,
+    ResourceOwnerUsername, StandardRevocableToken, StandardTokenResponse, TokenUrl,
+};
+use zeroize::Zeroizing;
+
 use crate::failure::Failure;
 use crate::grant::{App, Grant, TokenResponse};
 use crate::host::Host;
+use crate::jwt;
 use crate::refusal::Refusal;
-use crate::transport::Transport;
+use crate::scrub::Scrubber;
+use crate::transport::{Lane, Transport};
+
+use bridge::{Bridge, BridgeError};
+pub(crate) use response::rescue;
+use response::{SalesforceFields, understood};
+
+const PATH: &str = "/services/oauth2/token";
+
+type Answer = StandardTokenResponse<SalesforceFields, BasicTokenType>;
+type OauthClient = oauth2::Client<
+    BasicErrorResponse,
+    Answer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+type OauthError = oauth2::RequestTokenError<BridgeError, BasicErrorResponse>;
+
 pub(crate) async fn request(
-    t: &Transport,
+    transport: &Transport,
     host: &Host,
     app: &App,
     grant: &Grant,
 ) -> Result<TokenResponse, Failure> {
-    let _ = (t, host, app, grant);
-    std::future::ready(Err(Failure::not_sent(Refusal::SalesforceUnavailable, ""))).await
+    transport.check_host(host)?;
+    let mut scrubber = scrubber_of(app, grant);
+    if let Grant::JwtBearer {
+        username,
+        private_key,
+        audience,
+        now,
+    } = grant
+    {
+        let claims = jwt::Claims::new(&app.client_id, username, audience.as_str(), *now);
+        let assertion = jwt::sign(&claims, private_key)?;
+        scrubber.add(&assertion);
+        return jwt_bearer(transport, host, grant, &assertion, &scrubber).await;
+    }
+    let bridge = Bridge::new(transport, grant.kind(), &scrubber);
+    let client = client(transport, host, app)?;
+    let answer = match grant {
+        Grant::JwtBearer { .. } | Grant::ClientCredentials => {
+            client.exchange_client_credentials().request_async(&bridge).await
+        }
+        Grant::RefreshToken(token) => {
+            let token = oauth2::RefreshToken::new(token.expose().to_owned());
+            client.exchange_refresh_token(&token).request_async(&bridge).await
+        }
+        Grant::Password {
+            username,
+            password,
+            security_token,
+        } => {
+            let token = security_token.as_ref().map_or("", |token| token.expose());
+            let (username, password) = (
+                ResourceOwnerUsername::new(username.clone()),
+                ResourceOwnerPassword::new(format!("{}{token}", password.expose())),
+            );
+            client
+                .exchange_password(&username, &password)
+                .request_async(&bridge)
+                .await
+        }
+        Grant::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } => {
+            let redirect = RedirectUrl::new(redirect_uri.clone())
+                .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "the callback URL is not a URL"))?;
+            let exchange = client
+                .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
+                .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
+                .set_redirect_uri(std::borrow::Cow::Owned(redirect));
+            exchange.request_async(&bridge).await
+        }
+    };
+    conclude(answer, bridge, &scrubber)
+}
+
+/// Everything that is sent and must not come back in a text: secrets, and what identifies app and user.
+fn scrubber_of(app: &App, grant: &Grant) -> Scrubber {
+    let mut scrubber = Scrubber::of([app.client_id.as_str()]);
+    if let Some(secret) = &app.client_secret {
+        scrubber.add(secret.expose());
+    }
+    match grant {
+        Grant::ClientCredentials => {}
+        Grant::JwtBearer { username, .. } => scrubber.add(username),
+        Grant::RefreshToken(token) => scrubber.add(token.expose()),
+        Grant::Password {
+            username,
+            password,
+            security_token,
+        } => {
+            scrubber.add(username);
+            scrubber.add(password.expose());
+            if let Some(token) = security_token {
+                scrubber.add(token.expose());
+                scrubber.add(&Zeroizing::new(format!(
+                    "{}{}",
+                    password.expose(),
+                    token.expose()
+                )));
+            }
+        }
+        Grant::AuthorizationCode {
+            code, code_verifier, ..
+        } => {
+            scrubber.add(code.expose());
+            scrubber.add(code_verifier.expose());
+        }
+    }
+    scrubber
+}
+
+fn client(transport: &Transport, host: &Host, app: &App) -> Result<OauthClient, Failure> {
+    let url = TokenUrl::new(format!("{}{PATH}", transport.base_of(host)))
+        .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "the host makes no URL"))?;
+    // Salesforce documents both ways; the body is the one its own samples use.
+    let client = oauth2::Client::new(ClientId::new(app.client_id.clone()))
+        .set_auth_type(AuthType::RequestBody)
+        .set_token_uri(url);
+    Ok(match &app.client_secret {
+        Some(secret) => client.set_client_secret(oauth2::ClientSecret::new(secret.expose().to_owned())),
+        None => client,
+    })
+}
+
+/// oauth2's grant types are fixed, and this one is not among them.
+async fn jwt_bearer(
+    transport: &Transport,
+    host: &Host,
+    grant: &Grant,
+    assertion: &str,
+    scrubber: &Scrubber,
+) -> Result<TokenResponse, Failure> {
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("assertion", assertion),
+    ];
+    let request = transport.form(host, PATH, &form)?;
+    let received = transport
+        .send(Lane::Oauth, request, Some(grant.kind()), scrubber)
+        .await?;
+    let answer: Answer = serde_json::from_slice(&received.body)
+        .map_err(|_| received.not_understood("the token response lacks a field or is no JSON", scrubber))?;
+    understood(&answer).map_err(|why| received.not_understood(why, scrubber))
+}
+
+/// oauth2's errors end here: some hold the raw answer, token and all.
+fn conclude(
+    answer: Result<Answer, OauthError>,
+    bridge: Bridge<'_>,
+    scrubber: &Scrubber,
+) -> Result<TokenResponse, Failure> {
+    let why = match answer {
+        Ok(answer) => match understood(&answer) {
+            Ok(response) => return Ok(response),
+            Err(why) => why,
+        },
+        Err(OauthError::Request(error)) => return Err(*error.0),
+        Err(OauthError::Parse(..) | OauthError::ServerResponse(_) | OauthError::Other(_)) => {
+            "the token response lacks a field or is no JSON"
+        }
+    };
+    Err(match bridge.into_received() {
+        Some(received) => Failure {
+            rescued_refresh_token: rescue(&received.body),
+            ..received.not_understood(why, scrubber)
+        },
+        None => Failure::not_sent(Refusal::RequestNotBuilt, why),
+    })
 }

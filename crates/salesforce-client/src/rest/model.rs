@@ -117,11 +117,13 @@ pub struct AvailableVersion {
 }
 
 /// The answer of the userinfo endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct UserInfo {
     /// The org.
+    #[serde(deserialize_with = "super::wire::parsed")]
     pub organization_id: OrganizationId,
     /// The user.
+    #[serde(deserialize_with = "super::wire::parsed")]
     pub user_id: UserId,
     /// Usually the username, yet not reliably so.
     pub preferred_username: Option<String>,
@@ -130,11 +132,13 @@ pub struct UserInfo {
 }
 
 /// The answer of the identity URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Identity {
     /// The org.
+    #[serde(deserialize_with = "super::wire::parsed")]
     pub organization_id: OrganizationId,
     /// The user.
+    #[serde(deserialize_with = "super::wire::parsed")]
     pub user_id: UserId,
     /// The Salesforce username.
     pub username: String,
