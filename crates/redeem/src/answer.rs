@@ -1,0 +1,78 @@
+//! What a token request or an introspection can come to, as far as the protocol cares.
+
+use jiff::Timestamp;
+
+use crate::identity::Identity;
+use crate::state::Expiration;
+use crate::token::{AccessToken, RefreshToken};
+
+/// A readable 200 of the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TokenAnswer {
+    /// The new access token.
+    pub access_token: AccessToken,
+    /// The new refresh token; `None` when this grant doesn't rotate.
+    pub refresh_token: Option<RefreshToken>,
+    /// Base of REST calls; may change with every answer.
+    pub instance_url: String,
+    /// Org and user of the answer.
+    pub identity: Identity,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+    /// Salesforce's `issued_at`.
+    pub issued_at: Option<Timestamp>,
+    /// When the access token ends, where it is known already.
+    pub expiration: Option<Expiration>,
+    /// Wall time of the answer; schedules the keep-alive, decides nothing.
+    pub received_at: Timestamp,
+}
+
+/// What became of one token request. Nothing may be left out and nothing guessed: what isn't known is `Unclear`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// The request never left: DNS, connecting or TLS failed. The token is unspent.
+    NotSent,
+    /// A readable 200. With a new refresh token the old one is spent; without one it still works.
+    Granted(Box<TokenAnswer>),
+    /// An OAuth error that is understood.
+    Refused(Refusal),
+    /// `token request is already being processed`: somebody else is spending the token.
+    AlreadyProcessing,
+    /// Time-out, reset, 5xx after sending, unreadable 200, unknown error: the token may be spent.
+    Unclear,
+}
+
+/// What a refusal says about the refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The token itself is dead (`expired access/refresh token`): a person must authorize again.
+    GrantDead,
+    /// Something else is wrong (app, user, address, rate); the token is as it was.
+    Unspent,
+}
+
+/// What Salesforce says about a refresh token without spending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Introspection {
+    /// `active: true`.
+    Active,
+    /// `active: false`.
+    Inactive,
+    /// No answer this time; asking again can help.
+    NoAnswer,
+    /// Salesforce refuses to tell this app (or there is no client secret): asking again doesn't help.
+    Impossible,
+}
+
+/// What is to be recorded about an attempt: final, held in memory until it is in the state Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The result, not to be lost.
+    Result(Box<TokenAnswer>),
+    /// The token was not presented, or presenting it changed nothing.
+    NotSent,
+    /// Salesforce called the token dead.
+    GrantDead,
+    /// Presented, and what came of it isn't known.
+    OutcomeUnknown,
+}

@@ -1,0 +1,252 @@
+//! The writes around a redeem: the intent before it, the verdict after it, and what others make of an open attempt.
+
+use crate::answer::{TokenAnswer, Verdict};
+use crate::deposit::access;
+use crate::identity::{Expect, Judgement, judge};
+use crate::ids::{AttemptId, GrantId, Serial};
+use crate::state::{Attempt, Grant, Phase, Rotation, Standing, State};
+use crate::token::RefreshToken;
+
+/// State with an intent to redeem a grant, to be written under the resourceVersion that `state` was read with.
+/// `None` when the grant isn't there, is dead, or has an attempt already.
+#[must_use]
+pub fn intent(state: &State, grant: &GrantId, attempt: &AttemptId) -> Option<State> {
+    let mut state = state.clone();
+    let serial = state.serial.next();
+    state.serial = serial;
+    let grant = state.grant_mut(grant)?;
+    if grant.attempt.is_some() || grant.is_dead() {
+        return None;
+    }
+    grant.attempt = Some(Attempt {
+        id: attempt.clone(),
+        serial,
+        phase: Phase::Open,
+    });
+    Some(state)
+}
+
+/// A verdict waiting to be recorded: the one thing that must survive until it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Holding {
+    /// The grant that was redeemed.
+    pub grant: GrantId,
+    /// The attempt it was redeemed under.
+    pub attempt: AttemptId,
+    /// The serial of the intent.
+    pub serial: Serial,
+    /// The token that was presented.
+    pub presented: RefreshToken,
+    /// The state as it was read back before sending, to start from should the Secret be gone.
+    pub base: Box<State>,
+    /// What to record.
+    pub verdict: Verdict,
+}
+
+/// What recording a verdict takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConcludeDecision {
+    /// Replace the state that was read, under its resourceVersion.
+    Write(Box<State>),
+    /// The state Secret is gone and the result must not go with it: create it.
+    Create(Box<State>),
+    /// It stands there already: an earlier write of ours has landed.
+    AlreadyThere,
+    /// Nothing to record: the grant or the attempt has been replaced meanwhile.
+    Discard,
+}
+
+/// Decides how a verdict is recorded, from the state read last (`None` when the Secret is gone).
+///
+/// A result is accepted wherever its grant still stands and either its attempt does, or the token that was presented
+/// does, or the state is older than the intent: then what is held is newer than what is there. Everything else about
+/// an attempt counts only while that attempt stands. `floor` is the highest copy of the serial, for a state written anew.
+#[must_use]
+pub fn conclude(
+    current: Option<&State>,
+    holding: &Holding,
+    expect: &Expect,
+    floor: Serial,
+) -> ConcludeDecision {
+    match (&holding.verdict, current) {
+        (Verdict::Result(answer), None) => {
+            let mut state = (*holding.base).clone();
+            state.serial = state.serial.max(floor);
+            let state = with_result(&state, holding, answer, expect);
+            state.map_or(ConcludeDecision::Discard, |state| {
+                ConcludeDecision::Create(Box::new(state))
+            })
+        }
+        (Verdict::Result(answer), Some(state)) => store(state, holding, answer, expect, floor),
+        (Verdict::NotSent | Verdict::GrantDead | Verdict::OutcomeUnknown, None) => ConcludeDecision::Discard,
+        (Verdict::NotSent, Some(state)) => close(state, holding, |grant| grant.attempt = None),
+        (Verdict::GrantDead, Some(state)) => close(state, holding, |grant| {
+            grant.attempt = None;
+            grant.standing = Standing::Dead;
+        }),
+        (Verdict::OutcomeUnknown, Some(state)) => close(state, holding, |grant| {
+            if let Some(attempt) = &mut grant.attempt {
+                attempt.phase = Phase::OutcomeUnknown;
+            }
+        }),
+    }
+}
+
+fn store(
+    state: &State,
+    holding: &Holding,
+    answer: &TokenAnswer,
+    expect: &Expect,
+    floor: Serial,
+) -> ConcludeDecision {
+    let Some(grant) = state.grant(&holding.grant) else {
+        return ConcludeDecision::Discard;
+    };
+    if grant.stored_attempt.as_ref() == Some(&holding.attempt) {
+        return ConcludeDecision::AlreadyThere;
+    }
+    let same_attempt = grant
+        .attempt
+        .as_ref()
+        .is_some_and(|attempt| attempt.id == holding.attempt);
+    let older = state.serial < holding.serial;
+    if !same_attempt && !older && grant.refresh_token != holding.presented {
+        return ConcludeDecision::Discard;
+    }
+    let mut state = state.clone();
+    state.serial = state.serial.max(holding.serial).max(floor);
+    let state = with_result(&state, holding, answer, expect);
+    state.map_or(ConcludeDecision::Discard, |state| {
+        ConcludeDecision::Write(Box::new(state))
+    })
+}
+
+fn with_result(state: &State, holding: &Holding, answer: &TokenAnswer, expect: &Expect) -> Option<State> {
+    let mut state = state.clone();
+    state.serial = state.serial.next();
+    let serial = state.serial;
+    let grant = state.grant_mut(&holding.grant)?;
+    grant.rotation = match &answer.refresh_token {
+        Some(token) => {
+            grant.refresh_token = token.clone();
+            Rotation::Rotates
+        }
+        None => Rotation::Fixed,
+    };
+    let username = grant
+        .identity
+        .take()
+        .filter(|known| known.user_id == answer.identity.user_id);
+    let mut identity = answer.identity.clone();
+    identity.username = identity.username.or(username.and_then(|known| known.username));
+    grant.identity = Some(identity);
+    grant.access = Some(access(answer, serial));
+    grant.attempt = None;
+    grant.stored_attempt = Some(holding.attempt.clone());
+    grant.standing = Standing::Good;
+    promote_in_place(&mut state, expect);
+    Some(state)
+}
+
+/// Closes the attempt that is held, if it still stands and introspection hasn't called the token inactive.
+fn close(state: &State, holding: &Holding, apply: impl FnOnce(&mut Grant)) -> ConcludeDecision {
+    let mut state = state.clone();
+    let Some(grant) = state.grant_mut(&holding.grant) else {
+        return ConcludeDecision::Discard;
+    };
+    let stands = |attempt: &Attempt| attempt.id == holding.attempt && attempt.phase != Phase::FoundInactive;
+    if !grant.attempt.as_ref().is_some_and(stands) {
+        return ConcludeDecision::Discard;
+    }
+    let before = grant.clone();
+    apply(grant);
+    if *grant == before {
+        return ConcludeDecision::AlreadyThere;
+    }
+    state.serial = state.serial.next();
+    ConcludeDecision::Write(Box::new(state))
+}
+
+/// What somebody else makes of an attempt that stands, after the hold-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// The token is active, or can't be spent: the attempt is closed and a new one may present it.
+    NotSent,
+    /// Unknown, and to be shown so.
+    Unknown,
+    /// The token is inactive.
+    Inactive,
+}
+
+/// State with a finding about a standing attempt; `None` when nothing would change.
+pub(crate) fn with_finding(state: &State, attempt: &AttemptId, finding: Finding) -> Option<State> {
+    let mut state = state.clone();
+    state.serial = state.serial.next();
+    let id = state
+        .grants()
+        .find(|grant| grant.attempt.as_ref().is_some_and(|a| a.id == *attempt))?
+        .id
+        .clone();
+    let grant = state.grant_mut(&id)?;
+    let phase = match finding {
+        Finding::NotSent => {
+            grant.attempt = None;
+            return Some(state);
+        }
+        Finding::Unknown => Phase::OutcomeUnknown,
+        Finding::Inactive => Phase::FoundInactive,
+    };
+    let attempt = grant.attempt.as_mut()?;
+    if attempt.phase == phase {
+        return None;
+    }
+    attempt.phase = phase;
+    Some(state)
+}
+
+/// State with the username of a grant's user in it.
+pub(crate) fn with_username(state: &State, grant: &GrantId, username: String) -> Option<State> {
+    let mut state = state.clone();
+    state.serial = state.serial.next();
+    state.grant_mut(grant)?.identity.as_mut()?.username = Some(username);
+    Some(state)
+}
+
+/// State with `next` in the place of `current`; `None` when `next` isn't proven, isn't as expected, or an attempt on
+/// the current grant is open.
+pub(crate) fn promoted(state: &State, expect: &Expect) -> Option<State> {
+    let mut state = state.clone();
+    state.serial = state.serial.next();
+    promote_in_place(&mut state, expect).then_some(state)
+}
+
+fn promote_in_place(state: &mut State, expect: &Expect) -> bool {
+    let open = |grant: &Grant| {
+        grant
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.phase == Phase::Open)
+    };
+    if state.current.as_ref().is_some_and(open) {
+        return false;
+    }
+    let Some(identity) = state
+        .next
+        .as_ref()
+        .filter(|next| next.access.is_some())
+        .and_then(|next| next.identity.clone())
+    else {
+        return false;
+    };
+    if judge(&identity, expect, state.pin.as_ref()) != Judgement::AsExpected {
+        return false;
+    }
+    let serial = state.serial;
+    state.current = state.next.take();
+    if let Some(access) = state.current.as_mut().and_then(|grant| grant.access.as_mut()) {
+        // A promoted token is a new one for the consumer, also where it was stored earlier.
+        access.serial = serial;
+    }
+    state.pin = Some(identity);
+    true
+}

@@ -1,0 +1,79 @@
+//! How a grant comes in: always as `next`, beside whatever stands there, so that nothing is replaced unproven.
+
+use crate::answer::TokenAnswer;
+use crate::ids::{ClusterUid, ConnectorRef, GrantId, Serial};
+use crate::ledger::Bootstrap;
+use crate::state::{Access, Grant, Origin, Rotation, State};
+use crate::token::RefreshToken;
+
+/// State with a brought token in it. `current` is the state read live, `floor` the highest copy of its serial.
+#[must_use]
+pub fn deposit_import(
+    current: Option<&State>,
+    connector: &ConnectorRef,
+    cluster: &ClusterUid,
+    floor: Serial,
+    bootstrap: &Bootstrap,
+    grant: GrantId,
+) -> State {
+    let origin = Origin::Import(bootstrap.digest.clone());
+    let grant = Grant::new(grant, bootstrap.token.clone(), origin);
+    let mut state = deposit(current, connector, cluster, floor, grant);
+    state.imported = Some(bootstrap.digest.clone());
+    state
+}
+
+/// State with the result of a login in it. The answer of an authorization code carries both tokens.
+#[must_use]
+pub fn deposit_login(
+    current: Option<&State>,
+    connector: &ConnectorRef,
+    cluster: &ClusterUid,
+    floor: Serial,
+    login: (GrantId, RefreshToken, &TokenAnswer),
+) -> State {
+    let (id, refresh_token, answer) = login;
+    let mut grant = Grant::new(id, refresh_token, Origin::Login);
+    grant.identity = Some(answer.identity.clone());
+    grant.rotation = Rotation::Unknown;
+    let mut state = deposit(current, connector, cluster, floor, grant);
+    let serial = state.serial;
+    if let Some(next) = &mut state.next {
+        next.access = Some(access(answer, serial));
+    }
+    state
+}
+
+/// A state that was rolled back loses its grant here: its token is probably spent and would never be presented.
+fn deposit(
+    current: Option<&State>,
+    connector: &ConnectorRef,
+    cluster: &ClusterUid,
+    floor: Serial,
+    grant: Grant,
+) -> State {
+    let fresh = || State::new(connector.clone(), cluster.clone(), floor);
+    let mut state = match current {
+        None => fresh(),
+        Some(state) if state.is_rolled_back(cluster, floor) => State {
+            pin: state.pin.clone(),
+            ..fresh()
+        },
+        Some(state) => state.clone(),
+    };
+    state.serial = state.serial.max(floor).next();
+    state.next = Some(grant);
+    state
+}
+
+pub(crate) fn access(answer: &TokenAnswer, serial: Serial) -> Access {
+    Access {
+        token: answer.access_token.clone(),
+        serial,
+        instance_url: answer.instance_url.clone(),
+        scopes: answer.scopes.clone(),
+        issued_at: answer.issued_at,
+        expiration: answer.expiration.clone(),
+        received_at: answer.received_at,
+    }
+}

@@ -1,0 +1,87 @@
+//! What names things: connectors, clusters, installations, grants, attempts, versions of an object.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Wraps the text.
+            pub fn new(text: impl AsRef<str>) -> Self {
+                Self(Arc::from(text.as_ref()))
+            }
+
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// One try at redeeming a grant. Random, made by the caller, never used for two tries.
+    AttemptId
+}
+name! {
+    /// One grant, from its login or import until another replaces it; stays the same while its tokens rotate. Random.
+    GrantId
+}
+name! {
+    /// The uid of the namespace `kube-system`, which names a cluster.
+    ClusterUid
+}
+name! {
+    /// The uid of the namespace that an installation of the operator lives in.
+    InstallationUid
+}
+name! {
+    /// `metadata.resourceVersion` of an object, as the API server gave it.
+    ResourceVersion
+}
+
+/// Counts the writes of a connector's state Secret. Copies of it lie in the connector's status and in the consumer's
+/// Secret, so that an old state that comes back is known for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Serial(pub u64);
+
+impl Serial {
+    /// The one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which connector a state belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectorRef {
+    /// `metadata.uid`; the one that counts.
+    pub uid: Arc<str>,
+    /// `metadata.namespace`, so that the sweep knows where to look.
+    pub namespace: Arc<str>,
+    /// `metadata.name`, so that the sweep knows what to look for.
+    pub name: Arc<str>,
+}

@@ -1,0 +1,212 @@
+//! Whether a brought refresh token may be imported: each one exactly once, by one connector.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::GrantId;
+use crate::state::State;
+use crate::token::RefreshToken;
+use crate::trouble::GrantTrouble;
+
+/// How long a ledger entry outlives its connector.
+pub const LEDGER_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// HMAC-SHA256 of a token under the operator's own key, in hex. Without the key it tells nothing of the token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(Arc<str>);
+
+impl Digest {
+    /// Digest of a brought refresh token.
+    #[must_use]
+    pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let tag = hmac::sign(key, token.expose_secret().as_bytes());
+        let digit = |nibble: u8| char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0'));
+        let hex: String = tag
+            .as_ref()
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect();
+        Self(Arc::from(hex))
+    }
+
+    /// The digest as hex.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A refresh token found in a bootstrap Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Bootstrap {
+    /// The token.
+    pub token: RefreshToken,
+    /// Its digest under the operator's key.
+    pub digest: Digest,
+}
+
+impl Bootstrap {
+    /// A brought token with its digest.
+    #[must_use]
+    pub fn new(key: &hmac::Key, token: RefreshToken) -> Self {
+        Self {
+            digest: Digest::of(key, &token),
+            token,
+        }
+    }
+}
+
+/// Name of a ledger entry's Secret in the operator's own namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LedgerName(String);
+
+impl LedgerName {
+    /// The name for a digest.
+    #[must_use]
+    pub fn of(digest: &Digest) -> Self {
+        Self(format!("ledger-{}", digest.as_str()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the ledger knows of one brought token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LedgerEntry {
+    /// The only connector that may import it.
+    pub connector_uid: Arc<str>,
+    /// How far the import has come.
+    pub phase: LedgerPhase,
+}
+
+/// How far an import has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LedgerPhase {
+    /// Not presented by anyone.
+    Importing,
+    /// May have been presented, as this grant and no other.
+    Used(GrantId),
+}
+
+/// Why a ledger Secret can't be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// A key is missing, not text or not one of the known values.
+    #[error("key {0} of the ledger Secret is missing or unknown")]
+    Key(&'static str),
+}
+
+const UID: &str = "connector-uid";
+const PHASE: &str = "phase";
+const GRANT: &str = "grant-id";
+const IMPORTING: &str = "importing";
+const USED: &str = "used";
+
+impl LedgerEntry {
+    /// The data of the ledger Secret.
+    #[must_use]
+    pub fn to_data(&self) -> BTreeMap<String, Vec<u8>> {
+        let phase = match &self.phase {
+            LedgerPhase::Importing => vec![(PHASE, IMPORTING)],
+            LedgerPhase::Used(grant) => vec![(PHASE, USED), (GRANT, grant.as_str())],
+        };
+        let entries = [(UID, &*self.connector_uid)].into_iter().chain(phase);
+        entries
+            .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
+            .collect()
+    }
+
+    /// Reads the data of a ledger Secret.
+    pub fn from_data(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, LedgerError> {
+        let text = |key: &'static str| {
+            data.get(key)
+                .and_then(|bytes| std::str::from_utf8(bytes).ok())
+                .ok_or(LedgerError::Key(key))
+        };
+        let phase = match text(PHASE)? {
+            IMPORTING => LedgerPhase::Importing,
+            USED => LedgerPhase::Used(GrantId::new(text(GRANT)?)),
+            _ => return Err(LedgerError::Key(PHASE)),
+        };
+        Ok(Self {
+            connector_uid: Arc::from(text(UID)?),
+            phase,
+        })
+    }
+}
+
+/// Whether an import may go on past an entry that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerVerdict {
+    /// The entry is this connector's own, and nobody has presented the token.
+    Resume,
+    /// The token stays unpresented.
+    Refuse(GrantTrouble),
+}
+
+/// Judges an entry that was there already. `state` is this connector's state, read live.
+#[must_use]
+pub fn ledger_verdict(entry: &LedgerEntry, connector_uid: &str, state: Option<&State>) -> LedgerVerdict {
+    let mine = *entry.connector_uid == *connector_uid;
+    match &entry.phase {
+        LedgerPhase::Importing if mine => LedgerVerdict::Resume,
+        LedgerPhase::Used(_) if mine && state.is_none() => LedgerVerdict::Refuse(GrantTrouble::GrantLost),
+        LedgerPhase::Importing | LedgerPhase::Used(_) => {
+            LedgerVerdict::Refuse(GrantTrouble::BootstrapTokenUsed)
+        }
+    }
+}
+
+/// What the ledger asks for before the first intent of an import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BeforeIntent {
+    /// Somebody deleted the entry: write it again, as used.
+    Create(LedgerEntry),
+    /// Mark it as used by this grant.
+    Mark(LedgerEntry),
+    /// It is marked as used by this grant.
+    Go,
+    /// The token was, or may have been, presented as another grant.
+    Refuse(GrantTrouble),
+}
+
+pub(crate) fn before_intent(
+    entry: Option<&LedgerEntry>,
+    connector_uid: &Arc<str>,
+    grant: &GrantId,
+) -> BeforeIntent {
+    let used = LedgerEntry {
+        connector_uid: connector_uid.clone(),
+        phase: LedgerPhase::Used(grant.clone()),
+    };
+    match entry {
+        None => BeforeIntent::Create(used),
+        Some(entry) if entry.connector_uid != *connector_uid => {
+            BeforeIntent::Refuse(GrantTrouble::BootstrapTokenUsed)
+        }
+        Some(entry) => match &entry.phase {
+            LedgerPhase::Importing => BeforeIntent::Mark(used),
+            LedgerPhase::Used(by) if by == grant => BeforeIntent::Go,
+            LedgerPhase::Used(_) => BeforeIntent::Refuse(GrantTrouble::GrantLost),
+        },
+    }
+}
+
+/// Whether the sweep may remove an entry whose connector has been gone since then.
+#[must_use]
+pub fn ledger_entry_expired(connector_gone_since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(connector_gone_since) > LEDGER_RETENTION
+}
+
+#[cfg(test)]
+mod tests;

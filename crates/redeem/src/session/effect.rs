@@ -1,0 +1,293 @@
+//! What a session asks of its caller, and what the caller answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::answer::{Answer, Introspection, TokenAnswer};
+use crate::identity::Expect;
+use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, ResourceVersion, Serial};
+use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
+use crate::memory::Memory;
+use crate::state::{Access, State};
+use crate::time::Limits;
+use crate::token::RefreshToken;
+use crate::trouble::GrantTrouble;
+
+/// What a session is told at its start.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Inputs {
+    /// The connector.
+    pub connector: ConnectorRef,
+    /// This installation of the operator.
+    pub installation: InstallationUid,
+    /// This cluster.
+    pub cluster: ClusterUid,
+    /// What the session is for.
+    pub want: Want,
+    /// The brought token, if the spec names one and its Secret has it.
+    pub bootstrap: Option<Bootstrap>,
+    /// `spec.expect`.
+    pub expect: Expect,
+    /// Whether Salesforce can be asked about a token.
+    pub introspectable: Introspectable,
+    /// Time limits of the caller.
+    pub limits: Limits,
+    /// Names made for this session.
+    pub fresh: FreshIds,
+}
+
+/// What a session is for. Whatever it is for, it first settles what stands open.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Want {
+    /// Settle open attempts, take in what was brought, promote, derive.
+    Settle,
+    /// The same, then redeem the current grant unless somebody else has done so.
+    Renew {
+        /// [`Access::serial`] of the token that the caller found in need of renewal.
+        seen: Option<Serial>,
+    },
+    /// Store the result of a login first.
+    Deposit(Box<(RefreshToken, TokenAnswer)>),
+}
+
+/// Whether Salesforce can be asked about a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Introspectable {
+    /// There is a client secret.
+    Possible,
+    /// There is none.
+    Impossible,
+}
+
+/// Random names made for one session; a session redeems at most once and takes in at most one grant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FreshIds {
+    /// For the attempt.
+    pub attempt: AttemptId,
+    /// For the grant that comes in.
+    pub grant: GrantId,
+}
+
+/// The one thing to do next. All reads are live, all writes are tried once, and no layer below may retry.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Read the state Secret. Answer with [`Reply::State`].
+    ReadState,
+    /// Read the connector. Answer with [`Reply::Connector`].
+    ReadConnector,
+    /// Read the serial on the consumer's Secret, if it is this connector's. Answer with [`Reply::Consumer`].
+    ReadConsumer,
+    /// Set `status.controller` to this installation. Answer with [`Reply::Write`].
+    Claim {
+        /// Precondition.
+        resource_version: ResourceVersion,
+    },
+    /// Create a ledger entry. Answer with [`Reply::Write`], `Conflict` for `AlreadyExists`.
+    CreateLedger {
+        /// Name of the Secret.
+        name: LedgerName,
+        /// Content.
+        entry: LedgerEntry,
+    },
+    /// Read a ledger entry. Answer with [`Reply::Ledger`].
+    ReadLedger {
+        /// Name of the Secret.
+        name: LedgerName,
+    },
+    /// Replace a ledger entry. Answer with [`Reply::Write`].
+    MarkLedgerUsed {
+        /// Name of the Secret.
+        name: LedgerName,
+        /// New content.
+        entry: LedgerEntry,
+        /// Precondition.
+        resource_version: ResourceVersion,
+    },
+    /// Create the state Secret. Answer with [`Reply::Write`], `Conflict` for `AlreadyExists`.
+    CreateState {
+        /// Content.
+        state: Box<State>,
+    },
+    /// Replace the state Secret. Answer with [`Reply::Write`], `Conflict` also for 404.
+    WriteState {
+        /// New content.
+        state: Box<State>,
+        /// Precondition.
+        resource_version: ResourceVersion,
+    },
+    /// Ask Salesforce about a refresh token. Answer with [`Reply::Introspection`].
+    Introspect {
+        /// The token.
+        token: RefreshToken,
+    },
+    /// Ask Salesforce for the username behind an access token. Answer with [`Reply::Username`].
+    Identify {
+        /// The token and where to ask.
+        access: Box<Access>,
+    },
+    /// Copy the serial of an intent to the connector's status. Answer with [`Reply::Write`].
+    Announce {
+        /// The serial.
+        serial: Serial,
+        /// Precondition.
+        resource_version: ResourceVersion,
+    },
+    /// The irreversible step: present the token, now. Answer with [`Reply::Answer`], whatever happens.
+    Send {
+        /// The token.
+        token: RefreshToken,
+        /// The attempt, for logs.
+        attempt: AttemptId,
+        /// Bound of the whole request.
+        limit: Duration,
+    },
+    /// Write the consumer's Secret, then status, from this state. Answer with [`Reply::Derived`].
+    Derive {
+        /// The state; its current grant has an access token.
+        state: Box<State>,
+    },
+    /// Wait that long. Answer with [`Reply::Paused`].
+    Pause {
+        /// How long.
+        length: Duration,
+    },
+    /// The session is over.
+    Done(Box<Outcome>),
+}
+
+/// What came of an effect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// To [`Effect::ReadState`].
+    State(Read<StateSeen>),
+    /// To [`Effect::ReadConnector`]; `None` for 404.
+    Connector(Read<Option<ConnectorSeen>>),
+    /// To [`Effect::ReadConsumer`]; `None` when there is no Secret of this connector, or no serial on it.
+    Consumer(Read<Option<Serial>>),
+    /// To [`Effect::ReadLedger`]; `None` for 404.
+    Ledger(Read<Option<(LedgerEntry, ResourceVersion)>>),
+    /// To every write.
+    Write(WriteReply),
+    /// To [`Effect::Introspect`].
+    Introspection(Introspection),
+    /// To [`Effect::Identify`]; `None` when Salesforce gave no answer.
+    Username(Option<String>),
+    /// To [`Effect::Send`].
+    Answer(Answer),
+    /// To [`Effect::Derive`], done or failed: it can be done again at any time.
+    Derived,
+    /// To [`Effect::Pause`].
+    Paused,
+}
+
+/// What came of a live read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Read<T> {
+    /// An answer.
+    Is(T),
+    /// No answer, or a refusal.
+    Failed,
+}
+
+/// The state Secret as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum StateSeen {
+    /// 404.
+    Absent,
+    /// There, and understood.
+    Found(Box<State>, ResourceVersion),
+    /// There, in an unknown format version.
+    UnsupportedVersion,
+    /// There, and not understood.
+    Unreadable,
+}
+
+/// The connector as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectorSeen {
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// `metadata.resourceVersion`.
+    pub resource_version: ResourceVersion,
+    /// `status.controller`.
+    pub controller: Option<InstallationUid>,
+    /// The serial in status.
+    pub serial: Option<Serial>,
+}
+
+/// What came of a write.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WriteReply {
+    /// It landed; the new resourceVersion.
+    Written(ResourceVersion),
+    /// It did not land: another version is there (409), or none (404).
+    Conflict,
+    /// It did not land: refused (403, 422) or never sent.
+    Refused,
+    /// It may have landed or not, or may land yet: time-out, reset, 5xx.
+    Unknown,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Outcome {
+    /// What the connector's grant has come to.
+    pub conclusion: Conclusion,
+    /// What is to be said of the brought token.
+    pub bootstrap: Option<BootstrapNote>,
+    /// What is to be said of a grant that came in and waits as `next`.
+    pub next: Option<GrantTrouble>,
+    /// State as last known, to derive status from.
+    pub state: Option<Box<State>>,
+    /// To be handed to this connector's next session in this process.
+    pub memory: Memory,
+}
+
+/// What the connector's grant has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Conclusion {
+    /// The current grant stands and its access token was derived.
+    Ready,
+    /// Nothing was presented, or it changed nothing: try again with back-off. The shell knows Salesforce's refusal.
+    Unspent,
+    /// A person must act; `ask_again` says when a further session could mend it by itself.
+    Trouble {
+        /// What is wrong.
+        trouble: GrantTrouble,
+        /// When introspection is due again, from now.
+        ask_again: Option<Duration>,
+    },
+    /// Nothing wrong, nothing to do yet.
+    Waiting {
+        /// For what.
+        why: WaitReason,
+        /// How long, from now.
+        length: Duration,
+    },
+    /// The connector is gone or was made anew: the sweep sees to its state.
+    ConnectorGone,
+}
+
+/// What a session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitReason {
+    /// An attempt of somebody else: it is left alone until the hold-off is over.
+    ForeignAttempt,
+    /// More lease time than is left, or any.
+    Lease,
+    /// The API server.
+    Kubernetes,
+    /// Salesforce, to tell about a token.
+    Salesforce,
+    /// Others who write the same objects.
+    Contention,
+}
+
+/// What is to be said of a brought token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BootstrapNote {
+    /// Imported: the bootstrap Secret can be deleted.
+    Imported,
+    /// Not imported, and why.
+    Refused(GrantTrouble),
+}

@@ -1,0 +1,132 @@
+//! Taking in a brought token: ledger entry, introspection, and the mark that goes before its first intent.
+
+use super::{Read, Session, Step, WriteReply};
+use crate::answer::Introspection;
+use crate::ids::{GrantId, ResourceVersion};
+use crate::ledger::{
+    BeforeIntent, Bootstrap, LedgerEntry, LedgerName, LedgerPhase, LedgerVerdict, before_intent,
+    ledger_verdict,
+};
+use crate::session::Introspectable;
+use crate::settle::Import;
+use crate::state::Origin;
+use crate::time::Now;
+use crate::trouble::GrantTrouble;
+
+impl Session {
+    /// Every import begins by creating its ledger entry.
+    pub(super) fn begin_import(&mut self, bootstrap: Bootstrap) -> Step {
+        let step = Step::CreateLedger(LedgerName::of(&bootstrap.digest), self.importing());
+        self.importing = Some(bootstrap);
+        step
+    }
+
+    fn importing(&self) -> LedgerEntry {
+        LedgerEntry {
+            connector_uid: self.inputs.connector.uid.clone(),
+            phase: LedgerPhase::Importing,
+        }
+    }
+
+    /// An entry of one's own was created: clear to go on, or to be presented.
+    pub(super) fn on_ledger_written(&mut self, name: LedgerName, reply: &WriteReply, now: Now) {
+        match reply {
+            WriteReply::Written(_) if self.redeem.is_some() => self.write_intent(),
+            WriteReply::Written(_) => self.introspect_import(now),
+            WriteReply::Conflict | WriteReply::Unknown => self.step = Step::ReadLedger(name),
+            WriteReply::Refused => self.try_again(),
+        }
+    }
+
+    pub(super) fn on_ledger(
+        &mut self,
+        name: LedgerName,
+        read: Read<Option<(LedgerEntry, ResourceVersion)>>,
+        now: Now,
+    ) {
+        let Read::Is(found) = read else {
+            return self.try_again();
+        };
+        match self.redeem.as_ref().map(|redeem| redeem.grant.clone()) {
+            None => self.judge_entry(name, found.map(|(entry, _)| entry), now),
+            Some(grant) => self.mark_entry(name, found, &grant, now),
+        }
+    }
+
+    fn judge_entry(&mut self, name: LedgerName, entry: Option<LedgerEntry>, now: Now) {
+        let Some(entry) = entry else {
+            self.step = Step::CreateLedger(name, self.importing());
+            return self.count_round();
+        };
+        match ledger_verdict(&entry, &self.inputs.connector.uid, self.view.state()) {
+            LedgerVerdict::Resume => self.introspect_import(now),
+            LedgerVerdict::Refuse(trouble) => self.end_import(Import::Refused(trouble), now),
+        }
+    }
+
+    fn introspect_import(&mut self, now: Now) {
+        match (self.inputs.introspectable, self.importing.as_ref()) {
+            (Introspectable::Possible, Some(bootstrap)) => {
+                self.step = Step::IntrospectImport(bootstrap.token.clone());
+            }
+            (Introspectable::Possible, None) => self.look_again(),
+            (Introspectable::Impossible, _) => self.end_import(Import::Cleared, now),
+        }
+    }
+
+    pub(super) fn on_import_introspected(&mut self, said: Introspection, now: Now) {
+        let import = match said {
+            Introspection::Active | Introspection::Impossible => Import::Cleared,
+            Introspection::Inactive => Import::Refused(GrantTrouble::BootstrapTokenInactive),
+            Introspection::NoAnswer => Import::Unanswered,
+        };
+        self.end_import(import, now);
+    }
+
+    fn end_import(&mut self, import: Import, now: Now) {
+        self.tried.import = import;
+        self.decide(now);
+    }
+
+    /// The entry that a grant must pass before its intent, if it is an import that was never redeemed.
+    pub(super) fn ledger_before_intent(&self, grant: &GrantId) -> Option<LedgerName> {
+        let grant = self
+            .view
+            .state()?
+            .grant(grant)
+            .filter(|grant| grant.access.is_none())?;
+        match &grant.origin {
+            Origin::Import(digest) => Some(LedgerName::of(digest)),
+            Origin::Login => None,
+        }
+    }
+
+    fn mark_entry(
+        &mut self,
+        name: LedgerName,
+        found: Option<(LedgerEntry, ResourceVersion)>,
+        grant: &GrantId,
+        now: Now,
+    ) {
+        let (entry, version) = found.unzip();
+        match (
+            before_intent(entry.as_ref(), &self.inputs.connector.uid, grant),
+            version,
+        ) {
+            (BeforeIntent::Go, _) => self.write_intent(),
+            (BeforeIntent::Mark(entry), Some(version)) => {
+                self.step = Step::MarkLedger(name, entry, version);
+                self.count_round();
+            }
+            (BeforeIntent::Create(entry) | BeforeIntent::Mark(entry), _) => {
+                self.step = Step::CreateLedger(name, entry);
+                self.count_round();
+            }
+            (BeforeIntent::Refuse(trouble), _) => {
+                self.redeem = None;
+                self.tried.next_refused = Some(trouble);
+                self.decide(now);
+            }
+        }
+    }
+}

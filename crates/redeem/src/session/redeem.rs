@@ -1,0 +1,296 @@
+//! The irreversible part: intent, announcement, reading back, sending, and recording the verdict.
+
+use super::{Conclusion, Effect, Read, Redeem, Session, StateSeen, Step, WaitReason, Want, WriteReply};
+use crate::answer::{Answer, Refusal, Verdict};
+use crate::attempt::{ConcludeDecision, Holding, conclude, intent};
+use crate::ids::{GrantId, ResourceVersion, Serial};
+use crate::settle::Redeemed;
+use crate::state::{Attempt, Grant, Phase, State};
+use crate::time::{Now, SendWindow, may_send};
+
+impl Session {
+    pub(super) fn begin_redeem(&mut self, grant: GrantId, now: Now) {
+        if now.lease_left < self.inputs.limits.http() {
+            let length = super::TRY_AGAIN;
+            self.step = Step::Done(Conclusion::Waiting {
+                why: WaitReason::Lease,
+                length,
+            });
+            return;
+        }
+        let ledger = self.ledger_before_intent(&grant);
+        self.redeem = Some(Redeem {
+            grant,
+            serial: Serial::default(),
+            began: None,
+        });
+        match ledger {
+            Some(name) => self.step = Step::ReadLedger(name),
+            None => self.write_intent(),
+        }
+    }
+
+    pub(super) fn write_intent(&mut self) {
+        let state = self.view.state().zip(self.redeem.as_ref());
+        let intended =
+            state.and_then(|(state, redeem)| intent(state, &redeem.grant, &self.inputs.fresh.attempt));
+        if let (Some(state), Some(redeem)) = (intended, &mut self.redeem) {
+            redeem.serial = state.serial;
+            self.step = Step::WriteIntent(Box::new(state));
+        } else {
+            self.redeem = None;
+            self.look_again();
+        }
+    }
+
+    pub(super) fn on_intent_written(&mut self, reply: &WriteReply) {
+        match reply {
+            WriteReply::Written(_) => self.step = Step::Announce,
+            WriteReply::Unknown => self.step = Step::FindIntent,
+            WriteReply::Conflict | WriteReply::Refused => {
+                self.redeem = None;
+                self.look_again();
+            }
+        }
+    }
+
+    /// After a lost reply: has the intent landed? If not, all is looked at again; should it land later, this session
+    /// or the next finds it there.
+    pub(super) fn on_intent_looked_for(&mut self, read: Read<StateSeen>, now: Now) {
+        match read {
+            Read::Failed => self.try_again(),
+            Read::Is(seen) => {
+                self.see(seen, now);
+                if self.own_attempt().is_some() {
+                    self.step = Step::Announce;
+                } else {
+                    self.redeem = None;
+                    self.look_again();
+                }
+            }
+        }
+    }
+
+    fn own_attempt(&self) -> Option<&Attempt> {
+        let grant = self.view.state()?.grant(&self.redeem.as_ref()?.grant)?;
+        grant
+            .attempt
+            .as_ref()
+            .filter(|attempt| attempt.id == self.inputs.fresh.attempt && attempt.phase == Phase::Open)
+    }
+
+    pub(super) fn connector_version(&self) -> ResourceVersion {
+        let version = self
+            .view
+            .connector
+            .as_ref()
+            .map(|connector| connector.resource_version.clone());
+        version.unwrap_or_else(|| ResourceVersion::new(""))
+    }
+
+    pub(super) fn announce(&self) -> Effect {
+        let serial = self
+            .redeem
+            .as_ref()
+            .map(|redeem| redeem.serial)
+            .unwrap_or_default();
+        Effect::Announce {
+            serial,
+            resource_version: self.connector_version(),
+        }
+    }
+
+    pub(super) fn on_announced(&mut self, reply: &WriteReply, now: Now) {
+        match reply {
+            WriteReply::Written(_) => self.step = Step::ReadBack,
+            WriteReply::Conflict | WriteReply::Unknown => self.step = Step::FindAnnouncement,
+            WriteReply::Refused => self.hold(Verdict::NotSent, now),
+        }
+    }
+
+    /// The connector has changed, or the reply was lost: it must still be ours to act on.
+    pub(super) fn on_announcement_looked_for(&mut self, read: Read<Option<super::ConnectorSeen>>, now: Now) {
+        let Read::Is(seen) = read else {
+            return self.try_again();
+        };
+        self.view.connector = seen;
+        let serial = self.redeem.as_ref().map(|redeem| redeem.serial);
+        let ours = self.view.connector.as_ref().filter(|connector| {
+            connector.uid == self.inputs.connector.uid
+                && connector.controller.as_ref() == Some(&self.inputs.installation)
+        });
+        match ours {
+            None => self.hold(Verdict::NotSent, now),
+            Some(connector) if connector.serial >= serial => self.step = Step::ReadBack,
+            Some(_) => {
+                self.step = Step::Announce;
+                self.count_round();
+            }
+        }
+    }
+
+    /// The intent counts only now: read back, live, after its serial was announced.
+    pub(super) fn on_read_back(&mut self, read: Read<StateSeen>, now: Now) {
+        let Read::Is(seen) = read else {
+            return self.try_again();
+        };
+        self.see(seen, now);
+        let serial = self.redeem.as_ref().map(|redeem| redeem.serial);
+        if self.own_attempt().map(|attempt| attempt.serial) == serial {
+            self.step = Step::Send;
+        } else {
+            self.redeem = None;
+            self.tried.redeemed = Some(Redeemed::Unspent);
+            self.look_again();
+        }
+    }
+
+    /// Steps that lead to sending are given up once the send window has passed or the lease has become too short.
+    pub(super) fn close_if_late(&mut self, now: Now) {
+        let inner = match &self.step {
+            Step::Pause(_, step) => step,
+            step => step,
+        };
+        let leads_to_sending = matches!(
+            inner,
+            Step::Announce | Step::FindAnnouncement | Step::ReadBack | Step::Send
+        );
+        let began = self.redeem.as_ref().and_then(|redeem| redeem.began);
+        if let (true, Some(began)) = (leads_to_sending, began) {
+            match may_send(began, now, self.inputs.limits) {
+                SendWindow::Open => {}
+                SendWindow::Passed | SendWindow::LeaseTooShort => self.hold(Verdict::NotSent, now),
+            }
+        }
+    }
+
+    /// Hands the token out once. Should the caller ask twice without an answer in between, the second time there is
+    /// nothing but an empty pause; the answer to the first is still awaited.
+    pub(super) fn send(&mut self) -> Effect {
+        let token = self.redeemed_grant().map(|grant| grant.refresh_token.clone());
+        match (&self.step, token) {
+            (Step::Send, Some(token)) => {
+                self.step = Step::AwaitAnswer;
+                self.tried.redeemed = Some(Redeemed::Sent);
+                let attempt = self.inputs.fresh.attempt.clone();
+                Effect::Send {
+                    token,
+                    attempt,
+                    limit: self.inputs.limits.http(),
+                }
+            }
+            (_, _) => Effect::Pause {
+                length: super::PAUSE_MIN,
+            },
+        }
+    }
+
+    fn redeemed_grant(&self) -> Option<&Grant> {
+        self.view.state()?.grant(&self.redeem.as_ref()?.grant)
+    }
+
+    pub(super) fn on_answer(&mut self, answer: Answer, now: Now) {
+        match answer {
+            Answer::Granted(answer) => self.hold(Verdict::Result(answer), now),
+            Answer::NotSent | Answer::Refused(Refusal::Unspent) => self.hold(Verdict::NotSent, now),
+            Answer::Refused(Refusal::GrantDead) => self.hold(Verdict::GrantDead, now),
+            Answer::Unclear => self.hold(Verdict::OutcomeUnknown, now),
+            Answer::AlreadyProcessing => {
+                // Somebody else is spending this token. What they get is used; until then the attempt stands open.
+                self.redeem = None;
+                self.look_again();
+            }
+        }
+    }
+
+    /// From here on the verdict is what matters, until it is recorded.
+    pub(super) fn hold(&mut self, verdict: Verdict, now: Now) {
+        let held = self.redeem.take().zip(self.view.state().cloned());
+        let Some((redeem, base)) = held else {
+            return self.look_again();
+        };
+        let presented = base.grant(&redeem.grant).map(|grant| grant.refresh_token.clone());
+        let Some(presented) = presented else {
+            return self.look_again();
+        };
+        if verdict == Verdict::NotSent {
+            self.tried.redeemed = Some(Redeemed::Unspent);
+        }
+        let attempt = self.inputs.fresh.attempt.clone();
+        let Redeem { grant, serial, .. } = redeem;
+        let sent = self.step == Step::AwaitAnswer;
+        self.holding = Some(Holding {
+            grant,
+            attempt,
+            serial,
+            presented,
+            base: Box::new(base),
+            verdict,
+        });
+        if sent {
+            self.record(now);
+        } else {
+            // The view may be older than the intent: read before writing.
+            self.step = Step::FindRecord;
+        }
+    }
+
+    /// Decides how the verdict held is recorded, from the state seen last.
+    pub(super) fn record(&mut self, now: Now) {
+        let Some(holding) = &self.holding else {
+            return self.look_again();
+        };
+        match conclude(self.view.state(), holding, &self.inputs.expect, self.view.floor()) {
+            ConcludeDecision::Write(state) | ConcludeDecision::Create(state) => {
+                self.step = Step::Record(state);
+            }
+            ConcludeDecision::AlreadyThere | ConcludeDecision::Discard => self.recorded(now),
+        }
+    }
+
+    pub(super) fn on_recorded(&mut self, reply: WriteReply, state: Box<State>, now: Now) {
+        match reply {
+            WriteReply::Written(version) => {
+                self.see(StateSeen::Found(state, version), now);
+                self.recorded(now);
+            }
+            WriteReply::Conflict | WriteReply::Unknown => self.step = Step::FindRecord,
+            WriteReply::Refused => {
+                self.step = Step::FindRecord;
+                self.try_again();
+            }
+        }
+    }
+
+    pub(super) fn on_record_looked_for(&mut self, read: Read<StateSeen>, now: Now) {
+        let Read::Is(seen) = read else {
+            return self.try_again();
+        };
+        let absent = seen == StateSeen::Absent;
+        let foreign = matches!(seen, StateSeen::UnsupportedVersion | StateSeen::Unreadable);
+        self.see(seen, now);
+        if foreign {
+            // Never rewritten; but a result is not let go either while the process lives.
+            return self.try_again();
+        }
+        let result = self
+            .holding
+            .as_ref()
+            .is_some_and(|held| matches!(held.verdict, Verdict::Result(_)));
+        if absent && result {
+            self.step = Step::FindFloorInConnector;
+        } else {
+            self.record(now);
+        }
+    }
+
+    /// The verdict stands, or has nowhere to stand: go on with what is there, without redeeming again.
+    fn recorded(&mut self, now: Now) {
+        self.holding = None;
+        self.failures = 0;
+        if matches!(self.inputs.want, Want::Renew { .. }) && self.tried.redeemed == Some(Redeemed::Sent) {
+            self.inputs.want = Want::Settle;
+        }
+        self.decide(now);
+    }
+}

@@ -1,0 +1,130 @@
+//! What each reply does to a session.
+
+use super::{Read, Reply, Session, StateSeen, Step, Want, WriteReply};
+use crate::answer::{Answer, Introspection};
+use crate::attempt::with_username;
+use crate::ids::{AttemptId, GrantId};
+use crate::state::State;
+use crate::time::Now;
+
+impl Session {
+    /// Takes what came of the effect that [`Session::next`] gave last. A reply of another kind counts as a failure of
+    /// that effect; for a request that was sent it counts as an unclear answer.
+    pub fn on(&mut self, reply: Reply, now: Now) {
+        match (self.step.clone(), reply) {
+            (Step::LookAtState, Reply::State(Read::Is(seen))) => {
+                self.see(seen, now);
+                self.step = Step::LookAtConnector;
+            }
+            (Step::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
+                self.view.connector = seen;
+                self.step = Step::LookAtConsumer;
+            }
+            (Step::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
+                self.view.consumer = serial;
+                self.failures = 0;
+                self.decide(now);
+            }
+            (Step::Claim, Reply::Write(WriteReply::Refused)) => self.try_again(),
+            (Step::Claim, Reply::Write(_)) => self.look_again(),
+            (Step::CreateLedger(name, _) | Step::MarkLedger(name, ..), Reply::Write(reply)) => {
+                self.on_ledger_written(name, &reply, now);
+            }
+            (Step::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
+            (Step::IntrospectImport(_), Reply::Introspection(said)) => self.on_import_introspected(said, now),
+            (Step::IntrospectAttempt(attempt, _), Reply::Introspection(said)) => {
+                self.on_attempt_introspected(attempt, said, now);
+            }
+            (Step::Identify(grant, _), Reply::Username(username)) => {
+                self.on_identified(&grant, username, now);
+            }
+            (Step::Write(state), Reply::Write(reply)) => self.on_written(&reply, &state),
+            (Step::Derive, Reply::Derived) => {
+                self.tried.derived = self
+                    .view
+                    .state()
+                    .and_then(State::access)
+                    .map(|access| access.serial);
+                self.decide(now);
+            }
+            (Step::WriteIntent(_), Reply::Write(reply)) => self.on_intent_written(&reply),
+            (Step::FindIntent, Reply::State(read)) => self.on_intent_looked_for(read, now),
+            (Step::Announce, Reply::Write(reply)) => self.on_announced(&reply, now),
+            (Step::FindAnnouncement, Reply::Connector(read)) => self.on_announcement_looked_for(read, now),
+            (Step::ReadBack, Reply::State(read)) => self.on_read_back(read, now),
+            (Step::AwaitAnswer, Reply::Answer(answer)) => self.on_answer(answer, now),
+            (Step::AwaitAnswer, _) => self.on_answer(Answer::Unclear, now),
+            (Step::Record(state), Reply::Write(reply)) => self.on_recorded(reply, state, now),
+            (Step::FindRecord, Reply::State(read)) => self.on_record_looked_for(read, now),
+            (Step::FindFloorInConnector, Reply::Connector(Read::Is(seen))) => {
+                self.view.connector = seen;
+                self.step = Step::FindFloorInConsumer;
+            }
+            (Step::FindFloorInConsumer, Reply::Consumer(Read::Is(serial))) => {
+                self.view.consumer = serial;
+                self.record(now);
+            }
+            (Step::Pause(_, step), _) => self.step = *step,
+            (Step::Done(_), _) => {}
+            (_, _) => self.try_again(),
+        }
+    }
+
+    /// Takes in a state just read or written.
+    pub(super) fn see(&mut self, seen: StateSeen, now: Now) {
+        self.view.state = seen;
+        self.memory.observe(self.view.state(), now.monotonic);
+    }
+
+    /// Counts a step that could go on for ever where others write the same objects.
+    pub(super) fn count_round(&mut self) {
+        self.rounds = self.rounds.saturating_add(1);
+        if self.rounds > super::ROUNDS {
+            self.redeem = None;
+            self.look_again();
+        }
+    }
+
+    fn on_written(&mut self, reply: &WriteReply, state: &State) {
+        match reply {
+            WriteReply::Written(_) => {
+                if matches!(self.inputs.want, Want::Deposit(_))
+                    && state.grant(&self.inputs.fresh.grant).is_some()
+                {
+                    self.tried.deposited = true;
+                }
+                self.look_again();
+            }
+            WriteReply::Conflict | WriteReply::Unknown => self.look_again(),
+            WriteReply::Refused => {
+                self.step = Step::LookAtState;
+                self.try_again();
+            }
+        }
+    }
+
+    fn on_identified(&mut self, grant: &GrantId, username: Option<String>, now: Now) {
+        let named = self
+            .view
+            .state()
+            .zip(username)
+            .and_then(|(state, username)| with_username(state, grant, username));
+        if let Some(state) = named {
+            self.step = Step::Write(Box::new(state));
+        } else {
+            self.tried.identify_failed = true;
+            self.decide(now);
+        }
+    }
+
+    fn on_attempt_introspected(&mut self, attempt: AttemptId, said: Introspection, now: Now) {
+        match said {
+            Introspection::NoAnswer | Introspection::Impossible => {
+                self.memory.asked_in_vain(&attempt, now.monotonic);
+            }
+            Introspection::Active | Introspection::Inactive => {}
+        }
+        self.tried.introspected = Some((attempt, said));
+        self.decide(now);
+    }
+}

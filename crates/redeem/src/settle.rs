@@ -1,0 +1,439 @@
+//! The one decision between two looks: given what was read live, which single move comes next.
+
+use std::time::Duration;
+
+use crate::answer::Introspection;
+use crate::attempt::{Finding, promoted, with_finding};
+use crate::deposit::{deposit_import, deposit_login};
+use crate::identity::{Judgement, judge};
+use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
+use crate::ledger::Bootstrap;
+use crate::memory::Memory;
+use crate::session::{Conclusion, ConnectorSeen, Inputs, Introspectable, StateSeen, WaitReason, Want};
+use crate::state::{Access, Attempt, Grant, Phase, Rotation, State};
+use crate::time::Now;
+use crate::token::RefreshToken;
+use crate::trouble::GrantTrouble;
+
+/// What was read live, in this order: state, connector, consumer. The order matters: whoever announces a serial does
+/// so after writing it to state, so a copy read later than the state is never behind it by accident.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct View {
+    pub(crate) state: StateSeen,
+    pub(crate) connector: Option<ConnectorSeen>,
+    pub(crate) consumer: Option<Serial>,
+}
+
+impl View {
+    pub(crate) fn state(&self) -> Option<&State> {
+        match &self.state {
+            StateSeen::Found(state, _) => Some(state),
+            StateSeen::Absent | StateSeen::UnsupportedVersion | StateSeen::Unreadable => None,
+        }
+    }
+
+    pub(crate) fn state_version(&self) -> Option<&ResourceVersion> {
+        match &self.state {
+            StateSeen::Found(_, version) => Some(version),
+            StateSeen::Absent | StateSeen::UnsupportedVersion | StateSeen::Unreadable => None,
+        }
+    }
+
+    /// The highest copy of a serial.
+    pub(crate) fn floor(&self) -> Serial {
+        let status = self.connector.as_ref().and_then(|connector| connector.serial);
+        status.max(self.consumer).unwrap_or_default()
+    }
+}
+
+/// What this session has found out or tried already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Tried {
+    /// The login is in the state Secret.
+    pub(crate) deposited: bool,
+    /// How the import of the brought token stands.
+    pub(crate) import: Import,
+    /// The grant in `next` can't be redeemed.
+    pub(crate) next_refused: Option<GrantTrouble>,
+    /// What introspection said of a standing attempt.
+    pub(crate) introspected: Option<(AttemptId, Introspection)>,
+    /// The access token derived, or tried to.
+    pub(crate) derived: Option<Serial>,
+    /// Asking for the username gave no answer.
+    pub(crate) identify_failed: bool,
+    /// This session's own attempt has ended; none is begun again.
+    pub(crate) redeemed: Option<Redeemed>,
+}
+
+/// How this session's own attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Redeemed {
+    /// With the token known to be as it was.
+    Unspent,
+    /// Sent, in any other way.
+    Sent,
+}
+
+/// How far the import of the brought token has come in this session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Import {
+    #[default]
+    NotTried,
+    /// Ledger and introspection have nothing against it.
+    Cleared,
+    Refused(GrantTrouble),
+    /// Introspection gave no answer.
+    Unanswered,
+}
+
+/// The one move that comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    Claim(ResourceVersion),
+    /// Write this state, then look again.
+    Write(Box<State>),
+    /// Clear the brought token with ledger and introspection.
+    Import(Bootstrap),
+    Introspect {
+        attempt: AttemptId,
+        token: RefreshToken,
+    },
+    Identify(GrantId, Box<Access>),
+    Derive,
+    Redeem(GrantId),
+    Done(Conclusion),
+}
+
+/// Everything a decision is made from.
+pub(crate) struct Facts<'a> {
+    pub(crate) view: &'a View,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) memory: &'a Memory,
+    pub(crate) tried: &'a Tried,
+    pub(crate) now: Now,
+}
+
+pub(crate) fn settle(facts: &Facts<'_>) -> Move {
+    facts
+        .ownership()
+        .or_else(|| facts.deposit())
+        .or_else(|| facts.restored())
+        .or_else(|| facts.incoming())
+        .unwrap_or_else(|| facts.in_use())
+}
+
+/// What a standing attempt asks for.
+enum Standing {
+    /// A move: introspect, or write what was found.
+    Move(Move),
+    /// Left alone for so long.
+    HoldOff(Duration),
+    /// Unknown; asking again is due after so long, where it can be.
+    Unknown(Option<Duration>),
+}
+
+impl Facts<'_> {
+    /// Is this connector ours to act on, and its state ours to read?
+    fn ownership(&self) -> Option<Move> {
+        let uid = &self.inputs.connector.uid;
+        let Some(connector) = self.view.connector.as_ref().filter(|seen| seen.uid == *uid) else {
+            return Some(Move::Done(Conclusion::ConnectorGone));
+        };
+        match &connector.controller {
+            None => return Some(Move::Claim(connector.resource_version.clone())),
+            Some(owner) if *owner != self.inputs.installation => {
+                return Some(trouble(GrantTrouble::ClaimedByAnotherInstallation));
+            }
+            Some(_) => {}
+        }
+        match &self.view.state {
+            StateSeen::UnsupportedVersion => Some(trouble(GrantTrouble::UnsupportedStateVersion)),
+            StateSeen::Unreadable => Some(trouble(GrantTrouble::StateUnreadable)),
+            StateSeen::Found(state, _) if state.connector.uid != *uid => {
+                Some(trouble(GrantTrouble::StateUnreadable))
+            }
+            StateSeen::Found(..) | StateSeen::Absent => None,
+        }
+    }
+
+    /// A login in hand goes to state before anything else is thought of.
+    fn deposit(&self) -> Option<Move> {
+        let Want::Deposit(login) = &self.inputs.want else {
+            return None;
+        };
+        let there = self
+            .view
+            .state()
+            .is_some_and(|state| state.grant(&self.inputs.fresh.grant).is_some());
+        if self.tried.deposited || there {
+            return None;
+        }
+        let (token, answer) = &**login;
+        let login = (self.inputs.fresh.grant.clone(), token.clone(), answer);
+        let Inputs {
+            connector, cluster, ..
+        } = self.inputs;
+        let state = deposit_login(self.view.state(), connector, cluster, self.view.floor(), login);
+        Some(Move::Write(Box::new(state)))
+    }
+
+    /// A state that is missing or older than its copies is never redeemed; only a new grant gets past it.
+    fn restored(&self) -> Option<Move> {
+        let missing = match self.view.state() {
+            None if self.view.floor() > Serial::default() => GrantTrouble::GrantLost,
+            None => GrantTrouble::AuthorizationRequired,
+            Some(state) if state.is_rolled_back(&self.inputs.cluster, self.view.floor()) => {
+                GrantTrouble::StateRolledBack
+            }
+            Some(_) => return None,
+        };
+        Some(self.import().unwrap_or_else(|| match self.tried.import {
+            Import::Refused(refused) if missing != GrantTrouble::StateRolledBack => trouble(refused),
+            Import::Unanswered => waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
+            Import::Refused(_) | Import::NotTried | Import::Cleared => trouble(missing),
+        }))
+    }
+
+    /// A brought token that the state doesn't know yet.
+    fn import(&self) -> Option<Move> {
+        let bootstrap = self.inputs.bootstrap.as_ref()?;
+        if self
+            .view
+            .state()
+            .is_some_and(|state| state.imported.as_ref() == Some(&bootstrap.digest))
+        {
+            return None;
+        }
+        match self.tried.import {
+            Import::NotTried => Some(Move::Import(bootstrap.clone())),
+            Import::Cleared => {
+                let Inputs {
+                    connector, cluster, ..
+                } = self.inputs;
+                let (state, floor) = (self.view.state(), self.view.floor());
+                let grant = self.inputs.fresh.grant.clone();
+                let state = deposit_import(state, connector, cluster, floor, bootstrap, grant);
+                Some(Move::Write(Box::new(state)))
+            }
+            Import::Refused(_) | Import::Unanswered => None,
+        }
+    }
+
+    /// Takes in what was brought or logged in, unless an open attempt must be left alone first.
+    fn incoming(&self) -> Option<Move> {
+        let state = self.view.state()?;
+        if let Some(next) = self.unidentified(state) {
+            return Some(next);
+        }
+        for grant in state.grants() {
+            match self.standing(state, grant) {
+                Some(Standing::Move(next)) => return Some(next),
+                Some(Standing::HoldOff(length)) => return Some(waiting(WaitReason::ForeignAttempt, length)),
+                Some(Standing::Unknown(_)) | None => {}
+            }
+        }
+        if let Some(state) = promoted(state, &self.inputs.expect) {
+            return Some(Move::Write(Box::new(state)));
+        }
+        if let Some(next) = self.import() {
+            return Some(next);
+        }
+        let next = state.next.as_ref()?;
+        let presentable = next.access.is_none() && next.attempt.is_none() && !next.is_dead();
+        if !presentable || self.tried.next_refused.is_some() {
+            return None;
+        }
+        match self.tried.redeemed {
+            None => Some(Move::Redeem(next.id.clone())),
+            Some(_) if state.current.is_none() => Some(Move::Done(Conclusion::Unspent)),
+            Some(_) => None,
+        }
+    }
+
+    /// The current grant: derive what is stored, then renew if that is asked for.
+    fn in_use(&self) -> Move {
+        let Some((state, grant)) = self
+            .view
+            .state()
+            .and_then(|state| Some((state, state.current.as_ref()?)))
+        else {
+            return self.nothing_in_use();
+        };
+        match grant
+            .identity
+            .as_ref()
+            .map(|identity| judge(identity, &self.inputs.expect, None))
+        {
+            Some(Judgement::AsExpected) => {}
+            Some(Judgement::UsernameUnknown) => return waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
+            Some(Judgement::Wrong) | None => return trouble(GrantTrouble::WrongIdentity),
+        }
+        let stored = state.access().map(|access| access.serial);
+        if stored > self.view.consumer && stored != self.tried.derived {
+            return Move::Derive;
+        }
+        if grant.is_dead() {
+            return trouble(GrantTrouble::ReauthorizationRequired);
+        }
+        if let Some(Standing::Unknown(ask_again)) = self.standing(state, grant) {
+            return Move::Done(Conclusion::Trouble {
+                trouble: GrantTrouble::OutcomeUnknown,
+                ask_again,
+            });
+        }
+        match (&self.inputs.want, self.tried.redeemed) {
+            (_, Some(Redeemed::Unspent)) => Move::Done(Conclusion::Unspent),
+            (Want::Renew { seen }, None) if *seen == stored => Move::Redeem(grant.id.clone()),
+            (Want::Renew { .. } | Want::Settle | Want::Deposit(_), _) => Move::Done(Conclusion::Ready),
+        }
+    }
+
+    /// No grant is in use: the reason lies with the one that waits.
+    fn nothing_in_use(&self) -> Move {
+        let Some((state, next)) = self
+            .view
+            .state()
+            .and_then(|state| Some((state, state.next.as_ref()?)))
+        else {
+            return match self.tried.import {
+                Import::Refused(refused) => trouble(refused),
+                Import::Unanswered => waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
+                Import::NotTried | Import::Cleared => trouble(GrantTrouble::AuthorizationRequired),
+            };
+        };
+        match self.waiting_trouble(state, next) {
+            Some(GrantTrouble::OutcomeUnknown) => {
+                let ask_again = match self.standing(state, next) {
+                    Some(Standing::Unknown(ask_again)) => ask_again,
+                    Some(Standing::Move(_) | Standing::HoldOff(_)) | None => None,
+                };
+                Move::Done(Conclusion::Trouble {
+                    trouble: GrantTrouble::OutcomeUnknown,
+                    ask_again,
+                })
+            }
+            Some(found) => trouble(found),
+            None => waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
+        }
+    }
+
+    /// What is to be said of the grant in `next`.
+    pub(crate) fn next_trouble(&self) -> Option<GrantTrouble> {
+        let state = self.view.state()?;
+        self.waiting_trouble(state, state.next.as_ref()?)
+    }
+
+    fn waiting_trouble(&self, state: &State, next: &Grant) -> Option<GrantTrouble> {
+        if let Some(refused) = self.tried.next_refused {
+            return Some(refused);
+        }
+        if next.is_dead() {
+            return Some(GrantTrouble::ReauthorizationRequired);
+        }
+        if next
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.phase == Phase::OutcomeUnknown)
+        {
+            return Some(GrantTrouble::OutcomeUnknown);
+        }
+        let identity = next.identity.as_ref()?;
+        let wrong = judge(identity, &self.inputs.expect, state.pin.as_ref()) == Judgement::Wrong;
+        wrong.then_some(GrantTrouble::WrongIdentity)
+    }
+
+    /// A grant whose username is asked for by `spec.expect` and not known.
+    fn unidentified(&self, state: &State) -> Option<Move> {
+        if self.tried.identify_failed {
+            return None;
+        }
+        let unknown = |grant: &&Grant| {
+            let judged = grant
+                .identity
+                .as_ref()
+                .map(|identity| judge(identity, &self.inputs.expect, None));
+            judged == Some(Judgement::UsernameUnknown)
+        };
+        let grant = state.grants().find(unknown)?;
+        Some(Move::Identify(grant.id.clone(), Box::new(grant.access.clone()?)))
+    }
+
+    fn standing(&self, state: &State, grant: &Grant) -> Option<Standing> {
+        let attempt = grant
+            .attempt
+            .as_ref()
+            .filter(|attempt| attempt.phase != Phase::FoundInactive)?;
+        let own = attempt.id == self.inputs.fresh.attempt && self.tried.redeemed != Some(Redeemed::Sent);
+        if own {
+            // A write of this session that was thought lost has landed after all; nothing was sent.
+            return finding(state, attempt, Finding::NotSent).map(Standing::Move);
+        }
+        let sighting = self.memory.sighting(&attempt.id);
+        let since = sighting.map_or(Duration::ZERO, |seen| {
+            self.now.monotonic.saturating_sub(seen.first_seen)
+        });
+        let left = self.inputs.limits.hold_off().saturating_sub(since);
+        if left > Duration::ZERO {
+            return Some(match attempt.phase {
+                Phase::Open => Standing::HoldOff(left),
+                Phase::OutcomeUnknown | Phase::FoundInactive => Standing::Unknown(Some(left)),
+            });
+        }
+        Some(self.overdue(state, grant, attempt))
+    }
+
+    /// An attempt whose owner has had its time.
+    fn overdue(&self, state: &State, grant: &Grant, attempt: &Attempt) -> Standing {
+        let said = self
+            .tried
+            .introspected
+            .as_ref()
+            .filter(|(id, _)| *id == attempt.id)
+            .map(|(_, said)| *said);
+        let ask_again = self
+            .memory
+            .sighting(&attempt.id)
+            .map_or(Duration::ZERO, |seen| seen.ask_again);
+        let wait = ask_again.saturating_sub(self.now.monotonic);
+        let can_ask = self.inputs.introspectable == Introspectable::Possible;
+        let unknown = |again: Option<Duration>| {
+            finding(state, attempt, Finding::Unknown).map_or(Standing::Unknown(again), Standing::Move)
+        };
+        let settled =
+            |found: Finding| finding(state, attempt, found).map_or(Standing::Unknown(None), Standing::Move);
+        match said {
+            None if can_ask && wait == Duration::ZERO => {
+                let (attempt, token) = (attempt.id.clone(), grant.refresh_token.clone());
+                Standing::Move(Move::Introspect { attempt, token })
+            }
+            Some(Introspection::Active) => settled(Finding::NotSent),
+            Some(Introspection::Inactive) => settled(Finding::Inactive),
+            // A token that doesn't rotate can't be spent: presenting it again costs a call and nothing else.
+            None | Some(Introspection::NoAnswer | Introspection::Impossible)
+                if grant.rotation == Rotation::Fixed =>
+            {
+                settled(Finding::NotSent)
+            }
+            None | Some(Introspection::NoAnswer) if can_ask => unknown(Some(wait)),
+            None | Some(Introspection::NoAnswer | Introspection::Impossible) => unknown(None),
+        }
+    }
+}
+
+/// After how long a brought token is asked about again when Salesforce gave no answer.
+const ASK_IMPORT_AGAIN: Duration = Duration::from_secs(30);
+
+fn finding(state: &State, attempt: &Attempt, found: Finding) -> Option<Move> {
+    with_finding(state, &attempt.id, found).map(|state| Move::Write(Box::new(state)))
+}
+
+fn trouble(trouble: GrantTrouble) -> Move {
+    Move::Done(Conclusion::Trouble {
+        trouble,
+        ask_again: None,
+    })
+}
+
+fn waiting(why: WaitReason, length: Duration) -> Move {
+    Move::Done(Conclusion::Waiting { why, length })
+}

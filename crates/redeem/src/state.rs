@@ -1,0 +1,217 @@
+//! What the state Secret of one connector holds.
+
+mod codec;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use codec::{FORMAT_VERSION, StateError};
+
+use crate::identity::Identity;
+use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, Serial};
+use crate::ledger::Digest;
+use crate::token::{AccessToken, RefreshToken};
+
+/// Everything the operator must remember of one connector's grants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Whose state it is.
+    pub connector: ConnectorRef,
+    /// The cluster it was written on.
+    pub cluster: ClusterUid,
+    /// Raised by every write.
+    pub serial: Serial,
+    /// Identity of the first grant that reached the consumer; only `spec.expect` can change it.
+    pub pin: Option<Identity>,
+    /// The brought token imported last, so that it is known again.
+    pub imported: Option<Digest>,
+    /// The grant in use.
+    pub current: Option<Grant>,
+    /// A grant that came in and isn't in use yet: a login, or an import not redeemed or not as expected.
+    pub next: Option<Grant>,
+    /// Tries so far to revoke the grant of a deleted connector.
+    pub revocation_tries: u32,
+}
+
+/// One grant and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Grant {
+    /// Its name; a result is stored only where this name still stands.
+    pub id: GrantId,
+    /// The token to present next.
+    pub refresh_token: RefreshToken,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The latest access token; `None` until the first redeem of an import.
+    pub access: Option<Access>,
+    /// Org and user; known with the first answer.
+    pub identity: Option<Identity>,
+    /// Whether its refresh token is replaced by each use.
+    pub rotation: Rotation,
+    /// The redeem that is or was under way.
+    pub attempt: Option<Attempt>,
+    /// The attempt whose result was stored last.
+    pub stored_attempt: Option<AttemptId>,
+    /// Whether Salesforce has called it dead.
+    pub standing: Standing,
+}
+
+/// Where a grant came from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Origin {
+    /// A person logged in.
+    Login,
+    /// A refresh token brought in a bootstrap Secret; its ledger entry has this digest.
+    Import(Digest),
+}
+
+/// An access token and what came with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// The token.
+    pub token: AccessToken,
+    /// The serial under which it was stored: names this token without telling it.
+    pub serial: Serial,
+    /// Base of REST calls.
+    pub instance_url: String,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+    /// Salesforce's `issued_at`.
+    pub issued_at: Option<Timestamp>,
+    /// When it ends, where known.
+    pub expiration: Option<Expiration>,
+    /// Wall time of the answer; the keep-alive counts from here.
+    pub received_at: Timestamp,
+}
+
+/// When an access token ends, and how that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Expiration {
+    /// The moment.
+    pub time: Timestamp,
+    /// The operator's name for the source (`Introspected`, `Declared`, …).
+    pub source: String,
+}
+
+/// Whether a grant's refresh token is replaced by each use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Rotation {
+    /// Not redeemed yet: treated as rotating.
+    Unknown,
+    /// The last answer brought a new refresh token.
+    Rotates,
+    /// The last answer brought none: the token can be used again.
+    Fixed,
+}
+
+/// Whether Salesforce has called a grant dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Standing {
+    /// Not as far as is known.
+    Good,
+    /// Yes: `expired access/refresh token`.
+    Dead,
+}
+
+/// A redeem that was announced, and may have been sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Attempt {
+    /// Its name.
+    pub id: AttemptId,
+    /// The state's serial that this intent was written under.
+    pub serial: Serial,
+    /// How far it is known to have come.
+    pub phase: Phase,
+}
+
+/// How far an attempt is known to have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Its owner may be about to send, or waiting, or dead.
+    Open,
+    /// Sent, or not known to be unsent, and no clear answer.
+    OutcomeUnknown,
+    /// Introspection called the token inactive afterwards: only the owner's late result can mend it.
+    FoundInactive,
+}
+
+impl State {
+    /// An empty state, for a first grant. `floor` is the highest copy of a serial found anywhere.
+    #[must_use]
+    pub fn new(connector: ConnectorRef, cluster: ClusterUid, floor: Serial) -> Self {
+        Self {
+            connector,
+            cluster,
+            serial: floor,
+            pin: None,
+            imported: None,
+            current: None,
+            next: None,
+            revocation_tries: 0,
+        }
+    }
+
+    /// The grant of that name, wherever it stands.
+    #[must_use]
+    pub fn grant(&self, id: &GrantId) -> Option<&Grant> {
+        self.grants().find(|grant| grant.id == *id)
+    }
+
+    /// Both grants, the current one first.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.current.iter().chain(self.next.iter())
+    }
+
+    pub(crate) fn grant_mut(&mut self, id: &GrantId) -> Option<&mut Grant> {
+        self.current
+            .iter_mut()
+            .chain(self.next.iter_mut())
+            .find(|grant| grant.id == *id)
+    }
+
+    /// The access token to derive from, if the current grant has one.
+    #[must_use]
+    pub fn access(&self) -> Option<&Access> {
+        self.current.as_ref().and_then(|grant| grant.access.as_ref())
+    }
+
+    /// Whether this state is older than a copy derived from it, or was written on another cluster.
+    #[must_use]
+    pub fn is_rolled_back(&self, cluster: &ClusterUid, floor: Serial) -> bool {
+        self.serial < floor || self.cluster != *cluster
+    }
+}
+
+impl Grant {
+    /// A grant as it comes in, not redeemed yet.
+    #[must_use]
+    pub fn new(id: GrantId, refresh_token: RefreshToken, origin: Origin) -> Self {
+        Self {
+            id,
+            refresh_token,
+            origin,
+            access: None,
+            identity: None,
+            rotation: Rotation::Unknown,
+            attempt: None,
+            stored_attempt: None,
+            standing: Standing::Good,
+        }
+    }
+
+    /// Whether its token must not be presented any more, whatever comes.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        let inactive = self
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.phase == Phase::FoundInactive);
+        inactive || self.standing == Standing::Dead
+    }
+}

@@ -1,0 +1,116 @@
+//! How long things may take: the send window, the limit of one HTTP call and the hold-off that follows from both.
+//!
+//! All of it is measured on one process's own monotonic clock that goes on during suspend (`CLOCK_BOOTTIME`); wall
+//! time is never read by a rule.
+
+use std::time::Duration;
+
+/// A redeem is sent within this time of starting to write its intent, or not at all.
+pub const SEND_WINDOW: Duration = Duration::from_secs(5);
+
+/// Added to the hold-off for clock drift and scheduling.
+pub const HOLD_OFF_MARGIN: Duration = Duration::from_secs(10);
+
+/// The longest HTTP limit accepted: with it a redeem of unknown outcome is still shown within 60 s.
+pub const HTTP_LIMIT_MAX: Duration = Duration::from_secs(40);
+
+/// A moment as one process sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Now {
+    /// Reading of a monotonic clock that goes on during suspend; only differences mean something.
+    pub monotonic: Duration,
+    /// How long this process may still count on its lease; zero for a follower. Saves work, fences nothing.
+    pub lease_left: Duration,
+}
+
+/// Time limits of the calling shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    http: Duration,
+}
+
+/// Why time limits were refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LimitsError {
+    /// The limit of one HTTP call is outside 1 s to [`HTTP_LIMIT_MAX`].
+    #[error("the HTTP limit of a token request must lie between 1 s and {} s", HTTP_LIMIT_MAX.as_secs())]
+    Http,
+}
+
+impl Limits {
+    /// `http` bounds one token request as a whole, from connecting to the last byte of the answer.
+    pub fn new(http: Duration) -> Result<Self, LimitsError> {
+        if http < Duration::from_secs(1) || http > HTTP_LIMIT_MAX {
+            return Err(LimitsError::Http);
+        }
+        Ok(Self { http })
+    }
+
+    /// The bound of one token request as a whole.
+    #[must_use]
+    pub fn http(self) -> Duration {
+        self.http
+    }
+
+    /// How long an attempt of somebody else is left alone, counted from the first sight of it: until then its owner
+    /// may be about to send or be waiting for the answer.
+    #[must_use]
+    pub fn hold_off(self) -> Duration {
+        SEND_WINDOW + self.http + HOLD_OFF_MARGIN
+    }
+}
+
+/// Whether an intent may still be followed by its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendWindow {
+    /// Send now.
+    Open,
+    /// More than [`SEND_WINDOW`] has passed: close the attempt as not sent.
+    Passed,
+    /// The lease ends before the answer could be in: close the attempt as not sent.
+    LeaseTooShort,
+}
+
+/// The check made immediately before sending. `intent_began` is when writing the intent was *begun*, so that nobody
+/// can have seen the intent earlier.
+#[must_use]
+pub fn may_send(intent_began: Duration, now: Now, limits: Limits) -> SendWindow {
+    if now.monotonic.saturating_sub(intent_began) > SEND_WINDOW {
+        SendWindow::Passed
+    } else if now.lease_left < limits.http() {
+        SendWindow::LeaseTooShort
+    } else {
+        SendWindow::Open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(monotonic: u64, lease_left: u64) -> Now {
+        Now {
+            monotonic: Duration::from_secs(monotonic),
+            lease_left: Duration::from_secs(lease_left),
+        }
+    }
+
+    #[test]
+    fn the_send_window_closes_after_five_seconds_or_with_a_short_lease() {
+        let limits = Limits::new(Duration::from_secs(30)).unwrap();
+        let began = Duration::from_secs(100);
+        assert_eq!(may_send(began, at(105, 30), limits), SendWindow::Open);
+        assert_eq!(may_send(began, at(106, 30), limits), SendWindow::Passed);
+        assert_eq!(may_send(began, at(101, 29), limits), SendWindow::LeaseTooShort);
+    }
+
+    #[test]
+    fn an_unknown_outcome_shows_within_a_minute_under_every_accepted_limit() {
+        assert!(Limits::new(HTTP_LIMIT_MAX).unwrap().hold_off() <= Duration::from_secs(60));
+        assert_eq!(
+            Limits::new(HTTP_LIMIT_MAX + Duration::from_secs(1)),
+            Err(LimitsError::Http)
+        );
+        assert_eq!(Limits::new(Duration::ZERO), Err(LimitsError::Http));
+    }
+}
