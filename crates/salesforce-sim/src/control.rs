@@ -26,22 +26,22 @@ type Done = Result<Value, String>;
 fn act(world: &mut World, request: &Request) -> Done {
     match (&request.method, request.path.as_str()) {
         (&Method::GET, "/control/log") => Ok(json!(world.log())),
-        (&Method::GET, "/control/counts") => counts(world),
+        (&Method::GET, "/control/counts") => Ok(counts(world)),
         (&Method::GET, "/control/grants") => Ok(json!(world.grants())),
         (&Method::GET, "/control/secrets") => Ok(json!(world.issued_secrets())),
         (&Method::GET, "/control/time") => Ok(json!({ "now": world.now() })),
         (&Method::POST, "/control/faults") => {
             let rule: FaultRule = body(request)?;
             world.add_fault(rule);
-            done()
+            Ok(done())
         }
         (&Method::DELETE, "/control/faults") => {
             world.clear_faults();
-            done()
+            Ok(done())
         }
         (&Method::DELETE, "/control/log") => {
             world.clear_log();
-            done()
+            Ok(done())
         }
         (&Method::POST, "/control/advance") => {
             world.advance(Duration::from_secs(body::<Advance>(request)?.seconds));
@@ -49,11 +49,11 @@ fn act(world: &mut World, request: &Request) -> Done {
         }
         (&Method::POST, "/control/freeze") => {
             world.clock.freeze();
-            done()
+            Ok(done())
         }
         (&Method::POST, "/control/thaw") => {
             world.clock.thaw();
-            done()
+            Ok(done())
         }
         (&Method::POST, "/control/revoke-sessions") => revoke_sessions(world, &body(request)?),
         (&Method::POST, "/control/revoke-grants") => {
@@ -74,8 +74,8 @@ fn act(world: &mut World, request: &Request) -> Done {
     }
 }
 
-fn done() -> Done {
-    Ok(json!({ "done": true }))
+fn done() -> Value {
+    json!({ "done": true })
 }
 
 fn body<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, String> {
@@ -88,14 +88,14 @@ fn body<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, String> {
         .map_err(|error| format!("the body of {} is not understood: {error}", request.path))
 }
 
-fn counts(world: &World) -> Done {
-    Ok(json!({
+fn counts(world: &World) -> Value {
+    json!({
         "requests": world.counts,
         "replays": world.replays(),
         "revoked_families": world.revoked_families(),
         "grants": world.grants().len(),
         "faults_in_force": world.faults.len(),
-    }))
+    })
 }
 
 #[derive(Deserialize)]
@@ -162,7 +162,7 @@ fn rotate_secret(world: &mut World, change: &RotateSecret) -> Done {
     known_app(world, &change.client_id)?;
     let mixed = Duration::from_secs(change.mixed_seconds);
     world.rotate_client_secret(&change.client_id, &change.client_secret, mixed);
-    done()
+    Ok(done())
 }
 
 #[derive(Deserialize)]
@@ -194,7 +194,7 @@ fn change_app(world: &mut World, change: &ChangeApp) -> Done {
     if let Some(seconds) = change.session_timeout_seconds {
         app.session_timeout = Some(Duration::from_secs(seconds));
     }
-    done()
+    Ok(done())
 }
 
 #[derive(Deserialize)]
@@ -216,7 +216,7 @@ fn change_user(world: &mut World, change: &ChangeUser) -> Done {
     }
     match &change.password {
         Some(password) => Ok(json!({ "security_token": world.change_password(&change.username, password) })),
-        None => done(),
+        None => Ok(done()),
     }
 }
 
@@ -248,5 +248,5 @@ fn change_org(world: &mut World, change: &ChangeOrg) -> Done {
     if let Some(new) = &change.rename_to {
         world.rename_my_domain(&change.host, new);
     }
-    done()
+    Ok(done())
 }

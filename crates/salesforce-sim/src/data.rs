@@ -97,7 +97,7 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
     let user = world
         .find_user(&session.username)
         .ok_or(refusal::SESSION_EXPIRED)?;
-    let app = world.find_app(&client_id).ok_or(refusal::SESSION_EXPIRED)?;
+    let client = world.find_app(&client_id).ok_or(refusal::SESSION_EXPIRED)?;
     let org = world
         .org_by_host(&user.org_host)
         .cloned()
@@ -106,10 +106,10 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
     if world.place(&request.host) != world.org_index(&org.host).map_or(Place::Unknown, Place::MyDomain) {
         return Err(refusal::SESSION_EXPIRED);
     }
-    may_use_rest(world, &app, &user, &org, &scopes)?;
-    let (now, switches) = (world.now(), world.switches.clone());
+    may_use_rest(world, &client, &user, &org, &scopes)?;
+    let (at, switches) = (world.now(), world.switches.clone());
     if let Some(session) = world.vault.session_mut(&token) {
-        session.touch(now, &switches);
+        session.touch(at, &switches);
     }
     Ok(Caller { user, org })
 }
@@ -125,11 +125,11 @@ fn may_use_rest(
         return Err(refusal::NOT_ATTACHED_TO_AGENT);
     }
     // No `api` scope, API access control, session level, IP rule: one text for all. Section 0.9 [C3][S7][S27].
-    let scoped = scopes
+    let may_call_api = scopes
         .iter()
         .any(|scope| matches!(scope.as_str(), "api" | "full"));
     let controlled = org.api_access_control && !app.api_allow_listed && !user.uses_any_api_client;
-    if !scoped || controlled || user.needs_high_assurance || org.ip_restriction == IpRestriction::Rest {
+    if !may_call_api || controlled || user.needs_high_assurance || org.ip_restriction == IpRestriction::Rest {
         return Err(refusal::SESSION_NOT_FOR_REST);
     }
     if !org.api_enabled {

@@ -47,6 +47,10 @@ impl OrgKind {
 /// An org with the settings that an administrator could change.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a checkbox of its own in Salesforce's setup"
+)]
 pub struct Org {
     /// Organization id, 18 characters; filled in when empty.
     #[serde(default)]

@@ -32,12 +32,13 @@ pub(crate) fn login(request: &str, hint: &str, failure: Option<&str>) -> String 
 }
 
 pub(crate) fn consent(request: &str, app: &str, username: &str, scopes: &[String]) -> String {
-    let items: String = scopes
+    let items = scopes
         .iter()
-        .map(|scope| format!("<li>{}</li>", escape(scope)))
-        .collect();
+        .map(|scope| escape(scope))
+        .collect::<Vec<_>>()
+        .join("</li><li>");
     let content = format!(
-        "<p>{} is asking to act for <b>{}</b>:</p><ul>{items}</ul>\
+        "<p>{} is asking to act for <b>{}</b>:</p><ul><li>{items}</li></ul>\
          <form method=\"post\" action=\"/setup/secur/RemoteAccessAuthorizationPage.apexp\" id=\"editPage\">\
          <input type=\"hidden\" name=\"request\" value=\"{}\">\
          <button type=\"submit\" name=\"decision\" value=\"deny\" id=\"oadeny\">Deny</button> \

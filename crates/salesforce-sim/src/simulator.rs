@@ -100,8 +100,8 @@ impl Simulator {
     pub fn start_on(world: World, addresses: Addresses) -> Result<Self, StartError> {
         let tls = tls::make()?;
         let acceptor = TlsAcceptor::from(tls.config);
-        let (http, http_address) = bind(addresses.http)?;
-        let (https, https_address) = bind(addresses.https)?;
+        let (plain, http) = bind(addresses.http)?;
+        let (secure, https) = bind(addresses.https)?;
         let control = addresses.control.map(bind).transpose()?;
         let control_address = control.as_ref().map(|(_, address)| *address);
         let shared = Arc::new(Shared::new(world));
@@ -110,8 +110,8 @@ impl Simulator {
             .build()?;
         let (stop, stopped) = oneshot::channel();
         let mut listeners = vec![
-            (http, Service::Http(acceptor.clone())),
-            (https, Service::Https(acceptor)),
+            (plain, Service::Http(acceptor.clone())),
+            (secure, Service::Https(acceptor)),
         ];
         listeners.extend(control.map(|(listener, _)| (listener, Service::Control)));
         let for_thread = Arc::clone(&shared);
@@ -123,8 +123,8 @@ impl Simulator {
             })?;
         Ok(Self {
             shared,
-            http: http_address,
-            https: https_address,
+            http,
+            https,
             control: control_address,
             ca_pem: tls.ca_pem,
             stop: Some(stop),

@@ -246,10 +246,11 @@ impl Vault {
     }
 
     pub(crate) fn session_opened_by(&mut self, grant: usize, token: &str) {
-        if let Some(grant) = self.grants.get_mut(grant) {
-            if !grant.sessions.iter().any(|known| known == token) {
-                grant.sessions.push(token.to_owned());
-            }
+        let Some(grant) = self.grants.get_mut(grant) else {
+            return;
+        };
+        if !grant.sessions.iter().any(|known| known == token) {
+            grant.sessions.push(token.to_owned());
         }
     }
 }

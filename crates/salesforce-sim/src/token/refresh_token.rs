@@ -7,7 +7,7 @@ use super::{Call, Issued, issue};
 use crate::app::Flow;
 use crate::refusal::{self, OAuthRefusal};
 use crate::vault::{Grant, GrantEnd, Presented};
-use crate::world::{Place, World};
+use crate::world::World;
 
 pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     let app = call.app_with_secret(world, |app| app.secret_for_refresh_flow)?;
@@ -19,10 +19,14 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
         .get("refresh_token")
         .ok_or(refusal::MISSING_REFRESH_TOKEN)?;
     let presented = world.vault.present(token).ok_or(refusal::EXPIRED_TOKEN)?;
-    let family = living_family(world, call, &presented)?;
-    if family.client_id != app.client_id {
+    let owner = world
+        .vault
+        .grant(presented.grant)
+        .map(|grant| grant.client_id.clone());
+    if owner.as_ref() != Some(&app.client_id) {
         return Err(refusal::EXPIRED_TOKEN);
     }
+    let family = living_family(world, &presented)?;
     if family.lapsed(&app, call.now) {
         world.vault.end_grant(presented.grant, GrantEnd::Expired);
         return Err(refusal::EXPIRED_TOKEN);
@@ -49,7 +53,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
 
 /// The family of a presented token. A spent token kills it: the newest refresh token and the access tokens die, and
 /// the user has to approve again. [O12]
-fn living_family(world: &mut World, call: &Call<'_>, presented: &Presented) -> Result<Grant, OAuthRefusal> {
+fn living_family(world: &mut World, presented: &Presented) -> Result<Grant, OAuthRefusal> {
     let family = world
         .vault
         .grant(presented.grant)
@@ -62,9 +66,7 @@ fn living_family(world: &mut World, call: &Call<'_>, presented: &Presented) -> R
         }
         return Err(refusal::EXPIRED_TOKEN);
     }
-    // From another environment. Section 5 [O1].
-    let elsewhere = call.place == Place::Unknown;
-    if family.ended.is_some() || elsewhere {
+    if family.ended.is_some() {
         return Err(refusal::EXPIRED_TOKEN);
     }
     Ok(family)
