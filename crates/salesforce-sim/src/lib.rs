@@ -1,1 +1,57 @@
 //! Simulator of Salesforce as it is documented to behave; knows no client of this project.
+//!
+//! Comments cite "docs/salesforce facts": the fact sheet of this project, whose numbered sources (`[O1]`…) name the
+//! public pages. What the sources leave open is a [`Switches`] field or says so where it stands.
+
+mod access;
+mod access_jwt;
+mod app;
+mod arrival;
+mod authorize;
+mod clock;
+mod control;
+mod data;
+pub mod default_world;
+mod endpoint;
+mod fault;
+mod http;
+mod identity;
+mod ids;
+mod introspect;
+mod log;
+mod milliseconds;
+mod operations;
+mod optional_seconds;
+mod org;
+mod pages;
+mod public_key;
+mod query;
+mod refusal;
+mod route;
+mod seconds;
+mod secret;
+mod server;
+mod simulator;
+mod switches;
+mod tls;
+mod token;
+mod user;
+mod vault;
+mod world;
+mod world_file;
+
+pub use app::{App, AppKind, AppStanding, Flow, PermittedUsers, RefreshTokenPolicy, TokenFormat};
+pub use clock::Clock;
+pub use endpoint::Endpoint;
+pub use fault::{Fault, FaultRule, RetryAfter};
+pub use log::{LogEntry, Outcome, RefreshTokenLabel};
+pub use operations::GrantState;
+pub use org::{IpRestriction, Org, OrgKind, OrgStatus};
+pub use refusal::{OAuthRefusal, REST_CATALOGUE, RestRefusal, TOKEN_ENDPOINT_CATALOGUE};
+pub use secret::Secret;
+pub use simulator::{Addresses, Simulator, StartError, WaitError};
+pub use switches::{ApiDisabledWording, InstanceUrl, Switches};
+pub use user::{Standing, User};
+pub use vault::GrantEnd;
+pub use world::World;
+pub use world_file::{WorldFile, WorldFileError};

@@ -1,0 +1,248 @@
+//! What is a connected or external client app, and which of its settings matter to a client?
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::Secret;
+
+/// The two kinds of app. docs/salesforce facts, sections 0.6 and 8 [O14].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppKind {
+    /// Local to one org; the only kind that can still be made.
+    ExternalClientApp,
+    /// The older kind, known on the shared login hosts too.
+    ConnectedApp,
+}
+
+/// The flows an administrator can switch on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flow {
+    /// Authorization code ("web server flow").
+    AuthorizationCode,
+    /// Refresh token.
+    RefreshToken,
+    /// Client credentials.
+    ClientCredentials,
+    /// JWT bearer.
+    JwtBearer,
+    /// Username-password.
+    Password,
+}
+
+/// Policy "Permitted Users".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PermittedUsers {
+    /// All users may self-authorize.
+    #[default]
+    AllMaySelfAuthorize,
+    /// Admin approved users are pre-authorized.
+    AdminApproved,
+}
+
+/// Whether the app may be used at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppStanding {
+    /// Yes.
+    #[default]
+    Enabled,
+    /// Blocked by an administrator: `app_blocked`.
+    Blocked,
+    /// The external client app or its OAuth plugin is switched off: `oauth_flow_disabled`.
+    Disabled,
+}
+
+/// Policy on refresh tokens. Section 3 [O22].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshTokenPolicy {
+    /// Valid until revoked.
+    #[default]
+    UntilRevoked,
+    /// Immediately expire.
+    Immediately,
+    /// Expire if not used for so many seconds; 30 days is the idle limit of 2026. [O13]
+    Idle(#[serde(with = "crate::seconds")] Duration),
+    /// Expire so many seconds after they were issued.
+    After(#[serde(with = "crate::seconds")] Duration),
+}
+
+/// The format of access tokens. Section 3 [O22][O27].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenFormat {
+    /// `00D…!…`, a session id.
+    #[default]
+    Opaque,
+    /// A signed JWT that carries its own expiry, so many seconds ahead, and does not slide.
+    Jwt(#[serde(with = "crate::seconds")] Duration),
+}
+
+/// An app with the settings that an administrator could change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a checkbox of its own in Salesforce's setup"
+)]
+pub struct App {
+    /// `connected_app_name`, shown on the consent page.
+    pub name: String,
+    /// Consumer key.
+    pub client_id: String,
+    /// Consumer secret.
+    pub client_secret: Secret,
+    /// Which kind of app.
+    pub kind: AppKind,
+    /// My Domain host of the org it was made in.
+    pub org_host: String,
+    /// Further orgs a connected app was installed in, by My Domain host.
+    #[serde(default)]
+    pub installed_in: HashSet<String>,
+    /// The app was uninstalled from, or never installed in, its own org: `app must be installed into org`. [S9]
+    #[serde(default)]
+    pub uninstalled: bool,
+    /// May it be used?
+    #[serde(default)]
+    pub standing: AppStanding,
+    /// Flows that are switched on.
+    pub flows: HashSet<Flow>,
+    /// Selected OAuth scopes.
+    pub scopes: Vec<String>,
+    /// Run-as user of the client credentials flow, by username.
+    #[serde(default)]
+    pub run_as: Option<String>,
+    /// Who may use it.
+    #[serde(default)]
+    pub permitted_users: PermittedUsers,
+    /// Usernames approved by the administrator through a profile or permission set.
+    #[serde(default)]
+    pub pre_authorized: HashSet<String>,
+    /// Registered callbacks.
+    #[serde(default)]
+    pub callbacks: Vec<String>,
+    /// PKCE is demanded; default for external client apps and for connected apps since Winter '23.
+    #[serde(default = "yes")]
+    pub requires_pkce: bool,
+    /// "Require secret for web server flow".
+    #[serde(default = "yes")]
+    pub secret_for_web_server_flow: bool,
+    /// "Require secret for refresh token flow".
+    #[serde(default = "yes")]
+    pub secret_for_refresh_flow: bool,
+    /// Certificate or public key (PEM) of the JWT bearer flow; at most 4 KB.
+    #[serde(default)]
+    pub certificate_pem: Option<String>,
+    /// Refresh token rotation.
+    #[serde(default)]
+    pub rotates_refresh_tokens: bool,
+    /// Policy on refresh tokens.
+    #[serde(default)]
+    pub refresh_token_policy: RefreshTokenPolicy,
+    /// The refresh token IP allowlist of the app does not hold the caller. [S25]
+    #[serde(default)]
+    pub refresh_ip_refused: bool,
+    /// Session timeout of this app; the org's when absent.
+    #[serde(default, with = "crate::optional_seconds")]
+    pub session_timeout: Option<Duration>,
+    /// Format of its access tokens.
+    #[serde(default)]
+    pub token_format: TokenFormat,
+    /// "Introspect all tokens": may ask about other apps' tokens. [O6]
+    #[serde(default)]
+    pub introspects_all: bool,
+    /// Allow-listed for API access control.
+    #[serde(default = "yes")]
+    pub api_allow_listed: bool,
+    /// The app's sessions may use REST. Where not: `Connected app is not attached to Agent`. Section 4 [S7].
+    #[serde(default)]
+    pub not_attached_to_agent: bool,
+    /// Until then the token endpoint does not know the app: changes take 2 to 10 minutes to take effect.
+    #[serde(skip)]
+    pub known_from: Option<Timestamp>,
+    /// A rotated secret and how long both are accepted on and off. Section 3 [S4].
+    #[serde(skip)]
+    pub(crate) previous_secret: Option<PreviousSecret>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct PreviousSecret {
+    pub(crate) secret: Secret,
+    pub(crate) until: Timestamp,
+    pub(crate) attempts: u64,
+}
+
+impl App {
+    /// An app with all flows on that its kind can have, scopes `api` and `refresh_token`, and no rotation.
+    pub fn new(
+        kind: AppKind,
+        org_host: impl Into<String>,
+        client_id: impl Into<String>,
+        secret: &str,
+    ) -> Self {
+        let client_id = client_id.into();
+        let mut flows: HashSet<Flow> = [
+            Flow::AuthorizationCode,
+            Flow::RefreshToken,
+            Flow::ClientCredentials,
+            Flow::JwtBearer,
+        ]
+        .into();
+        // External client apps do not offer the username-password flow. Section 2.2 [O37].
+        if kind == AppKind::ConnectedApp {
+            flows.insert(Flow::Password);
+        }
+        Self {
+            name: client_id.clone(),
+            client_id,
+            client_secret: Secret::new(secret),
+            kind,
+            org_host: org_host.into(),
+            installed_in: HashSet::new(),
+            uninstalled: false,
+            standing: AppStanding::Enabled,
+            flows,
+            scopes: ["api", "refresh_token"].map(str::to_owned).to_vec(),
+            run_as: None,
+            permitted_users: PermittedUsers::AllMaySelfAuthorize,
+            pre_authorized: HashSet::new(),
+            callbacks: Vec::new(),
+            requires_pkce: true,
+            secret_for_web_server_flow: true,
+            secret_for_refresh_flow: true,
+            certificate_pem: None,
+            rotates_refresh_tokens: false,
+            refresh_token_policy: RefreshTokenPolicy::UntilRevoked,
+            refresh_ip_refused: false,
+            session_timeout: None,
+            token_format: TokenFormat::Opaque,
+            introspects_all: false,
+            api_allow_listed: true,
+            not_attached_to_agent: false,
+            known_from: None,
+            previous_secret: None,
+        }
+    }
+
+    /// Has it a scope that lets it keep a refresh token?
+    pub(crate) fn may_refresh(&self) -> bool {
+        offers_refresh(&self.scopes)
+    }
+}
+
+/// `refresh_token` and `offline_access` are one scope by two names. Section 2.8.
+pub(crate) fn offers_refresh(scopes: &[String]) -> bool {
+    scopes
+        .iter()
+        .any(|scope| matches!(scope.as_str(), "refresh_token" | "offline_access"))
+}
+
+fn yes() -> bool {
+    true
+}

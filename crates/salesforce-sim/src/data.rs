@@ -1,0 +1,235 @@
+//! What does the REST API below `/services/data/` answer?
+//!
+//! docs/salesforce facts, sections 4 and 9 [O19][O20][O21]:
+//! <https://developer.salesforce.com/docs/atlas.en-us.264.0.api_rest.meta/api_rest/errorcodes.htm>
+
+use std::sync::Arc;
+
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::Endpoint;
+use crate::app::App;
+use crate::endpoint::version_and_rest;
+use crate::http::{Reply, Request};
+use crate::identity::token_of;
+use crate::org::{IpRestriction, Org};
+use crate::query;
+use crate::refusal::{self, RestRefusal};
+use crate::switches::ApiDisabledWording;
+use crate::user::User;
+use crate::world::{Place, World};
+
+/// Newest version, Winter '27; the label counts seasons from Spring '26 = v66.0.
+const NEWEST: u32 = 68;
+/// v21 to v30 are gone since Summer '25. Section 8 [O17].
+const OLDEST: u32 = 31;
+
+/// `GET /services/data/`: open, not counted, without the limit header. [O21]
+pub(crate) fn versions() -> Reply {
+    let list: Vec<Value> = (OLDEST..=NEWEST)
+        .map(|version| json!({ "label": label(version), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }))
+        .collect();
+    Reply::json(StatusCode::OK, &Value::from(list))
+}
+
+fn label(version: u32) -> String {
+    // Three releases a year: v66 Spring '26, v67 Summer '26, v68 Winter '27; v30 was Spring '14.
+    let since_v30 = version.saturating_sub(30);
+    let year = 14 + since_v30 / 3;
+    match since_v30 % 3 {
+        0 => format!("Spring '{year}"),
+        1 => format!("Summer '{year}"),
+        _ => format!("Winter '{}", year + 1),
+    }
+}
+
+/// Who calls, once the call is allowed.
+struct Caller {
+    user: Arc<User>,
+    org: Org,
+}
+
+/// Everything below `/services/data/vXX.X/`.
+pub(crate) fn answer(world: &mut World, request: &Request, endpoint: Endpoint) -> Reply {
+    let caller = match admit(world, request) {
+        Ok(caller) => caller,
+        Err(refused) => return refused.reply(),
+    };
+    let usage = count_call(world, &caller);
+    resource(request, endpoint, &caller, usage).with("sforce-limit-info", &usage.header())
+}
+
+/// Used and allowed API calls.
+#[derive(Clone, Copy)]
+struct Usage {
+    used: u64,
+    allowed: u64,
+}
+
+impl Usage {
+    /// `api-usage=18/5000`. Section 4 [O21].
+    fn header(self) -> String {
+        format!("api-usage={}/{}", self.used, self.allowed)
+    }
+}
+
+fn count_call(world: &mut World, caller: &Caller) -> Usage {
+    let org = world.org(&caller.org.host);
+    org.api_calls_used += 1;
+    Usage {
+        used: org.api_calls_used,
+        allowed: org.api_calls_allowed,
+    }
+}
+
+/// May this request use the REST API? A success extends the session.
+fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
+    if request
+        .header("authorization")
+        .is_some_and(|value| !value.contains(' '))
+    {
+        return Err(refusal::MALFORMED_HEADER);
+    }
+    let token = token_of(request).ok_or(refusal::SESSION_EXPIRED)?;
+    let session = world.living_session(&token).ok_or(refusal::SESSION_EXPIRED)?;
+    let (client_id, scopes) = (session.client_id.clone(), session.scopes.clone());
+    let user = world
+        .find_user(&session.username)
+        .ok_or(refusal::SESSION_EXPIRED)?;
+    let client = world.find_app(&client_id).ok_or(refusal::SESSION_EXPIRED)?;
+    let org = world
+        .org_by_host(&user.org_host)
+        .cloned()
+        .ok_or(refusal::SESSION_EXPIRED)?;
+    // A token works on its own org's host only. Section 4: "token dead, or wrong host".
+    if world.place(&request.host) != world.org_index(&org.host).map_or(Place::Unknown, Place::MyDomain) {
+        return Err(refusal::SESSION_EXPIRED);
+    }
+    may_use_rest(world, &client, &user, &org, &scopes)?;
+    let (at, switches) = (world.now(), world.switches.clone());
+    if let Some(session) = world.vault.session_mut(&token) {
+        session.touch(at, &switches);
+    }
+    Ok(Caller { user, org })
+}
+
+fn may_use_rest(
+    world: &World,
+    app: &App,
+    user: &User,
+    org: &Org,
+    scopes: &[String],
+) -> Result<(), RestRefusal> {
+    if app.not_attached_to_agent {
+        return Err(refusal::NOT_ATTACHED_TO_AGENT);
+    }
+    // No `api` scope, API access control, session level, IP rule: one text for all. Section 0.9 [C3][S7][S27].
+    let may_call_api = scopes
+        .iter()
+        .any(|scope| matches!(scope.as_str(), "api" | "full"));
+    let controlled = org.api_access_control && !app.api_allow_listed && !user.uses_any_api_client;
+    if !may_call_api || controlled || user.needs_high_assurance || org.ip_restriction == IpRestriction::Rest {
+        return Err(refusal::SESSION_NOT_FOR_REST);
+    }
+    if !org.api_enabled {
+        return Err(refusal::ORG_API_DISABLED);
+    }
+    if !user.api_enabled {
+        return Err(match world.switches.api_disabled_wording {
+            ApiDisabledWording::ForOrg => refusal::ORG_API_DISABLED,
+            ApiDisabledWording::ForOrgOrUserType => refusal::USER_TYPE_API_DISABLED,
+            ApiDisabledWording::ForUser => refusal::USER_API_DISABLED,
+        });
+    }
+    if org.api_limit_exceeded || org.api_calls_used >= org.api_calls_allowed {
+        return Err(refusal::REQUEST_LIMIT);
+    }
+    Ok(())
+}
+
+fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage) -> Reply {
+    let Some((version, rest)) = version_and_rest(&request.path) else {
+        return refusal::NOT_FOUND.reply();
+    };
+    match version
+        .strip_suffix(".0")
+        .and_then(|major| major.parse::<u32>().ok())
+    {
+        Some(OLDEST..=NEWEST) => {}
+        Some(1..OLDEST) => return refusal::VERSION_RETIRED.reply(),
+        _ => return refusal::NOT_FOUND.reply(),
+    }
+    if request.method != Method::GET && request.method != Method::HEAD {
+        return refusal::METHOD_NOT_ALLOWED.reply();
+    }
+    match endpoint {
+        Endpoint::Resources => Reply::json(StatusCode::OK, &resources(version)),
+        Endpoint::Query => query::answer(
+            request.query.get("q").unwrap_or_default(),
+            version,
+            &caller.org,
+            &caller.user,
+        ),
+        Endpoint::Sobjects if rest == "sobjects" => Reply::json(StatusCode::OK, &sobjects(version, caller)),
+        // Needs View Setup and Configuration. Section 4 [O20][S8].
+        Endpoint::Limits if !caller.user.views_setup => refusal::LIMITS_NOT_ALLOWED.reply(),
+        Endpoint::Limits => Reply::json(StatusCode::OK, &limits(usage)),
+        _ => refusal::NOT_FOUND.reply(),
+    }
+}
+
+fn resources(version: &str) -> Value {
+    let at = |name: &str| format!("/services/data/v{version}/{name}");
+    json!({
+        "tooling": at("tooling"), "query": at("query"), "queryAll": at("queryAll"), "search": at("search"),
+        "sobjects": at("sobjects"), "limits": at("limits"), "composite": at("composite"), "recent": at("recent"),
+        "identity": "https://login.salesforce.com/id/",
+    })
+}
+
+fn limits(usage: Usage) -> Value {
+    let whole = |max: u64| json!({ "Max": max, "Remaining": max });
+    json!({
+        "DailyApiRequests": { "Max": usage.allowed, "Remaining": usage.allowed.saturating_sub(usage.used) },
+        "DailyBulkApiRequests": whole(15_000),
+        "DailyAsyncApexExecutions": whole(250_000),
+        "DataStorageMB": whole(5_120),
+        "FileStorageMB": whole(10_240),
+    })
+}
+
+const STANDARD_OBJECTS: [(&str, &str); 8] = [
+    ("Account", "001"),
+    ("Contact", "003"),
+    ("User", "005"),
+    ("Opportunity", "006"),
+    ("Lead", "00Q"),
+    ("Organization", "00D"),
+    ("Case", "500"),
+    ("Task", "00T"),
+];
+
+/// Describe global: only what the user may see. Section 9.
+fn sobjects(version: &str, caller: &Caller) -> Value {
+    let standard = STANDARD_OBJECTS
+        .iter()
+        .filter(|(name, _)| *name != "Organization" || caller.user.reads_organization)
+        .map(|(name, prefix)| sobject(version, name, Some(prefix)));
+    let custom = caller
+        .org
+        .custom_objects
+        .iter()
+        .map(|name| sobject(version, name, None));
+    json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": standard.chain(custom).collect::<Vec<_>>() })
+}
+
+fn sobject(version: &str, name: &str, prefix: Option<&str>) -> Value {
+    let label = name.trim_end_matches("__c").replace('_', " ");
+    json!({
+        "name": name, "label": label, "labelPlural": format!("{label}s"), "custom": prefix.is_none(),
+        "queryable": true, "createable": true, "updateable": true, "deletable": true,
+        "keyPrefix": prefix.unwrap_or("a00"),
+        "urls": { "sobject": format!("/services/data/v{version}/sobjects/{name}") },
+    })
+}

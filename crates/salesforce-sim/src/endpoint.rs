@@ -1,0 +1,109 @@
+//! Which of Salesforce's endpoints does a path name?
+
+use serde::{Deserialize, Serialize};
+
+/// The endpoints that the simulator tells apart in its log and faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `POST /services/oauth2/token`
+    Token,
+    /// `GET /services/oauth2/authorize`
+    Authorize,
+    /// `POST /services/oauth2/introspect`
+    Introspect,
+    /// `/services/oauth2/revoke`
+    Revoke,
+    /// `GET /services/oauth2/userinfo`
+    Userinfo,
+    /// `GET /id/<org>/<user>`
+    Identity,
+    /// `GET /id/keys`
+    Keys,
+    /// `GET /.well-known/openid-configuration`
+    Discovery,
+    /// `GET /services/data/`, open to everybody
+    Versions,
+    /// `GET /services/data/vXX.X/`
+    Resources,
+    /// `GET /services/data/vXX.X/query`
+    Query,
+    /// `GET /services/data/vXX.X/sobjects`
+    Sobjects,
+    /// `GET /services/data/vXX.X/limits`
+    Limits,
+    /// The login form.
+    Login,
+    /// The consent form.
+    Consent,
+    /// Anything else.
+    Other,
+}
+
+impl Endpoint {
+    /// The REST API: everything below `/services/data/vXX.X/`.
+    pub const DATA: [Self; 4] = [Self::Resources, Self::Query, Self::Sobjects, Self::Limits];
+
+    /// The endpoint of a path.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        let path = if path.len() > 1 {
+            path.trim_end_matches('/')
+        } else {
+            path
+        };
+        match path {
+            "/services/oauth2/token" => Self::Token,
+            "/services/oauth2/authorize" => Self::Authorize,
+            "/services/oauth2/introspect" => Self::Introspect,
+            "/services/oauth2/revoke" => Self::Revoke,
+            "/services/oauth2/userinfo" => Self::Userinfo,
+            "/id/keys" => Self::Keys,
+            "/.well-known/openid-configuration" => Self::Discovery,
+            "/services/data" => Self::Versions,
+            "/login" => Self::Login,
+            "/setup/secur/RemoteAccessAuthorizationPage.apexp" => Self::Consent,
+            _ if path.starts_with("/id/") => Self::Identity,
+            _ => match version_and_rest(path) {
+                Some((_, "")) => Self::Resources,
+                Some((_, "query")) => Self::Query,
+                Some((_, "limits")) => Self::Limits,
+                Some((_, rest)) if rest == "sobjects" || rest.starts_with("sobjects/") => Self::Sobjects,
+                _ => Self::Other,
+            },
+        }
+    }
+}
+
+/// Splits `/services/data/vXX.X/rest`.
+pub(crate) fn version_and_rest(path: &str) -> Option<(&str, &str)> {
+    let below = path.strip_prefix("/services/data/v")?;
+    let (version, rest) = below.split_once('/').unwrap_or((below, ""));
+    Some((version, rest.trim_end_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_their_endpoints_with_and_without_a_closing_slash() {
+        for (path, endpoint) in [
+            ("/services/data/", Endpoint::Versions),
+            ("/services/data", Endpoint::Versions),
+            ("/services/data/v66.0/", Endpoint::Resources),
+            ("/services/data/v66.0", Endpoint::Resources),
+            ("/services/data/v66.0/query", Endpoint::Query),
+            ("/services/data/v66.0/query/", Endpoint::Query),
+            (
+                "/services/data/v66.0/sobjects/Account/describe",
+                Endpoint::Sobjects,
+            ),
+            ("/id/00D/005", Endpoint::Identity),
+            ("/id/keys", Endpoint::Keys),
+            ("/", Endpoint::Other),
+        ] {
+            assert_eq!(Endpoint::of(path), endpoint, "{path}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What can an administrator, a user or time do to the simulated Salesforce?
+
+use std::time::Duration;
+
+use crate::app::{AppStanding, PreviousSecret};
+use crate::clock::later;
+use crate::fault::FaultRule;
+use crate::log::LogEntry;
+use crate::user::Standing;
+use crate::vault::{Grant, GrantEnd};
+use crate::world::World;
+use crate::{Endpoint, Secret, ids};
+
+/// A refresh token family, as seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct GrantState {
+    /// Number of the grant, as in [`crate::RefreshTokenLabel`].
+    pub number: u64,
+    /// Consumer key.
+    pub client_id: String,
+    /// Who approved.
+    pub username: String,
+    /// Rotations so far.
+    pub rotation: u64,
+    /// Why it is over.
+    pub ended: Option<GrantEnd>,
+}
+
+impl World {
+    /// Moves simulated time forward.
+    pub fn advance(&mut self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Makes a user approve an app, and hands out the refresh token. Counts as an approval: five per user and app.
+    ///
+    /// # Panics
+    /// When the app or the user does not exist.
+    #[track_caller]
+    pub fn grant_refresh_token(&mut self, client_id: &str, username: &str) -> String {
+        let app = self.app(client_id).clone();
+        let user = self.user(username).clone();
+        let org_id = self.org(&user.org_host).id.clone();
+        let now = self.now();
+        let grant = Grant {
+            number: 0,
+            client_id: app.client_id,
+            username: user.username,
+            org_id,
+            scopes: app.scopes,
+            rotation: 0,
+            approved_at: now,
+            last_used: now,
+            ended: None,
+            sessions: Vec::new(),
+            busy: false,
+        };
+        let limit = self.switches.approval_limit;
+        self.vault.approve(grant, limit).1
+    }
+
+    /// Ends all sessions of a user (Session Management); refresh tokens stay good. Returns how many.
+    pub fn revoke_sessions(&mut self, username: &str) -> usize {
+        self.revoke_where(|session| session.username.eq_ignore_ascii_case(username))
+    }
+
+    /// Ends all sessions of an app; refresh tokens stay good. Returns how many.
+    pub fn revoke_app_sessions(&mut self, client_id: &str) -> usize {
+        self.revoke_where(|session| session.client_id == client_id)
+    }
+
+    /// Ends all sessions of all orgs. Returns how many.
+    pub fn revoke_all_sessions(&mut self) -> usize {
+        self.revoke_where(|_| true)
+    }
+
+    fn revoke_where(&mut self, fits: impl Fn(&crate::vault::Session) -> bool) -> usize {
+        let now = self.now();
+        let mut revoked = 0;
+        for session in self
+            .vault
+            .sessions_mut()
+            .filter(|session| session.alive(now) && fits(session))
+        {
+            session.revoked = true;
+            revoked += 1;
+        }
+        revoked
+    }
+
+    /// Revokes all approvals of a user for an app (OAuth Connected Apps page). Returns how many.
+    pub fn revoke_grants(&mut self, client_id: &str, username: &str) -> usize {
+        self.vault.end_grants_where(GrantEnd::Revoked, |grant| {
+            grant.client_id == client_id && grant.username.eq_ignore_ascii_case(username)
+        })
+    }
+
+    /// Locks, freezes, deactivates or restores a user. Freezing and deactivating end the user's sessions.
+    #[track_caller]
+    pub fn set_standing(&mut self, username: &str, standing: Standing) {
+        let user = self.user(username);
+        user.standing = standing;
+        if standing == Standing::Active {
+            user.failed_logins = 0;
+        }
+        if matches!(standing, Standing::Frozen | Standing::Inactive) {
+            self.revoke_sessions(username);
+        }
+    }
+
+    /// Changes a password, which resets the security token too. docs/salesforce facts, section 2.2 [S3][S4].
+    #[track_caller]
+    pub fn change_password(&mut self, username: &str, password: &str) -> String {
+        let token = ids::random(24);
+        let user = self.user(username);
+        user.password = Secret::new(password);
+        user.security_token = Secret::new(token.clone());
+        user.password_expired = false;
+        token
+    }
+
+    /// Applies a staged consumer secret: all tokens of the app are revoked, and for `mixed` (Salesforce: up to ten
+    /// minutes) old and new secret are each accepted every other time. docs/salesforce facts, section 3 [S4].
+    #[track_caller]
+    pub fn rotate_client_secret(&mut self, client_id: &str, secret: &str, mixed: Duration) {
+        let until = later(self.now(), mixed);
+        let app = self.app(client_id);
+        let old = std::mem::replace(&mut app.client_secret, Secret::new(secret));
+        app.previous_secret = (!mixed.is_zero()).then_some(PreviousSecret {
+            secret: old,
+            until,
+            attempts: 0,
+        });
+        self.revoke_app_tokens(client_id);
+    }
+
+    /// Blocks an app: its tokens end and nobody gets new ones.
+    #[track_caller]
+    pub fn block_app(&mut self, client_id: &str) {
+        self.app(client_id).standing = AppStanding::Blocked;
+        self.revoke_app_tokens(client_id);
+    }
+
+    /// Uninstalls an app from its org: its tokens end.
+    #[track_caller]
+    pub fn uninstall_app(&mut self, client_id: &str) {
+        self.app(client_id).uninstalled = true;
+        self.revoke_app_tokens(client_id);
+    }
+
+    fn revoke_app_tokens(&mut self, client_id: &str) {
+        self.vault
+            .end_grants_where(GrantEnd::Revoked, |grant| grant.client_id == client_id);
+        self.revoke_app_sessions(client_id);
+    }
+
+    /// Renames a My Domain: sessions end, refresh tokens are revoked, and `instance_url` is another from now on.
+    /// docs/salesforce facts, section 1 [O26] and section 12.
+    #[track_caller]
+    pub fn rename_my_domain(&mut self, from: &str, to: &str) {
+        let org = self.org(from);
+        let (from, to) = (from.to_lowercase(), to.to_lowercase());
+        org.host.clone_from(&to);
+        let id = org.id.clone();
+        self.rename_host(&from, &to);
+        self.end_everything_of_org(&id);
+    }
+
+    /// Moves an org to another instance: only `InstanceName` changes.
+    #[track_caller]
+    pub fn migrate_instance(&mut self, host: &str, instance: &str) {
+        instance.clone_into(&mut self.org(host).instance);
+    }
+
+    /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void.
+    /// docs/salesforce facts, section 9 [S28]. Returns the new organization id.
+    #[track_caller]
+    pub fn refresh_sandbox(&mut self, host: &str) -> String {
+        let new = self.next_id("00D");
+        let old = std::mem::replace(&mut self.org(host).id, new.clone());
+        self.end_everything_of_org(&old);
+        new
+    }
+
+    fn end_everything_of_org(&mut self, org_id: &str) {
+        self.vault
+            .end_grants_where(GrantEnd::Revoked, |grant| grant.org_id == org_id);
+        self.revoke_where(|session| session.org_id == org_id);
+    }
+
+    /// Puts a fault in force. Where several match, the oldest strikes.
+    pub fn add_fault(&mut self, rule: FaultRule) {
+        self.faults.push(rule);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// What the simulator has seen, oldest first.
+    #[must_use]
+    pub fn log(&self) -> &[LogEntry] {
+        &self.log
+    }
+
+    /// Empties the log and the counts; tokens and grants stay.
+    pub fn clear_log(&mut self) {
+        self.log.clear();
+        self.counts.clear();
+    }
+
+    /// How many requests an endpoint has seen.
+    #[must_use]
+    pub fn count(&self, endpoint: Endpoint) -> u64 {
+        self.counts.get(&endpoint).copied().unwrap_or_default()
+    }
+
+    /// Presentations of spent refresh tokens.
+    #[must_use]
+    pub fn replays(&self) -> usize {
+        self.log.iter().filter(|entry| entry.replay).count()
+    }
+
+    /// Families of refresh tokens that were killed because a spent token was presented.
+    #[must_use]
+    pub fn revoked_families(&self) -> u64 {
+        self.revoked_families
+    }
+
+    /// All refresh token families, oldest first.
+    #[must_use]
+    pub fn grants(&self) -> Vec<GrantState> {
+        self.vault.grants().iter().map(GrantState::from).collect()
+    }
+
+    /// Every access and refresh token ever issued, for a scan of other programs' output.
+    #[must_use]
+    pub fn issued_secrets(&self) -> Vec<String> {
+        self.vault.issued_secrets().cloned().collect()
+    }
+
+    /// Is this access token good now?
+    #[must_use]
+    pub fn access_token_is_good(&self, token: &str) -> bool {
+        self.living_session(token).is_some()
+    }
+
+    /// Is this refresh token good now?
+    #[must_use]
+    pub fn refresh_token_is_good(&self, token: &str) -> bool {
+        self.vault.present(token).is_some_and(|presented| {
+            presented.current
+                && self
+                    .vault
+                    .grant(presented.grant)
+                    .is_some_and(|grant| grant.ended.is_none())
+        })
+    }
+}
+
+impl From<&Grant> for GrantState {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            number: grant.number,
+            client_id: grant.client_id.clone(),
+            username: grant.username.clone(),
+            rotation: grant.rotation,
+            ended: grant.ended,
+        }
+    }
+}

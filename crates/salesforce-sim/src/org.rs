@@ -1,0 +1,181 @@
+//! What is an org, and which of its settings matter to a client?
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// What sort of org it is; decides the shared login host and what `Organization` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgKind {
+    /// A paying customer's org: `<MyDomain>.my.salesforce.com`, `login.salesforce.com`.
+    Production,
+    /// `<MyDomain>--<Sandbox>.sandbox.my.salesforce.com`, `test.salesforce.com`.
+    Sandbox,
+    /// Developer Edition: `<MyDomain>.develop.my.salesforce.com`, a production-type org on `login.salesforce.com`.
+    Developer,
+    /// Scratch org: `IsSandbox` with a trial expiration date; `test.salesforce.com`.
+    Scratch,
+}
+
+impl OrgKind {
+    /// The shared login host whose users these are. docs/salesforce facts, section 1 [O41][C1].
+    #[must_use]
+    pub fn login_host(self) -> &'static str {
+        match self {
+            Self::Production | Self::Developer => "login.salesforce.com",
+            Self::Sandbox | Self::Scratch => "test.salesforce.com",
+        }
+    }
+
+    /// What `Organization.IsSandbox` says. docs/salesforce facts, section 9 [C2] (sfdx-core src/org/determineOrg.ts).
+    #[must_use]
+    pub fn is_sandbox(self) -> bool {
+        matches!(self, Self::Sandbox | Self::Scratch)
+    }
+
+    /// What `Organization.OrganizationType` says.
+    #[must_use]
+    pub fn edition(self) -> &'static str {
+        match self {
+            Self::Production | Self::Sandbox => "Enterprise Edition",
+            Self::Developer | Self::Scratch => "Developer Edition",
+        }
+    }
+}
+
+/// An org with the settings that an administrator could change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a checkbox of its own in Salesforce's setup"
+)]
+pub struct Org {
+    /// Organization id, 18 characters; filled in when empty.
+    #[serde(default)]
+    pub id: String,
+    /// `Organization.Name`.
+    pub name: String,
+    /// Its My Domain host.
+    pub host: String,
+    /// What sort of org it is.
+    pub kind: OrgKind,
+    /// `Organization.InstanceName`.
+    #[serde(default = "default_instance")]
+    pub instance: String,
+    /// Access to the org.
+    #[serde(default)]
+    pub status: OrgStatus,
+    /// Names of custom objects that describe global shows besides the standard ones.
+    #[serde(default)]
+    pub custom_objects: Vec<String>,
+    /// "Allow OAuth Username-Password Flows"; off in orgs made since Summer '23.
+    /// docs/salesforce facts, section 2.2 [O37].
+    #[serde(default)]
+    pub allows_password_flow: bool,
+    /// Logins from the shared hosts are refused (`canOnlyLoginWithMyDomainUrl`); off by default. [O23]
+    #[serde(default)]
+    pub my_domain_login_only: bool,
+    /// API access control: only apps installed and allow-listed may use the API. Section 8 [S4][S27].
+    #[serde(default)]
+    pub api_access_control: bool,
+    /// The edition has the REST API.
+    #[serde(default = "yes")]
+    pub api_enabled: bool,
+    /// Calls from outside the trusted ranges are refused.
+    #[serde(default)]
+    pub ip_restriction: IpRestriction,
+    /// The caller's address is in the org's trusted range: no security token is needed with a password.
+    #[serde(default)]
+    pub caller_ip_trusted: bool,
+    /// Idle session timeout; Salesforce's default is two hours. Section 3 [S1].
+    #[serde(default = "two_hours", with = "crate::seconds")]
+    pub session_timeout: Duration,
+    /// Wrong passwords in a row after which a user is locked out; Salesforce's default is 10.
+    #[serde(default = "ten")]
+    pub failed_logins_before_lockout: u32,
+    /// Logins allowed per user and hour; Salesforce's figure is 3,600, but whether OAuth grants count is not
+    /// confirmed, so it is off by default. Section 3 [O18].
+    #[serde(default)]
+    pub logins_per_hour: Option<u32>,
+    /// API calls used in the last 24 hours.
+    #[serde(default)]
+    pub api_calls_used: u64,
+    /// API calls allowed in 24 hours.
+    #[serde(default = "fifteen_thousand")]
+    pub api_calls_allowed: u64,
+    /// The daily allocation is used up, whatever the counters say.
+    #[serde(default)]
+    pub api_limit_exceeded: bool,
+}
+
+/// Whether anybody may enter the org.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgStatus {
+    /// In use.
+    #[default]
+    Active,
+    /// Locked, closed or suspended: `inactive_org`. Section 5 [S24].
+    Inactive,
+}
+
+/// How calls from an untrusted address are refused; the same rule shows in different words. Sections 4, 5 [P10].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IpRestriction {
+    /// All addresses are welcome.
+    #[default]
+    None,
+    /// The token endpoint says `ip restricted`.
+    TokenEndpoint,
+    /// The token endpoint says `authentication failure` although only the address is wrong. [P10]
+    TokenEndpointUnnamed,
+    /// Tokens are issued, but REST says `This session is not valid for use with the REST API`.
+    Rest,
+}
+
+impl Org {
+    /// An org with Salesforce's default settings.
+    pub fn new(name: impl Into<String>, host: impl Into<String>, kind: OrgKind) -> Self {
+        Self {
+            id: String::new(),
+            name: name.into(),
+            host: host.into(),
+            kind,
+            instance: default_instance(),
+            status: OrgStatus::Active,
+            custom_objects: Vec::new(),
+            allows_password_flow: false,
+            my_domain_login_only: false,
+            api_access_control: false,
+            api_enabled: true,
+            ip_restriction: IpRestriction::None,
+            caller_ip_trusted: false,
+            session_timeout: two_hours(),
+            failed_logins_before_lockout: ten(),
+            logins_per_hour: None,
+            api_calls_used: 0,
+            api_calls_allowed: fifteen_thousand(),
+            api_limit_exceeded: false,
+        }
+    }
+}
+
+fn default_instance() -> String {
+    "EUZ12".to_owned()
+}
+fn yes() -> bool {
+    true
+}
+fn ten() -> u32 {
+    10
+}
+fn two_hours() -> Duration {
+    Duration::from_secs(7200)
+}
+// The smallest daily allocation, that of a Developer Edition. Section 9 [M1].
+fn fifteen_thousand() -> u64 {
+    15_000
+}

@@ -1,0 +1,53 @@
+//! Which part of the simulator answers which endpoint?
+
+use hyper::StatusCode;
+
+use crate::http::{Reply, Request};
+use crate::world::{Place, World};
+use crate::{Endpoint, access_jwt, authorize, data, identity, introspect, pages, token};
+
+impl World {
+    /// The proper answer to a request.
+    pub(crate) fn answer(&mut self, request: &Request) -> Reply {
+        if self.place(&request.host) == Place::Unknown {
+            return no_route();
+        }
+        match Endpoint::of(&request.path) {
+            Endpoint::Token => token::answer(self, request),
+            Endpoint::Authorize => authorize::start(self, request),
+            Endpoint::Login => authorize::login(self, request),
+            Endpoint::Consent => authorize::decide(self, request),
+            Endpoint::Introspect => introspect::introspect(self, request),
+            Endpoint::Revoke => introspect::revoke(self, request),
+            Endpoint::Userinfo => identity::userinfo(self, request),
+            Endpoint::Identity => identity::identity(self, request),
+            Endpoint::Keys => Reply::json(StatusCode::OK, &access_jwt::key_set()),
+            Endpoint::Discovery => identity::discovery(request),
+            Endpoint::Versions => data::versions(),
+            endpoint @ (Endpoint::Resources | Endpoint::Query | Endpoint::Sobjects | Endpoint::Limits) => {
+                data::answer(self, request, endpoint)
+            }
+            Endpoint::Other => other(self, request),
+        }
+    }
+}
+
+fn other(world: &mut World, request: &Request) -> Reply {
+    if request.path == authorize::ERROR_PAGE_PATH {
+        return authorize::error_page_for(request);
+    }
+    if request.path.starts_with("/services/data/") {
+        return data::answer(world, request, Endpoint::Other);
+    }
+    Reply::html(
+        StatusCode::NOT_FOUND,
+        pages::error("URL No Longer Exists", &request.path),
+    )
+}
+
+/// What an unknown `*.my.salesforce.com` answers is not known (docs/salesforce facts, section 13.1); Salesforce Edge
+/// answers 420 for hosts it has no route for (section 4 [C4]).
+fn no_route() -> Reply {
+    let status = StatusCode::from_u16(420).unwrap_or(StatusCode::NOT_FOUND);
+    Reply::html(status, "<html><body>No routing for this host</body></html>")
+}

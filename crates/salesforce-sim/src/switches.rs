@@ -1,0 +1,84 @@
+//! Which of Salesforce's uncertain or configurable behaviours are on?
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Behaviours that differ between orgs, or on which the sources disagree.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each switches one uncertain behaviour"
+)]
+pub struct Switches {
+    /// JWT bearer and client credentials hand back the same access token while its session lives: 8 of 8 in one
+    /// measurement. docs/salesforce facts, section 0.4 [M1].
+    pub same_token_while_session_lives: bool,
+    /// Refreshing hands back the same access token too; some users saw that. Section 2.6.
+    pub refresh_returns_same_token: bool,
+    /// A refresh ends the earlier access token of the grant; not documented. Section 13.8.
+    pub refresh_ends_previous_access_token: bool,
+    /// Use extends a session. Section 3 [S18].
+    pub sliding_sessions: bool,
+    /// … but only once half of the timeout has passed. Section 3 [S19].
+    pub half_time_rule: bool,
+    /// Approvals per user and app; sources say 4 or 5. Section 3 [O10].
+    pub approval_limit: usize,
+    /// How long a refresh is worked on; a second one in that time is refused. Section 2.6 [O38].
+    #[serde(with = "crate::milliseconds")]
+    pub refresh_processing: Duration,
+    /// Where `instance_url` points.
+    pub instance_url: InstanceUrl,
+    /// In which words a user without API Enabled is refused. Section 4 [S7][S23].
+    pub api_disabled_wording: ApiDisabledWording,
+    /// A replayed spent refresh token kills its family. Section 2.6 [O12].
+    pub replay_kills_family: bool,
+    /// The username-password flow answers `grant type not supported` from 2027-02-20 on. Section 8 [O39]; the answer
+    /// itself is a guess. Off by default, so that tests do not change with the calendar.
+    pub password_flow_retires: bool,
+}
+
+/// Where `instance_url` points.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceUrl {
+    /// At the org's My Domain, except for clients that called a loopback address: those get the address called.
+    #[default]
+    ByHostCalled,
+    /// Always at the org's My Domain, as with Salesforce.
+    MyDomain,
+    /// Always at the address called.
+    AddressCalled,
+}
+
+/// In which words a user without API Enabled is refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApiDisabledWording {
+    /// `API_DISABLED_FOR_ORG`, although the org is fine.
+    #[default]
+    ForOrg,
+    /// `API_DISABLED_FOR_ORG` with `… or user type`.
+    ForOrgOrUserType,
+    /// `API_CURRENTLY_DISABLED`.
+    ForUser,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            same_token_while_session_lives: true,
+            refresh_returns_same_token: false,
+            refresh_ends_previous_access_token: false,
+            sliding_sessions: true,
+            half_time_rule: true,
+            approval_limit: 5,
+            refresh_processing: Duration::from_millis(20),
+            instance_url: InstanceUrl::ByHostCalled,
+            api_disabled_wording: ApiDisabledWording::ForOrg,
+            replay_kills_family: true,
+            password_flow_retires: false,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Who may log in to an org, and what may they do there?
+
+use serde::Deserialize;
+
+use crate::Secret;
+
+/// A user of one org. Usernames are unique across all of Salesforce.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a checkbox of its own in Salesforce's setup"
+)]
+pub struct User {
+    /// User id, 18 characters; filled in when empty.
+    #[serde(default)]
+    pub id: String,
+    /// My Domain host of the user's org.
+    pub org_host: String,
+    /// Login name.
+    pub username: String,
+    /// Display name.
+    #[serde(default)]
+    pub name: String,
+    /// Password.
+    pub password: Secret,
+    /// Security token, to be appended to the password where the caller's address is not trusted. [S3][S4]
+    #[serde(default)]
+    pub security_token: Secret,
+    /// May the user log in?
+    #[serde(default)]
+    pub standing: Standing,
+    /// Wrong passwords since the last good one.
+    #[serde(default)]
+    pub failed_logins: u32,
+    /// The password has run out.
+    #[serde(default)]
+    pub password_expired: bool,
+    /// Logins are refused at this hour by the profile.
+    #[serde(default)]
+    pub outside_login_hours: bool,
+    /// Permission "API Enabled".
+    #[serde(default = "yes")]
+    pub api_enabled: bool,
+    /// Read on `Organization`; some API-only users lack it. Section 9 [C2].
+    #[serde(default = "yes")]
+    pub reads_organization: bool,
+    /// Permission "View Setup and Configuration". Section 4 [O20].
+    #[serde(default)]
+    pub views_setup: bool,
+    /// Permission "Approve Uninstalled Connected Apps". Section 8 [O15].
+    #[serde(default)]
+    pub approves_uninstalled_apps: bool,
+    /// Permission "Use Any API Client", the bypass of API access control. Section 8 [S4].
+    #[serde(default)]
+    pub uses_any_api_client: bool,
+    /// The profile demands a High Assurance session for the API. Section 4 [S27].
+    #[serde(default)]
+    pub needs_high_assurance: bool,
+}
+
+/// Whether a user may log in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Yes.
+    #[default]
+    Active,
+    /// Locked out after too many wrong passwords.
+    Locked,
+    /// Frozen by an administrator.
+    Frozen,
+    /// Deactivated by an administrator.
+    Inactive,
+}
+
+impl User {
+    /// A user with API Enabled and nothing special.
+    pub fn new(org_host: impl Into<String>, username: impl Into<String>, password: &str) -> Self {
+        let username = username.into();
+        Self {
+            id: String::new(),
+            org_host: org_host.into(),
+            name: username.split('@').next().unwrap_or_default().to_owned(),
+            username,
+            password: Secret::new(password),
+            security_token: Secret::default(),
+            standing: Standing::Active,
+            failed_logins: 0,
+            password_expired: false,
+            outside_login_hours: false,
+            api_enabled: true,
+            reads_organization: true,
+            views_setup: false,
+            approves_uninstalled_apps: false,
+            uses_any_api_client: false,
+            needs_high_assurance: false,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
