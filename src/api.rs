@@ -1,0 +1,11 @@
+//! The contract with users: the resource, its reasons, and every name that is visible in a cluster.
+
+pub mod crd;
+pub mod names;
+pub mod reasons;
+pub mod spec;
+pub mod status;
+
+pub use reasons::Reason;
+pub use spec::{SalesforceConnector, SalesforceConnectorSpec};
+pub use status::SalesforceConnectorStatus;

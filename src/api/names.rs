@@ -1,0 +1,61 @@
+//! What are the labels, annotations and fixed object names called? Each string stands here once.
+
+/// API group of the resource; also the prefix of every label and annotation that the operator owns.
+pub const GROUP: &str = "salesforce-connector.dev";
+/// Field manager of every write.
+pub const FIELD_MANAGER: &str = "salesforce-connector-operator";
+
+/// On a connector: any new value asks for a connection test now. A test never fetches a token.
+pub const TEST_REQUESTED_AT: &str = "salesforce-connector.dev/test-requested-at";
+/// On a connector: any new value asks for a new token now, also where a refusal was final.
+pub const RENEW_REQUESTED_AT: &str = "salesforce-connector.dev/renew-requested-at";
+
+/// Label on every Secret that the operator writes; the admission policy of the chart looks at it.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`MANAGED_BY`].
+pub const MANAGED_BY_VALUE: &str = "salesforce-connector-operator";
+/// Label on a consumer's Secret: the connector's name.
+pub const CONNECTOR_LABEL: &str = "salesforce-connector.dev/connector";
+
+/// On a consumer's Secret: uid of the connector that owns it. This, not the owner reference, decides ownership.
+pub const CONNECTOR_UID: &str = "salesforce-connector.dev/connector-uid";
+/// On a consumer's Secret: when the token was issued (RFC 3339).
+pub const ISSUE_TIME: &str = "salesforce-connector.dev/issue-time";
+/// On a consumer's Secret: when the token is taken to expire (RFC 3339).
+pub const EXPIRATION_TIME: &str = "salesforce-connector.dev/expiration-time";
+/// On a consumer's Secret: where the expiration time is known from.
+pub const EXPIRY_SOURCE: &str = "salesforce-connector.dev/expiry-source";
+/// On a consumer's Secret: whether the token is renewed ahead of its expiration or at it.
+pub const RENEWAL: &str = "salesforce-connector.dev/renewal";
+/// On a consumer's Secret: base URL of REST calls.
+pub const INSTANCE_URL: &str = "salesforce-connector.dev/instance-url";
+/// On a consumer's Secret: `organization id/user id` of the token.
+pub const IDENTITY: &str = "salesforce-connector.dev/identity";
+/// On a consumer's Secret: scopes of the token, separated by spaces.
+pub const SCOPES: &str = "salesforce-connector.dev/scopes";
+/// On a consumer's Secret: keyed digest of the inputs that the token was obtained with.
+pub const INPUTS_DIGEST: &str = "salesforce-connector.dev/inputs-digest";
+/// On a consumer's Secret: keyed digest of the token, by which an edited Secret is noticed.
+pub const TOKEN_DIGEST: &str = "salesforce-connector.dev/token-digest";
+/// On a consumer's Secret: serial of the stored grant that it was derived from (authorizationCode only).
+pub const SERIAL: &str = "salesforce-connector.dev/serial";
+
+/// Prefixes of label and annotation keys that a user may not put on the consumer's Secret.
+pub const RESERVED_KEY_DOMAINS: [&str; 3] = ["kubernetes.io", "k8s.io", GROUP];
+
+/// In the operator's namespace: the Secret with the random key of all keyed digests.
+pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
+/// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.
+pub const STATE_PREFIX: &str = "sfc-state-";
+/// In the operator's namespace: prefix of the ledger of brought refresh tokens, followed by a keyed digest.
+pub const LEDGER_PREFIX: &str = "sfc-ledger-";
+/// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest.
+pub const REFUSED_PASSWORD_PREFIX: &str = "sfc-refused-password-";
+/// In the operator's namespace: label that tells what a Secret of the operator holds.
+pub const PURPOSE: &str = "salesforce-connector.dev/purpose";
+
+/// Name of the consumer's Secret where `spec.secret.name` is left out.
+#[must_use]
+pub fn default_secret_name(connector: &str) -> String {
+    format!("{connector}-salesforce")
+}

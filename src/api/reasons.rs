@@ -1,0 +1,226 @@
+//! Why is something so? Every reason that the operator reports, what it means, who acts, and what they do.
+//!
+//! The reasons of Salesforce's refusals live with the client, those of refresh token grants with the redeem protocol;
+//! here are the operator's own. A reason is the same text in conditions, events and metrics.
+
+use std::fmt;
+
+use redeem::GrantTrouble;
+pub use salesforce_client::{Actor, Class, Refusal};
+
+macro_rules! own_reasons {
+    ($(#[doc = $meaning:literal] $name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
+        /// A reason that is neither Salesforce's nor the redeem protocol's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum OwnReason { $(#[doc = $meaning] $name,)+ }
+
+        impl OwnReason {
+            /// Every own reason, in the order of this file.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+            /// Whether it lasts until a person acts, wherever that person sits.
+            #[must_use]
+            pub const fn needs_person(self) -> bool {
+                !matches!(self.actor(), Actor::Nobody)
+            }
+            const fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)+ }
+            }
+            const fn actor(self) -> Actor {
+                match self { $(Self::$name => Actor::$actor,)+ }
+            }
+            const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning.trim_ascii(),)+ }
+            }
+            const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)+ }
+            }
+        }
+    };
+}
+
+own_reasons! {
+    // All is well.
+    /// The token is valid and in its Secret, and the connection test has succeeded.
+    TokenValid => Transient, Nobody, "Nothing to do.";
+    /// Salesforce accepted the login.
+    LoggedIn => Transient, Nobody, "Nothing to do.";
+    /// The Secret holds the current token.
+    InStep => Transient, Nobody, "Nothing to do.";
+    /// The connection test succeeded.
+    TestSucceeded => Transient, Nobody, "Nothing to do.";
+    /// This has not been found out yet.
+    Pending => Transient, Nobody, "Wait: the operator is at work on it.";
+
+    // What the connector says.
+    /// The connector is suspended: nothing is sent to Salesforce.
+    Suspended => Uncertain, Developer, "Set spec.suspend to false to go on.";
+    /// A Secret that the connector refers to does not exist.
+    InputSecretMissing => Uncertain, Developer, "Create the Secret in the connector's namespace, or correct the reference.";
+    /// A Secret that the connector refers to lacks the key, or its value is empty or not text.
+    InputKeyMissing => Uncertain, Developer, "Put the value under that key of the Secret, or correct the reference.";
+    /// The host is not one of Salesforce's own domains, so no credentials are sent to it.
+    HostNotAllowed => InputMustChange, Developer, "Correct spec.host; where the host is meant, the cluster administrator allows it with the operator's flag --allow-host.";
+    /// The host is not a host name that a login can be sent to.
+    HostInvalid => InputMustChange, Developer, "Set spec.host to the org's My Domain, such as acme.my.salesforce.com.";
+    /// The brought sfdx auth URL can't be read.
+    SfdxAuthUrlInvalid => InputMustChange, Developer, "Store the line force://clientId:clientSecret:refreshToken@host that the Salesforce CLI prints, or its JSON with sfdxAuthUrl.";
+    /// The brought sfdx auth URL is for another host or another app than this connector.
+    SfdxAuthUrlMismatch => InputMustChange, Developer, "Bring a URL of the same org and app, or correct spec.host and spec.app.clientId.";
+    /// Two of the Secret's data keys have the same name.
+    SecretKeysCollide => InputMustChange, Developer, "Give each entry of spec.secret.keys a name of its own, that no chosen format uses.";
+
+    // The consumer's Secret.
+    /// A Secret of this name exists and does not belong to this connector; it is left untouched.
+    SecretNotOwned => Uncertain, Developer, "Choose another spec.secret.name, or delete that Secret if nobody needs it.";
+    /// The Secret of this name belongs to another connector, which keeps it.
+    SecretConflict => Uncertain, Developer, "Give one of the two connectors another spec.secret.name.";
+    /// The Secret is immutable, so a new token can't be written to it.
+    SecretImmutable => Uncertain, Developer, "Delete the Secret; the operator makes a new one. Don't set immutable on it.";
+    /// The Secret belongs to this connector, and somebody removed the label that lets the operator write to it.
+    SecretLabelRemoved => Uncertain, Developer, "Put the label back: kubectl label secret NAME app.kubernetes.io/managed-by=salesforce-connector-operator --overwrite";
+    /// The Secret has another type than spec.secret.type, and Kubernetes does not let a type change.
+    SecretTypeDiffers => Uncertain, Developer, "Delete the Secret; the operator makes it anew with the right type.";
+    /// The API server refused the Secret.
+    SecretWriteRefused => Uncertain, ClusterAdministrator, "Read the message: a quota, an admission policy, or a missing right of the operator's service account is the usual cause.";
+
+    // What a login turned out to be.
+    /// The org is of another kind than spec.environment says; the token is withheld.
+    EnvironmentMismatch => MendInSalesforce, Developer, "Set spec.environment to what the org is, or give the host and app of the org that you mean.";
+    /// The token belongs to another org than expected; it is withheld.
+    UnexpectedOrganization => MendInSalesforce, Developer, "Compare spec.expect.organizationId with Setup > Company Information. A refreshed sandbox has a new organization id.";
+    /// The token belongs to another user than expected; it is withheld.
+    UnexpectedUser => MendInSalesforce, Developer, "Correct spec.expect.username, or the user that logs in: for clientCredentials the run-as user in the app's policies.";
+    /// A new token was refused at once.
+    FreshTokenRejected => MendInSalesforce, SalesforceAdministrator, "Look into Setup > Session Settings and the app's policies for what ends new sessions: IP relaxation, session level, API Access Control.";
+    /// The token has expired, and no new one has been obtained.
+    TokenExpired => Transient, Nobody, "See the Authenticated condition for why renewal fails.";
+    /// Salesforce ended the session; a new token is being obtained.
+    SessionEnded => Transient, Nobody, "Nothing to do: the operator logs in again.";
+    /// The token has no scope that allows calls of the REST API.
+    ScopeMissing => MendInSalesforce, SalesforceAdministrator, "Add the scope Manage user data via APIs (api) to the app: Setup > External Client App Manager > (app) > Settings > OAuth Settings.";
+    /// The org does not offer the REST API version that the connector names.
+    ApiVersionUnsupported => InputMustChange, Developer, "Set spec.connectionTest.apiVersion to a version that the org offers; see /services/data/ on its host.";
+
+    // Limits.
+    /// The login host has used up the calls that the operator allows it for now.
+    CallBudgetSpent => Transient, Nobody, "Nothing to do if it passes; otherwise look for connectors that log in too often (metric salesforce_connector_token_requests_total).";
+    /// This password was refused before, by this host and for this user; it is not sent again, so that nobody is locked out.
+    PasswordRefusedBefore => InputMustChange, Developer, "Correct the password in its Secret. If it is right by now, ask for one more try: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
+
+}
+
+/// Any reason that the operator reports.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// One of the operator's own.
+    Own(OwnReason),
+    /// A refusal by Salesforce, or by the way to it.
+    Salesforce(Refusal),
+    /// Trouble with a refresh token grant.
+    Grant(GrantTrouble),
+}
+
+impl Reason {
+    /// Every reason there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let own = OwnReason::ALL.iter().copied().map(Self::Own);
+        let grant = GrantTrouble::ALL.iter().copied().map(Self::Grant);
+        own.chain(grant)
+            .chain(Refusal::ALL.iter().copied().map(Self::Salesforce))
+    }
+
+    /// The reason of this name, as it stands in a status.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::all().find(|reason| reason.as_str() == name)
+    }
+
+    /// The name, as in conditions, events and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own(reason) => reason.as_str(),
+            Self::Salesforce(refusal) => refusal.as_str(),
+            Self::Grant(trouble) => trouble.as_str(),
+        }
+    }
+
+    /// When it is worth trying again.
+    #[must_use]
+    pub fn class(self) -> Class {
+        match self {
+            Self::Own(reason) => reason.class(),
+            Self::Salesforce(refusal) => refusal.class(),
+            Self::Grant(trouble) => grant_class(trouble),
+        }
+    }
+
+    /// Who can do something about it.
+    #[must_use]
+    pub fn actor(self) -> Actor {
+        match self {
+            Self::Own(reason) => reason.actor(),
+            Self::Salesforce(refusal) => refusal.actor(),
+            Self::Grant(trouble) => match trouble.actor() {
+                redeem::Actor::ConnectorOwner => Actor::Developer,
+                redeem::Actor::PlatformEngineer => Actor::ClusterAdministrator,
+            },
+        }
+    }
+
+    /// What it means, in one sentence.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Own(reason) => reason.meaning(),
+            Self::Salesforce(refusal) => refusal.meaning(),
+            Self::Grant(trouble) => trouble.meaning(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Own(reason) => reason.remedy(),
+            Self::Salesforce(refusal) => refusal.remedy(),
+            Self::Grant(trouble) => trouble.remedy(),
+        }
+    }
+}
+
+/// A grant in trouble is never tried again by itself, except where Salesforce may still tell how it stands.
+const fn grant_class(trouble: GrantTrouble) -> Class {
+    match trouble {
+        GrantTrouble::OutcomeUnknown => Class::Uncertain,
+        _ => Class::InputMustChange,
+    }
+}
+
+impl fmt::Debug for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<OwnReason> for Reason {
+    fn from(reason: OwnReason) -> Self {
+        Self::Own(reason)
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        Self::Salesforce(refusal)
+    }
+}
+
+impl From<GrantTrouble> for Reason {
+    fn from(trouble: GrantTrouble) -> Self {
+        Self::Grant(trouble)
+    }
+}

@@ -1,0 +1,144 @@
+//! What may be said about the Secret that receives the token?
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "kubectl explain prints these docs as plain text"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "the KubeSchema derive writes helper types as `pub`"
+)]
+
+use std::collections::BTreeMap;
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The Secret that receives the token.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.type == oldSelf.type").message("secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector").field_path(".type"))]
+pub struct SecretSpec {
+    /// Name of the Secret. Default: the connector's name followed by -salesforce; status.secretName shows it. When it is
+    /// changed, the earlier Secret is deleted once the new one exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("secret.name must be a DNS subdomain name in lower case"))]
+    pub name: Option<String>,
+
+    /// Type of the Secret. Types of Kubernetes itself are refused. It can't be changed later. Default: Opaque.
+    #[serde(default = "default_type")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret"))]
+    pub r#type: String,
+
+    /// Labels to put on the Secret. Keys of Kubernetes and of the operator are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "labels_schema")]
+    pub labels: Option<BTreeMap<String, String>>,
+
+    /// Annotations to put on the Secret, for example for a tool that restarts workloads when it changes. Keys of
+    /// Kubernetes and of the operator are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "annotations_schema")]
+    pub annotations: Option<BTreeMap<String, String>>,
+
+    /// Other names for the keys of the Secret's data, for readers that expect them. What is left out keeps its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<SecretKeys>,
+
+    /// Ready-made sets of further keys. Environment adds `SALESFORCE_ACCESS_TOKEN` and `SALESFORCE_INSTANCE_URL`, for
+    /// envFrom. SalesforceCli adds `SF_ACCESS_TOKEN` and `SF_ORG_INSTANCE_URL`, as the Salesforce CLI reads them. PubSub
+    /// adds accesstoken, instanceurl and tenantid, the metadata of the Pub/Sub API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub formats: Option<Vec<SecretFormat>>,
+
+    /// What becomes of the Secret when the connector is deleted. Delete: the garbage collector removes it. Orphan: it
+    /// stays, with a token that nobody renews. Default: Delete.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+fn default_type() -> String {
+    "Opaque".to_owned()
+}
+
+fn labels_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    string_map_schema(63, "labels")
+}
+
+fn annotations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    string_map_schema(4096, "annotations")
+}
+
+/// Bounded map of strings without reserved keys. The bounds also keep the cost of the CEL rule in check.
+fn string_map_schema(max_value: u32, field: &str) -> schemars::Schema {
+    let own = crate::api::names::GROUP;
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": { "type": "string", "maxLength": max_value },
+        "x-kubernetes-validations": [{
+            "rule": format!("self.all(k, !k.matches('^([^/]*[.])?(kubernetes[.]io|k8s[.]io|{})/'))", own.replace('.', "[.]")),
+            "message": format!("secret.{field} must not use keys of kubernetes.io, k8s.io or {own}: they have a meaning for the control plane or the operator"),
+        }],
+    })
+}
+
+/// Names of the keys that every Secret has. Each must be a valid key of a Secret.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeys {
+    /// The access token. Default: access_token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    pub access_token: Option<String>,
+    /// Base URL of REST calls. It can change with any renewal, so read it together with the token. Default: instance_url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    pub instance_url: Option<String>,
+    /// Always Bearer. Default: token_type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    pub token_type: Option<String>,
+    /// When the token was issued, RFC 3339. Default: issued_at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    pub issued_at: Option<String>,
+    /// Organization id, 18 characters. Default: org_id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    pub org_id: Option<String>,
+    /// User id, 18 characters. Default: user_id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    pub user_id: Option<String>,
+    /// Version of the REST API, from connectionTest.apiVersion. Default: api_version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    pub api_version: Option<String>,
+}
+
+/// A ready-made set of keys.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretFormat {
+    /// `SALESFORCE_ACCESS_TOKEN` and `SALESFORCE_INSTANCE_URL`.
+    Environment,
+    /// `SF_ACCESS_TOKEN` and `SF_ORG_INSTANCE_URL`.
+    SalesforceCli,
+    /// accesstoken, instanceurl and tenantid.
+    PubSub,
+}
+
+/// What becomes of the Secret when the connector is deleted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// The garbage collector removes it.
+    #[default]
+    Delete,
+    /// It stays.
+    Orphan,
+}
