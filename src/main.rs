@@ -1,3 +1,26 @@
 //! Parses arguments, starts telemetry and runs; takes no decisions.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use salesforce_connector_operator::api::crd;
+use salesforce_connector_operator::cli::{Cli, Command};
+use salesforce_connector_operator::controller::error::chain;
+use salesforce_connector_operator::operator;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Crd => {
+            print!("{}", crd::crd_yaml());
+            Ok(())
+        }
+        Command::Run(args) => operator::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

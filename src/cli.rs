@@ -1,0 +1,142 @@
+//! What was the process asked to do? Flags and environment, parsed once into values.
+#![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
+
+use crate::settings::{SecretWatch, Settings};
+
+/// Kubernetes operator that obtains, renews and verifies Salesforce OAuth tokens.
+#[derive(Debug, Parser)]
+#[command(name = "salesforce-connector-operator", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator.
+    Run(Box<RunArgs>),
+    /// Print the CRD as YAML.
+    Crd,
+}
+
+/// Settings of `run`. Each can be given as a flag or as an environment variable.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Namespace of the operator itself: its Secrets and its Lease are kept there.
+    #[arg(long, env = "SFC_NAMESPACE", default_value = "salesforce-connector-system")]
+    pub namespace: String,
+
+    /// Namespaces to work in, separated by commas. Default: all.
+    #[arg(long, env = "SFC_WATCH_NAMESPACES", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+
+    /// How changed Secrets are noticed. ByName reads the Secrets that connectors mention, now and then, and needs neither
+    /// list nor watch on Secrets; Watch notices changes at once and needs both.
+    #[arg(long, env = "SFC_SECRET_WATCH", value_enum, default_value = "ByName")]
+    pub secret_watch: SecretWatch,
+
+    /// Address of /metrics, /livez and /readyz.
+    #[arg(long, env = "SFC_LISTEN", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+
+    /// Form of the log lines.
+    #[arg(long, env = "SFC_LOG_FORMAT", value_enum, default_value = "json")]
+    pub log_format: LogFormat,
+
+    /// What to log, as a filter such as info or salesforce_connector_operator=debug.
+    #[arg(long, env = "SFC_LOG", default_value = "info")]
+    pub log: String,
+
+    /// Further hosts that credentials may be sent to, separated by commas, such as *.example.com. Salesforce's own domains
+    /// are always allowed.
+    #[arg(long, env = "SFC_ALLOW_HOST", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
+
+    /// Connect to another address for hosts that match, as pattern=address:port; the certificate is still checked against
+    /// the host's own name. For tests and private gateways. Separated by commas.
+    #[arg(long, env = "SFC_CONNECT_TO", value_delimiter = ',')]
+    pub connect_to: Vec<ConnectTo>,
+
+    /// File with further CA certificates (PEM) to trust for Salesforce.
+    #[arg(long, env = "SFC_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Token requests that one login host may be sent at a stretch, and then per hour. Salesforce allows a user 3,600
+    /// logins an hour.
+    #[arg(long, env = "SFC_TOKEN_REQUESTS_PER_HOUR", default_value_t = 3600)]
+    pub token_requests_per_hour: u32,
+
+    /// Hours for which the stored grant of a deleted connector is kept.
+    #[arg(long, env = "SFC_STATE_RETENTION_HOURS", default_value_t = 24)]
+    pub state_retention_hours: u64,
+
+    /// Let time run this many times as fast. For tests only.
+    #[arg(long, env = "SFC_CLOCK_SPEED", default_value_t = 1, hide = true)]
+    pub clock_speed: u32,
+}
+
+/// Form of the log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}
+
+/// A setting that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// `--allow-host`.
+    #[error("--allow-host can't be used")]
+    AllowHost(#[source] salesforce_client::InvalidHostPattern),
+    /// `--ca-file`.
+    #[error("--ca-file {} can't be read", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl RunArgs {
+    /// Settings of the controller.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            namespace: self.namespace.clone(),
+            watch_namespaces: self.watch_namespaces.clone(),
+            secret_watch: self.secret_watch,
+            token_requests_per_hour: self.token_requests_per_hour,
+            state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),
+        }
+    }
+
+    /// Settings of the Salesforce client.
+    pub fn client_settings(&self) -> Result<ClientSettings, SettingsError> {
+        let allow_list = HostAllowList::with_extra(&self.allow_host).map_err(SettingsError::AllowHost)?;
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|source| SettingsError::CaFile {
+                path: path.clone(),
+                source,
+            })
+        };
+        let extra_ca_pem = self.ca_file.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(ClientSettings {
+            allow_list,
+            connect_to: self.connect_to.clone(),
+            extra_ca_pem,
+            ..ClientSettings::default()
+        })
+    }
+}

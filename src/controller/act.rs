@@ -1,0 +1,165 @@
+//! What is done? Salesforce first, then the consumer's Secret; the decision leaves no choice to make here.
+
+use super::{Context, Error, login, probe, secrets};
+use crate::decide::conclude::{Minted, Outcome, SecretOutcome};
+use crate::decide::held::Held;
+use crate::decide::ladder::{TestReport, Verdict};
+use crate::decide::observed::{Activity, Observed};
+use crate::decide::secret::in_step;
+use crate::decide::target::Target;
+use crate::decide::validate::Connector;
+use crate::decide::{Decision, MintReason};
+
+/// Carries out a decision.
+pub async fn act(context: &Context, observed: &Observed, decision: &Decision) -> Result<Outcome, Error> {
+    let untouched = Outcome {
+        held: observed.held.clone(),
+        minted: None,
+        tested: None,
+        secret: SecretOutcome::Untouched,
+    };
+    let (Ok(connector), Decision::Wait(_) | Decision::Keep { .. } | Decision::Mint { .. }) =
+        (&observed.connector, decision)
+    else {
+        return Ok(untouched);
+    };
+    match decision {
+        Decision::Mint { why } => mint(context, observed, connector, *why).await,
+        Decision::Keep { test } => keep(context, observed, connector, test.is_some()).await,
+        Decision::Wait(_) if observed.activity == Activity::Suspended => Ok(untouched),
+        Decision::Wait(_) => keep(context, observed, connector, false).await,
+        Decision::Reject(_) => Ok(untouched),
+    }
+}
+
+/// Whether a test of a token that was already held showed that Salesforce refuses it: then one new token is worth a try.
+#[must_use]
+pub fn token_was_rejected(decision: &Decision, outcome: &Outcome) -> bool {
+    let rejected = outcome
+        .tested
+        .as_ref()
+        .is_some_and(|report| matches!(report.verdict, Verdict::TokenRejected { .. }));
+    rejected && matches!(decision, Decision::Keep { .. })
+}
+
+impl Outcome {
+    /// This outcome, which came after `earlier` in the same reconcile: a test that ran only then still counts.
+    #[must_use]
+    pub fn after(mut self, earlier: Self) -> Self {
+        self.tested = self.tested.or(earlier.tested);
+        self
+    }
+}
+
+/// The Secret is kept in step; the connection is tested before or after, as the token needs it.
+async fn keep(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    test: bool,
+) -> Result<Outcome, Error> {
+    let Some(held) = observed.held.clone() else {
+        return Ok(Outcome {
+            held: None,
+            minted: None,
+            tested: None,
+            secret: SecretOutcome::Untouched,
+        });
+    };
+    let tested = if test {
+        Some(probe::probe(context, connector, &held).await)
+    } else {
+        None
+    };
+    let secret = settle(context, observed, connector, &held, tested.as_ref()).await?;
+    Ok(Outcome {
+        held: Some(held),
+        minted: None,
+        tested,
+        secret,
+    })
+}
+
+/// A new token goes into the Secret at once where the Secret already carries one of the same org and user; a first one
+/// only after the test has shown that the org is the one that is meant.
+async fn mint(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    why: MintReason,
+) -> Result<Outcome, Error> {
+    let held = match login::login(context, observed, connector, why).await? {
+        Ok(held) => held,
+        Err(trouble) => {
+            let minted = Some(Minted::Failed { why, trouble });
+            let kept = keep(context, observed, connector, false).await?;
+            return Ok(Outcome { minted, ..kept });
+        }
+    };
+    let minted = Some(Minted::Obtained { why });
+    if observed.identity_verified(&held) {
+        let secret = settle(context, observed, connector, &held, None).await?;
+        let tested = if why == MintReason::RenewalDue {
+            None
+        } else {
+            Some(probe::probe(context, connector, &held).await)
+        };
+        return Ok(Outcome {
+            held: Some(held),
+            minted,
+            tested,
+            secret,
+        });
+    }
+    let report = probe::probe(context, connector, &held).await;
+    let secret = settle(context, observed, connector, &held, Some(&report)).await?;
+    let held = if secret == SecretOutcome::Withheld {
+        None
+    } else {
+        Some(held)
+    };
+    Ok(Outcome {
+        held,
+        minted,
+        tested: Some(report),
+        secret,
+    })
+}
+
+/// Brings the consumer's Secret in step with the token, unless the token has yet to be verified.
+async fn settle(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    held: &Held,
+    report: Option<&TestReport>,
+) -> Result<SecretOutcome, Error> {
+    let verified = observed.identity_verified(held) || report.is_some_and(TestReport::environment_holds);
+    if !verified {
+        return Ok(SecretOutcome::Withheld);
+    }
+    let wanted = connector
+        .template
+        .render(&observed.owner, held, &context.digest_key);
+    let written = match &observed.target {
+        Target::Ours(found) if in_step(found, &wanted) => Ok(()),
+        Target::Ours(found) => secrets::apply(context, &observed.owner, found, &wanted).await?,
+        Target::Absent => secrets::create(context, &observed.owner, connector, &wanted).await?,
+        Target::Refused(rejection) => Err(rejection.clone()),
+    };
+    if let Err(rejection) = written {
+        return Ok(SecretOutcome::Refused(rejection));
+    }
+    delete_former(context, observed, connector).await?;
+    Ok(SecretOutcome::InStep)
+}
+
+/// After a change of `secret.name` the earlier Secret goes, once the new one exists.
+async fn delete_former(context: &Context, observed: &Observed, connector: &Connector) -> Result<(), Error> {
+    match &observed.status.secret_name {
+        Some(former) if *former != connector.template.name => {
+            secrets::delete_former(context, &observed.owner, former).await
+        }
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,93 @@
+//! What can fail in a reconcile that a blind retry may cure? Only Kubernetes and ourselves; one variant an operation.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// A failed operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading the connector.
+    #[error("failed to read the connector")]
+    ReadConnector(#[source] kube::Error),
+    /// Reading an input.
+    #[error("failed to read Secret \"{name}\"")]
+    ReadSecret {
+        /// Name of the Secret.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// Creating or applying a Secret.
+    #[error("failed to write Secret \"{name}\"")]
+    WriteSecret {
+        /// Name of the Secret.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// Deleting a Secret.
+    #[error("failed to delete Secret \"{name}\"")]
+    DeleteSecret {
+        /// Name of the Secret.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// Writing the status.
+    #[error("failed to write the status")]
+    WriteStatus(#[source] kube::Error),
+    /// The whole reconcile.
+    #[error("the reconcile took too long and was given up")]
+    TookTooLong,
+}
+
+impl Error {
+    /// Label in metrics.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::ReadConnector(_) => "ReadConnector",
+            Self::ReadSecret { .. } => "ReadSecret",
+            Self::WriteSecret { .. } => "WriteSecret",
+            Self::DeleteSecret { .. } => "DeleteSecret",
+            Self::WriteStatus(_) => "WriteStatus",
+            Self::TookTooLong => "TookTooLong",
+        }
+    }
+
+    /// Whether somebody else changed the object meanwhile, so that looking again is all there is to do.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        let source = match self {
+            Self::ReadConnector(source)
+            | Self::WriteStatus(source)
+            | Self::ReadSecret { source, .. }
+            | Self::WriteSecret { source, .. }
+            | Self::DeleteSecret { source, .. } => source,
+            Self::TookTooLong => return false,
+        };
+        matches!(source, kube::Error::Api(status) if status.is_conflict() || status.is_not_found())
+    }
+
+    /// When to look again: soon after a conflict, later where the API server has trouble.
+    #[must_use]
+    pub fn retry_after(&self) -> Duration {
+        if self.is_conflict() {
+            Duration::from_secs(1)
+        } else {
+            Duration::from_secs(5)
+        }
+    }
+}
+
+/// An error with its sources, as one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let _ = write!(text, ": {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,166 @@
+//! How is a token obtained by the methods that can always log in again? (authorizationCode: see `grant`.)
+
+use salesforce_client::{Failure, Refusal, TokenResponse, TokenToInspect};
+
+use super::{Context, Error, passwords};
+use crate::api::reasons::OwnReason;
+use crate::decide::conclude::Trouble;
+use crate::decide::held::{Held, Identity};
+use crate::decide::observed::Observed;
+use crate::decide::validate::{Connector, Method, PasswordLogin};
+use crate::decide::{MintReason, Rejection, expiry, explain, identity};
+
+/// Logs in. What Salesforce refuses is the inner error.
+pub(super) async fn login(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    why: MintReason,
+) -> Result<Result<Held, Trouble>, Error> {
+    match &connector.method {
+        Method::Password(login) => with_password(context, observed, connector, login, why).await,
+        Method::ClientCredentials | Method::JwtBearer { .. } | Method::AuthorizationCode { .. } => {
+            Ok(request(context, observed, connector)
+                .await
+                .map_err(|refused| refused.trouble))
+        }
+    }
+}
+
+/// One attempt at a time for a user, and none with a password that was refused before, unless somebody asked for it.
+async fn with_password(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    login: &PasswordLogin,
+    why: MintReason,
+) -> Result<Result<Held, Trouble>, Error> {
+    let digest = login.refusal_digest(&connector.host, &context.digest_key);
+    let lock = context.passwords.of(connector.host.name(), &login.username);
+    let _only_one = lock.lock().await;
+    if why != MintReason::Requested && passwords::was_refused(context, &digest).await? {
+        let host = format!("host {}", connector.host);
+        return Ok(Err(Rejection::new(OwnReason::PasswordRefusedBefore, host).into()));
+    }
+    match request(context, observed, connector).await {
+        Ok(held) => {
+            if why == MintReason::Requested {
+                passwords::forget_refusal(context, &digest).await?;
+            }
+            Ok(Ok(held))
+        }
+        Err(refused) => {
+            if refused.refusal == Some(Refusal::WrongPassword) {
+                passwords::remember_refusal(context, &digest).await?;
+            }
+            Ok(Err(refused.trouble))
+        }
+    }
+}
+
+struct Refused {
+    refusal: Option<Refusal>,
+    trouble: Trouble,
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            refusal: None,
+            trouble: rejection.into(),
+        }
+    }
+}
+
+async fn request(context: &Context, observed: &Observed, connector: &Connector) -> Result<Held, Refused> {
+    let now = context.clock.now();
+    let Some(grant) = connector.method.grant(now) else {
+        return Err(Rejection::new(redeem::GrantTrouble::AuthorizationRequired, "").into());
+    };
+    spend_budget(context, connector)?;
+    let answer = context
+        .salesforce
+        .token(&connector.host, &connector.app, &grant)
+        .await;
+    let result = answer
+        .as_ref()
+        .map_or_else(|failure| failure.refusal.as_str(), |_| "Succeeded");
+    context.metrics.token_request(connector.method.name(), result);
+    let token = answer.map_err(|failure| Refused {
+        refusal: Some(failure.refusal),
+        trouble: trouble(&failure),
+    })?;
+    let identity = Identity {
+        organization_id: token.id.organization_id.to_string(),
+        user_id: token.id.user_id.to_string(),
+    };
+    identity::check_organization(&identity, &connector.expect)?;
+    Ok(held(context, observed, connector, token, identity).await)
+}
+
+fn spend_budget(context: &Context, connector: &Connector) -> Result<(), Refused> {
+    let host = connector.host.name();
+    context.budget.take(host, context.clock.now()).map_err(|wait| {
+        let reason = OwnReason::CallBudgetSpent.into();
+        let message = explain(reason, &format!("host {host}"));
+        Refused {
+            refusal: None,
+            trouble: Trouble {
+                reason,
+                message,
+                retry_after: Some(wait),
+            },
+        }
+    })
+}
+
+/// The sentence of a refusal, with Salesforce's own words.
+pub(super) fn trouble(failure: &Failure) -> Trouble {
+    let reason = failure.refusal.into();
+    Trouble {
+        reason,
+        message: explain(reason, &failure.detail),
+        retry_after: failure.retry_after,
+    }
+}
+
+async fn held(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    token: TokenResponse,
+    identity: Identity,
+) -> Held {
+    let introspection = if token.claims_exp.is_none() && connector.app.client_secret.is_some() {
+        let inspected = TokenToInspect::Access(&token.access_token);
+        context
+            .salesforce
+            .introspect(&connector.host, &connector.app, inspected)
+            .await
+            .ok()
+    } else {
+        None
+    };
+    let earlier = observed.held.as_ref();
+    let now = context.clock.now();
+    let expiration = expiry::of_new_token(&token, introspection.as_ref(), connector.lifetime, earlier, now);
+    let issue_time = match earlier {
+        Some(earlier) if earlier.token == token.access_token => earlier.issue_time,
+        Some(_) | None => crate::decide::whole_seconds(now),
+    };
+    let scopes = if token.scopes.is_empty() {
+        introspection.map(|answer| answer.scopes).unwrap_or_default()
+    } else {
+        token.scopes
+    };
+    Held {
+        token: token.access_token,
+        instance_url: token.instance_url.to_string(),
+        issue_time,
+        expiration,
+        identity,
+        scopes: scopes.into_iter().collect(),
+        inputs_digest: connector.inputs_digest.clone(),
+        serial: None,
+    }
+}

@@ -1,0 +1,126 @@
+//! What is so? Reads of Kubernetes, by name, turned into values.
+
+use std::collections::HashMap;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use secrecy::SecretString;
+
+use super::context::namespace;
+use super::{Context, Error, passwords, secrets};
+use crate::api::{SalesforceConnector, names};
+use crate::decide::inputs::{Input, Inputs, references};
+use crate::decide::observed::{Activity, Knowledge, Observed, Requests};
+use crate::decide::schedule::sweep_period;
+use crate::decide::secret::{Owner, read_back};
+use crate::decide::target::Target;
+use crate::decide::validate::{Connector, Method, validate};
+use crate::settings::SecretWatch;
+
+/// In mode `Watch` changes are noticed at once; the sweep is only the safety net.
+const SAFETY_NET: std::time::Duration = std::time::Duration::from_hours(1);
+
+/// Observes one connector.
+pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Result<Observed, Error> {
+    let owner = Owner {
+        name: connector.name_any(),
+        namespace: namespace(connector),
+        uid: connector.uid().unwrap_or_default(),
+    };
+    let inputs = read_inputs(context, connector).await?;
+    let checked = validate(
+        &owner.name,
+        &connector.spec,
+        &inputs,
+        &context.allow_list,
+        &context.digest_key,
+    );
+    let target = match &checked {
+        Ok(checked) => {
+            let found = secrets::read(context, &owner.namespace, &checked.template.name).await?;
+            Target::judge(found, &owner, &checked.template)
+        }
+        Err(_) => Target::Absent,
+    };
+    let held = target
+        .ours()
+        .and_then(|secret| read_back(secret, &context.digest_key));
+    let knowledge = knowledge(context, checked.as_ref().ok()).await?;
+    Ok(Observed {
+        owner,
+        generation: connector.metadata.generation.unwrap_or_default(),
+        requests: requests(connector),
+        activity: if connector.spec.suspend {
+            Activity::Suspended
+        } else {
+            Activity::Active
+        },
+        status: connector.status.clone().unwrap_or_default(),
+        connector: checked,
+        target,
+        held,
+        knowledge,
+        last_test: context.last_test(connector),
+        sweep_period: sweep(context),
+    })
+}
+
+/// The period of the sweep as things stand.
+pub fn sweep(context: &Context) -> std::time::Duration {
+    match context.settings.secret_watch {
+        SecretWatch::ByName => sweep_period(context.connectors.count()),
+        SecretWatch::Watch => SAFETY_NET,
+    }
+}
+
+fn requests(connector: &SalesforceConnector) -> Requests {
+    let annotation = |name: &str| connector.annotations().get(name).cloned();
+    Requests {
+        test: annotation(names::TEST_REQUESTED_AT),
+        renew: annotation(names::RENEW_REQUESTED_AT),
+    }
+}
+
+/// Each Secret that the spec mentions is read once, and only the mentioned keys are kept.
+async fn read_inputs(context: &Context, connector: &SalesforceConnector) -> Result<Inputs, Error> {
+    let mut found: HashMap<&str, Option<Secret>> = HashMap::new();
+    let mut inputs = Inputs::default();
+    for reference in references(&connector.spec) {
+        if !found.contains_key(reference.name.as_str()) {
+            let secret = secrets::read(context, &namespace(connector), &reference.name).await?;
+            found.insert(&reference.name, secret);
+        }
+        let secret = found.get(reference.name.as_str()).and_then(Option::as_ref);
+        inputs.insert(
+            reference,
+            secret.map_or(Input::SecretMissing, |secret| value(secret, &reference.key)),
+        );
+    }
+    Ok(inputs)
+}
+
+fn value(secret: &Secret, key: &str) -> Input {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key));
+    let text = bytes
+        .and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
+        .map(str::trim);
+    match text {
+        Some(text) if !text.is_empty() => Input::Found(SecretString::from(text)),
+        Some(_) | None => Input::KeyMissing,
+    }
+}
+
+async fn knowledge(context: &Context, connector: Option<&Connector>) -> Result<Knowledge, Error> {
+    match connector.map(|connector| (&connector.method, &connector.host)) {
+        Some((Method::Password(login), host)) => {
+            let digest = login.refusal_digest(host, &context.digest_key);
+            let refused = passwords::was_refused(context, &digest).await?;
+            Ok(if refused {
+                Knowledge::PasswordRefusedBefore
+            } else {
+                Knowledge::Clean
+            })
+        }
+        Some(_) | None => Ok(Knowledge::Clean),
+    }
+}

@@ -1,0 +1,101 @@
+//! How do people hear of it? One status write where something changed, events on transitions, metrics always.
+
+use kube::api::PostParams;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Resource as _, ResourceExt};
+
+use super::context::namespace;
+use super::{Context, Error};
+use crate::api::SalesforceConnector;
+use crate::decide::conclude::{EventDraft, EventKind, Minted, Outcome};
+use crate::decide::conditions::truncate;
+use crate::decide::{Conclusion, Decision};
+
+/// Longest note that the API server accepts.
+const NOTE_BYTES: usize = 1024;
+
+/// Reports a conclusion, and says when to look again.
+pub(super) async fn report(
+    context: &Context,
+    connector: &SalesforceConnector,
+    decision: &Decision,
+    outcome: &Outcome,
+    conclusion: Conclusion,
+) -> Result<Action, Error> {
+    log(decision, outcome);
+    if outcome.tested.is_some() {
+        context.remember_test(connector, context.clock.now());
+    }
+    let current = conclusion.status.as_ref().or(connector.status.as_ref());
+    context
+        .metrics
+        .connector(&namespace(connector), &connector.name_any(), current);
+    if let Some(status) = conclusion.status {
+        let mut written = connector.clone();
+        written.status = Some(status);
+        let api: Api<SalesforceConnector> = Api::namespaced(context.client.clone(), &namespace(connector));
+        // The body carries the uid and resourceVersion that were observed: a re-created connector can't inherit this.
+        api.replace_status(&connector.name_any(), &PostParams::default(), &written)
+            .await
+            .map_err(Error::WriteStatus)?;
+        context.remember_replaced(connector);
+    }
+    for event in conclusion.events {
+        publish(context, connector, event).await;
+    }
+    Ok(Action::requeue(context.clock.sleep_for(conclusion.next)))
+}
+
+fn log(decision: &Decision, outcome: &Outcome) {
+    match (decision, &outcome.minted) {
+        (_, Some(Minted::Obtained { why })) => tracing::info!(why = why.as_str(), "Obtained a token"),
+        (_, Some(Minted::Failed { why, trouble })) => {
+            tracing::warn!(
+                why = why.as_str(),
+                reason = trouble.reason.as_str(),
+                "Could not obtain a token"
+            );
+        }
+        (Decision::Reject(rejection), None) => {
+            tracing::warn!(
+                reason = rejection.reason.as_str(),
+                "The connector can't be worked on as it is"
+            );
+        }
+        (Decision::Wait(_) | Decision::Keep { .. } | Decision::Mint { .. }, None) => {
+            tracing::debug!(decision = ?decision, "Nothing to obtain");
+        }
+    }
+}
+
+/// A lost event is no reason to fail: the status says the same.
+async fn publish(context: &Context, connector: &SalesforceConnector, draft: EventDraft) {
+    let event = Event {
+        type_: match draft.kind {
+            EventKind::Normal => EventType::Normal,
+            EventKind::Warning => EventType::Warning,
+        },
+        reason: draft.reason.as_str().to_owned(),
+        note: Some(truncate(&draft.note, NOTE_BYTES).to_owned()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &connector.object_ref(&())).await {
+        tracing::debug!(error = %super::error::chain(&error), "Could not publish an event");
+    }
+}
+
+/// An object that this version of the operator can't parse: said, and left alone until it changes.
+pub(super) fn unparsable(context: &Context, invalid: &InvalidObject) -> Action {
+    let metadata = &invalid.metadata;
+    let (name, namespace) = (
+        metadata.name.clone().unwrap_or_default(),
+        metadata.namespace.clone().unwrap_or_default(),
+    );
+    tracing::error!(object.name = %name, object.namespace = %namespace, error = %invalid.error,
+        "This connector can't be parsed by this version of the operator; compare it with the CRD");
+    context.metrics.reconcile_errors("ParseConnector");
+    Action::await_change()
+}

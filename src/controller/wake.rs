@@ -1,0 +1,113 @@
+//! What wakes a reconcile? Changed connectors, and in mode `Watch` changed Secrets.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use futures::Stream;
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
+use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
+use kube::{Api, Resource, ResourceExt};
+
+use super::{Context, Guarded};
+use crate::api::names;
+use crate::decide::inputs::references;
+use crate::settings::Settings;
+
+/// Connectors, when something changed that a decision could depend on. Our own status writes don't wake us.
+pub(super) fn connectors(
+    context: &Context,
+    scope: &Scope,
+    writer: Writer<Guarded>,
+) -> impl Stream<Item = Result<Guarded, watcher::Error>> + Send + 'static {
+    watcher(api(context, scope), watcher::Config::default().streaming_lists())
+        .modify(|connector: &mut Guarded| connector.managed_fields_mut().clear())
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(relevant, PredicateConfig::default())
+}
+
+/// Uid, generation, annotations and the beginning of a deletion; a re-created connector is another one.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the form of a predicate: None would mean that it can't tell"
+)]
+fn relevant(connector: &Guarded) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    connector.uid().hash(&mut hasher);
+    connector.meta().generation.hash(&mut hasher);
+    connector.annotations().hash(&mut hasher);
+    connector.meta().deletion_timestamp.is_some().hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Metadata of Secrets that changed. Nothing of them is kept.
+pub(super) fn secrets(
+    context: &Context,
+    scope: &Scope,
+) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
+    watcher(api(context, scope), watcher::Config::default().streaming_lists()).touched_objects()
+}
+
+fn api<K>(context: &Context, scope: &Scope) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    match scope {
+        Scope::Cluster => Api::all(context.client.clone()),
+        Scope::Namespace(namespace) => Api::namespaced(context.client.clone(), namespace),
+    }
+}
+
+/// What one watch covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All namespaces.
+    Cluster,
+    /// One namespace.
+    Namespace(String),
+}
+
+impl Scope {
+    /// The scopes that the settings ask for.
+    pub(super) fn of(settings: &Settings) -> Vec<Self> {
+        if settings.watch_namespaces.is_empty() {
+            return vec![Self::Cluster];
+        }
+        settings
+            .watch_namespaces
+            .iter()
+            .cloned()
+            .map(Self::Namespace)
+            .collect()
+    }
+}
+
+/// The connectors that a Secret concerns: those that refer to it, and the one that writes it.
+pub(super) fn mentioning(
+    store: &Store<Guarded>,
+    secret: &PartialObjectMeta<Secret>,
+) -> Vec<ObjectRef<Guarded>> {
+    let (name, namespace) = (secret.name_any(), secret.namespace());
+    let concerned = |connector: &Guarded| {
+        let Ok(connector) = &connector.0 else { return false };
+        let written = connector
+            .spec
+            .secret
+            .name
+            .clone()
+            .unwrap_or_else(|| names::default_secret_name(&connector.name_any()));
+        written == name
+            || references(&connector.spec)
+                .iter()
+                .any(|reference| reference.name == name)
+    };
+    let state = store.state();
+    let in_namespace = state
+        .iter()
+        .filter(|connector| connector.namespace() == namespace);
+    in_namespace
+        .filter(|connector| concerned(connector))
+        .map(|connector| ObjectRef::from_obj(&**connector))
+        .collect()
+}

@@ -1,0 +1,233 @@
+//! What has come of it? From what was observed and done to the status, the events, and the time of the next look.
+
+mod findings;
+mod next;
+mod progress;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::conditions::{ConditionType, Finding, Truth, merge};
+use super::expiry::renewal_time;
+use super::held::Held;
+use super::ladder::TestReport;
+use super::observed::{Activity, Observed};
+use super::validate::{Connector, UsernameDisplay};
+use super::{Decision, MintReason, Rejection, whole_seconds};
+use crate::api::Reason;
+use crate::api::status::{IdentityStatus, LastHandledStatus, SalesforceConnectorStatus, TokenStatus};
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The token held afterwards.
+    pub held: Option<Held>,
+    /// What came of obtaining a token, if that was tried.
+    pub minted: Option<Minted>,
+    /// What a test found, if one ran.
+    pub tested: Option<TestReport>,
+    /// What became of the consumer's Secret.
+    pub secret: SecretOutcome,
+}
+
+/// What came of obtaining a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Minted {
+    /// A token.
+    Obtained {
+        /// Why it was wanted.
+        why: MintReason,
+    },
+    /// None.
+    Failed {
+        /// Why it was wanted.
+        why: MintReason,
+        /// Why it was not obtained.
+        trouble: Trouble,
+    },
+}
+
+/// Why something was not obtained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Why.
+    pub reason: Reason,
+    /// In words, with the remedy.
+    pub message: String,
+    /// How long the other side asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<Rejection> for Trouble {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            reason: rejection.reason,
+            message: rejection.message(),
+            retry_after: None,
+        }
+    }
+}
+
+/// What became of the consumer's Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretOutcome {
+    /// It carries the held token.
+    InStep,
+    /// There was nothing to write, or nothing was to be written now.
+    Untouched,
+    /// The token was not verified, so it was not written.
+    Withheld,
+    /// It could not be written, and a person must act.
+    Refused(Rejection),
+}
+
+/// What is to be reported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conclusion {
+    /// The new status; `None` if nothing changed.
+    pub status: Option<SalesforceConnectorStatus>,
+    /// Events for people; only on transitions.
+    pub events: Vec<EventDraft>,
+    /// When to look again.
+    pub next: Duration,
+}
+
+/// An event to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventDraft {
+    /// Whether it is good news.
+    pub kind: EventKind,
+    /// Why; the same as the condition's.
+    pub reason: Reason,
+    /// In words.
+    pub note: String,
+}
+
+/// Whether an event is good news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// It is.
+    Normal,
+    /// It is not.
+    Warning,
+}
+
+/// Draws the conclusion. The same facts give the same status: a second run changes nothing.
+#[must_use]
+pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now: Timestamp) -> Conclusion {
+    let before = &observed.status;
+    let mut status = before.clone();
+    status.observed_generation = Some(observed.generation);
+    if let Ok(connector) = &observed.connector {
+        status.secret_name = Some(connector.template.name.clone());
+        status.token = outcome
+            .held
+            .as_ref()
+            .map(|held| token_status(held, connector, &observed.owner.uid));
+        status.identity = identity_status(before.identity.clone(), connector, outcome);
+        status.failures = progress::failures(observed, connector, outcome, now);
+    }
+    status.connection_test = progress::connection_test(observed, outcome, now);
+    status.last_handled = progress::last_handled(observed, outcome);
+    let findings = findings::findings(observed, decision, outcome, &status, now);
+    status.conditions = merge(&before.conditions, &findings, observed.generation, now);
+    let events = events(&before.conditions, &findings);
+    let next = next::next_look(observed, decision, outcome, &status, now);
+    Conclusion {
+        status: (status != *before).then_some(status),
+        events,
+        next,
+    }
+}
+
+fn token_status(held: &Held, connector: &Connector, uid: &str) -> TokenStatus {
+    let renewal = renewal_time(held.issue_time, &held.expiration, connector.renew_before, uid);
+    let mut scopes = held.scopes.clone();
+    scopes.sort();
+    TokenStatus {
+        issue_time: Time(whole_seconds(held.issue_time)),
+        expiration_time: Time(whole_seconds(held.expiration.time)),
+        expiry_source: held.expiration.source,
+        renewal_time: Time(whole_seconds(renewal)),
+        scopes,
+        serial: held.serial.and_then(|serial| i64::try_from(serial).ok()),
+        human_needed_by: None,
+    }
+}
+
+/// Facts of the org are kept while the org stays the same; they are only read by tests.
+fn identity_status(
+    before: Option<IdentityStatus>,
+    connector: &Connector,
+    outcome: &Outcome,
+) -> Option<IdentityStatus> {
+    let Some(held) = &outcome.held else { return before };
+    let same_org =
+        |known: &IdentityStatus| known.organization_id.as_ref() == Some(&held.identity.organization_id);
+    let mut identity = before.filter(same_org).unwrap_or_default();
+    if identity.user_id.as_ref() != Some(&held.identity.user_id) {
+        identity.username = None;
+    }
+    identity.organization_id = Some(held.identity.organization_id.clone());
+    identity.user_id = Some(held.identity.user_id.clone());
+    identity.instance_url = Some(held.instance_url.clone());
+    let Some(report) = &outcome.tested else {
+        return Some(identity);
+    };
+    if let (Some(username), UsernameDisplay::Shown) = (&report.username, connector.username_display) {
+        identity.username = Some(username.clone());
+    }
+    if let Some(facts) = &report.facts {
+        identity.organization_name = Some(facts.name.clone());
+        identity.edition = Some(facts.edition.clone());
+        identity.instance_name.clone_from(&facts.instance_name);
+        identity.environment = Some(facts.environment);
+    }
+    Some(identity)
+}
+
+/// Events tell of changes in Ready, where they are worth a person's attention: not the first success.
+fn events(before: &[Condition], findings: &[(ConditionType, Finding)]) -> Vec<EventDraft> {
+    let Some((_, ready)) = findings.iter().find(|(kind, _)| *kind == ConditionType::Ready) else {
+        return Vec::new();
+    };
+    let earlier = before
+        .iter()
+        .find(|condition| condition.type_ == ConditionType::Ready.as_str());
+    let same = earlier.is_some_and(|condition| {
+        condition.status == ready.truth.as_str() && condition.reason == ready.reason.as_str()
+    });
+    let was_false = earlier.is_some_and(|condition| condition.status == Truth::False.as_str());
+    let kind = match ready.truth {
+        Truth::True if was_false => EventKind::Normal,
+        Truth::False => EventKind::Warning,
+        Truth::True | Truth::Unknown => return Vec::new(),
+    };
+    if same {
+        return Vec::new();
+    }
+    vec![EventDraft {
+        kind,
+        reason: ready.reason,
+        note: ready.message.clone(),
+    }]
+}
+
+/// Whether the connector is suspended.
+fn suspended(observed: &Observed) -> bool {
+    observed.activity == Activity::Suspended
+}
+
+/// An echo of the requests that were carried out.
+fn echo(test: Option<String>, renew: Option<String>) -> Option<LastHandledStatus> {
+    let handled = LastHandledStatus {
+        test_requested_at: test,
+        renew_requested_at: renew,
+    };
+    (handled != LastHandledStatus::default()).then_some(handled)
+}
+
+#[cfg(test)]
+mod tests;

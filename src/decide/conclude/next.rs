@@ -1,0 +1,79 @@
+//! When is the next interesting moment?
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Outcome, suspended};
+use crate::api::Reason;
+use crate::api::reasons::OwnReason;
+use crate::api::status::SalesforceConnectorStatus;
+use crate::decide::Decision;
+use crate::decide::mint::next_test;
+use crate::decide::observed::Observed;
+use crate::decide::schedule::{jittered, since};
+
+/// A missing input is looked for this often: with GitOps it often arrives a moment later, and looking costs one read.
+const MISSING_INPUT: Duration = Duration::from_secs(15);
+/// Never sooner than this: whatever asks for an earlier look is a mistake that must not spin.
+const SOONEST: Duration = Duration::from_secs(1);
+
+/// Time until the next look: the first of sweep, next attempt, renewal, expiration and test.
+pub(super) fn next_look(
+    observed: &Observed,
+    decision: &Decision,
+    outcome: &Outcome,
+    status: &SalesforceConnectorStatus,
+    now: Timestamp,
+) -> Duration {
+    let sweep = jittered(observed.sweep_period, &observed.owner.uid, 2);
+    let missing = matches!(decision, Decision::Reject(rejection) if is_missing_input(rejection.reason));
+    let sweep = if missing { sweep.min(MISSING_INPUT) } else { sweep };
+    let moments = moments(observed, outcome, status, now);
+    let first = moments
+        .into_iter()
+        .filter(|moment| *moment > now)
+        .map(|moment| since(now, moment))
+        .min();
+    first.map_or(sweep, |first| first.min(sweep)).max(SOONEST)
+}
+
+fn moments(
+    observed: &Observed,
+    outcome: &Outcome,
+    status: &SalesforceConnectorStatus,
+    now: Timestamp,
+) -> Vec<Timestamp> {
+    let mut moments = Vec::new();
+    if let Some(token) = &status.token {
+        moments.extend([token.renewal_time.0, token.expiration_time.0]);
+    }
+    if suspended(observed) {
+        return moments;
+    }
+    moments.extend(
+        status
+            .failures
+            .as_ref()
+            .and_then(|failures| failures.next_attempt_time.as_ref())
+            .map(|next| next.0),
+    );
+    if let Ok(connector) = &observed.connector {
+        let mut after = observed.clone();
+        after.status = status.clone();
+        after.last_test = if outcome.tested.is_some() {
+            Some(now)
+        } else {
+            observed.last_test
+        };
+        moments.extend(next_test(&after, connector));
+    }
+    moments
+}
+
+fn is_missing_input(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing)
+    )
+}

@@ -1,0 +1,179 @@
+//! What is remembered from one attempt to the next: failures, the last test, the requests carried out.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{Minted, Outcome, SecretOutcome, Trouble, echo};
+use crate::api::Reason;
+use crate::api::reasons::{Class, OwnReason, Refusal};
+use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
+use crate::decide::ladder::{TestReport, Verdict};
+use crate::decide::observed::Observed;
+use crate::decide::schedule::{next_attempt, since};
+use crate::decide::validate::Connector;
+use crate::decide::{explain, whole_seconds};
+
+/// An unchanged result is recorded again after this time, so that status doesn't look forgotten.
+const RECORD_UNCHANGED_AFTER: Duration = Duration::from_hours(1);
+/// Salesforce allows 3,600 logins an hour and user; beyond that its advice is to wait for an hour.
+const LOGIN_RATE_WAIT: Duration = Duration::from_hours(1);
+
+/// The failures to remember: a new one is counted, a success clears them, other inputs begin anew.
+pub(super) fn failures(
+    observed: &Observed,
+    connector: &Connector,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Option<FailuresStatus> {
+    let before = observed.status.failures.clone();
+    let digest = connector.attempt_digest.as_str();
+    match trouble(outcome) {
+        Some(trouble) => {
+            let before = before
+                .as_ref()
+                .filter(|failures| failures.inputs_digest.as_deref() == Some(digest));
+            Some(counted(before, &trouble, digest, now, &observed.owner.uid))
+        }
+        None if matches!(outcome.minted, Some(Minted::Obtained { .. })) => None,
+        None if outcome.secret == SecretOutcome::InStep
+            && outcome.tested.is_some()
+            && unverified(observed) =>
+        {
+            None
+        }
+        None => before,
+    }
+}
+
+/// Whether the held token was still to be verified when this reconcile began.
+fn unverified(observed: &Observed) -> bool {
+    observed
+        .held
+        .as_ref()
+        .is_some_and(|held| !observed.identity_verified(held))
+}
+
+/// What went wrong, if anything did: the login, or the verification of its token.
+fn trouble(outcome: &Outcome) -> Option<Trouble> {
+    if let Some(Minted::Failed { trouble, .. }) = &outcome.minted {
+        return Some(trouble.clone());
+    }
+    let report = outcome.tested.as_ref()?;
+    let fresh = outcome.minted.is_some() || outcome.secret == SecretOutcome::Withheld;
+    match &report.verdict {
+        Verdict::TokenRejected { detail } if fresh => Some(Trouble {
+            reason: OwnReason::FreshTokenRejected.into(),
+            message: explain(OwnReason::FreshTokenRejected.into(), detail),
+            retry_after: None,
+        }),
+        Verdict::Failed {
+            reason,
+            message,
+            retry_after,
+        } if outcome.secret == SecretOutcome::Withheld => Some(Trouble {
+            reason: *reason,
+            message: message.clone(),
+            retry_after: *retry_after,
+        }),
+        Verdict::Succeeded | Verdict::TokenRejected { .. } | Verdict::Failed { .. } => None,
+    }
+}
+
+fn counted(
+    before: Option<&FailuresStatus>,
+    trouble: &Trouble,
+    digest: &str,
+    now: Timestamp,
+    uid: &str,
+) -> FailuresStatus {
+    let count = before
+        .as_ref()
+        .map_or(0, |failures| failures.count)
+        .saturating_add(1);
+    let first = before.map_or(now, |failures| failures.first_time.0);
+    let asked = if trouble.reason == Reason::Salesforce(Refusal::LoginRateExceeded) {
+        Some(trouble.retry_after.unwrap_or_default().max(LOGIN_RATE_WAIT))
+    } else {
+        trouble.retry_after
+    };
+    FailuresStatus {
+        count,
+        first_time: Time(whole_seconds(first)),
+        last_time: Time(whole_seconds(now)),
+        next_attempt_time: next_attempt(trouble.reason.class(), count, first, now, asked, uid).map(Time),
+        reason: trouble.reason.as_str().to_owned(),
+        message: trouble.message.clone(),
+        inputs_digest: Some(digest.to_owned()),
+    }
+}
+
+/// The test to show. An unchanged result that nobody asked for is recorded at most hourly.
+pub(super) fn connection_test(
+    observed: &Observed,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Option<ConnectionTestStatus> {
+    let before = observed.status.connection_test.clone();
+    let Some(report) = &outcome.tested else {
+        return before;
+    };
+    let found = ConnectionTestStatus {
+        result: if report.verdict == Verdict::Succeeded {
+            TestResult::Succeeded
+        } else {
+            TestResult::Failed
+        },
+        message: message(report, outcome),
+        last_test_time: Time(whole_seconds(now)),
+        steps: report.steps.clone(),
+        api_usage: report.api_usage,
+    };
+    let unchanged = |before: &ConnectionTestStatus| {
+        before.result == found.result && before.message == found.message && before.steps == found.steps
+    };
+    let recent = |before: &ConnectionTestStatus| since(before.last_test_time.0, now) < RECORD_UNCHANGED_AFTER;
+    match before {
+        Some(before) if unchanged(&before) && recent(&before) && !observed.test_requested() => Some(before),
+        Some(_) | None => Some(found),
+    }
+}
+
+fn message(report: &TestReport, outcome: &Outcome) -> String {
+    match (&report.verdict, &outcome.minted) {
+        (Verdict::TokenRejected { detail }, Some(Minted::Obtained { .. })) => {
+            explain(OwnReason::FreshTokenRejected.into(), detail)
+        }
+        (Verdict::Succeeded | Verdict::Failed { .. } | Verdict::TokenRejected { .. }, _) => report.message(),
+    }
+}
+
+/// Why the last recorded test failed, and what class of trouble that is.
+pub(super) fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)> {
+    if test.result == TestResult::Succeeded {
+        return None;
+    }
+    let reason = test
+        .steps
+        .last()
+        .and_then(|step| step.reason.as_deref())
+        .and_then(Reason::parse)?;
+    Some((reason, reason.class()))
+}
+
+/// Which requests have been carried out: a test when one ran, a renewal when one was tried.
+pub(super) fn last_handled(observed: &Observed, outcome: &Outcome) -> Option<LastHandledStatus> {
+    let before = observed.status.last_handled.clone().unwrap_or_default();
+    let test = if outcome.tested.is_some() {
+        observed.requests.test.clone()
+    } else {
+        before.test_requested_at
+    };
+    let renew = if outcome.minted.is_some() {
+        observed.requests.renew.clone()
+    } else {
+        before.renew_requested_at
+    };
+    echo(test, renew)
+}

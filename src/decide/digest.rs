@@ -1,0 +1,91 @@
+//! Has a secret input changed? Keyed digests, which tell nothing without the operator's own key.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+
+/// The operator's own random key, kept in a Secret of its namespace.
+#[derive(Clone)]
+pub struct DigestKey(hmac::Key);
+
+impl DigestKey {
+    /// A key from the bytes in the operator's Secret.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    }
+
+    /// Digest of `parts`, each with its length before it, so that no two lists of parts look alike. `purpose` keeps the
+    /// digests of different questions apart.
+    #[must_use]
+    pub fn digest<'a>(&self, purpose: &'a str, parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in std::iter::once(purpose.as_bytes()).chain(parts) {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let tag = context.sign();
+        let short = tag.as_ref().get(..DIGEST_BYTES).unwrap_or_default();
+        Digest(URL_SAFE_NO_PAD.encode(short))
+    }
+}
+
+/// 144 bits: no padding in base64, and far beyond accidental equality.
+const DIGEST_BYTES: usize = 18;
+
+impl fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestKey([redacted])")
+    }
+}
+
+/// A keyed digest as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest(String);
+
+impl Digest {
+    /// A digest read back from where it was written.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The digest as part of an object's name: hexadecimal, since names have no upper case.
+    #[must_use]
+    pub fn object_name_part(&self) -> String {
+        let bytes = URL_SAFE_NO_PAD.decode(&self.0).unwrap_or_default();
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            use fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_differ_by_key_purpose_and_division_into_parts() {
+        let key = DigestKey::new(b"one");
+        let digest = key.digest("p", [b"ab".as_slice(), b"c"]);
+        assert_eq!(digest, key.digest("p", [b"ab".as_slice(), b"c"]));
+        assert_ne!(digest, key.digest("p", [b"a".as_slice(), b"bc"]));
+        assert_ne!(digest, key.digest("q", [b"ab".as_slice(), b"c"]));
+        assert_ne!(
+            digest,
+            DigestKey::new(b"two").digest("p", [b"ab".as_slice(), b"c"])
+        );
+        assert_eq!(digest.as_str().len(), 24);
+        assert_eq!(digest.object_name_part().len(), 36);
+    }
+}

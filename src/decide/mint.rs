@@ -1,0 +1,167 @@
+//! Must a token be obtained, and may it be? Ordered checks, each with its reason.
+
+use jiff::Timestamp;
+
+use super::expiry::renewal_time;
+use super::held::Held;
+use super::observed::{Activity, Knowledge, Observed};
+use super::schedule::signed;
+use super::target::Target;
+use super::validate::{Connector, Method};
+use super::{Decision, Rejection, TestReason, WaitReason};
+use crate::api::reasons::OwnReason;
+use crate::api::status::TestResult;
+
+/// Why a token must be obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MintReason {
+    /// Somebody asked by annotation.
+    Requested,
+    /// None is held: the connector is new, or its Secret was deleted or edited.
+    NoToken,
+    /// The inputs are not those that the held token was obtained with.
+    InputsChanged,
+    /// Salesforce refused the held token.
+    SessionEnded,
+    /// The held token's time is up, or nearly so.
+    RenewalDue,
+}
+
+impl MintReason {
+    /// Label in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "Requested",
+            Self::NoToken => "NoToken",
+            Self::InputsChanged => "InputsChanged",
+            Self::SessionEnded => "SessionEnded",
+            Self::RenewalDue => "RenewalDue",
+        }
+    }
+}
+
+/// What to do about what was observed.
+#[must_use]
+pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
+    let connector = match &observed.connector {
+        Ok(connector) => connector,
+        Err(rejection) => return Decision::Reject(rejection.clone()),
+    };
+    if let Target::Refused(rejection) = &observed.target {
+        return Decision::Reject(rejection.clone());
+    }
+    if observed.activity == Activity::Suspended {
+        return Decision::Wait(WaitReason::Suspended);
+    }
+    match wanted(observed, connector, now) {
+        Some(why) => permitted(observed, connector, why, now),
+        None => Decision::Keep {
+            test: due_test(observed, connector, now),
+        },
+    }
+}
+
+/// The first reason to obtain a token, if there is any.
+fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<MintReason> {
+    if observed.renewal_requested() {
+        return Some(MintReason::Requested);
+    }
+    let Some(held) = &observed.held else {
+        return Some(MintReason::NoToken);
+    };
+    if held.inputs_digest != connector.inputs_digest {
+        return Some(MintReason::InputsChanged);
+    }
+    if observed.knowledge == Knowledge::TokenRejected {
+        return Some(MintReason::SessionEnded);
+    }
+    (renewal_of(held, connector, &observed.owner.uid) <= now).then_some(MintReason::RenewalDue)
+}
+
+/// When the held token is due.
+#[must_use]
+pub fn renewal_of(held: &Held, connector: &Connector, uid: &str) -> Timestamp {
+    renewal_time(held.issue_time, &held.expiration, connector.renew_before, uid)
+}
+
+/// Whether the inputs may be sent now. A failure is remembered with the inputs that failed; other inputs, or somebody
+/// who asks, begin anew.
+fn permitted(observed: &Observed, connector: &Connector, why: MintReason, now: Timestamp) -> Decision {
+    if why == MintReason::Requested {
+        return Decision::Mint { why };
+    }
+    if observed.knowledge == Knowledge::PasswordRefusedBefore {
+        let subject = match &connector.method {
+            Method::Password(_) => format!("host {}", connector.host),
+            Method::ClientCredentials | Method::JwtBearer { .. } | Method::AuthorizationCode { .. } => {
+                String::new()
+            }
+        };
+        return Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject));
+    }
+    let failures = observed.status.failures.as_ref();
+    let failures = failures
+        .filter(|failures| failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
+    match failures.map(|failures| failures.next_attempt_time.as_ref().map(|time| time.0)) {
+        None => Decision::Mint { why },
+        Some(Some(next)) if next <= now => Decision::Mint { why },
+        Some(Some(next)) => Decision::Wait(WaitReason::BackOff(next)),
+        Some(None) => Decision::Wait(WaitReason::InputMustChange),
+    }
+}
+
+/// Why a test is due, if it is.
+fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<TestReason> {
+    if observed
+        .held
+        .as_ref()
+        .is_some_and(|held| !observed.identity_verified(held))
+    {
+        return verification_may_run(observed, connector, now).then_some(TestReason::Verification);
+    }
+    if observed.test_requested() {
+        return Some(TestReason::Requested);
+    }
+    if observed.status.connection_test.is_none()
+        || observed.status.observed_generation != Some(observed.generation)
+    {
+        return Some(TestReason::First);
+    }
+    next_test(observed, connector)
+        .is_none_or(|due| due <= now)
+        .then_some(TestReason::Interval)
+}
+
+/// A token that has not reached the consumer yet is verified under the same back-off as an attempt to obtain one.
+fn verification_may_run(observed: &Observed, connector: &Connector, now: Timestamp) -> bool {
+    let failures = observed.status.failures.as_ref();
+    let failures = failures
+        .filter(|failures| failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
+    observed.test_requested()
+        || failures.is_none_or(|failures| {
+            failures
+                .next_attempt_time
+                .as_ref()
+                .is_some_and(|next| next.0 <= now)
+        })
+}
+
+/// When the next test is due, if there was one before.
+#[must_use]
+pub fn next_test(observed: &Observed, connector: &Connector) -> Option<Timestamp> {
+    let last = observed.status.connection_test.as_ref()?;
+    let recorded = last.last_test_time.0;
+    let latest = observed.last_test.map_or(recorded, |here| here.max(recorded));
+    let interval = match last.result {
+        TestResult::Succeeded => connector.test_interval,
+        TestResult::Failed => connector.test_interval.min(RETEST_FAILED),
+    };
+    Some(latest + signed(super::schedule::jittered(interval, &observed.owner.uid, 1)))
+}
+
+/// A failed test is repeated after two minutes: what it complains of is mended in Salesforce, and people wait for it.
+const RETEST_FAILED: std::time::Duration = std::time::Duration::from_mins(2);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! When is the next time? Back-off, renewal, test interval, sweep; with jitter that a restart doesn't change.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::reasons::Class;
+
+/// First wait after a passing failure; doubled each time.
+const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
+/// Longest wait after a passing failure: 40 minutes of outage then cost about ten calls a connector.
+const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
+/// Settings in Salesforce take 2 to 10 minutes to spread (salesforce.md section 3): so long an uncertain refusal is
+/// tried at the short interval.
+pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
+/// The short interval.
+const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
+/// Terminal refusals that may be mended in Salesforce without any input changing.
+const MENDED_EVERY: Duration = Duration::from_hours(1);
+
+/// Reads of the API server that the sweep may cause, a second, over all connectors.
+pub const SWEEP_READS_PER_SECOND: u32 = 10;
+/// No connector is looked at more often than this by the sweep.
+pub const SWEEP_SHORTEST: Duration = Duration::from_mins(1);
+/// A sweep reads a connector's input Secret and its target Secret.
+const SWEEP_READS_PER_CONNECTOR: u32 = 2;
+
+/// When to try again after failure number `count` (1 is the first), or never without a change.
+#[must_use]
+pub fn next_attempt(
+    class: Class,
+    count: i32,
+    first: Timestamp,
+    now: Timestamp,
+    retry_after: Option<Duration>,
+    uid: &str,
+) -> Option<Timestamp> {
+    let wait = match class {
+        Class::InputMustChange => return None,
+        Class::MendInSalesforce | Class::Bug => MENDED_EVERY,
+        Class::Uncertain | Class::RenewToken => {
+            if since(first, now) < UNCERTAIN_FOR {
+                UNCERTAIN_EVERY
+            } else {
+                MENDED_EVERY
+            }
+        }
+        Class::Transient => back_off(count),
+    };
+    let wait = jittered(wait, uid, count).max(retry_after.unwrap_or_default());
+    Some(super::whole_seconds(now + signed(wait)))
+}
+
+fn back_off(count: i32) -> Duration {
+    let doublings = u32::try_from(count.saturating_sub(1)).unwrap_or(0).min(16);
+    BACK_OFF_FIRST
+        .saturating_mul(1 << doublings)
+        .min(BACK_OFF_LONGEST)
+}
+
+/// Period of the sweep that notices changed Secrets in mode `ByName`: as long as it takes to read everything once
+/// within the budget of [`SWEEP_READS_PER_SECOND`], and at least [`SWEEP_SHORTEST`]. 1,000 connectors: 200 s.
+#[must_use]
+pub fn sweep_period(connectors: usize) -> Duration {
+    let reads = u64::try_from(connectors)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(SWEEP_READS_PER_CONNECTOR.into());
+    Duration::from_secs(reads.div_ceil(SWEEP_READS_PER_SECOND.into())).max(SWEEP_SHORTEST)
+}
+
+/// `wait`, lengthened by up to a tenth, by an amount that depends on the connector and `salt` only. A herd that was
+/// struck at one moment comes back spread out, and the same run can be repeated.
+#[must_use]
+pub fn jittered(wait: Duration, uid: &str, salt: i32) -> Duration {
+    wait + wait.mul_f64(fraction(uid, salt) * 0.1)
+}
+
+/// A number in 0..1 from the uid (FNV-1a, spread by a final mix).
+fn fraction(uid: &str, salt: i32) -> f64 {
+    let seed = uid.bytes().chain(salt.to_be_bytes());
+    let hash = seed.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let [a, b, c, d, ..] = mixed.to_be_bytes();
+    f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Time from `earlier` to `later`; zero if the clock went backwards.
+#[must_use]
+pub fn since(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
+}
+
+/// For adding to a timestamp; saturates far beyond every interval used here.
+#[must_use]
+pub fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const UID: &str = "2b6f6d6e-3f0c-4c2e-9f8e-0a4d3f1f2a11";
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn only_a_changed_input_ends_the_wait_after_a_dead_input() {
+        assert_eq!(
+            next_attempt(Class::InputMustChange, 1, at(0), at(0), None, UID),
+            None
+        );
+    }
+
+    #[test]
+    fn uncertain_refusals_are_tried_often_for_a_quarter_of_an_hour_and_then_hourly() {
+        let early = next_attempt(Class::Uncertain, 3, at(0), at(14 * 60), None, UID).unwrap();
+        let late = next_attempt(Class::Uncertain, 9, at(0), at(16 * 60), None, UID).unwrap();
+        assert!((120..=132).contains(&(early.as_second() - 14 * 60)), "{early}");
+        assert!((3600..=3960).contains(&(late.as_second() - 16 * 60)), "{late}");
+    }
+
+    #[test]
+    fn retry_after_is_honoured_where_it_is_longer() {
+        let hour = Some(Duration::from_hours(1));
+        assert_eq!(
+            next_attempt(Class::Transient, 1, at(0), at(0), hour, UID),
+            Some(at(3600))
+        );
+    }
+
+    #[test]
+    fn an_outage_of_forty_minutes_costs_at_most_twelve_attempts() {
+        let (mut now, mut count) = (at(0), 0);
+        while now < at(40 * 60) {
+            count += 1;
+            now = next_attempt(Class::Transient, count, at(0), now, None, UID).unwrap();
+        }
+        assert!(count <= 12, "{count} attempts");
+    }
+
+    #[test]
+    fn a_thousand_connectors_are_swept_within_five_minutes_and_few_once_a_minute() {
+        assert_eq!(sweep_period(1000), Duration::from_secs(200));
+        assert_eq!(sweep_period(3), SWEEP_SHORTEST);
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_lengthens_by_at_most_a_tenth_and_never_changes(uid in ".{0,40}", salt in 0..100_i32, s in 0..100_000_u64) {
+            let wait = Duration::from_secs(s);
+            let jittered_wait = jittered(wait, &uid, salt);
+            prop_assert!(jittered_wait >= wait && jittered_wait <= wait.mul_f64(1.1));
+            prop_assert_eq!(jittered_wait, jittered(wait, &uid, salt));
+        }
+
+        #[test]
+        fn the_next_attempt_is_later_than_now(count in 1..1000_i32, now in 0..4_000_000_000_i64, age in 0..100_000_i64) {
+            for class in [Class::MendInSalesforce, Class::Uncertain, Class::Transient, Class::RenewToken, Class::Bug] {
+                let next = next_attempt(class, count, at(now.saturating_sub(age)), at(now), None, UID).unwrap();
+                prop_assert!(next > at(now) && next <= at(now + 3960));
+            }
+        }
+    }
+}

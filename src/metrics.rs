@@ -1,0 +1,238 @@
+//! What is measured? Every metric stands here once; docs/metrics.md is generated from the registry.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::api::SalesforceConnectorStatus;
+use crate::decide::conditions::{ConditionType, Truth};
+
+/// The metrics of a process. Labels are closed lists, apart from a connector's namespace and name.
+pub struct Metrics {
+    registry: Registry,
+    token_requests: Family<TokenRequestLabels, Counter>,
+    connection_tests: Family<ResultLabels, Counter>,
+    test_duration: Histogram,
+    reconcile_errors: Family<OperationLabels, Counter>,
+    ready: Family<ConnectorLabels, Gauge>,
+    token_expiration: Family<ConnectorLabels, Gauge>,
+    api_usage: Family<ConnectorLabels, Gauge<f64, AtomicU64>>,
+    human_needed_by: Family<ConnectorLabels, Gauge>,
+    sweep_period: Gauge,
+    connectors: Gauge,
+    leader: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TokenRequestLabels {
+    method: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ConnectorLabels {
+    namespace: String,
+    name: String,
+}
+
+/// Seconds; a test makes three or four calls.
+const TEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+
+impl Metrics {
+    /// All metrics, at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("salesforce_connector"),
+            token_requests: Family::default(),
+            connection_tests: Family::default(),
+            test_duration: Histogram::new(TEST_BUCKETS),
+            reconcile_errors: Family::default(),
+            ready: Family::default(),
+            token_expiration: Family::default(),
+            api_usage: Family::default(),
+            human_needed_by: Family::default(),
+            sweep_period: Gauge::default(),
+            connectors: Gauge::default(),
+            leader: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "token_requests",
+            "Requests to Salesforce's token endpoint, by login method and result",
+            self.token_requests.clone(),
+        );
+        registry.register(
+            "connection_tests",
+            "Connection tests, by result",
+            self.connection_tests.clone(),
+        );
+        registry.register_with_unit(
+            "connection_test_duration",
+            "Duration of a whole connection test",
+            Unit::Seconds,
+            self.test_duration.clone(),
+        );
+        registry.register(
+            "reconcile_errors",
+            "Reconciles that failed because of Kubernetes, by operation",
+            self.reconcile_errors.clone(),
+        );
+        registry.register("ready", "1 if the connector is Ready, else 0", self.ready.clone());
+        registry.register_with_unit(
+            "token_expiration_timestamp",
+            "When the connector's token expires, as Unix time",
+            Unit::Seconds,
+            self.token_expiration.clone(),
+        );
+        registry.register_with_unit(
+            "api_usage",
+            "Share of the org's daily API allocation that is used up, as last reported to this connector",
+            Unit::Ratios,
+            self.api_usage.clone(),
+        );
+        registry.register_with_unit(
+            "human_needed_by_timestamp",
+            "By when a person must log in again, as Unix time; absent where nobody is needed",
+            Unit::Seconds,
+            self.human_needed_by.clone(),
+        );
+        registry.register_with_unit(
+            "sweep_period",
+            "Time within which a changed Secret is noticed",
+            Unit::Seconds,
+            self.sweep_period.clone(),
+        );
+        registry.register("connectors", "Connectors that are known", self.connectors.clone());
+        registry.register(
+            "leader",
+            "1 if this process holds the lease, else 0",
+            self.leader.clone(),
+        );
+    }
+
+    /// Counts a request to the token endpoint.
+    pub fn token_request(&self, method: &'static str, result: &'static str) {
+        self.token_requests
+            .get_or_create(&TokenRequestLabels { method, result })
+            .inc();
+    }
+
+    /// Counts a connection test.
+    pub fn connection_test(&self, result: &'static str, duration: Duration) {
+        self.connection_tests
+            .get_or_create(&ResultLabels { result })
+            .inc();
+        self.test_duration.observe(duration.as_secs_f64());
+    }
+
+    /// Counts a failed reconcile.
+    pub fn reconcile_errors(&self, operation: &'static str) {
+        self.reconcile_errors
+            .get_or_create(&OperationLabels { operation })
+            .inc();
+    }
+
+    /// Shows how a connector stands.
+    pub fn connector(&self, namespace: &str, name: &str, status: Option<&SalesforceConnectorStatus>) {
+        let labels = ConnectorLabels {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        let Some(status) = status else { return };
+        let ready = status.conditions.iter().any(|condition| {
+            condition.type_ == ConditionType::Ready.as_str() && condition.status == Truth::True.as_str()
+        });
+        self.ready.get_or_create(&labels).set(ready.into());
+        match &status.token {
+            Some(token) => {
+                self.token_expiration
+                    .get_or_create(&labels)
+                    .set(token.expiration_time.0.as_second());
+            }
+            None => {
+                self.token_expiration.remove(&labels);
+            }
+        }
+        match status
+            .token
+            .as_ref()
+            .and_then(|token| token.human_needed_by.as_ref())
+        {
+            Some(time) => {
+                self.human_needed_by
+                    .get_or_create(&labels)
+                    .set(time.0.as_second());
+            }
+            None => {
+                self.human_needed_by.remove(&labels);
+            }
+        }
+        if let Some(usage) = status.connection_test.as_ref().and_then(|test| test.api_usage) {
+            #[expect(clippy::cast_precision_loss, reason = "a ratio of two counts far below 2^52")]
+            let share = usage.used as f64 / usage.allowed.max(1) as f64;
+            self.api_usage.get_or_create(&labels).set(share);
+        }
+    }
+
+    /// Forgets a connector that is gone.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let labels = ConnectorLabels {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        self.ready.remove(&labels);
+        self.token_expiration.remove(&labels);
+        self.api_usage.remove(&labels);
+        self.human_needed_by.remove(&labels);
+    }
+
+    /// Shows how many connectors there are and how long a sweep takes.
+    pub fn population(&self, connectors: usize, sweep: Duration) {
+        self.connectors.set(i64::try_from(connectors).unwrap_or(i64::MAX));
+        self.sweep_period
+            .set(i64::try_from(sweep.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Shows whether this process holds the lease.
+    pub fn leader(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+
+    /// The text that Prometheus reads (`OpenMetrics`).
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String can't fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

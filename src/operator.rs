@@ -1,0 +1,193 @@
+//! How does the process live? It starts its parts in order, runs until it is told to stop, and ends them in order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use kube::{Client, ResourceExt as _};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{RunArgs, SettingsError};
+use crate::clock::Clock;
+use crate::controller::{self, Context};
+use crate::server::{self, Readiness, Shown};
+use crate::{digest_key, telemetry};
+
+/// Why the process could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A setting.
+    #[error("a setting can't be used")]
+    Settings(#[from] SettingsError),
+    /// The log filter.
+    #[error("a setting can't be used")]
+    Log(#[from] telemetry::InvalidFilter),
+    /// The asynchronous runtime or the signal handlers.
+    #[error("failed to start")]
+    Start(#[source] std::io::Error),
+    /// Kubernetes.
+    #[error(
+        "failed to find out how to reach Kubernetes; set KUBECONFIG, or run in a pod with a service account"
+    )]
+    Kubernetes(#[source] kube::Error),
+    /// The Salesforce client.
+    #[error("failed to set up the Salesforce client")]
+    Salesforce(#[source] salesforce_client::BuildError),
+    /// The listener.
+    #[error("failed to listen on {address}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The key of the keyed digests.
+    #[error("failed to read or create the operator's digest key")]
+    DigestKey(#[source] digest_key::DigestKeyError),
+}
+
+/// Threads: the work is waiting, and two are enough for thousands of connectors.
+const WORKER_THREADS: usize = 2;
+const API_SERVER: &str = "API server";
+const CONNECTORS: &str = "list of connectors";
+
+/// Runs the operator until SIGTERM or SIGINT.
+pub fn run(args: &RunArgs) -> Result<(), RunError> {
+    telemetry::start(args.log_format, &args.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()
+        .map_err(RunError::Start)?;
+    runtime.block_on(operate(args))
+}
+
+async fn operate(args: &RunArgs) -> Result<(), RunError> {
+    salesforce_client::install_crypto_provider();
+    let stop = stop_signal().map_err(RunError::Start)?.shared();
+    let settings = args.client_settings()?;
+    let allow_list = settings.allow_list.clone();
+    let salesforce = salesforce_client::Client::new(settings).map_err(RunError::Salesforce)?;
+    let client = Client::try_default().await.map_err(RunError::Kubernetes)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|source| RunError::Listen {
+            address: args.listen,
+            source,
+        })?;
+    let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
+    let metrics = Arc::new(crate::metrics::Metrics::new());
+    let shown = Shown {
+        readiness: readiness.clone(),
+        metrics: metrics.clone(),
+    };
+    let server = tokio::spawn(server::serve(listener, shown, stop.clone()));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %args.listen, "Started");
+
+    let work = work(
+        args,
+        client,
+        salesforce,
+        allow_list,
+        metrics,
+        readiness,
+        stop.clone(),
+    );
+    tokio::select! {
+        result = work => result?,
+        () = stop.clone() => {}
+    }
+    let _ = server.await;
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+async fn work(
+    args: &RunArgs,
+    client: Client,
+    salesforce: salesforce_client::Client,
+    allow_list: salesforce_client::HostAllowList,
+    metrics: Arc<crate::metrics::Metrics>,
+    readiness: Readiness,
+    stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) -> Result<(), RunError> {
+    let key = digest_key::read_or_create(&client, &args.namespace)
+        .await
+        .map_err(RunError::DigestKey)?;
+    readiness.done(API_SERVER);
+    let clock = Clock::faster(args.clock_speed);
+    let context = Context::new(
+        client,
+        salesforce,
+        allow_list,
+        args.settings(),
+        key,
+        clock,
+        metrics,
+    );
+    let housekeeping = tokio::spawn(keep_house(context.clone(), readiness));
+    controller::run(context, stop).await;
+    housekeeping.abort();
+    Ok(())
+}
+
+/// What is done now and then: the population is measured, and connectors that are gone are forgotten.
+async fn keep_house(context: Arc<Context>, readiness: Readiness) {
+    const EVERY: Duration = Duration::from_secs(5);
+    let mut known: HashSet<(String, String)> = HashSet::new();
+    loop {
+        tokio::time::sleep(
+            EVERY.min(Duration::from_millis(if readiness.missing().is_empty() {
+                5000
+            } else {
+                50
+            })),
+        )
+        .await;
+        let stores = context.connectors.stores();
+        if stores.is_empty() {
+            continue;
+        }
+        if !readiness.missing().is_empty() {
+            for store in &stores {
+                let _ = store.wait_until_ready().await;
+            }
+            readiness.done(CONNECTORS);
+        }
+        let state: Vec<_> = stores
+            .iter()
+            .flat_map(kube::runtime::reflector::Store::state)
+            .collect();
+        let alive = state.iter().filter_map(|connector| connector.uid()).collect();
+        context.forget_except(&alive);
+        let names: HashSet<_> = state
+            .iter()
+            .map(|connector| (connector.namespace().unwrap_or_default(), connector.name_any()))
+            .collect();
+        for (namespace, name) in known.difference(&names) {
+            context.metrics.forget(namespace, name);
+        }
+        known = names;
+        context
+            .metrics
+            .population(known.len(), controller::observe::sweep(&context));
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("Told to stop; finishing what is in progress");
+        let _ = sender.send(());
+    });
+    Ok(receiver.map(|_| ()))
+}

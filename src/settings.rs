@@ -1,0 +1,29 @@
+//! How is this process set up? Values, parsed once from flags and environment by `cli`.
+
+use std::time::Duration;
+
+/// How changed Secrets are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SecretWatch {
+    /// By reading the few Secrets that connectors mention, now and then: needs neither list nor watch on Secrets.
+    #[value(name = "ByName")]
+    ByName,
+    /// At once, by watching the metadata of all Secrets: needs list and watch, which is the right to read them all.
+    #[value(name = "Watch")]
+    Watch,
+}
+
+/// Settings of the controller.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The operator's own namespace.
+    pub namespace: String,
+    /// Namespaces to work in; empty means all.
+    pub watch_namespaces: Vec<String>,
+    /// How changed Secrets are noticed.
+    pub secret_watch: SecretWatch,
+    /// Token requests that one login host is sent at a stretch, and an hour.
+    pub token_requests_per_hour: u32,
+    /// How long a removed connector's state is kept.
+    pub state_retention: Duration,
+}
