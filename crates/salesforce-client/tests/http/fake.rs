@@ -14,6 +14,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 pub(crate) enum Reply {
     /// Send these bytes, then close.
     Bytes(Vec<u8>),
+    /// Send these bytes, keep the connection, and never read from it again.
+    BytesThenDeaf(Vec<u8>),
     /// Close without a word.
     Close,
     /// Keep the connection and say nothing.
@@ -106,6 +108,10 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, reply: Reply, se
             // The client may have gone already, having read enough.
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
+        }
+        Reply::BytesThenDeaf(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            std::future::pending::<()>().await;
         }
         Reply::Close => {}
         Reply::Hang => std::future::pending().await,

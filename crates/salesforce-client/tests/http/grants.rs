@@ -170,6 +170,14 @@ async fn an_ordinary_response_is_read_whole() {
 }
 
 #[tokio::test]
+async fn a_token_request_can_run_in_a_task_of_its_own() {
+    let fake = Fake::plain(vec![json("200 OK", OPAQUE)]).await;
+    let (client, host) = (plain_client(), host_of(&fake));
+    let task = tokio::spawn(async move { client.token(&host, &app(), &Grant::ClientCredentials).await });
+    assert!(task.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_rotated_refresh_token_and_a_jwt_formats_expiry_are_read() {
     // {"scp":"api","exp":1795393787}
     let jwt = "e30.eyJzY3AiOiJhcGkiLCJleHAiOjE3OTUzOTM3ODd9.c2ln";

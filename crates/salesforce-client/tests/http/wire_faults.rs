@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use salesforce_client::{
     Client, ClientSettings, Failure, Grant, Host, HostAllowList, Proxies, RefreshToken, Refusal, Sent,
+    TokenToInspect, TokenToRevoke,
 };
 use tokio::net::TcpListener;
 
@@ -189,6 +190,46 @@ async fn a_foreign_host_is_refused_before_anything_is_sent() {
     assert_eq!(fake.requests(), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn introspection_and_revocation_keep_to_the_allowed_hosts_too() {
+    let fake = Fake::plain(vec![json("200 OK", r#"{"active":true}"#)]).await;
+    let client = Client::new(ClientSettings {
+        allow_list: HostAllowList::default(),
+        ..plain_settings()
+    })
+    .unwrap();
+    let token = RefreshToken::new("5Aep861Old".into());
+    let asked = client
+        .introspect(&host_of(&fake), &app(), TokenToInspect::Refresh(&token))
+        .await
+        .unwrap_err();
+    assert_eq!(verdict(&asked), (Refusal::HostNotAllowed, Sent::NotSent, None));
+    let revoked = client
+        .revoke(&host_of(&fake), TokenToRevoke::Refresh(&token))
+        .await
+        .unwrap_err();
+    assert_eq!(verdict(&revoked), (Refusal::HostNotAllowed, Sent::NotSent, None));
+    assert_eq!(fake.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_host_that_no_connect_to_covers_keeps_its_own_address() {
+    let fake = Fake::plain(vec![json("200 OK", ROTATED)]).await;
+    let settings = ClientSettings {
+        allow_list: HostAllowList::with_extra(["*.invalid"]).unwrap(),
+        connect_to: vec![format!("*.my.salesforce.com={}", fake.address).parse().unwrap()],
+        ..plain_settings()
+    };
+    let failure = refresh(&Client::new(settings).unwrap(), &"gone.invalid".parse().unwrap())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(failure.refusal, Refusal::HostNotFound | Refusal::DnsUnavailable),
+        "{failure:?}"
+    );
+    assert_eq!(fake.requests(), Vec::<String>::new());
+}
+
 fn connect_to(fake: &Fake, extra_ca_pem: Vec<Vec<u8>>) -> Client {
     let connect_to = vec![
         format!("*.my.salesforce.com:443={}", fake.address)
@@ -259,12 +300,12 @@ async fn a_server_that_speaks_no_tls_was_not_sent_to() {
 
 #[tokio::test]
 async fn each_token_request_gets_a_connection_of_its_own() {
-    // The server would keep the first connection, and drop the second request on it.
+    // A second request on the same connection would never be answered.
     let keep_alive = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{ROTATED}",
         ROTATED.len()
     );
-    let fake = Fake::plain(vec![Reply::Bytes(keep_alive.into_bytes())]).await;
+    let fake = Fake::plain(vec![Reply::BytesThenDeaf(keep_alive.into_bytes())]).await;
     let (client, host) = (plain_client(), host_of(&fake));
     for _ in 0..5 {
         refresh(&client, &host).await.unwrap();
