@@ -16,9 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The Secret that receives the token.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.type == oldSelf.type").message("secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector").field_path(".type"))]
 pub struct SecretSpec {
     /// Name of the Secret. Default: the connector's name followed by -salesforce; status.secretName shows it. When it is
     /// changed, the earlier Secret is deleted once the new one exists.
@@ -31,6 +30,7 @@ pub struct SecretSpec {
     #[serde(default = "default_type")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector"))]
     pub r#type: String,
 
     /// Labels to put on the Secret. Keys of Kubernetes and of the operator are refused.
@@ -60,6 +60,20 @@ pub struct SecretSpec {
     /// stays, with a token that nobody renews. Default: Delete.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+}
+
+impl Default for SecretSpec {
+    fn default() -> Self {
+        Self {
+            name: None,
+            r#type: default_type(),
+            labels: None,
+            annotations: None,
+            keys: None,
+            formats: None,
+            deletion_policy: DeletionPolicy::default(),
+        }
+    }
 }
 
 fn default_type() -> String {
