@@ -20,9 +20,8 @@ impl World {
             .filter(|session| session.alive(self.now()))?;
         let user = self.find_user(&session.username)?;
         let org = self.org_by_host(&user.org_host)?;
-        let usable = matches!(user.standing, Standing::Active | Standing::Locked)
-            && org.status == OrgStatus::Active
-            && org.id == session.org_id;
+        let usable =
+            matches!(user.standing, Standing::Active | Standing::Locked) && org.status == OrgStatus::Active;
         usable.then_some(session)
     }
 
