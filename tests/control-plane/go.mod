@@ -1,3 +1,7 @@
+// To move to another Kubernetes release: change v1.36.3 and each v0.36.3 below, put etcd at the version that the
+// release's own go.mod has, then `go mod tidy`. Kubernetes publishes its staging modules under v0 and replaces them
+// by folders of its own repository, which no other module can use; hence the replacements here. They also hold
+// helm, which asks for newer ones, to the same release.
 module github.com/salesforce-connector-operator/tests/control-plane
 
 go 1.26.0

@@ -49,15 +49,15 @@ impl ControlPlane {
 
     /// A control plane of one's own, for tests that stop its parts. Ended by drop.
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with(Vec::new()).await
     }
 
     /// A control plane of one's own, with further flags of kube-apiserver, such as those of the audit log.
-    pub async fn start_with(apiserver_args: &'static [&'static str]) -> Self {
-        blocking(|| Self::start_here(apiserver_args)).await
+    pub async fn start_with(apiserver_args: Vec<String>) -> Self {
+        blocking(move || Self::start_here(&apiserver_args)).await
     }
 
-    fn start_here(apiserver_args: &[&str]) -> Self {
+    fn start_here(apiserver_args: &[String]) -> Self {
         install_crypto();
         let programs = Programs::find();
         let scratch = new_scratch();

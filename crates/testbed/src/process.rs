@@ -21,7 +21,7 @@ struct Dialogue {
 
 impl Process {
     /// Starts a control plane in `dir`, which it removes at the end, and waits until it is ready.
-    pub(crate) fn start(programs: &Programs, dir: &Path, apiserver_args: &[&str]) -> Self {
+    pub(crate) fn start(programs: &Programs, dir: &Path, apiserver_args: &[String]) -> Self {
         let mut command = Command::new(programs.path("control-plane"));
         command.args(["up", "--remove", "--dir"]).arg(dir);
         command.args(apiserver_args.iter().map(|arg| format!("--apiserver-arg={arg}")));
