@@ -66,7 +66,7 @@ impl Client {
         crate::rest::versions(&self.transport, instance).await
     }
 
-    /// The OpenID discovery document, which needs no token.
+    /// The OIDC discovery document, which needs no token.
     pub async fn discovery(&self, instance: &InstanceUrl) -> Result<Discovery, Failure> {
         crate::rest::discovery(&self.transport, instance).await
     }

@@ -18,6 +18,7 @@ mod rest;
 mod scrub;
 mod secrets;
 mod settings;
+mod sfdx;
 mod token;
 mod transport;
 
@@ -43,4 +44,5 @@ pub use secrets::{
     SecurityToken,
 };
 pub use settings::{ClientSettings, ConnectTo, InvalidConnectTo, Proxies, TransportSecurity};
+pub use sfdx::{InvalidSfdxAuthUrl, SfdxAuthUrl};
 pub use transport::{BuildError, install_crypto_provider};

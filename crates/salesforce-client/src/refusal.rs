@@ -166,7 +166,7 @@ refusals! {
     NoValidScopes => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add Manage user data via APIs (api).";
     /// A scope that was asked for is not among the app's scopes.
     ScopeInvalid => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add the scope, or do not ask for it.";
-    /// JWT bearer needs the refresh_token scope on the app, although it never returns a refresh token.
+    /// JWT bearer needs the scope for refresh tokens on the app, although it never returns a refresh token.
     RefreshTokenScopeRequired => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add Perform requests at any time (refresh_token, offline_access), and pre-authorize the user.";
     /// The callback URL is not one of the app's.
     RedirectUriMismatch => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Settings > Callback URL: add the exact address.";

@@ -48,6 +48,8 @@ fn label(version: u32) -> String {
 struct Caller {
     user: Arc<User>,
     org: Org,
+    /// Identity URL.
+    identity: String,
 }
 
 /// Everything below `/services/data/vXX.X/`.
@@ -111,7 +113,8 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
     if let Some(session) = world.vault.session_mut(&token) {
         session.touch(at, &switches);
     }
-    Ok(Caller { user, org })
+    let identity = world.identity_url(&org, &user, request);
+    Ok(Caller { user, org, identity })
 }
 
 fn may_use_rest(
@@ -164,7 +167,7 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
         return refusal::METHOD_NOT_ALLOWED.reply();
     }
     match endpoint {
-        Endpoint::Resources => Reply::json(StatusCode::OK, &resources(version)),
+        Endpoint::Resources => Reply::json(StatusCode::OK, &resources(version, caller)),
         Endpoint::Query => query::answer(
             request.query.get("q").unwrap_or_default(),
             version,
@@ -179,12 +182,12 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
     }
 }
 
-fn resources(version: &str) -> Value {
+fn resources(version: &str, caller: &Caller) -> Value {
     let at = |name: &str| format!("/services/data/v{version}/{name}");
     json!({
         "tooling": at("tooling"), "query": at("query"), "queryAll": at("queryAll"), "search": at("search"),
         "sobjects": at("sobjects"), "limits": at("limits"), "composite": at("composite"), "recent": at("recent"),
-        "identity": "https://login.salesforce.com/id/",
+        "identity": caller.identity,
     })
 }
 

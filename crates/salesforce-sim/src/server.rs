@@ -22,8 +22,8 @@ use crate::world::World;
 /// What all connections share.
 pub(crate) struct Shared {
     world: Mutex<World>,
-    /// Counts the requests that have ended, to wake those who wait.
-    pub(crate) ended: watch::Sender<u64>,
+    /// Counts arrivals and endings of requests, to wake those who wait.
+    pub(crate) changed: watch::Sender<u64>,
 }
 
 /// The connection is to be closed without an answer.
@@ -35,7 +35,7 @@ impl Shared {
     pub(crate) fn new(world: World) -> Self {
         Self {
             world: Mutex::new(world),
-            ended: watch::Sender::new(0),
+            changed: watch::Sender::new(0),
         }
     }
 
@@ -44,10 +44,14 @@ impl Shared {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn note_change(&self) {
+        self.changed.send_modify(|changes| *changes += 1);
+    }
+
     fn end(&self, number: u64, refreshing: Option<usize>, outcome: Outcome) {
         tracing::debug!(number, ?outcome, "Request ended");
         self.lock().depart(number, refreshing, outcome);
-        self.ended.send_modify(|ended| *ended += 1);
+        self.note_change();
     }
 }
 
@@ -127,7 +131,7 @@ async fn handle(incoming: hyper::Request<Incoming>, shared: Arc<Shared>, scheme:
         Scheme::Control => {
             let request = read(incoming, "http").await?;
             let reply = control::answer(&shared, &request);
-            shared.ended.send_modify(|ended| *ended += 1);
+            shared.note_change();
             let date = shared.lock().now();
             return Ok(response(reply, &http_date(date)));
         }
@@ -192,6 +196,7 @@ async fn work(shared: Arc<Shared>, request: Request) -> Worked {
         let arrival = world.arrive(&request);
         (arrival, http_date(world.now()))
     };
+    shared.note_change();
     let ending = match arrival.course {
         Course::Answer(reply) => {
             shared.end(arrival.number, arrival.refreshing, answered(&reply));

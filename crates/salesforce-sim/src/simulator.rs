@@ -200,17 +200,17 @@ impl Simulator {
         self.world(|world| world.count(endpoint))
     }
 
-    /// Waits until something is so; looks again after every request.
+    /// Waits until something is so; looks again at every arrival and ending of a request.
     pub async fn wait_until(
         &self,
         what: &str,
         within: Duration,
         so: impl Fn(&World) -> bool,
     ) -> Result<(), WaitError> {
-        let mut ended = self.shared.ended.subscribe();
+        let mut changed = self.shared.changed.subscribe();
         let wait = async {
             while !so(&self.shared.lock()) {
-                if ended.changed().await.is_err() {
+                if changed.changed().await.is_err() {
                     return;
                 }
             }

@@ -6,168 +6,188 @@
 use crate::grant::GrantKind::{
     self, AuthorizationCode, ClientCredentials, JwtBearer, Password, RefreshToken,
 };
-use crate::refusal::Refusal::{self, *};
+use crate::refusal::Refusal as R;
 
 /// Descriptions, wherever they occur: they are more telling, and more stable, than the codes they come with.
 /// `None` is any grant.
-const DESCRIPTIONS: &[(&str, Option<GrantKind>, Refusal)] = &[
-    ("authentication failure", Some(Password), WrongPassword),
-    ("authentication failure", None, AuthenticationFailed),
-    ("expired access/refresh token", None, RefreshTokenExpired),
+const DESCRIPTIONS: &[(&str, Option<GrantKind>, R)] = &[
+    ("authentication failure", Some(Password), R::WrongPassword),
+    ("authentication failure", None, R::AuthenticationFailed),
+    ("expired access/refresh token", None, R::RefreshTokenExpired),
     (
         "token request is already being processed",
         None,
-        TokenRequestInProgress,
+        R::TokenRequestInProgress,
     ),
     (
         "expired authorization code",
         Some(AuthorizationCode),
-        AuthorizationCodeExpired,
+        R::AuthorizationCodeExpired,
     ),
     // A JWT whose `exp` lies in the past by Salesforce's clock: simple-salesforce issue 491.
-    ("expired authorization code", Some(JwtBearer), AssertionExpired),
+    ("expired authorization code", Some(JwtBearer), R::AssertionExpired),
     // The text of a concurrent refresh until Winter '25 corrected it: action-destinations pull 2300.
     (
         "expired authorization code",
         Some(RefreshToken),
-        TokenRequestInProgress,
+        R::TokenRequestInProgress,
     ),
-    ("invalid authorization code", None, AuthorizationCodeInvalid),
-    ("code verifier", None, CodeVerifierInvalid),
-    ("ip restricted by app developer", None, IpRestrictedByAppDeveloper),
-    ("login hours", None, IpOrLoginHoursRestricted),
-    ("ip restricted", None, IpRestricted),
-    ("approved this consumer", None, UserNotApproved),
-    ("not admin approved", None, UserNotAdminApproved),
-    ("no client credentials user enabled", None, RunAsUserMissing),
+    ("invalid authorization code", None, R::AuthorizationCodeInvalid),
+    ("code verifier", None, R::CodeVerifierInvalid),
+    (
+        "ip restricted by app developer",
+        None,
+        R::IpRestrictedByAppDeveloper,
+    ),
+    ("login hours", None, R::IpOrLoginHoursRestricted),
+    ("ip restricted", None, R::IpRestricted),
+    ("approved this consumer", None, R::UserNotApproved),
+    ("not admin approved", None, R::UserNotAdminApproved),
+    ("no client credentials user enabled", None, R::RunAsUserMissing),
     (
         "client credentials flow not enabled",
         None,
-        ClientCredentialsFlowDisabled,
+        R::ClientCredentialsFlowDisabled,
     ),
-    ("no valid scopes", None, NoValidScopes),
-    ("request not supported on this domain", None, DomainNotSupported),
-    ("audience validation failed", None, AudienceInvalid),
-    ("audience is invalid", None, AudienceInvalid),
-    ("invalid assertion", Some(JwtBearer), AssertionInvalid),
-    ("inactive user", None, UserInactive),
-    ("user is inactive", None, UserInactive),
-    ("inactive org", None, OrgInactive),
-    ("client identifier invalid", None, ClientIdInvalid),
-    ("invalid client credentials", None, ClientSecretInvalid),
-    ("app must be installed into org", None, AppNotInstalled),
-    ("client app is not installed", None, AppNotFound),
-    ("oauth plugin is disabled", None, AppDisabled),
-    ("scope parameter not supported", None, ScopeParameterNotSupported),
-    ("refresh_token scope is required", None, RefreshTokenScopeRequired),
-    ("missing required code challenge", None, CodeChallengeMissing),
-    ("redirect_uri must match", None, RedirectUriMismatch),
-    ("login rate exceeded", None, LoginRateExceeded),
-    ("retry your request", None, SalesforceUnknownError),
+    ("no valid scopes", None, R::NoValidScopes),
+    (
+        "request not supported on this domain",
+        None,
+        R::DomainNotSupported,
+    ),
+    ("audience validation failed", None, R::AudienceInvalid),
+    ("audience is invalid", None, R::AudienceInvalid),
+    ("invalid assertion", Some(JwtBearer), R::AssertionInvalid),
+    ("inactive user", None, R::UserInactive),
+    ("user is inactive", None, R::UserInactive),
+    ("inactive org", None, R::OrgInactive),
+    ("client identifier invalid", None, R::ClientIdInvalid),
+    ("invalid client credentials", None, R::ClientSecretInvalid),
+    ("app must be installed into org", None, R::AppNotInstalled),
+    ("client app is not installed", None, R::AppNotFound),
+    ("oauth plugin is disabled", None, R::AppDisabled),
+    (
+        "scope parameter not supported",
+        None,
+        R::ScopeParameterNotSupported,
+    ),
+    (
+        "refresh_token scope is required",
+        None,
+        R::RefreshTokenScopeRequired,
+    ),
+    ("missing required code challenge", None, R::CodeChallengeMissing),
+    ("redirect_uri must match", None, R::RedirectUriMismatch),
+    ("login rate exceeded", None, R::LoginRateExceeded),
+    ("retry your request", None, R::SalesforceUnknownError),
 ];
 
 /// Values of `error`, for descriptions that no rule knows.
-const ERRORS: &[(&str, Option<GrantKind>, Refusal)] = &[
-    ("invalid_app_access", None, UserNotAdminApproved),
-    ("inactive_user", None, UserInactive),
-    ("inactive_org", None, OrgInactive),
-    ("invalid_client_id", None, ClientIdInvalid),
-    ("invalid_client_credentials", None, ClientSecretInvalid),
-    ("invalid_client", None, ClientSecretInvalid),
-    ("invalid_basic_auth_header", None, ClientAuthenticationMalformed),
-    ("app_not_found", None, AppNotFound),
-    ("oauth_ec_app_not_found", None, AppNotFound),
-    ("oauth_flow_disabled", None, AppDisabled),
-    ("app_blocked", None, AppBlocked),
-    ("oauth_app_blocked", None, AppBlocked),
-    ("fail_close_app_blocked", None, AppBlockCheckFailed),
-    ("oauth_approval_error_generic", None, AppApprovalFailed),
-    ("ecapp_policy_not_found", None, AppPolicyMissing),
-    ("oauth_policy_not_found", None, AppPolicyMissing),
-    ("installation_error", None, AppInstallationFailed),
-    ("access_denied", None, AccessDenied),
+const ERRORS: &[(&str, Option<GrantKind>, R)] = &[
+    ("invalid_app_access", None, R::UserNotAdminApproved),
+    ("inactive_user", None, R::UserInactive),
+    ("inactive_org", None, R::OrgInactive),
+    ("invalid_client_id", None, R::ClientIdInvalid),
+    ("invalid_client_credentials", None, R::ClientSecretInvalid),
+    ("invalid_client", None, R::ClientSecretInvalid),
+    (
+        "invalid_basic_auth_header",
+        None,
+        R::ClientAuthenticationMalformed,
+    ),
+    ("app_not_found", None, R::AppNotFound),
+    ("oauth_ec_app_not_found", None, R::AppNotFound),
+    ("oauth_flow_disabled", None, R::AppDisabled),
+    ("app_blocked", None, R::AppBlocked),
+    ("oauth_app_blocked", None, R::AppBlocked),
+    ("fail_close_app_blocked", None, R::AppBlockCheckFailed),
+    ("oauth_approval_error_generic", None, R::AppApprovalFailed),
+    ("ecapp_policy_not_found", None, R::AppPolicyMissing),
+    ("oauth_policy_not_found", None, R::AppPolicyMissing),
+    ("installation_error", None, R::AppInstallationFailed),
+    ("access_denied", None, R::AccessDenied),
     // As one example of Salesforce's help prints it.
-    ("access-denied", None, AccessDenied),
-    ("redirect_uri_mismatch", None, RedirectUriMismatch),
-    ("redirect_uri_missing", None, RedirectUriMissing),
-    ("unsupported_grant_type", Some(Password), PasswordFlowBlocked),
+    ("access-denied", None, R::AccessDenied),
+    ("redirect_uri_mismatch", None, R::RedirectUriMismatch),
+    ("redirect_uri_missing", None, R::RedirectUriMissing),
+    ("unsupported_grant_type", Some(Password), R::PasswordFlowBlocked),
     (
         "unsupported_grant_type",
         Some(ClientCredentials),
-        ClientCredentialsFlowDisabled,
+        R::ClientCredentialsFlowDisabled,
     ),
-    ("unsupported_grant_type", None, GrantTypeNotSupported),
-    ("unauthorized_client", Some(Password), PasswordFlowBlocked),
+    ("unsupported_grant_type", None, R::GrantTypeNotSupported),
+    ("unauthorized_client", Some(Password), R::PasswordFlowBlocked),
     (
         "unauthorized_client",
         Some(ClientCredentials),
-        ClientCredentialsFlowDisabled,
+        R::ClientCredentialsFlowDisabled,
     ),
-    ("unauthorized_client", None, GrantTypeNotSupported),
-    ("invalid_scope", None, ScopeInvalid),
-    ("invalid_session_level", None, SessionLevelTooLow),
-    ("unsupported_token_type", None, TokenTypeNotSupported),
-    ("invalid_token", None, TokenInvalid),
-    ("invalid_dpop_proof", None, DpopRequired),
-    ("use_dpop_nonce", None, DpopRequired),
-    ("unsupported_response_type", None, RequestMalformed),
-    ("invalid_assertion_type", None, RequestMalformed),
-    ("rate_limit_exceeded", None, LoginRateExceeded),
-    ("unknown_error", None, SalesforceUnknownError),
-    ("server_error", None, SalesforceServerError),
-    ("service_unavailable", None, SalesforceUnavailable),
-    ("system_down", None, SalesforceDown),
-    ("slow_down", None, SlowDown),
+    ("unauthorized_client", None, R::GrantTypeNotSupported),
+    ("invalid_scope", None, R::ScopeInvalid),
+    ("invalid_session_level", None, R::SessionLevelTooLow),
+    ("unsupported_token_type", None, R::TokenTypeNotSupported),
+    ("invalid_token", None, R::TokenInvalid),
+    ("invalid_dpop_proof", None, R::DpopRequired),
+    ("use_dpop_nonce", None, R::DpopRequired),
+    ("unsupported_response_type", None, R::RequestMalformed),
+    ("invalid_assertion_type", None, R::RequestMalformed),
+    ("rate_limit_exceeded", None, R::LoginRateExceeded),
+    ("unknown_error", None, R::SalesforceUnknownError),
+    ("server_error", None, R::SalesforceServerError),
+    ("service_unavailable", None, R::SalesforceUnavailable),
+    ("system_down", None, R::SalesforceDown),
+    ("slow_down", None, R::SlowDown),
 ];
 
 /// Error codes of the REST API, with a part of the message where the code alone is ambiguous.
-const REST: &[(&str, &str, Refusal)] = &[
+const REST: &[(&str, &str, R)] = &[
     (
         "INVALID_SESSION_ID",
         "not valid for use with the rest api",
-        SessionNotValidForApi,
+        R::SessionNotValidForApi,
     ),
     (
         "INVALID_SESSION_ID",
         "not attached to agent",
-        AppNotAttachedToAgent,
+        R::AppNotAttachedToAgent,
     ),
-    ("INVALID_SESSION_ID", "", SessionExpired),
-    ("INVALID_AUTH_HEADER", "", AuthHeaderInvalid),
-    ("API_DISABLED_FOR_ORG", "limits resource", LimitsNotVisible),
-    ("API_DISABLED_FOR_ORG", "", ApiDisabled),
-    ("API_CURRENTLY_DISABLED", "", ApiDisabledForUser),
+    ("INVALID_SESSION_ID", "", R::SessionExpired),
+    ("INVALID_AUTH_HEADER", "", R::AuthHeaderInvalid),
+    ("API_DISABLED_FOR_ORG", "limits resource", R::LimitsNotVisible),
+    ("API_DISABLED_FOR_ORG", "", R::ApiDisabled),
+    ("API_CURRENTLY_DISABLED", "", R::ApiDisabledForUser),
     (
         "REQUEST_LIMIT_EXCEEDED",
         "concurrent",
-        ConcurrentRequestLimitExceeded,
+        R::ConcurrentRequestLimitExceeded,
     ),
-    ("REQUEST_LIMIT_EXCEEDED", "", ApiLimitExceeded),
-    ("INSUFFICIENT_ACCESS", "", InsufficientAccess),
-    ("INSUFFICIENT_ACCESS_OR_READONLY", "", InsufficientAccess),
-    ("NOT_FOUND", "", ResourceNotFound),
-    ("UNSUPPORTED_API_VERSION", "", ApiVersionRetired),
-    ("InvalidVersion", "", ApiVersionRetired),
-    ("INVALID_TYPE", "", ObjectNotReadable),
+    ("REQUEST_LIMIT_EXCEEDED", "", R::ApiLimitExceeded),
+    ("INSUFFICIENT_ACCESS", "", R::InsufficientAccess),
+    ("INSUFFICIENT_ACCESS_OR_READONLY", "", R::InsufficientAccess),
+    ("NOT_FOUND", "", R::ResourceNotFound),
+    ("UNSUPPORTED_API_VERSION", "", R::ApiVersionRetired),
+    ("InvalidVersion", "", R::ApiVersionRetired),
+    ("INVALID_TYPE", "", R::ObjectNotReadable),
     // A field that the user may not see is reported as one that does not exist.
-    ("INVALID_FIELD", "", ObjectNotReadable),
-    ("MALFORMED_QUERY", "", QueryRefused),
-    ("FUNCTIONALITY_NOT_ENABLED", "", FunctionalityNotEnabled),
-    ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "", PasswordExpired),
-    ("UNKNOWN_EXCEPTION", "", SalesforceUnknownError),
-    ("SERVER_UNAVAILABLE", "", SalesforceUnavailable),
+    ("INVALID_FIELD", "", R::ObjectNotReadable),
+    ("MALFORMED_QUERY", "", R::QueryRefused),
+    ("FUNCTIONALITY_NOT_ENABLED", "", R::FunctionalityNotEnabled),
+    ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "", R::PasswordExpired),
+    ("UNKNOWN_EXCEPTION", "", R::SalesforceUnknownError),
+    ("SERVER_UNAVAILABLE", "", R::SalesforceUnavailable),
 ];
 
 /// Bodies of the OAuth and identity endpoints that are a word instead of JSON.
-const PLAIN_TEXT: &[(&str, Refusal)] = &[
-    ("Bad_OAuth_Token", BadOauthToken),
-    ("Missing_OAuth_Token", MissingOauthToken),
-    ("Wrong_Org", WrongOrg),
-    ("Bad_Id", IdentityUnknown),
-    ("Inactive_User", UserInactive),
+const PLAIN_TEXT: &[(&str, R)] = &[
+    ("Bad_OAuth_Token", R::BadOauthToken),
+    ("Missing_OAuth_Token", R::MissingOauthToken),
+    ("Wrong_Org", R::WrongOrg),
+    ("Bad_Id", R::IdentityUnknown),
+    ("Inactive_User", R::UserInactive),
 ];
 
-pub(super) fn oauth(grant: Option<GrantKind>, error: &str, description: &str) -> Option<Refusal> {
+pub(super) fn oauth(grant: Option<GrantKind>, error: &str, description: &str) -> Option<R> {
     let (error, description) = (error.to_ascii_lowercase(), description.to_ascii_lowercase());
     let for_this = |rule: Option<GrantKind>| rule.is_none() || rule == grant;
     let by_description = DESCRIPTIONS
@@ -181,7 +201,7 @@ pub(super) fn oauth(grant: Option<GrantKind>, error: &str, description: &str) ->
     by_description.or_else(by_error).map(|(_, _, refusal)| *refusal)
 }
 
-pub(super) fn rest(code: &str, message: &str) -> Option<Refusal> {
+pub(super) fn rest(code: &str, message: &str) -> Option<R> {
     let message = message.to_ascii_lowercase();
     let rule = REST
         .iter()
@@ -189,7 +209,7 @@ pub(super) fn rest(code: &str, message: &str) -> Option<Refusal> {
     rule.map(|(_, _, refusal)| *refusal)
 }
 
-pub(super) fn plain_text(body: &str) -> Option<Refusal> {
+pub(super) fn plain_text(body: &str) -> Option<R> {
     PLAIN_TEXT
         .iter()
         .find(|(word, _)| body.eq_ignore_ascii_case(word))

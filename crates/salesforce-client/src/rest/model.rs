@@ -211,7 +211,7 @@ pub struct Limits {
     pub by_name: BTreeMap<String, Limit>,
 }
 
-/// The OpenID discovery document, as far as it is of use.
+/// The OIDC discovery document, as far as it is of use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Discovery {
     /// The issuer: the My Domain, or the shared login host.

@@ -1,0 +1,237 @@
+//! The calls of a connection test.
+
+use std::collections::BTreeMap;
+
+use salesforce_client::{
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Class, Client, InstanceUrl, Limit, ObjectCounts,
+    Organization, Refusal, Sent,
+};
+
+use crate::fake::{Fake, Reply, json, response};
+use crate::{host_of, plain_client};
+
+const V66: ApiVersion = ApiVersion::new(66);
+
+async fn serving(reply: Reply) -> (Fake, Client, InstanceUrl) {
+    let fake = Fake::plain(vec![reply]).await;
+    let client = plain_client();
+    let instance = client.base_of(&host_of(&fake));
+    (fake, client, instance)
+}
+
+fn token() -> AccessToken {
+    AccessToken::new("00D5g00000AbCdE!AQkAQ.canary".into())
+}
+
+#[tokio::test]
+async fn versions_and_discovery_are_asked_without_a_token() {
+    let (fake, client, instance) = serving(json("200 OK", include_str!("../data/versions.json"))).await;
+    let versions = client.versions(&instance).await.unwrap();
+    assert_eq!(
+        versions[1],
+        AvailableVersion {
+            version: V66,
+            label: "Spring '26".into()
+        }
+    );
+    assert!(fake.requests()[0].starts_with("GET /services/data/ HTTP/1.1\r\n"));
+    assert!(!fake.requests()[0].to_ascii_lowercase().contains("authorization"));
+
+    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/discovery.json"))).await;
+    let discovery = client.discovery(&instance).await.unwrap();
+    assert_eq!(
+        discovery.token_endpoint,
+        "https://green-itr.my.salesforce.com/services/oauth2/token"
+    );
+}
+
+#[tokio::test]
+async fn the_org_facts_come_from_one_query_along_with_the_api_usage() {
+    let usage = "Sforce-Limit-Info: api-usage=18/5000; per-app-api-usage=17/250(appName=sample)";
+    let body = include_str!("../data/organization.json");
+    let (fake, client, instance) = serving(response(
+        "200 OK",
+        &["Content-Type: application/json", usage],
+        body,
+    ))
+    .await;
+    let answer = client.organization(&instance, V66, &token()).await.unwrap();
+    assert_eq!(
+        answer.api_usage,
+        Some(ApiUsage {
+            used: 18,
+            allowed: 5000
+        })
+    );
+    assert!(answer.value.is_scratch());
+    assert_eq!(
+        answer.value,
+        Organization {
+            id: "00Dx0000000BV7zEAG".parse().unwrap(),
+            name: "Green ITR".into(),
+            organization_type: "Enterprise Edition".into(),
+            instance_name: Some("EU42".into()),
+            is_sandbox: true,
+            trial_expiration_date: Some("2026-12-01T00:00:00Z".parse().unwrap()),
+            namespace_prefix: None,
+        }
+    );
+    let request = fake.requests().remove(0);
+    assert!(
+        request.starts_with("GET /services/data/v66.0/query?q=SELECT+Id,Name,"),
+        "{request}"
+    );
+    assert!(
+        request.contains("\r\nauthorization: Bearer 00D5g00000AbCdE!AQkAQ.canary\r\n"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn an_organization_that_may_not_be_read_is_a_refusal() {
+    let empty = r#"{"totalSize":0,"done":true,"records":[]}"#;
+    let (_fake, client, instance) = serving(json("200 OK", empty)).await;
+    let failure = client.organization(&instance, V66, &token()).await.unwrap_err();
+    assert_eq!(
+        (failure.refusal, failure.sent),
+        (Refusal::ObjectNotReadable, Sent::Answered)
+    );
+}
+
+#[tokio::test]
+async fn userinfo_and_identity_say_who_the_token_is() {
+    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/userinfo.json"))).await;
+    let who = client.userinfo(&instance, &token()).await.unwrap().value;
+    assert_eq!(
+        (who.organization_id.as_str(), who.user_id.as_str(), who.active),
+        ("00Dx0000000BV7zEAG", "005x00000012Q9PAAU", Some(true))
+    );
+
+    let (fake, client, instance) = serving(json("200 OK", include_str!("../data/identity.json"))).await;
+    let id = "https://login.salesforce.com/id/00Dx0000000BV7zEAG/005x00000012Q9PAAU"
+        .parse()
+        .unwrap();
+    let who = client.identity(&instance, &id, &token()).await.unwrap().value;
+    assert_eq!(who.username, "integration@green-itr.example");
+    assert!(fake.requests()[0].starts_with("GET /id/00Dx0000000BV7zEAG/005x00000012Q9PAAU HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn resources_objects_and_limits_are_read() {
+    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/resources.json"))).await;
+    let resources = client.resources(&instance, V66, &token()).await.unwrap().value;
+    assert_eq!(resources.paths["query"], "/services/data/v66.0/query");
+
+    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/sobjects.json"))).await;
+    let counts = client
+        .describe_global(&instance, V66, &token())
+        .await
+        .unwrap()
+        .value;
+    assert_eq!(
+        counts,
+        ObjectCounts {
+            visible: 3,
+            custom: 1,
+            queryable: 2
+        }
+    );
+
+    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/limits.json"))).await;
+    let limits = client.limits(&instance, V66, &token()).await.unwrap().value;
+    assert_eq!(
+        limits.by_name,
+        BTreeMap::from([
+            (
+                "DailyApiRequests".to_owned(),
+                Limit {
+                    max: 15000,
+                    remaining: 14982
+                }
+            ),
+            (
+                "DataStorageMB".to_owned(),
+                Limit {
+                    max: 5,
+                    remaining: -1
+                }
+            ),
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_dead_session_asks_for_renewal_and_a_session_without_api_does_not() {
+    let of = async |message: &str| {
+        let body = format!(r#"[{{"message":"{message}","errorCode":"INVALID_SESSION_ID"}}]"#);
+        let (_fake, client, instance) = serving(json("401 Unauthorized", &body)).await;
+        client
+            .resources(&instance, V66, &token())
+            .await
+            .unwrap_err()
+            .refusal
+            .class()
+    };
+    assert_eq!(of("Session expired or invalid").await, Class::RenewToken);
+    assert_eq!(
+        of("This session is not valid for use with the REST API").await,
+        Class::MendInSalesforce
+    );
+}
+
+#[tokio::test]
+async fn a_token_never_goes_to_an_instance_that_is_not_allowed() {
+    let (fake, client, _) = serving(json("200 OK", "{}")).await;
+    let elsewhere: InstanceUrl = format!("http://localhost:{}", fake.address.port())
+        .parse()
+        .unwrap();
+    let failure = client.resources(&elsewhere, V66, &token()).await.unwrap_err();
+    assert_eq!(
+        (failure.refusal, failure.sent),
+        (Refusal::InstanceUrlNotAllowed, Sent::NotSent)
+    );
+    assert_eq!(fake.requests(), Vec::<String>::new());
+
+    let strict = Client::new(salesforce_client::ClientSettings::default()).unwrap();
+    let plain: InstanceUrl = "http://green-itr.my.salesforce.com".parse().unwrap();
+    assert_eq!(
+        strict.check_instance(&plain).unwrap_err().refusal,
+        Refusal::InstanceUrlNotAllowed
+    );
+    assert_eq!(
+        strict.check_instance(&"https://green-itr.my.salesforce.com".parse().unwrap()),
+        Ok(())
+    );
+}
+
+#[test]
+fn api_versions_are_read_with_and_without_the_letter() {
+    assert_eq!("v66.0".parse::<ApiVersion>(), Ok(V66));
+    assert_eq!("66.0".parse::<ApiVersion>().unwrap().to_string(), "66.0");
+    for text in ["", "v66", "66", "v66.", "vv66.0", "66.0.0", "+66.0", "66.0/../x"] {
+        assert!(text.parse::<ApiVersion>().is_err(), "{text}");
+    }
+    assert!("9.0".parse::<ApiVersion>().unwrap() < "10.0".parse().unwrap());
+}
+
+#[test]
+fn the_usage_header_is_read_in_each_of_its_forms() {
+    let usage = Some(ApiUsage {
+        used: 18,
+        allowed: 5000,
+    });
+    assert_eq!(ApiUsage::from_header("api-usage=18/5000"), usage);
+    assert_eq!(
+        ApiUsage::from_header("per-app-api-usage=17/250(appName=x); api-usage=18/5000"),
+        usage
+    );
+    for header in [
+        "",
+        "api-usage=",
+        "api-usage=18",
+        "api-usage=a/b",
+        "per-app-api-usage=17/250",
+    ] {
+        assert_eq!(ApiUsage::from_header(header), None, "{header}");
+    }
+}
