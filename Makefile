@@ -1,0 +1,30 @@
+.DEFAULT_GOAL := help
+.PHONY: help test lint format generate demo demo-down bench audit
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## Check and test everything, from a bare checkout
+	@scripts/test
+
+lint: ## Lint the Rust code as `make test` does
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+format: ## Format all code
+	cargo fmt --all
+	gofmt -w tests/control-plane
+
+generate: ## Write anew what is generated from the code: CRD, docs
+	@scripts/generate
+
+demo: ## Show it all on this machine: a control plane, a simulated Salesforce, the operator, examples
+	@scripts/demo
+
+demo-down: ## End what `make demo` left running
+	@scripts/demo-down
+
+bench: ## Measure what the README's table says (not a test; half an hour)
+	@scripts/bench
+
+audit: ## Look for known vulnerabilities in dependencies (needs the network)
+	@"$$(scripts/install-cargo-deny)/bin/cargo-deny" --locked check advisories
