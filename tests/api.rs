@@ -81,7 +81,14 @@ async fn create(cluster: &ControlPlane, namespace: &str, object: &Value, flags: 
     let file = tempfile::NamedTempFile::new_in(cluster.scratch()).expect("a file");
     std::fs::write(file.path(), object.to_string()).expect("a file to write to");
     let path = file.path().to_str().expect("a path in UTF-8");
-    let args = ["create", "--namespace", namespace, "--output=json", "--filename", path];
+    let args = [
+        "create",
+        "--namespace",
+        namespace,
+        "--output=json",
+        "--filename",
+        path,
+    ];
     cluster.kubectl(&[&args, flags].concat()).await
 }
 

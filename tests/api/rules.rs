@@ -8,7 +8,7 @@ use super::{changed, cluster, connector, create, dry_run, with};
 struct Case {
     accepted: Vec<Value>,
     refused: Vec<Value>,
-    /// The whole complaint about `spec.…`, as kubectl prints it; `VALUE` stands for a quoted value.
+    /// The whole complaint about `spec.…`, as kubectl prints it, without the value that it may quote.
     complaint: &'static str,
 }
 
@@ -74,7 +74,7 @@ fn complaints(stderr: &str) -> Vec<String> {
     };
     lines
         .map(first)
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && !line.contains("some validation rules were not checked"))
         .map(without_value)
         .collect()
 }
@@ -87,7 +87,7 @@ fn without_value(line: String) -> String {
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
     let Some(Ok(_)) = values.next() else { return line };
     let why = rest.get(values.byte_offset()..).unwrap_or_default();
-    format!("{field}: VALUE{why}")
+    format!("{field}: Invalid value{why}")
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn rules_about_the_login_method() {
             Case {
                 accepted: vec![connector(), jwt(), password(), code(json!({}))],
                 refused: each("/spec/auth", [json!({}), both]),
-                complaint: "spec.auth: VALUE: exactly one of clientCredentials, jwtBearer, authorizationCode and password must be set",
+                complaint: "spec.auth: Invalid value: exactly one of clientCredentials, jwtBearer, authorizationCode and password must be set",
             },
             Case {
                 accepted: vec![],
@@ -113,7 +113,7 @@ async fn rules_about_the_login_method() {
                     changed(jwt(), "/spec/host", "login.salesforce.com".into()),
                 ],
                 refused: texts("/spec/host", ["login.salesforce.com"]),
-                complaint: "spec.host: VALUE: clientCredentials needs the org's My Domain host, such as acme.my.salesforce.com: Salesforce refuses this flow on login.salesforce.com and test.salesforce.com",
+                complaint: "spec.host: Invalid value: clientCredentials needs the org's My Domain host, such as acme.my.salesforce.com: Salesforce refuses this flow on login.salesforce.com and test.salesforce.com",
             },
             Case {
                 accepted: vec![changed(jwt(), "/spec/app/clientSecretRef", Value::Null)],
@@ -134,7 +134,7 @@ async fn rules_about_the_login_method() {
                     code(json!({ "bootstrap": {} })),
                     code(json!({ "bootstrap": { "sfdxAuthUrlRef": reference, "refreshTokenRef": reference } })),
                 ],
-                complaint: "spec.auth.authorizationCode.bootstrap: VALUE: exactly one of refreshTokenRef and sfdxAuthUrlRef must be set",
+                complaint: "spec.auth.authorizationCode.bootstrap: Invalid value: exactly one of refreshTokenRef and sfdxAuthUrlRef must be set",
             },
             Case {
                 accepted: vec![changed(
@@ -146,22 +146,22 @@ async fn rules_about_the_login_method() {
                     changed(password(), "/spec/auth/password/username", Value::Null),
                     changed(password(), "/spec/auth/password/usernameRef", reference.clone()),
                 ],
-                complaint: "spec.auth.password: VALUE: exactly one of username and usernameRef must be set",
+                complaint: "spec.auth.password: Invalid value: exactly one of username and usernameRef must be set",
             },
             Case {
                 accepted: vec![changed(jwt(), "/spec/auth/jwtBearer/audience", "https://acme.my.site.com".into())],
                 refused: vec![changed(jwt(), "/spec/auth/jwtBearer/audience", "acme.my.site.com".into())],
-                complaint: "spec.auth.jwtBearer.audience: VALUE: audience must begin with https://",
+                complaint: "spec.auth.jwtBearer.audience: Invalid value: audience must begin with https://",
             },
             Case {
                 accepted: vec![code(json!({ "scopes": ["api", "refresh_token"] })), code(json!({ "scopes": ["offline_access"] }))],
                 refused: vec![code(json!({ "scopes": ["api refresh_token", "refresh_token"] }))],
-                complaint: "spec.auth.authorizationCode.scopes: VALUE: scopes must have one scope in each entry, such as api, without spaces",
+                complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must have one scope in each entry, such as api, without spaces",
             },
             Case {
                 accepted: vec![],
                 refused: vec![code(json!({ "scopes": ["api"] })), code(json!({ "scopes": [] }))],
-                complaint: "spec.auth.authorizationCode.scopes: VALUE: scopes must include refresh_token: without it a login brings nothing that the operator could renew",
+                complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must include refresh_token: without it a login brings nothing that the operator could renew",
             },
             Case {
                 accepted: vec![],
@@ -192,17 +192,17 @@ async fn rules_about_the_app_and_references() {
                     with("/spec/app/clientId", Value::Null),
                     with("/spec/app/clientIdRef", reference.clone()),
                 ],
-                complaint: "spec.app: VALUE: exactly one of clientId and clientIdRef must be set",
+                complaint: "spec.app: Invalid value: exactly one of clientId and clientIdRef must be set",
             },
             Case {
                 accepted: texts(name, ["a", "crm-app.v2"]),
                 refused: texts(name, ["../x", "../../kube-system/secrets/x", "x?watch=1", "Crm", "crm_app", "-a"]),
-                complaint: "spec.app.clientSecretRef.name: VALUE: name must be a name that an object can have: lower-case letters, digits, - and .",
+                complaint: "spec.app.clientSecretRef.name: Invalid value: name must be a name that an object can have: lower-case letters, digits, - and .",
             },
             Case {
                 accepted: texts(key, ["k", "client_secret", "tls.key", ".env"]),
                 refused: texts(key, ["a/b", "a b", ".", "..", "..data", "ö"]),
-                complaint: "spec.app.clientSecretRef.key: VALUE: key must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with ..",
+                complaint: "spec.app.clientSecretRef.key: Invalid value: key must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with ..",
             },
         ],
     )
@@ -212,9 +212,19 @@ async fn rules_about_the_app_and_references() {
 #[tokio::test]
 async fn rules_about_host_and_environment() {
     let host = "/spec/host";
-    let sandbox = |host: &str| changed(with("/spec/environment", "Sandbox".into()), "/spec/host", host.into());
+    let sandbox = |host: &str| {
+        changed(
+            with("/spec/environment", "Sandbox".into()),
+            "/spec/host",
+            host.into(),
+        )
+    };
     let with_jwt = |environment: &str, host: &str| {
-        changed(changed(jwt(), "/spec/environment", environment.into()), "/spec/host", host.into())
+        changed(
+            changed(jwt(), "/spec/environment", environment.into()),
+            "/spec/host",
+            host.into(),
+        )
     };
     check(
         "host",
@@ -226,17 +236,17 @@ async fn rules_about_host_and_environment() {
                     "acme.my.salesforce.com/",
                     "acme.my.salesforce.com:443",
                 ]),
-                complaint: "spec.host: VALUE: host is a bare name, such as acme.my.salesforce.com: remove scheme, port and path",
+                complaint: "spec.host: Invalid value: host is a bare name, such as acme.my.salesforce.com: remove scheme, port and path",
             },
             Case {
                 accepted: vec![],
                 refused: texts(host, ["Acme.my.salesforce.com", "acme", "acme..com", "-acme.my.salesforce.com", "acme_x.com"]),
-                complaint: "spec.host: VALUE: host must be a DNS name in lower case, such as acme.my.salesforce.com",
+                complaint: "spec.host: Invalid value: host must be a DNS name in lower case, such as acme.my.salesforce.com",
             },
             Case {
                 accepted: vec![],
                 refused: texts(host, ["acme.lightning.force.com", "acme.my.salesforce-setup.com"]),
-                complaint: "spec.host: VALUE: this is a host of the user interface; give the My Domain host instead, which ends in .my.salesforce.com",
+                complaint: "spec.host: Invalid value: this is a host of the user interface; give the My Domain host instead, which ends in .my.salesforce.com",
             },
             Case {
                 accepted: vec![
@@ -250,12 +260,12 @@ async fn rules_about_host_and_environment() {
                     vec![with_jwt("Live", "test.salesforce.com")],
                 ]
                 .concat(),
-                complaint: "spec.environment: VALUE: this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org",
+                complaint: "spec.environment: Invalid value: this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org",
             },
             Case {
                 accepted: texts(host, ["acme.develop.my.salesforce.com"]),
                 refused: vec![sandbox("acme.develop.my.salesforce.com"), with_jwt("Sandbox", "login.salesforce.com")],
-                complaint: "spec.environment: VALUE: this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com",
+                complaint: "spec.environment: Invalid value: this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com",
             },
             Case {
                 accepted: vec![],
@@ -281,37 +291,37 @@ async fn rules_about_token_and_test() {
                     each("/spec/token", [bad_both("soon")]),
                 ]
                 .concat(),
-                complaint: "spec.token.lifetime: VALUE: token.lifetime must be a duration from 15m to 24h, written like 90s, 15m or 1h30m",
+                complaint: "spec.token.lifetime: Invalid value: token.lifetime must be a duration from 15m to 24h, written like 90s, 15m or 1h30m",
             },
             Case {
                 accepted: texts("/spec/token/renewBefore", ["2m", "12h"]),
                 refused: texts("/spec/token/renewBefore", ["1m", "13h", "x"]),
-                complaint: "spec.token.renewBefore: VALUE: token.renewBefore must be a duration from 2m to 12h, written like 90s, 15m or 1h30m",
+                complaint: "spec.token.renewBefore: Invalid value: token.renewBefore must be a duration from 2m to 12h, written like 90s, 15m or 1h30m",
             },
             Case {
                 accepted: each("/spec/token", [json!({ "lifetime": "20m", "renewBefore": "19m" })]),
                 refused: each("/spec/token", [renew_within]),
-                complaint: "spec.token.renewBefore: VALUE: renewBefore must be shorter than lifetime",
+                complaint: "spec.token.renewBefore: Invalid value: renewBefore must be shorter than lifetime",
             },
             Case {
                 accepted: texts("/spec/connectionTest/interval", ["1m", "24h"]),
                 refused: texts("/spec/connectionTest/interval", ["59s", "25h", "daily"]),
-                complaint: "spec.connectionTest.interval: VALUE: connectionTest.interval must be a duration from 1m to 24h, written like 90s, 15m or 1h30m",
+                complaint: "spec.connectionTest.interval: Invalid value: connectionTest.interval must be a duration from 1m to 24h, written like 90s, 15m or 1h30m",
             },
             Case {
                 accepted: texts("/spec/connectionTest/timeout", ["1s", "2m"]),
                 refused: texts("/spec/connectionTest/timeout", ["999ms", "121s"]),
-                complaint: "spec.connectionTest.timeout: VALUE: connectionTest.timeout must be a duration from 1s to 2m, written like 90s, 15m or 1h30m",
+                complaint: "spec.connectionTest.timeout: Invalid value: connectionTest.timeout must be a duration from 1s to 2m, written like 90s, 15m or 1h30m",
             },
             Case {
                 accepted: texts("/spec/connectionTest/apiVersion", ["31.0", "66.0", "100.0"]),
                 refused: texts("/spec/connectionTest/apiVersion", ["30.0", "v66", "66", "66.1", ""]),
-                complaint: "spec.connectionTest.apiVersion: VALUE: connectionTest.apiVersion must be written like 66.0 and be 31.0 or later: Salesforce has retired the earlier ones",
+                complaint: "spec.connectionTest.apiVersion: Invalid value: connectionTest.apiVersion must be written like 66.0 and be 31.0 or later: Salesforce has retired the earlier ones",
             },
             Case {
                 accepted: texts("/spec/expect/organizationId", ["00Dx0000000BV7z", "00Dx0000000BV7zEAG"]),
                 refused: texts("/spec/expect/organizationId", ["005x0000000BV7z", "00Dx0000000BV7zE", "00D"]),
-                complaint: "spec.expect.organizationId: VALUE: expect.organizationId must have 15 or 18 letters and digits and begin with 00D; see Setup, Company Information",
+                complaint: "spec.expect.organizationId: Invalid value: expect.organizationId must have 15 or 18 letters and digits and begin with 00D; see Setup, Company Information",
             },
         ],
     )
@@ -329,7 +339,7 @@ async fn rules_about_the_secret() {
             Case {
                 accepted: texts("/spec/secret/name", ["a", "crm.token", "crm-token"]),
                 refused: texts("/spec/secret/name", ["Crm", "crm_token", "a/b", "-a", "a."]),
-                complaint: "spec.secret.name: VALUE: secret.name must be a name that an object can have: lower-case letters, digits, - and .",
+                complaint: "spec.secret.name: Invalid value: secret.name must be a name that an object can have: lower-case letters, digits, - and .",
             },
             Case {
                 accepted: texts("/spec/secret/type", ["Opaque", "acme.example/salesforce", "servicebinding.io/salesforce"]),
@@ -338,7 +348,7 @@ async fn rules_about_the_secret() {
                     "kubernetes.io/tls",
                     "bootstrap.kubernetes.io/token",
                 ]),
-                complaint: "spec.secret.type: VALUE: secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret",
+                complaint: "spec.secret.type: Invalid value: secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret",
             },
             Case {
                 accepted: each(labels, [one("team", "crm"), one("acme.example/team", ""), json!({})]),
@@ -348,17 +358,17 @@ async fn rules_about_the_secret() {
                     one("x.k8s.io/y", "me"),
                     one("salesforce-connector.dev/connector", "other"),
                 ]),
-                complaint: "spec.secret.labels: VALUE: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+                complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
             },
             Case {
                 accepted: vec![],
                 refused: each(labels, [one("a b", "x"), one("/x", "x"), one("acme.example/", "x")]),
-                complaint: "spec.secret.labels: VALUE: secret.labels must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
+                complaint: "spec.secret.labels: Invalid value: secret.labels must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
             },
             Case {
                 accepted: vec![],
                 refused: each(labels, [one("team", "a b"), one("team", "-x")]),
-                complaint: "spec.secret.labels: VALUE: secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
+                complaint: "spec.secret.labels: Invalid value: secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
             },
             Case {
                 accepted: each(annotations, [one("reloader.stakater.com/match", "true"), one("note", "any text, ö")]),
@@ -366,12 +376,12 @@ async fn rules_about_the_secret() {
                     one("kubernetes.io/service-account.name", "admin"),
                     one("salesforce-connector.dev/connector-uid", "other"),
                 ]),
-                complaint: "spec.secret.annotations: VALUE: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+                complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
             },
             Case {
                 accepted: vec![],
                 refused: each(annotations, [one("a b", "x")]),
-                complaint: "spec.secret.annotations: VALUE: secret.annotations must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
+                complaint: "spec.secret.annotations: Invalid value: secret.annotations must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
             },
             Case {
                 accepted: each("/spec/secret/formats", [json!([]), json!(["Environment", "SalesforceCli", "PubSub"])]),
@@ -397,14 +407,29 @@ async fn rules_about_the_secret() {
 async fn every_key_of_the_secret_must_be_one_that_a_secret_can_have() {
     let cluster = cluster().await;
     let namespace = cluster.namespace("keys").await;
-    let fields = ["accessToken", "instanceUrl", "tokenType", "issuedAt", "orgId", "userId", "apiVersion"];
+    let fields = [
+        "accessToken",
+        "instanceUrl",
+        "tokenType",
+        "issuedAt",
+        "orgId",
+        "userId",
+        "apiVersion",
+    ];
     let renamed = |field: &str| (field.to_owned(), Value::from(format!("{field}.v1")));
     let all: Value = Value::Object(fields.iter().map(|field| renamed(field)).collect());
-    let _ = dry_run(cluster, &namespace, &with("/spec/secret/keys", all)).await.stdout();
+    let _ = dry_run(cluster, &namespace, &with("/spec/secret/keys", all))
+        .await
+        .stdout();
     for field in fields {
-        let ran = dry_run(cluster, &namespace, &with(&format!("/spec/secret/keys/{field}"), "a b".into())).await;
+        let ran = dry_run(
+            cluster,
+            &namespace,
+            &with(&format!("/spec/secret/keys/{field}"), "a b".into()),
+        )
+        .await;
         let complaint = format!(
-            "spec.secret.keys.{field}: VALUE: secret.keys.{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+            "spec.secret.keys.{field}: Invalid value: secret.keys.{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
         );
         assert_eq!(complaints(&ran.refusal()), [complaint]);
     }
@@ -415,17 +440,72 @@ async fn lengths_and_counts_have_limits() {
     let long = |length: usize| Value::from("a".repeat(length));
     let many = |count: usize| Value::Object((0..count).map(|n| (format!("k{n}"), "v".into())).collect());
     let limits = [
-        ("/spec/displayName", long(128), long(129), "spec.displayName: Too long: may not be more than 128 bytes"),
-        ("/spec/displayName", long(1), long(0), "spec.displayName: VALUE: spec.displayName in body should be at least 1 chars long"),
-        ("/spec/app/clientId", long(512), long(513), "spec.app.clientId: Too long: may not be more than 512 bytes"),
-        ("/spec/app/clientSecretRef/name", long(63), long(254), "spec.app.clientSecretRef.name: Too long: may not be more than 253 bytes"),
-        ("/spec/app/clientSecretRef/key", long(253), long(254), "spec.app.clientSecretRef.key: Too long: may not be more than 253 bytes"),
-        ("/spec/expect/username", long(80), long(81), "spec.expect.username: Too long: may not be more than 80 bytes"),
-        ("/spec/secret/labels", many(32), many(33), "spec.secret.labels: Too many: 33: must have at most 32 items"),
-        ("/spec/secret/annotations", many(32), many(33), "spec.secret.annotations: Too many: 33: must have at most 32 items"),
-        ("/spec/secret/annotations/k", long(4096), long(4097), "spec.secret.annotations.k: Too long: may not be more than 4096 bytes"),
-        ("/spec/secret/keys/orgId", long(253), long(254), "spec.secret.keys.orgId: Too long: may not be more than 253 bytes"),
-        ("/spec/secret/type", long(253), long(254), "spec.secret.type: Too long: may not be more than 253 bytes"),
+        (
+            "/spec/displayName",
+            long(128),
+            long(129),
+            "spec.displayName: Too long: may not be more than 128 bytes",
+        ),
+        (
+            "/spec/displayName",
+            long(1),
+            long(0),
+            "spec.displayName: Invalid value: spec.displayName in body should be at least 1 chars long",
+        ),
+        (
+            "/spec/app/clientId",
+            long(512),
+            long(513),
+            "spec.app.clientId: Too long: may not be more than 512 bytes",
+        ),
+        (
+            "/spec/app/clientSecretRef/name",
+            long(63),
+            long(254),
+            "spec.app.clientSecretRef.name: Too long: may not be more than 253 bytes",
+        ),
+        (
+            "/spec/app/clientSecretRef/key",
+            long(253),
+            long(254),
+            "spec.app.clientSecretRef.key: Too long: may not be more than 253 bytes",
+        ),
+        (
+            "/spec/expect/username",
+            long(80),
+            long(81),
+            "spec.expect.username: Too long: may not be more than 80 bytes",
+        ),
+        (
+            "/spec/secret/labels",
+            many(32),
+            many(33),
+            "spec.secret.labels: Too many: 33: must have at most 32 items",
+        ),
+        (
+            "/spec/secret/annotations",
+            many(32),
+            many(33),
+            "spec.secret.annotations: Too many: 33: must have at most 32 items",
+        ),
+        (
+            "/spec/secret/annotations/k",
+            long(4096),
+            long(4097),
+            "spec.secret.annotations.k: Too long: may not be more than 4096 bytes",
+        ),
+        (
+            "/spec/secret/keys/orgId",
+            long(253),
+            long(254),
+            "spec.secret.keys.orgId: Too long: may not be more than 253 bytes",
+        ),
+        (
+            "/spec/secret/type",
+            long(253),
+            long(254),
+            "spec.secret.type: Too long: may not be more than 253 bytes",
+        ),
     ];
     let cases = limits.map(|(pointer, accepted, refused, complaint)| Case {
         accepted: vec![with(pointer, accepted)],
@@ -440,7 +520,7 @@ async fn a_connector_s_name_has_at_most_63_characters() {
     let case = Case {
         accepted: vec![with("/metadata/name", "n".repeat(63).into())],
         refused: vec![with("/metadata/name", "n".repeat(64).into())],
-        complaint: "<nil>: VALUE: metadata.name must have at most 63 characters: it becomes a label and part of the Secret's name",
+        complaint: "<nil>: Invalid value: metadata.name must have at most 63 characters: it becomes a label and part of the Secret's name",
     };
     check("names", vec![case]).await;
 }
@@ -453,13 +533,27 @@ async fn the_type_of_the_secret_never_changes_while_its_name_may() {
     let patch = async |patch: Value| {
         let patch = format!("--patch={patch}");
         cluster
-            .kubectl(&["patch", "sfc", "crm", "--namespace", &namespace, "--type=merge", &patch])
+            .kubectl(&[
+                "patch",
+                "sfc",
+                "crm",
+                "--namespace",
+                &namespace,
+                "--type=merge",
+                &patch,
+            ])
             .await
     };
-    let refusal = patch(json!({ "spec": { "secret": { "type": "acme.example/token" } } })).await.refusal();
+    let refusal = patch(json!({ "spec": { "secret": { "type": "acme.example/token" } } }))
+        .await
+        .refusal();
     assert_eq!(
         complaints(&refusal),
-        ["spec.secret.type: Forbidden: secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector"]
+        [
+            "spec.secret.type: Forbidden: secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector"
+        ]
     );
-    let _ = patch(json!({ "spec": { "secret": { "name": "other" } } })).await.stdout();
+    let _ = patch(json!({ "spec": { "secret": { "name": "other" } } }))
+        .await
+        .stdout();
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 /// Compares a file of the repository with what the code says it must hold. With `UPDATE_GENERATED=1`, which is how
 /// `make generate` runs the tests, it is written instead.
 #[track_caller]
-pub fn assert_generated(path: &str, wanted: &str) {
+pub(crate) fn assert_generated(path: &str, wanted: &str) {
     let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("UPDATE_GENERATED").is_some_and(|value| value == "1") {
         std::fs::create_dir_all(full.parent().expect("a file has a folder")).expect("a folder to write to");

@@ -47,9 +47,11 @@ pub(super) fn host_name() -> Rule {
 
 /// A key of a Secret's data.
 pub(super) fn secret_key(field: &str) -> Rule {
-    Rule::new("self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')").message(Message::Message(format!(
-        "{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
-    )))
+    Rule::new("self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')").message(
+        Message::Message(format!(
+            "{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+        )),
+    )
 }
 
 /// `field` is missing although `condition`, which names why, asks for it.
