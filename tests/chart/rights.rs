@@ -92,21 +92,7 @@ async fn the_service_account_can_do_what_the_operator_does() {
     let tenant = release.plane.namespace("tenant").await;
     let operator = release.operator().await;
     assert_rights_known(&release, &tenant).await;
-    let connectors: Api<SalesforceConnector> = Api::namespaced(release.plane.client().await, &tenant);
-    let connector = serde_json::from_value(json!({
-        "metadata": { "name": "crm" },
-        "spec": {
-            "environment": "Live",
-            "host": "green-itr.my.salesforce.com",
-            "app": { "clientId": "3MVG9", "clientSecretRef": { "name": "crm-app", "key": "client-secret" } },
-            "auth": { "clientCredentials": {} },
-        },
-    }))
-    .unwrap();
-    connectors
-        .create(&PostParams::default(), &connector)
-        .await
-        .unwrap();
+    let _ = release.plane.apply(&connector(&tenant)).await.stdout();
 
     let listed = Api::<SalesforceConnector>::all(operator.clone())
         .list(&ListParams::default())
@@ -137,6 +123,21 @@ async fn the_service_account_can_do_what_the_operator_does() {
     }
     hold_a_lease(&operator, &release.namespace).await;
     release.uninstall().await;
+}
+
+fn connector(namespace: &str) -> String {
+    json!({
+        "apiVersion": "salesforce-connector.dev/v1alpha1",
+        "kind": "SalesforceConnector",
+        "metadata": { "name": "crm", "namespace": namespace },
+        "spec": {
+            "environment": "Live",
+            "host": "green-itr.my.salesforce.com",
+            "app": { "clientId": "3MVG9", "clientSecretRef": { "name": "crm-app", "key": "client-secret" } },
+            "auth": { "clientCredentials": {} },
+        },
+    })
+    .to_string() // JSON is YAML
 }
 
 fn event() -> Event {
