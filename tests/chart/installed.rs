@@ -31,12 +31,17 @@ async fn the_crd_is_upgraded_with_the_release_kept_on_uninstall_and_adopted_agai
     helm(&["upgrade", "sfc", CHART]).await;
     assert_eq!(short_names().await, crd().spec.names.short_names);
 
-    let upgraded = crds.get(CRD).await.unwrap().metadata.uid;
+    let of_the_crd = async || {
+        let metadata = crds.get(CRD).await.unwrap().metadata;
+        (metadata.uid, metadata.deletion_timestamp)
+    };
+    let upgraded = of_the_crd().await;
     helm(&["uninstall", "sfc"]).await;
-    let kept = crds.get(CRD).await.unwrap().metadata;
-    assert_eq!((kept.uid, kept.deletion_timestamp), (upgraded.clone(), None));
+    assert_eq!(of_the_crd().await, upgraded);
     helm(&["install", "sfc", CHART]).await;
-    assert_eq!(crds.get(CRD).await.unwrap().metadata.uid, upgraded);
+    assert_eq!(of_the_crd().await, upgraded);
+    helm(&["upgrade", "sfc", CHART, "--set", "crds.install=false"]).await;
+    assert_eq!(of_the_crd().await, upgraded);
 
     let second = ["install", "other", CHART, "--namespace", "sfc-system"];
     let refusal = plane.helm(&second).await.refusal();

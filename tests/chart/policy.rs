@@ -7,10 +7,10 @@ use testbed::eventually;
 
 use crate::release::{Release, SOON};
 
-const LABEL_NEEDED: &str = "may create, change and delete only Secrets that carry the label \
-    app.kubernetes.io/managed-by=salesforce-connector-operator";
-const TYPE_REFUSED: &str = "may not create, change or delete Secrets of a type that begins with kubernetes.io/ or \
-    bootstrap.kubernetes.io/";
+const LABEL_NEEDED: &str =
+    "the operator may write only Secrets labelled app.kubernetes.io/managed-by=salesforce-connector-operator";
+const TYPE_REFUSED: &str =
+    "the operator may not write Secrets of types that begin with kubernetes.io/ or bootstrap.kubernetes.io/";
 const TOKEN: &str = "kubernetes.io/service-account-token";
 
 /// The Secrets of one namespace, as the operator and as the administrator see them.
