@@ -8,6 +8,7 @@ pub mod conclude;
 pub mod conditions;
 pub mod digest;
 pub mod expiry;
+pub mod grant;
 pub mod held;
 pub mod identity;
 pub mod inputs;
