@@ -8,6 +8,8 @@ pub mod conclude;
 pub mod conditions;
 pub mod digest;
 pub mod expiry;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod held;
 pub mod identity;
 pub mod inputs;
