@@ -294,3 +294,6 @@ pub fn in_step(found: &Secret, wanted: &Secret) -> bool {
         && no_empty(&found.data) == no_empty(&wanted.data)
         && owners(found) == owners(wanted)
 }
+
+#[cfg(test)]
+mod tests;
