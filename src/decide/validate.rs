@@ -321,3 +321,6 @@ fn attempt_digest(key: &DigestKey, inputs: &Digest, spec: &SalesforceConnectorSp
         [inputs.as_str(), environment, organization, username, version].map(str::as_bytes),
     )
 }
+
+#[cfg(test)]
+mod tests;
