@@ -276,7 +276,7 @@ fn a_secret_is_in_step_until_something_of_ours_differs() {
                 .insert("theirs".into(), "x".into());
         }),
         ("what the API server adds", |secret| {
-            secret.metadata.resource_version = Some("7".into())
+            secret.metadata.resource_version = Some("7".into());
         }),
     ];
     let breaks: [(&str, Change); 7] = [
