@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use salesforce_client::{
-    App, Audience, ClientSecret, Grant, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken,
+    App, Audience, ClientSecret, Grant, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken, Refusal,
     SecurityToken,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -195,7 +195,7 @@ fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Res
         .map_err(|error| Rejection::new(OwnReason::HostInvalid, format!("spec.host: {error}")))?;
     allow_list
         .check(&host)
-        .map_err(|error| Rejection::new(OwnReason::HostNotAllowed, format!("spec.host: {error}")))?;
+        .map_err(|error| Rejection::new(Refusal::HostNotAllowed, format!("spec.host: {error}")))?;
     Ok(host)
 }
 
@@ -338,3 +338,6 @@ fn attempt_digest(
     ];
     key.digest("attempt", parts.map(str::as_bytes))
 }
+
+#[cfg(test)]
+mod tests;
