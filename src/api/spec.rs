@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 
+mod rules;
 mod secret;
 
 /// A connection to one Salesforce org. The operator obtains an OAuth access token, keeps it valid in a Secret of the
@@ -51,10 +52,10 @@ mod secret;
     validation = Rule::new("self.metadata.name.size() <= 63").message("metadata.name must have at most 63 characters: it becomes a label and part of the Secret's name"),
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.auth.clientCredentials) || has(self.host)").message("host is required with clientCredentials: Salesforce refuses this flow on the shared login hosts; give your org's My Domain, such as acme.my.salesforce.com").field_path(".host"))]
+#[x_kube(validation = rules::required("has(self.auth.clientCredentials)", "host", "host is required with clientCredentials: Salesforce refuses this flow on the shared login hosts; give your org's My Domain, such as acme.my.salesforce.com"))]
 #[x_kube(validation = Rule::new("!has(self.auth.clientCredentials) || !has(self.host) || !(self.host in ['login.salesforce.com', 'test.salesforce.com'])").message("clientCredentials needs the org's My Domain host, such as acme.my.salesforce.com: Salesforce refuses this flow on login.salesforce.com and test.salesforce.com").field_path(".host"))]
-#[x_kube(validation = Rule::new("!has(self.auth.clientCredentials) || has(self.app.clientSecretRef)").message("app.clientSecretRef is required with clientCredentials").field_path(".app.clientSecretRef"))]
-#[x_kube(validation = Rule::new("!has(self.auth.password) || has(self.app.clientSecretRef)").message("app.clientSecretRef is required with password").field_path(".app.clientSecretRef"))]
+#[x_kube(validation = rules::required("has(self.auth.clientCredentials)", "app.clientSecretRef", "app.clientSecretRef is required with clientCredentials"))]
+#[x_kube(validation = rules::required("has(self.auth.password)", "app.clientSecretRef", "app.clientSecretRef is required with password"))]
 #[x_kube(validation = Rule::new("!has(self.host) || self.environment == 'Sandbox' || !(self.host == 'test.salesforce.com' || self.host.endsWith('.sandbox.my.salesforce.com') || self.host.endsWith('.scratch.my.salesforce.com'))").message("this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org").field_path(".environment"))]
 #[x_kube(validation = Rule::new("!has(self.host) || self.environment == 'Live' || !(self.host == 'login.salesforce.com' || self.host.endsWith('.develop.my.salesforce.com'))").message("this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com").field_path(".environment"))]
 pub struct SalesforceConnectorSpec {
@@ -76,7 +77,7 @@ pub struct SalesforceConnectorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 4, max = 253))]
     #[x_kube(validation = Rule::new("!self.contains('/') && !self.contains(':')").message("host is a bare name, such as acme.my.salesforce.com: remove scheme, port and path"))]
-    #[x_kube(validation = Rule::new("self.contains('/') || self.contains(':') || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$')").message("host must be a DNS name in lower case, such as acme.my.salesforce.com"))]
+    #[x_kube(validation = rules::host_name())]
     #[x_kube(validation = Rule::new("!self.endsWith('.lightning.force.com') && !self.endsWith('.salesforce-setup.com')").message("this is a host of the user interface; give the My Domain host instead, which ends in .my.salesforce.com"))]
     pub host: Option<String>,
 
@@ -153,9 +154,11 @@ pub struct AppSpec {
 pub struct SecretKeyRef {
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::object_name("name"))]
     pub name: String,
     /// Key within the Secret's data. White space around the value is ignored.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("key"))]
     pub key: String,
 }
 
@@ -214,6 +217,8 @@ pub struct AuthorizationCodeSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new("self.all(s, s.matches('^[!#-~]+$'))").message("scopes must have one scope in each entry, such as api, without spaces"))]
+    #[x_kube(validation = Rule::new("self.exists(s, s in ['refresh_token', 'offline_access'])").message("scopes must include refresh_token: without it a login brings nothing that the operator could renew"))]
     pub scopes: Option<Vec<String>>,
     /// A refresh token that was obtained elsewhere, to begin with. The operator imports it once into its own namespace;
     /// afterwards the Secret that brought it can be deleted. A changed value is imported again.
@@ -261,7 +266,8 @@ pub struct PasswordSpec {
 pub struct ExpectSpec {
     /// Organization id, 15 or 18 characters, as shown in Salesforce under Setup, Company Information.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^00D[a-zA-Z0-9]{12}([a-zA-Z0-9]{3})?$"), length(max = 18))]
+    #[schemars(length(max = 18))]
+    #[x_kube(validation = Rule::new("self.matches('^00D[a-zA-Z0-9]{12}([a-zA-Z0-9]{3})?$')").message("expect.organizationId must have 15 or 18 letters and digits and begin with 00D; see Setup, Company Information"))]
     pub organization_id: Option<String>,
     /// Username of the user. Compared without regard to case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -272,19 +278,19 @@ pub struct ExpectSpec {
 /// Life of a token. Durations are written as 90m, 1h30m and the like.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.lifetime) || !has(self.renewBefore) || duration(self.renewBefore) < duration(self.lifetime)").message("renewBefore must be shorter than lifetime").field_path(".renewBefore"))]
+#[x_kube(validation = rules::renewal_within_lifetime())]
 pub struct TokenSpec {
     /// Session timeout that is set in Salesforce for the app, the user's profile or the org: 15m to 24h. Used where
     /// Salesforce itself doesn't tell when the token expires (it does so for apps with a client secret, and for tokens in
     /// JWT format). Default: 15m is assumed, the shortest that can be set in Salesforce.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), regex(pattern = r"^([0-9]+([.][0-9]+)?(ms|s|m|h))+$"))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('15m') && duration(self) <= duration('24h')").message("lifetime must be between 15m and 24h, which is what can be set in Salesforce"))]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = rules::duration_between("token.lifetime", "15m", "24h"))]
     pub lifetime: Option<Duration>,
     /// How long before its expiration a token is renewed. Default: a third of its life, at least 5m and at most 1h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), regex(pattern = r"^([0-9]+([.][0-9]+)?(ms|s|m|h))+$"))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('2m') && duration(self) <= duration('12h')").message("renewBefore must be between 2m and 12h"))]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = rules::duration_between("token.renewBefore", "2m", "12h"))]
     pub renew_before: Option<Duration>,
 }
 
@@ -296,18 +302,18 @@ pub struct ConnectionTestSpec {
     /// time. Each test costs one call of the org's API allocation. Default: 15m.
     #[serde(default = "default_interval")]
     #[schemars(default = "default_interval_text")]
-    #[schemars(length(max = 32), regex(pattern = r"^([0-9]+([.][0-9]+)?(ms|s|m|h))+$"))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1m') && duration(self) <= duration('24h')").message("interval must be between 1m and 24h"))]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = rules::duration_between("connectionTest.interval", "1m", "24h"))]
     pub interval: Duration,
     /// Time limit of a whole test: 1s to 2m. Default: 30s.
     #[serde(default = "default_timeout")]
-    #[schemars(length(max = 32), regex(pattern = r"^([0-9]+([.][0-9]+)?(ms|s|m|h))+$"))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('2m')").message("timeout must be between 1s and 2m"))]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = rules::duration_between("connectionTest.timeout", "1s", "2m"))]
     pub timeout: Duration,
     /// Version of the REST API that the test uses, and that is written to the Secret as api_version. Default: 66.0.
     #[serde(default = "default_api_version")]
-    #[schemars(regex(pattern = r"^[0-9]{2,3}\.0$"), length(max = 5))]
-    #[x_kube(validation = Rule::new("int(self.split('.')[0]) >= 31").message("apiVersion must be 31.0 or later: Salesforce has retired the earlier ones"))]
+    #[schemars(length(max = 5))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{2,3}[.]0$') && int(self.split('.')[0]) >= 31").message("connectionTest.apiVersion must be written like 66.0 and be 31.0 or later: Salesforce has retired the earlier ones"))]
     pub api_version: String,
 }
 

@@ -76,6 +76,7 @@ pub struct IdentityStatus {
     pub edition: Option<String>,
     /// Kind of org, as the org itself says; absent while it couldn't be verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Environment")] // else the type's description would stand for the field's
     pub environment: Option<Environment>,
     /// Base URL of REST calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -143,7 +143,7 @@ async fn settle(
         .render(&observed.owner, held, &context.digest_key);
     let written = match &observed.target {
         Target::Ours(found) if in_step(found, &wanted) => Ok(()),
-        Target::Ours(found) => secrets::apply(context, &observed.owner, found, &wanted).await?,
+        Target::Ours(found) => secrets::update(context, found, &wanted).await?,
         Target::Absent => secrets::create(context, &observed.owner, connector, &wanted).await?,
         Target::Refused(rejection) => Err(rejection.clone()),
     };

@@ -17,7 +17,7 @@ pub enum Error {
         /// What went wrong.
         source: kube::Error,
     },
-    /// Creating or applying a Secret.
+    /// Creating or updating a Secret.
     #[error("failed to write Secret \"{name}\"")]
     WriteSecret {
         /// Name of the Secret.

@@ -1,7 +1,7 @@
 //! How are Secrets read and written? By name, each once, and never somebody else's.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 
 use super::{Context, Error};
@@ -9,7 +9,7 @@ use crate::api::names;
 use crate::api::reasons::OwnReason;
 use crate::decide::Rejection;
 use crate::decide::conditions::truncate;
-use crate::decide::secret::Owner;
+use crate::decide::secret::{Owner, merged};
 use crate::decide::target::{Target, owning_connector};
 use crate::decide::validate::Connector;
 
@@ -25,7 +25,7 @@ pub(super) async fn read(context: &Context, namespace: &str, name: &str) -> Resu
     })
 }
 
-/// Creates the consumer's Secret. `AlreadyExists` is foreign until proven ours: an apply here could take one over.
+/// Creates the consumer's Secret. `AlreadyExists` is foreign until proven ours: an update here could take one over.
 pub(super) async fn create(
     context: &Context,
     owner: &Owner,
@@ -52,26 +52,22 @@ pub(super) async fn create(
 }
 
 /// Updates the consumer's Secret, which is known to be ours, at the version that was read.
-pub(super) async fn apply(
+pub(super) async fn update(
     context: &Context,
-    owner: &Owner,
     found: &Secret,
     wanted: &Secret,
 ) -> Result<Result<(), Rejection>, Error> {
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), &owner.namespace);
-    let mut wanted = wanted.clone();
-    wanted
-        .metadata
-        .resource_version
-        .clone_from(&found.metadata.resource_version);
-    wanted.metadata.uid.clone_from(&found.metadata.uid);
-    let params = PatchParams::apply(names::FIELD_MANAGER).force();
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), &found.namespace().unwrap_or_default());
+    let params = PostParams {
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
     match api
-        .patch(&wanted.name_any(), &params, &Patch::Apply(&wanted))
+        .replace(&wanted.name_any(), &params, &merged(found, wanted))
         .await
     {
         Ok(_) => Ok(Ok(())),
-        Err(error) => refused_or_failed(&wanted, error),
+        Err(error) => refused_or_failed(wanted, error),
     }
 }
 

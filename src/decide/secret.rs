@@ -273,24 +273,79 @@ pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<Held> {
     })
 }
 
-/// Whether `found` already says all that `wanted` says. What others have added to it (labels, annotations) is theirs;
-/// further data keys are not: nobody else writes data into a Secret of ours.
+/// `found`, changed as far as `wanted` asks for. Data is ours alone; of labels and annotations we replace those that we
+/// wrote before, which the managed fields tell, and leave those of others.
+#[must_use]
+pub fn merged(found: &Secret, wanted: &Secret) -> Secret {
+    let mut secret = found.clone();
+    let metadata = &mut secret.metadata;
+    let (found, wanted_meta) = (&found.metadata, &wanted.metadata);
+    metadata.managed_fields = None;
+    metadata.labels = overlaid(
+        found,
+        "f:labels",
+        found.labels.as_ref(),
+        wanted_meta.labels.as_ref(),
+    );
+    metadata.annotations = overlaid(
+        found,
+        "f:annotations",
+        found.annotations.as_ref(),
+        wanted_meta.annotations.as_ref(),
+    );
+    metadata.owner_references = owners(found, wanted);
+    secret.data.clone_from(&wanted.data);
+    secret
+}
+
+/// Whether nothing needs to be written.
 #[must_use]
 pub fn in_step(found: &Secret, wanted: &Secret) -> bool {
-    let has = |found: &Option<BTreeMap<String, String>>, wanted: &Option<BTreeMap<String, String>>| {
-        let found = found.as_ref();
-        wanted
-            .iter()
-            .flatten()
-            .all(|(name, value)| found.and_then(|map| map.get(name)) == Some(value))
+    let mut as_is = found.clone();
+    as_is.metadata.managed_fields = None;
+    merged(found, wanted) == as_is
+}
+
+type Strings = BTreeMap<String, String>;
+
+fn overlaid(
+    found: &ObjectMeta,
+    field: &str,
+    there: Option<&Strings>,
+    wanted: Option<&Strings>,
+) -> Option<Strings> {
+    let ours = |key: &str| {
+        let entries = found.managed_fields.iter().flatten();
+        let mut entries = entries.filter(|entry| entry.manager.as_deref() == Some(names::FIELD_MANAGER));
+        entries.any(|entry| {
+            let fields = entry
+                .fields_v1
+                .as_ref()
+                .and_then(|fields| fields.0.pointer("/f:metadata"));
+            fields
+                .and_then(|fields| fields.get(field)?.get(format!("f:{key}")))
+                .is_some()
+        })
     };
-    let no_empty = |map: &Option<BTreeMap<String, ByteString>>| map.clone().unwrap_or_default();
-    let owners = |secret: &Secret| {
-        let owners = secret.metadata.owner_references.clone().unwrap_or_default();
-        owners.into_iter().map(|owner| owner.uid).collect::<Vec<_>>()
-    };
-    has(&found.metadata.labels, &wanted.metadata.labels)
-        && has(&found.metadata.annotations, &wanted.metadata.annotations)
-        && no_empty(&found.data) == no_empty(&wanted.data)
-        && owners(found) == owners(wanted)
+    let kept = there.into_iter().flatten().filter(|(key, _)| !ours(key));
+    let all: Strings = kept
+        .chain(wanted.into_iter().flatten())
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    (!all.is_empty()).then_some(all)
+}
+
+/// The owner reference of the connector comes and goes with the deletion policy; those of others stay.
+fn owners(found: &ObjectMeta, wanted: &Secret) -> Option<Vec<OwnerReference>> {
+    let kind = SalesforceConnector::kind(&());
+    let others = found
+        .owner_references
+        .iter()
+        .flatten()
+        .filter(|owner| owner.kind != kind);
+    let all: Vec<_> = others
+        .chain(wanted.metadata.owner_references.iter().flatten())
+        .cloned()
+        .collect();
+    (!all.is_empty()).then_some(all)
 }

@@ -102,6 +102,7 @@ impl Session {
                 state: StateSeen::Absent,
                 connector: None,
                 consumer: None,
+                looked: Duration::ZERO,
             },
             tried: Tried::default(),
             step: Step::LookAtState,
@@ -142,6 +143,7 @@ impl Session {
             }
             Step::LookAtConsumer | Step::FindFloorInConsumer => Effect::ReadConsumer,
             Step::Claim => Effect::Claim {
+                serial: self.view.state().map_or(Serial::default(), |state| state.serial),
                 resource_version: self.connector_version(),
             },
             Step::CreateLedger(name, entry) => Effect::CreateLedger {
@@ -201,6 +203,10 @@ impl Session {
         self.step = match settle(&facts) {
             Move::Claim(_) => Step::Claim,
             Move::Write(state) => Step::Write(state),
+            Move::WriteImport(state) => {
+                self.tried.imports_written = self.tried.imports_written.saturating_add(1);
+                Step::Write(state)
+            }
             Move::Import(bootstrap) => self.begin_import(bootstrap),
             Move::Introspect { attempt, token } => Step::IntrospectAttempt(attempt, token),
             Move::Identify(grant, access) => Step::Identify(grant, access),

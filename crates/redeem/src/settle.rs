@@ -22,6 +22,8 @@ pub(crate) struct View {
     pub(crate) state: StateSeen,
     pub(crate) connector: Option<ConnectorSeen>,
     pub(crate) consumer: Option<Serial>,
+    /// This process's monotonic clock when the state was read; connector and consumer were read after it.
+    pub(crate) looked: Duration,
 }
 
 impl View {
@@ -53,6 +55,8 @@ pub(crate) struct Tried {
     pub(crate) deposited: bool,
     /// How the import of the brought token stands.
     pub(crate) import: Import,
+    /// How often a state with the import in it was written.
+    pub(crate) imports_written: u8,
     /// The grant in `next` can't be redeemed.
     pub(crate) next_refused: Option<GrantTrouble>,
     /// What introspection said of a standing attempt.
@@ -92,6 +96,8 @@ pub(crate) enum Move {
     Claim(ResourceVersion),
     /// Write this state, then look again.
     Write(Box<State>),
+    /// The same, for a state with a brought token taken in.
+    WriteImport(Box<State>),
     /// Clear the brought token with ledger and introspection.
     Import(Bootstrap),
     Introspect {
@@ -211,12 +217,21 @@ impl Facts<'_> {
                     connector, cluster, ..
                 } = self.inputs;
                 let (state, floor) = (self.view.state(), self.view.floor());
-                let grant = self.inputs.fresh.grant.clone();
+                let grant = self.import_grant();
                 let state = deposit_import(state, connector, cluster, floor, bootstrap, grant);
-                Some(Move::Write(Box::new(state)))
+                Some(Move::WriteImport(Box::new(state)))
             }
             Import::Refused(_) | Import::Unanswered => None,
         }
+    }
+
+    /// Each write of an import goes under another grant id: what an earlier one has become is not known, and the
+    /// ledger lets a token through for one grant id alone. The bare id is that of a login in the same session.
+    fn import_grant(&self) -> GrantId {
+        GrantId::new(format!(
+            "{}-import-{}",
+            self.inputs.fresh.grant, self.tried.imports_written
+        ))
     }
 
     /// Takes in what was brought or logged in, unless an open attempt must be left alone first.
@@ -235,18 +250,18 @@ impl Facts<'_> {
         if let Some(state) = promoted(state, &self.inputs.expect) {
             return Some(Move::Write(Box::new(state)));
         }
-        if let Some(next) = self.import() {
-            return Some(next);
-        }
-        let next = state.next.as_ref()?;
-        let presentable = next.access.is_none() && next.attempt.is_none() && !next.is_dead();
-        if !presentable || self.tried.next_refused.is_some() {
-            return None;
-        }
-        match self.tried.redeemed {
-            None => Some(Move::Redeem(next.id.clone())),
-            Some(_) if state.current.is_none() => Some(Move::Done(Conclusion::Unspent)),
-            Some(_) => None,
+        // An import that waits is redeemed before another one may take its place: its ledger entry may be marked.
+        let presentable = |next: &&Grant| next.access.is_none() && next.attempt.is_none() && !next.is_dead();
+        let waiting = state
+            .next
+            .as_ref()
+            .filter(presentable)
+            .filter(|_| self.tried.next_refused.is_none());
+        match (waiting, self.tried.redeemed) {
+            (Some(next), None) => Some(Move::Redeem(next.id.clone())),
+            (Some(_), Some(_)) if state.current.is_none() => Some(Move::Done(Conclusion::Unspent)),
+            (Some(_), Some(_)) => None,
+            (None, _) => self.import(),
         }
     }
 
@@ -370,16 +385,34 @@ impl Facts<'_> {
         }
         let sighting = self.memory.sighting(&attempt.id);
         let since = sighting.map_or(Duration::ZERO, |seen| {
-            self.now.monotonic.saturating_sub(seen.first_seen)
+            self.view.looked.saturating_sub(seen.first_seen)
         });
         let left = self.inputs.limits.hold_off().saturating_sub(since);
         if left > Duration::ZERO {
             return Some(match attempt.phase {
                 Phase::Open => Standing::HoldOff(left),
-                Phase::OutcomeUnknown | Phase::FoundInactive => Standing::Unknown(Some(left)),
+                Phase::OutcomeUnknown | Phase::FoundInactive => {
+                    let can_mend = self.can_ask() || grant.rotation == Rotation::Fixed;
+                    Standing::Unknown(can_mend.then_some(left))
+                }
             });
         }
         Some(self.overdue(state, grant, attempt))
+    }
+
+    /// Whether an attempt can be closed without asking anybody: a token that doesn't rotate can't be spent, and what
+    /// was not announced by now was not sent. A status that lost its serial proves nothing.
+    fn is_harmless(&self, grant: &Grant, attempt: &Attempt) -> bool {
+        let announced = self
+            .view
+            .connector
+            .as_ref()
+            .and_then(|connector| connector.serial);
+        grant.rotation == Rotation::Fixed || announced.is_some_and(|announced| announced < attempt.serial)
+    }
+
+    fn can_ask(&self) -> bool {
+        self.inputs.introspectable == Introspectable::Possible
     }
 
     /// An attempt whose owner has had its time.
@@ -395,7 +428,7 @@ impl Facts<'_> {
             .sighting(&attempt.id)
             .map_or(Duration::ZERO, |seen| seen.ask_again);
         let wait = ask_again.saturating_sub(self.now.monotonic);
-        let can_ask = self.inputs.introspectable == Introspectable::Possible;
+        let can_ask = self.can_ask();
         let unknown = |again: Option<Duration>| {
             finding(state, attempt, Finding::Unknown).map_or(Standing::Unknown(again), Standing::Move)
         };
@@ -408,9 +441,8 @@ impl Facts<'_> {
             }
             Some(Introspection::Active) => settled(Finding::NotSent),
             Some(Introspection::Inactive) => settled(Finding::Inactive),
-            // A token that doesn't rotate can't be spent: presenting it again costs a call and nothing else.
             None | Some(Introspection::NoAnswer | Introspection::Impossible)
-                if grant.rotation == Rotation::Fixed =>
+                if self.is_harmless(grant, attempt) =>
             {
                 settled(Finding::NotSent)
             }

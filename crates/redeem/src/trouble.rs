@@ -166,8 +166,8 @@ impl GrantTrouble {
                  the bootstrap Secret."
             }
             Self::ClaimedByAnotherInstallation => {
-                "Let one installation watch this namespace; to hand the connector over, stop the other one and clear \
-                 status.controller."
+                "Let one installation watch this namespace. To hand the connector over, stop the other one, delete the \
+                 bootstrap Secret, clear status.controller and log in again: a token that the other one imported is spent."
             }
             Self::WrongIdentity => {
                 "Log in as the expected user with `kubectl salesforce login`, or correct spec.expect."

@@ -20,9 +20,8 @@ impl World {
             .filter(|session| session.alive(self.now()))?;
         let user = self.find_user(&session.username)?;
         let org = self.org_by_host(&user.org_host)?;
-        let usable = matches!(user.standing, Standing::Active | Standing::Locked)
-            && org.status == OrgStatus::Active
-            && org.id == session.org_id;
+        let usable =
+            matches!(user.standing, Standing::Active | Standing::Locked) && org.status == OrgStatus::Active;
         usable.then_some(session)
     }
 
@@ -35,7 +34,7 @@ impl World {
         }
         let home = self.org_index(&app.org_host);
         match (app.kind, place) {
-            // A local external client app exists in one org and on no shared host. [S10][S11]
+            // A local external client app exists in one org and on no shared host. (S10, S11)
             (AppKind::ExternalClientApp, Place::MyDomain(index)) if Some(index) == home => Ok(app),
             (AppKind::ExternalClientApp, _) => Err(refusal::APP_NOT_FOUND),
             (AppKind::ConnectedApp, Place::MyDomain(index)) => {
@@ -63,7 +62,7 @@ impl World {
         }
     }
 
-    /// Uninstalled connected apps are blocked but for users with the permission. Section 8 [O15].
+    /// Uninstalled connected apps are blocked but for users with the permission. Section 8 (O15).
     pub(crate) fn app_is_installed_for(app: &App, user: &User) -> Result<(), OAuthRefusal> {
         if app.uninstalled && !user.approves_uninstalled_apps {
             return Err(refusal::NOT_INSTALLED);
@@ -71,7 +70,7 @@ impl World {
         Ok(())
     }
 
-    /// Policy "Permitted Users". Section 5 [S15].
+    /// Policy "Permitted Users". Section 5 (S15).
     pub(crate) fn user_is_permitted(app: &App, user: &User) -> Result<(), OAuthRefusal> {
         match app.permitted_users {
             PermittedUsers::AllMaySelfAuthorize => Ok(()),
@@ -91,7 +90,7 @@ impl World {
         fits.then_some(org)
     }
 
-    /// What keeps a user out whatever the flow. Section 5 [S5][S24][P10]; today's texts for locked and frozen users
+    /// What keeps a user out whatever the flow. Section 5 (S5, S24, P10); today's texts for locked and frozen users
     /// are not confirmed (section 13.2): most appear as `authentication failure`.
     pub(crate) fn may_log_in(org: &Org, user: &User) -> Result<(), OAuthRefusal> {
         if org.status == OrgStatus::Inactive {
@@ -112,7 +111,7 @@ impl World {
         }
     }
 
-    /// Counts a login against the hourly rate. Section 3 [O18].
+    /// Counts a login against the hourly rate. Section 3 (O18).
     pub(crate) fn count_login(&mut self, org: &Org, user: &User, now: Timestamp) -> Result<(), OAuthRefusal> {
         let Some(allowed) = org.logins_per_hour else {
             return Ok(());

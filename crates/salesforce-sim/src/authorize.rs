@@ -1,6 +1,6 @@
 //! How does a person log in and allow an app?
 //!
-//! docs/salesforce facts, section 2.5 [O3][O42][O14][S5][S9]:
+//! docs/salesforce facts, section 2.5 (O3, O42, O14, S5, S9):
 //! <https://developer.salesforce.com/docs/atlas.en-us.222.0.api_rest.meta/api_rest/intro_understanding_web_server_oauth_flow.htm>
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! What does the REST API below `/services/data/` answer?
 //!
-//! docs/salesforce facts, sections 4 and 9 [O19][O20][O21]:
+//! docs/salesforce facts, sections 4 and 9 (O19, O20, O21):
 //! <https://developer.salesforce.com/docs/atlas.en-us.264.0.api_rest.meta/api_rest/errorcodes.htm>
 
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::world::{Place, World};
 
 /// Newest version, Winter '27; the label counts seasons from Spring '26 = v66.0.
 const NEWEST: u32 = 68;
-/// v21 to v30 are gone since Summer '25. Section 8 [O17].
+/// v21 to v30 are gone since Summer '25. Section 8 (O17).
 const OLDEST: u32 = 31;
 
-/// `GET /services/data/`: open, not counted, without the limit header. [O21]
+/// `GET /services/data/`: open, not counted, without the limit header. (O21)
 pub(crate) fn versions() -> Reply {
     let list: Vec<Value> = (OLDEST..=NEWEST)
         .map(|version| json!({ "label": label(version), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }))
@@ -70,7 +70,7 @@ struct Usage {
 }
 
 impl Usage {
-    /// `api-usage=18/5000`. Section 4 [O21].
+    /// `api-usage=18/5000`. Section 4 (O21).
     fn header(self) -> String {
         format!("api-usage={}/{}", self.used, self.allowed)
     }
@@ -127,7 +127,7 @@ fn may_use_rest(
     if app.not_attached_to_agent {
         return Err(refusal::NOT_ATTACHED_TO_AGENT);
     }
-    // No `api` scope, API access control, session level, IP rule: one text for all. Section 0.9 [C3][S7][S27].
+    // No `api` scope, API access control, session level, IP rule: one text for all. Section 0.9 (C3, S7, S27).
     let may_call_api = scopes
         .iter()
         .any(|scope| matches!(scope.as_str(), "api" | "full"));
@@ -175,7 +175,7 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
             &caller.user,
         ),
         Endpoint::Sobjects if rest == "sobjects" => Reply::json(StatusCode::OK, &sobjects(version, caller)),
-        // Needs View Setup and Configuration. Section 4 [O20][S8].
+        // Needs View Setup and Configuration. Section 4 (O20, S8).
         Endpoint::Limits if !caller.user.views_setup => refusal::LIMITS_NOT_ALLOWED.reply(),
         Endpoint::Limits => Reply::json(StatusCode::OK, &limits(usage)),
         _ => refusal::NOT_FOUND.reply(),

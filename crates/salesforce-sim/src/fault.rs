@@ -163,11 +163,11 @@ pub enum Fault {
         /// Value of `message`.
         message: String,
     },
-    /// The maintenance page: 503 in HTML. Sections 4 and 5 [C3].
+    /// The maintenance page: 503 in HTML. Sections 4 and 5 (C3).
     Maintenance,
-    /// Salesforce Edge cannot reach the instance: 502 in HTML. Section 4 [C3][C4].
+    /// Salesforce Edge cannot reach the instance: 502 in HTML. Section 4 (C3, C4).
     BadGateway,
-    /// Salesforce Edge has no route for the host: 420. Section 4 [C4].
+    /// Salesforce Edge has no route for the host: 420. Section 4 (C4).
     NoRoute,
     /// 429, with or without `Retry-After`.
     Throttled {

@@ -1,6 +1,6 @@
 //! Who is behind an access token, and what does a host say of itself?
 //!
-//! docs/salesforce facts, section 4 [O31a] and section 7 [O7].
+//! docs/salesforce facts, section 4 (O31a) and section 7 (O7).
 
 use std::sync::Arc;
 
@@ -146,7 +146,7 @@ pub(crate) fn identity(world: &World, request: &Request) -> Reply {
     Reply::json(StatusCode::OK, &body)
 }
 
-/// `GET /.well-known/openid-configuration`; no session needed. Section 7 [O7].
+/// `GET /.well-known/openid-configuration`; no session needed. Section 7 (O7).
 pub(crate) fn discovery(request: &Request) -> Reply {
     let base = request.address_called();
     let body = json!({

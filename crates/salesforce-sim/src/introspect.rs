@@ -1,6 +1,6 @@
 //! What does introspection say about a token, and what does revocation do to it?
 //!
-//! docs/salesforce facts, section 3 "Introspection" [O6][M2] and section 6 [O8][O9]:
+//! docs/salesforce facts, section 3 "Introspection" (O6, M2) and section 6 (O8, O9):
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_oidc_token_introspection_endpoint.htm>,
 //! <https://developer.salesforce.com/docs/platform/mobile-sdk/guide/oauth-revoking-tokens.html>
 
@@ -40,7 +40,7 @@ fn state(world: &mut World, request: &Request) -> Result<Value, OAuthRefusal> {
     if world.vault.present(asked).is_some() {
         return Ok(of_refresh_token(world, request, &app, asked));
     }
-    // Rubbish is an error; what looks like a token is merely not active. [M2]
+    // Rubbish is an error; what looks like a token is merely not active. (M2)
     if looks_like_a_token(asked) {
         Ok(inactive())
     } else {
@@ -56,7 +56,7 @@ fn of_access_token(world: &World, request: &Request, app: &App, token: &str) -> 
     let Some(session) = world.living_session(token) else {
         return inactive();
     };
-    // Another app's tokens are not active for this one, although they are fine. [S21]
+    // Another app's tokens are not active for this one, although they are fine. (S21)
     if session.client_id != app.client_id && !app.introspects_all {
         return inactive();
     }

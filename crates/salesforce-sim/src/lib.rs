@@ -1,6 +1,6 @@
 //! Simulator of Salesforce as it is documented to behave; knows no client of this project.
 //!
-//! Comments cite "docs/salesforce facts": the fact sheet of this project, whose numbered sources (`[O1]`…) name the
+//! Comments cite "docs/salesforce facts": the fact sheet of this project, whose numbered sources (`O1`…) name the
 //! public pages. What the sources leave open is a [`Switches`] field or says so where it stands.
 
 mod access;

@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// Changes a password, which resets the security token too. docs/salesforce facts, section 2.2 [S3][S4].
+    /// Changes a password, which resets the security token too. docs/salesforce facts, section 2.2 (S3, S4).
     #[track_caller]
     pub fn change_password(&mut self, username: &str, password: &str) -> String {
         let token = ids::random(24);
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Applies a staged consumer secret: all tokens of the app are revoked, and for `mixed` (Salesforce: up to ten
-    /// minutes) old and new secret are each accepted every other time. docs/salesforce facts, section 3 [S4].
+    /// minutes) old and new secret are each accepted every other time. docs/salesforce facts, section 3 (S4).
     #[track_caller]
     pub fn rotate_client_secret(&mut self, client_id: &str, secret: &str, mixed: Duration) {
         let until = later(self.now(), mixed);
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Renames a My Domain: sessions end, refresh tokens are revoked, and `instance_url` is another from now on.
-    /// docs/salesforce facts, section 1 [O26] and section 12.
+    /// docs/salesforce facts, section 1 (O26) and section 12.
     #[track_caller]
     pub fn rename_my_domain(&mut self, from: &str, to: &str) {
         let org = self.org(from);
@@ -173,7 +173,7 @@ impl World {
     }
 
     /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void.
-    /// docs/salesforce facts, section 9 [S28]. Returns the new organization id.
+    /// docs/salesforce facts, section 9 (S28). Returns the new organization id.
     #[track_caller]
     pub fn refresh_sandbox(&mut self, host: &str) -> String {
         let new = self.next_id("00D");

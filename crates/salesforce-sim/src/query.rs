@@ -1,6 +1,6 @@
 //! What does a SOQL query answer?
 //!
-//! docs/salesforce facts, section 9 [C2]; only `SELECT <fields> FROM <object>` with `WHERE` and `LIMIT` ignored.
+//! docs/salesforce facts, section 9 (C2); only `SELECT <fields> FROM <object>` with `WHERE` and `LIMIT` ignored.
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -83,7 +83,7 @@ fn record(object: &str, org: &Org, user: &User) -> Option<(&'static str, Columns
 }
 
 fn organization(org: &Org) -> Columns {
-    // Scratch org = `IsSandbox` with a trial expiration date. Section 9 [C2].
+    // Scratch org = `IsSandbox` with a trial expiration date. Section 9 (C2).
     let trial = match org.kind {
         OrgKind::Scratch => json!("2027-01-31T00:00:00.000+0000"),
         OrgKind::Production | OrgKind::Sandbox | OrgKind::Developer => Value::Null,

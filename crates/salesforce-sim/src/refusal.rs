@@ -49,7 +49,7 @@ impl OAuthRefusal {
     }
 }
 
-/// Errors carry `Cache-Control: no-store`. docs/salesforce facts, section 2.1 [O1].
+/// Errors carry `Cache-Control: no-store`. docs/salesforce facts, section 2.1 (O1).
 pub(crate) fn oauth_reply(status: u16, error: &str, description: &str) -> Reply {
     let body = if description.is_empty() {
         json!({ "error": error })
@@ -70,7 +70,7 @@ impl RestRefusal {
     }
 }
 
-/// REST errors are an array. docs/salesforce facts, section 4 [O19].
+/// REST errors are an array. docs/salesforce facts, section 4 (O19).
 pub(crate) fn rest_reply(status: u16, error_code: &str, message: &str) -> Reply {
     let body = json!([{ "message": message, "errorCode": error_code }]);
     Reply::json(

@@ -46,7 +46,7 @@ fn other(world: &mut World, request: &Request) -> Reply {
 }
 
 /// What an unknown `*.my.salesforce.com` answers is not known (docs/salesforce facts, section 13.1); Salesforce Edge
-/// answers 420 for hosts it has no route for (section 4 [C4]).
+/// answers 420 for hosts it has no route for (section 4 (C4)).
 fn no_route() -> Reply {
     let status = StatusCode::from_u16(420).unwrap_or(StatusCode::NOT_FOUND);
     Reply::html(status, "<html><body>No routing for this host</body></html>")

@@ -13,28 +13,28 @@ use serde::Deserialize;
 )]
 pub struct Switches {
     /// JWT bearer and client credentials hand back the same access token while its session lives: 8 of 8 in one
-    /// measurement. docs/salesforce facts, section 0.4 [M1].
+    /// measurement. docs/salesforce facts, section 0.4 (M1).
     pub same_token_while_session_lives: bool,
     /// Refreshing hands back the same access token too; some users saw that. Section 2.6.
     pub refresh_returns_same_token: bool,
     /// A refresh ends the earlier access token of the grant; not documented. Section 13.8.
     pub refresh_ends_previous_access_token: bool,
-    /// Use extends a session. Section 3 [S18].
+    /// Use extends a session. Section 3 (S18).
     pub sliding_sessions: bool,
-    /// … but only once half of the timeout has passed. Section 3 [S19].
+    /// … but only once half of the timeout has passed. Section 3 (S19).
     pub half_time_rule: bool,
-    /// Approvals per user and app; sources say 4 or 5. Section 3 [O10].
+    /// Approvals per user and app; sources say 4 or 5. Section 3 (O10).
     pub approval_limit: usize,
-    /// How long a refresh is worked on; a second one in that time is refused. Section 2.6 [O38].
+    /// How long a refresh is worked on; a second one in that time is refused. Section 2.6 (O38).
     #[serde(with = "crate::milliseconds")]
     pub refresh_processing: Duration,
     /// Where `instance_url` points.
     pub instance_url: InstanceUrl,
-    /// In which words a user without API Enabled is refused. Section 4 [S7][S23].
+    /// In which words a user without API Enabled is refused. Section 4 (S7, S23).
     pub api_disabled_wording: ApiDisabledWording,
-    /// A replayed spent refresh token kills its family. Section 2.6 [O12].
+    /// A replayed spent refresh token kills its family. Section 2.6 (O12).
     pub replay_kills_family: bool,
-    /// The username-password flow answers `grant type not supported` from 2027-02-20 on. Section 8 [O39]; the answer
+    /// The username-password flow answers `grant type not supported` from 2027-02-20 on. Section 8 (O39); the answer
     /// itself is a guess. Off by default, so that tests do not change with the calendar.
     pub password_flow_retires: bool,
 }

@@ -61,7 +61,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
 
 fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     let grant_type = call.form.get("grant_type").ok_or(refusal::UNSUPPORTED_GRANT)?;
-    // `scope` belongs to the authorize step. docs/salesforce facts, sections 2.3, 2.5, 2.6 [C5][M1].
+    // `scope` belongs to the authorize step. docs/salesforce facts, sections 2.3, 2.5, 2.6 (C5, M1).
     if grant_type != "password" && call.form.get("scope").is_some() {
         return Err(refusal::SCOPE_NOT_SUPPORTED);
     }
@@ -75,7 +75,7 @@ fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     }
 }
 
-/// Credentials of the client: in the body or by HTTP Basic. docs/salesforce facts, section 2.1 [O41][O3].
+/// Credentials of the client: in the body or by HTTP Basic. docs/salesforce facts, section 2.1 (O41, O3).
 pub(crate) fn client_credentials_of(
     request: &Request,
     form: &Params,
@@ -181,7 +181,7 @@ fn issue(
 }
 
 /// JWT bearer and client credentials hand back the token of a living session; others only by switch.
-/// docs/salesforce facts, section 0.4 [M1].
+/// docs/salesforce facts, section 0.4 (M1).
 fn reuse_key(world: &World, app: &App, user: &User, flow: Flow) -> Option<(String, String, Flow)> {
     let reuses = match flow {
         Flow::ClientCredentials | Flow::JwtBearer => world.switches.same_token_while_session_lives,

@@ -12,25 +12,28 @@
 use std::collections::BTreeMap;
 
 use kube::KubeSchema;
+use kube::core::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::rules;
 
 /// The Secret that receives the token.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.type == oldSelf.type").message("secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector").field_path(".type"))]
 pub struct SecretSpec {
     /// Name of the Secret. Default: the connector's name followed by -salesforce; status.secretName shows it. When it is
     /// changed, the earlier Secret is deleted once the new one exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("secret.name must be a DNS subdomain name in lower case"))]
+    #[x_kube(validation = rules::object_name("secret.name"))]
     pub name: Option<String>,
 
     /// Type of the Secret. Types of Kubernetes itself are refused. It can't be changed later. Default: Opaque.
     #[serde(default = "default_type")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector").reason(Reason::FieldValueForbidden))]
     pub r#type: String,
 
     /// Labels to put on the Secret. Keys of Kubernetes and of the operator are refused.
@@ -67,24 +70,21 @@ fn default_type() -> String {
 }
 
 fn labels_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    string_map_schema(63, "labels")
+    let [reserved, form] = rules::metadata_keys("secret.labels");
+    string_map_schema(63, &[reserved, form, rules::label_values()])
 }
 
 fn annotations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    string_map_schema(4096, "annotations")
+    string_map_schema(4096, &rules::metadata_keys("secret.annotations"))
 }
 
-/// Bounded map of strings without reserved keys. The bounds also keep the cost of the CEL rule in check.
-fn string_map_schema(max_value: u32, field: &str) -> schemars::Schema {
-    let own = crate::api::names::GROUP;
+/// Bounded map of strings with `rules`. The bounds also keep the cost of the rules in check.
+fn string_map_schema(max_value: u32, rules: &[Rule]) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 32,
         "additionalProperties": { "type": "string", "maxLength": max_value },
-        "x-kubernetes-validations": [{
-            "rule": format!("self.all(k, !k.matches('^([^/]*[.])?(kubernetes[.]io|k8s[.]io|{})/'))", own.replace('.', "[.]")),
-            "message": format!("secret.{field} must not use keys of kubernetes.io, k8s.io or {own}: they have a meaning for the control plane or the operator"),
-        }],
+        "x-kubernetes-validations": rules,
     })
 }
 
@@ -94,31 +94,38 @@ fn string_map_schema(max_value: u32, field: &str) -> schemars::Schema {
 pub struct SecretKeys {
     /// The access token. Default: access_token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("secret.keys.accessToken"))]
     pub access_token: Option<String>,
     /// Base URL of REST calls. It can change with any renewal, so read it together with the token. Default: instance_url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("secret.keys.instanceUrl"))]
     pub instance_url: Option<String>,
     /// Always Bearer. Default: token_type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("secret.keys.tokenType"))]
     pub token_type: Option<String>,
     /// When the token was issued, RFC 3339. Default: issued_at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("secret.keys.issuedAt"))]
     pub issued_at: Option<String>,
     /// Organization id, 18 characters. Default: org_id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("secret.keys.orgId"))]
     pub org_id: Option<String>,
     /// User id, 18 characters. Default: user_id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("secret.keys.userId"))]
     pub user_id: Option<String>,
     /// Version of the REST API, from connectionTest.apiVersion. Default: api_version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[-._a-zA-Z0-9]+$"), length(max = 253))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::secret_key("secret.keys.apiVersion"))]
     pub api_version: Option<String>,
 }
 

@@ -77,8 +77,10 @@ pub enum Effect {
     ReadConnector,
     /// Read the serial on the consumer's Secret, if it is this connector's. Answer with [`Reply::Consumer`].
     ReadConsumer,
-    /// Set `status.controller` to this installation. Answer with [`Reply::Write`].
+    /// Set `status.controller` to this installation and, where status has none, the serial. Answer with [`Reply::Write`].
     Claim {
+        /// The serial of the state, zero without one: from now on a status without serial is one that lost it.
+        serial: Serial,
         /// Precondition.
         resource_version: ResourceVersion,
     },

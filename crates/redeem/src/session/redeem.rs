@@ -102,7 +102,14 @@ impl Session {
 
     pub(super) fn on_announced(&mut self, reply: &WriteReply, now: Now) {
         match reply {
-            WriteReply::Written(_) => self.step = Step::ReadBack,
+            WriteReply::Written(version) => {
+                let serial = self.redeem.as_ref().map(|redeem| redeem.serial);
+                if let Some(connector) = &mut self.view.connector {
+                    connector.serial = serial;
+                    connector.resource_version = version.clone();
+                }
+                self.step = Step::ReadBack;
+            }
             WriteReply::Conflict | WriteReply::Unknown => self.step = Step::FindAnnouncement,
             WriteReply::Refused => self.hold(Verdict::NotSent, now),
         }
@@ -244,7 +251,10 @@ impl Session {
             ConcludeDecision::Write(state) | ConcludeDecision::Create(state) => {
                 self.step = Step::Record(state);
             }
-            ConcludeDecision::AlreadyThere | ConcludeDecision::Discard => self.recorded(now),
+            ConcludeDecision::AlreadyThere | ConcludeDecision::Discard => {
+                self.recorded();
+                self.look_again();
+            }
         }
     }
 
@@ -252,7 +262,8 @@ impl Session {
         match reply {
             WriteReply::Written(version) => {
                 self.see(StateSeen::Found(state, version), now);
-                self.recorded(now);
+                self.recorded();
+                self.decide(now);
             }
             WriteReply::Conflict | WriteReply::Unknown => self.step = Step::FindRecord,
             WriteReply::Refused => {
@@ -285,12 +296,11 @@ impl Session {
     }
 
     /// The verdict stands, or has nowhere to stand: go on with what is there, without redeeming again.
-    fn recorded(&mut self, now: Now) {
+    fn recorded(&mut self) {
         self.holding = None;
         self.failures = 0;
         if matches!(self.inputs.want, Want::Renew { .. }) && self.tried.redeemed == Some(Redeemed::Sent) {
             self.inputs.want = Want::Settle;
         }
-        self.decide(now);
     }
 }

@@ -14,6 +14,7 @@ impl Session {
         match (self.step.clone(), reply) {
             (Step::LookAtState, Reply::State(Read::Is(seen))) => {
                 self.see(seen, now);
+                self.view.looked = now.monotonic;
                 self.step = Step::LookAtConnector;
             }
             (Step::LookAtConnector, Reply::Connector(Read::Is(seen))) => {

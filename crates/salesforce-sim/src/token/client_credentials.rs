@@ -1,6 +1,6 @@
 //! When does the client credentials flow get a token?
 //!
-//! docs/salesforce facts, section 2.3 [O4][O22][O29]:
+//! docs/salesforce facts, section 2.3 (O4, O22, O29):
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm>
 
 use super::{Call, Issued, issue};
@@ -9,7 +9,7 @@ use crate::refusal::{self, OAuthRefusal};
 use crate::world::{Place, World};
 
 pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
-    // Only on the org's My Domain host. Section 0.5 [O29].
+    // Only on the org's My Domain host. Section 0.5 (O29).
     if matches!(call.place, Place::Shared(_)) {
         return Err(refusal::WRONG_DOMAIN);
     }

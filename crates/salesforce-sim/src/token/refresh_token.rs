@@ -1,6 +1,6 @@
 //! When does a refresh token get an access token, and when does it rotate or die?
 //!
-//! docs/salesforce facts, section 2.6 [O2][O12][O38]:
+//! docs/salesforce facts, section 2.6 (O2, O12, O38):
 //! <https://help.salesforce.com/s/articleView?id=005316711&language=en_US&type=1>
 
 use super::{Call, Issued, issue};
@@ -52,7 +52,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
 }
 
 /// The family of a presented token. A spent token kills it: the newest refresh token and the access tokens die, and
-/// the user has to approve again. [O12]
+/// the user has to approve again. (O12)
 fn living_family(world: &mut World, presented: &Presented) -> Result<Grant, OAuthRefusal> {
     let family = world
         .vault

@@ -1,0 +1,80 @@
+{{/* Name of the objects that live in the release's namespace. */}}
+{{- define "sfc.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Name of cluster-wide objects, and of those in other namespaces: releases of the same name in different namespaces coexist. */}}
+{{- define "sfc.clusterName" -}}
+{{ include "sfc.fullname" . }}.{{ .Release.Namespace }}
+{{- end }}
+
+{{- define "sfc.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "sfc.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- required "serviceAccount.name must be given where serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "sfc.selectorLabels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "sfc.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "sfc.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "sfc.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* The one subject of every binding. */}}
+{{- define "sfc.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "sfc.serviceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{/* Rights wherever connectors are worked on. */}}
+{{- define "sfc.workRules" -}}
+# src/controller/wake.rs watches connectors; src/controller/context.rs reads one again where the cache is behind.
+- apiGroups: [salesforce-connector.dev]
+  resources: [salesforceconnectors]
+  verbs: [get, list, watch]
+# src/controller/report.rs writes the status and nothing else of a connector.
+- apiGroups: [salesforce-connector.dev]
+  resources: [salesforceconnectors/status]
+  verbs: [update, patch]
+# src/controller/report.rs publishes events; a repeated one is patched.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+# src/controller/observe.rs reads the Secrets that connectors mention, by name; src/controller/secrets.rs creates, applies
+# and deletes the Secrets that it owns. The admission policy holds it to those.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, patch, delete]
+{{- if eq .Values.secretWatch "Watch" }}
+# src/controller/wake.rs watches the metadata of Secrets where secretWatch is Watch.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [list, watch]
+{{- end }}
+{{- end }}

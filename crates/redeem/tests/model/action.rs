@@ -1,0 +1,346 @@
+//! Everything that can happen next in a world.
+
+use std::time::Duration;
+
+use redeem::{Answer, Phase as AttemptPhase, Refusal, ResourceVersion, WriteReply};
+
+use crate::driver::Fault;
+use crate::salesforce::{Stage, numbers};
+use crate::tally::{Event, Tally};
+use crate::world::{Phase, World};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    /// An idle controller starts a session, from a cache that is fresh or as old as its last session.
+    Begin {
+        c: usize,
+        renew: bool,
+        stale: bool,
+    },
+    /// The next effect of a session.
+    Step {
+        c: usize,
+        fault: Fault,
+    },
+    /// The request leaves and arrives.
+    Arrive(usize),
+    /// The request can't leave, and the client knows it.
+    NotSent(usize),
+    /// The request is lost on its way, and the client doesn't know it.
+    RequestLost(usize),
+    /// Salesforce refuses for a reason that has nothing to do with the token.
+    Refused(usize),
+    /// Salesforce decides a request: issues, or fails without spending.
+    Decide {
+        c: Option<usize>,
+        id: u32,
+        fails: bool,
+    },
+    /// The answer arrives.
+    Deliver(usize),
+    /// The answer is lost.
+    ReplyLost(usize),
+    /// The connection is reset before the answer.
+    Reset(usize),
+    Crash(usize),
+    Pause(usize),
+    Resume(usize),
+    Advance(u64),
+    Lead(usize, bool),
+    LandDelayed,
+    /// A person logs in, as the expected user (0) or another; this controller serves the callback.
+    Login {
+        c: usize,
+        user: usize,
+    },
+    DeleteState,
+    Restore(usize),
+    Recreate,
+    /// A new token in the bootstrap Secret, or the first one again.
+    Bring,
+    BringFirst,
+    /// Somebody else edits the connector.
+    Edit,
+}
+
+impl World {
+    /// Does it. `false` when it can't happen here; then nothing has changed that matters.
+    pub(crate) fn apply(&mut self, action: Action, tally: &mut Tally) -> bool {
+        if !matches!(action, Action::Step { .. } | Action::Deliver(_)) {
+            crate::trace(|| format!("{action:?}"));
+        }
+        match action {
+            Action::Begin { c, renew, stale } => self.act_begin(c, renew, stale, tally),
+            Action::Step { c, fault } => !self.controllers[c].paused && self.act_step(c, fault, tally),
+            Action::Arrive(c) => !self.controllers[c].paused && self.arrive(c, tally),
+            Action::NotSent(c) | Action::RequestLost(c) | Action::Refused(c) => {
+                !self.controllers[c].paused && self.act_unsent(c, action, tally)
+            }
+            Action::Decide { id, fails, .. } => self.act_decide(id, fails, tally),
+            Action::Deliver(c) => !self.controllers[c].paused && self.deliver(c, tally),
+            Action::ReplyLost(c) | Action::Reset(c) => {
+                !self.controllers[c].paused && self.act_lose_answer(c, action, tally)
+            }
+            Action::Crash(c) => self.act_crash(c, tally),
+            Action::Pause(c) => {
+                let fits = !self.controllers[c].paused && self.controllers[c].phase != Phase::Idle;
+                self.controllers[c].paused |= fits;
+                count_if(fits, Event::Pause, tally)
+            }
+            Action::Resume(c) => {
+                let fits = std::mem::replace(&mut self.controllers[c].paused, false);
+                count_if(fits, Event::Resume, tally)
+            }
+            Action::Advance(seconds) => {
+                self.advance(Duration::from_secs(seconds));
+                true
+            }
+            Action::Lead(c, leads) => {
+                let fits = self.controllers[c].leads != leads;
+                self.controllers[c].leads = leads;
+                count_if(fits, Event::LeadershipMoved, tally)
+            }
+            Action::LandDelayed => self.act_land(tally),
+            Action::Login { c, user } => self.act_login(c, user, tally),
+            Action::DeleteState | Action::Restore(_) => self.act_on_state(action, tally),
+            Action::Recreate => self.act_recreate(tally),
+            Action::Bring => {
+                self.brought = Some(self.salesforce.login(0));
+                count_if(true, Event::NewBootstrap, tally)
+            }
+            Action::BringFirst => {
+                self.ghost.brought_again = true;
+                let fits = self.brought != Some(0);
+                self.brought = Some(0);
+                count_if(fits, Event::OldBootstrap, tally)
+            }
+            Action::Edit => {
+                let version = self.cluster.new_version();
+                let Some(connector) = &mut self.cluster.connector else {
+                    return false;
+                };
+                connector.version = version;
+                count_if(true, Event::ForeignEdit, tally)
+            }
+        }
+    }
+
+    fn act_begin(&mut self, c: usize, renew: bool, stale: bool, tally: &mut Tally) -> bool {
+        if self.controllers[c].phase != Phase::Idle || self.controllers[c].paused {
+            return false;
+        }
+        let before = self.controllers[c].cache;
+        self.refresh_cache(c);
+        if stale {
+            let fits = before != self.controllers[c].cache;
+            self.controllers[c].cache = before;
+            if !fits {
+                return false;
+            }
+            tally.count(Event::StaleInput);
+        }
+        self.begin(c, renew);
+        if c == 1 && self.config.installations == 2 {
+            tally.count(Event::SecondInstallation);
+        }
+        let busy = |c: usize| self.controllers[c].leads && self.controllers[c].phase != Phase::Idle;
+        if busy(0) && busy(1) {
+            tally.count(Event::TwoLeaders);
+        }
+        true
+    }
+
+    fn act_step(&mut self, c: usize, fault: Fault, tally: &mut Tally) -> bool {
+        let fits = self.step(c, fault, tally);
+        if self.controllers[c].phase == Phase::Idle {
+            self.controllers[c].pretend = None;
+        }
+        fits
+    }
+
+    fn act_unsent(&mut self, c: usize, action: Action, tally: &mut Tally) -> bool {
+        let Phase::Checked { .. } = &self.controllers[c].phase else {
+            return false;
+        };
+        let (answer, event) = match action {
+            Action::NotSent(_) => (Answer::NotSent, Event::NotSent),
+            Action::RequestLost(_) => (Answer::Unclear, Event::RequestLost),
+            _ => (Answer::Refused(Refusal::Unspent), Event::NotSent),
+        };
+        self.ghost.unclear |= answer == Answer::Unclear;
+        self.answer(c, answer);
+        count_if(true, event, tally)
+    }
+
+    fn act_decide(&mut self, id: u32, fails: bool, tally: &mut Tally) -> bool {
+        let Some(request) = self
+            .salesforce
+            .requests
+            .iter()
+            .find(|r| r.id == id && r.stage == Stage::Processing)
+        else {
+            return false;
+        };
+        let family = request.family;
+        let rotated = self.salesforce.decide(id, self.now, fails);
+        let waits = |phase: &Phase| matches!(phase, Phase::Sent { request, .. } if *request == id);
+        let awaited = self.controllers.iter().any(|controller| waits(&controller.phase));
+        if rotated && !awaited {
+            self.salesforce.lines[family].lost = true;
+        }
+        if !awaited {
+            self.salesforce.requests.retain(|request| request.id != id);
+        }
+        self.ghost.unclear |= fails;
+        if fails {
+            tally.count(Event::ServerError);
+        }
+        true
+    }
+
+    fn act_lose_answer(&mut self, c: usize, action: Action, tally: &mut Tally) -> bool {
+        let Phase::Sent { request, .. } = &self.controllers[c].phase else {
+            return false;
+        };
+        let id = *request;
+        let request = self.salesforce.request(id);
+        let (family, stage) = (request.family, request.stage);
+        let processing = stage == Stage::Processing;
+        if processing != matches!(action, Action::Reset(_)) {
+            return false;
+        }
+        match stage {
+            Stage::Issued(_) => {
+                self.salesforce.lines[family].lost |= self.config.rotates;
+                tally.count(Event::ReplyLost);
+            }
+            Stage::Processing => tally.count(Event::ResetEarly),
+            Stage::Busy | Stage::Dead | Stage::Failed => {}
+        }
+        if !processing {
+            self.salesforce.requests.retain(|request| request.id != id);
+        }
+        self.ghost.unclear = true;
+        self.answer(c, Answer::Unclear);
+        true
+    }
+
+    fn act_crash(&mut self, c: usize, tally: &mut Tally) -> bool {
+        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
+        match phase {
+            Phase::Idle => return false,
+            Phase::Running(session) => {
+                if session.holds_result() {
+                    self.lose_unstored(c, tally);
+                }
+            }
+            Phase::Checked { .. } => {}
+            Phase::Sent { request, .. } => {
+                let request = self.salesforce.request(request).clone();
+                if request.stage != Stage::Processing {
+                    if matches!(request.stage, Stage::Issued(_)) && self.config.rotates {
+                        self.salesforce.lines[request.family].lost = true;
+                        tally.count(Event::CrashInWindow);
+                    }
+                    self.salesforce.requests.retain(|other| other.id != request.id);
+                }
+            }
+        }
+        self.ghost.unclear = true;
+        let controller = &mut self.controllers[c];
+        controller.memory = redeem::Memory::default();
+        controller.paused = false;
+        controller.pretend = None;
+        controller.login = None;
+        tally.count(Event::Crash);
+        true
+    }
+
+    /// A process dies with a result that isn't stored: every family whose newest token stands nowhere is lost.
+    fn lose_unstored(&mut self, c: usize, tally: &mut Tally) {
+        let key = self.key(c, self.controllers[c].cache.uid);
+        let state = self.cluster.state(key).map(|(state, _)| state.clone());
+        for (family, line) in self.salesforce.lines.iter_mut().enumerate() {
+            let stands = |grant: &redeem::Grant| numbers(&grant.refresh_token) == (family, line.head);
+            if line.head > 0 && !state.as_ref().is_some_and(|state| state.grants().any(stands)) {
+                line.lost = true;
+                tally.count(Event::CrashInWindow);
+            }
+        }
+    }
+
+    fn act_land(&mut self, tally: &mut Tally) -> bool {
+        let Some(op) = self.cluster.delayed.take() else {
+            return false;
+        };
+        let landed = self.land(op, tally);
+        count_if(true, Event::DelayedWrite, tally);
+        matches!(landed, WriteReply::Written(_) | WriteReply::Conflict)
+    }
+
+    fn act_login(&mut self, c: usize, user: usize, tally: &mut Tally) -> bool {
+        if self.controllers[c].login.is_some() {
+            return false;
+        }
+        let family = self.salesforce.login(user);
+        self.controllers[c].login = Some(family);
+        let open = self.cluster.states.iter().any(|(_, state, _)| {
+            let mut attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
+            attempts.any(|attempt| attempt.phase == AttemptPhase::Open)
+        });
+        if open {
+            tally.count(Event::LoginWhileOpen);
+        }
+        count_if(
+            true,
+            if user == 0 { Event::Login } else { Event::WrongUser },
+            tally,
+        )
+    }
+
+    fn act_on_state(&mut self, action: Action, tally: &mut Tally) -> bool {
+        match action {
+            Action::Restore(index) => {
+                let Some((key, state)) = self.backups.get(index).cloned() else {
+                    return false;
+                };
+                self.ghost.restored = true;
+                self.cluster.put_state(key, state);
+                count_if(true, Event::StateRestored, tally)
+            }
+            _ => {
+                let Some((key, ..)) = self.cluster.states.first() else {
+                    return false;
+                };
+                let key = *key;
+                self.ghost.deleted = true;
+                self.cluster.delete_state(key);
+                count_if(true, Event::StateDeleted, tally)
+            }
+        }
+    }
+
+    fn act_recreate(&mut self, tally: &mut Tally) -> bool {
+        let Some(connector) = &mut self.cluster.connector else {
+            return false;
+        };
+        if connector.uid > 3 || self.config.installations == 2 {
+            // A brought token that two installations see is caught by introspection alone: said in docs/redeem.md.
+            return false;
+        }
+        connector.uid += 1;
+        connector.controller = None;
+        connector.serial = None;
+        connector.version = ResourceVersion::new(format!("n{}", connector.uid));
+        self.cluster.consumer = None;
+        self.ghost.recreated = true;
+        count_if(true, Event::Recreated, tally)
+    }
+}
+
+fn count_if(fits: bool, event: Event, tally: &mut Tally) -> bool {
+    if fits {
+        tally.count(event);
+    }
+    fits
+}

@@ -1,0 +1,181 @@
+//! The Kubernetes API server as the model knows it: objects with resourceVersions, compare-and-swap, live reads.
+
+use redeem::{InstallationUid, LedgerEntry, LedgerName, ResourceVersion, Serial, State, WriteReply};
+
+/// Which state Secret: installation and connector uid.
+pub(crate) type Key = (usize, u32);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Connector {
+    pub(crate) uid: u32,
+    pub(crate) version: ResourceVersion,
+    pub(crate) controller: Option<InstallationUid>,
+    pub(crate) serial: Option<Serial>,
+}
+
+/// The consumer's Secret: its connector, serial and the access token in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Consumer {
+    pub(crate) uid: u32,
+    pub(crate) serial: Serial,
+    pub(crate) access: String,
+}
+
+/// A write on its way to the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Op {
+    State {
+        key: Key,
+        precondition: Option<ResourceVersion>,
+        state: Box<State>,
+    },
+    CreateLedger {
+        installation: usize,
+        name: LedgerName,
+        entry: LedgerEntry,
+    },
+    MarkLedger {
+        installation: usize,
+        name: LedgerName,
+        entry: LedgerEntry,
+        precondition: ResourceVersion,
+    },
+    Claim {
+        uid: u32,
+        by: InstallationUid,
+        serial: Serial,
+        precondition: ResourceVersion,
+    },
+    Announce {
+        uid: u32,
+        serial: Serial,
+        precondition: ResourceVersion,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Cluster {
+    version: u32,
+    pub(crate) states: Vec<(Key, State, ResourceVersion)>,
+    pub(crate) ledger: Vec<(usize, LedgerName, LedgerEntry, ResourceVersion)>,
+    pub(crate) connector: Option<Connector>,
+    pub(crate) consumer: Option<Consumer>,
+    /// A write that was thought lost and may land yet.
+    pub(crate) delayed: Option<Op>,
+}
+
+impl Cluster {
+    pub(crate) fn new_version(&mut self) -> ResourceVersion {
+        self.version += 1;
+        ResourceVersion::new(self.version.to_string())
+    }
+
+    pub(crate) fn state(&self, key: Key) -> Option<(&State, &ResourceVersion)> {
+        self.states
+            .iter()
+            .find(|(at, ..)| *at == key)
+            .map(|(_, state, version)| (state, version))
+    }
+
+    /// Puts a state there whatever was there before: what people, backups and broken variants do.
+    pub(crate) fn put_state(&mut self, key: Key, state: State) -> ResourceVersion {
+        let version = self.new_version();
+        self.states.retain(|(at, ..)| *at != key);
+        self.states.push((key, state, version.clone()));
+        version
+    }
+
+    pub(crate) fn delete_state(&mut self, key: Key) {
+        self.states.retain(|(at, ..)| *at != key);
+    }
+
+    pub(crate) fn ledger_entry(
+        &self,
+        at: usize,
+        name: &LedgerName,
+    ) -> Option<(LedgerEntry, ResourceVersion)> {
+        let found = self
+            .ledger
+            .iter()
+            .find(|(installation, named, ..)| *installation == at && named == name);
+        found.map(|(_, _, entry, version)| (entry.clone(), version.clone()))
+    }
+
+    pub(crate) fn apply(&mut self, op: Op) -> WriteReply {
+        match op {
+            Op::State {
+                key,
+                precondition,
+                state,
+            } => {
+                if self.state(key).map(|(_, version)| version) != precondition.as_ref() {
+                    return WriteReply::Conflict;
+                }
+                WriteReply::Written(self.put_state(key, *state))
+            }
+            Op::CreateLedger {
+                installation,
+                name,
+                entry,
+            } => {
+                if self.ledger_entry(installation, &name).is_some() {
+                    return WriteReply::Conflict;
+                }
+                let version = self.new_version();
+                self.ledger.push((installation, name, entry, version.clone()));
+                WriteReply::Written(version)
+            }
+            Op::MarkLedger {
+                installation,
+                name,
+                entry,
+                precondition,
+            } => {
+                let version = self.new_version();
+                let found = self
+                    .ledger
+                    .iter_mut()
+                    .find(|(at, named, ..)| *at == installation && *named == name);
+                match found {
+                    Some((_, _, old, at)) if *at == precondition => {
+                        *old = entry;
+                        *at = version.clone();
+                        WriteReply::Written(version)
+                    }
+                    Some(_) | None => WriteReply::Conflict,
+                }
+            }
+            Op::Claim {
+                uid,
+                by,
+                serial,
+                precondition,
+            } => self.patch(uid, &precondition, |connector| {
+                connector.controller = Some(by);
+                connector.serial.get_or_insert(serial);
+            }),
+            Op::Announce {
+                uid,
+                serial,
+                precondition,
+            } => self.patch(uid, &precondition, |c| c.serial = c.serial.max(Some(serial))),
+        }
+    }
+
+    fn patch(
+        &mut self,
+        uid: u32,
+        precondition: &ResourceVersion,
+        change: impl FnOnce(&mut Connector),
+    ) -> WriteReply {
+        let version = self.new_version();
+        match &mut self.connector {
+            Some(connector) if connector.uid == uid && connector.version == *precondition => {
+                change(connector);
+                connector.version = version.clone();
+                WriteReply::Written(version)
+            }
+            Some(_) | None => WriteReply::Conflict,
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! The shell as the model has it: carries out one effect at a time, faithfully or as a broken variant would.
+
+use std::time::Duration;
+
+use redeem::{
+    Answer, ConnectorSeen, Effect, Introspection, LedgerEntry, LedgerPhase, Phase as AttemptPhase, Read,
+    Reply, ResourceVersion, Session, State, StateSeen, WriteReply,
+};
+
+use crate::cluster::Op;
+use crate::salesforce::{Arrival, Stage};
+use crate::tally::{Event, Tally};
+use crate::variant::Variant;
+use crate::world::{Phase, Violation, World, limits};
+
+/// What goes wrong with one effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Fault {
+    None,
+    /// A read times out; introspection gives no answer.
+    Failed,
+    /// A write never arrives, and nobody says so.
+    LostRequest,
+    /// A write lands, and nobody says so.
+    LostReply,
+    /// A write arrives later, and nobody says so.
+    Delayed,
+}
+
+impl World {
+    /// One step of a controller: the next effect of its session, carried out. `false` when the fault doesn't fit.
+    pub(crate) fn step(&mut self, c: usize, fault: Fault, tally: &mut Tally) -> bool {
+        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
+        let Phase::Running(mut session) = phase else {
+            self.controllers[c].phase = phase;
+            return false;
+        };
+        let effect = session.next(self.now(c));
+        crate::trace(|| format!("{c} {:?} {fault:?} {}", self.now, crate::short(&effect)));
+        match effect {
+            Effect::Send { token, .. } => {
+                let at = self.now;
+                self.controllers[c].phase = Phase::Checked { session, token, at };
+                fault == Fault::None
+            }
+            Effect::Done(outcome) => {
+                let outcome = *outcome;
+                self.controllers[c].memory = outcome.memory;
+                self.controllers[c].last = Some(outcome.conclusion);
+                fault == Fault::None
+            }
+            effect => {
+                let reply = self.carry_out(c, &session, effect, fault, tally);
+                let fits = reply.is_some();
+                if let Some(reply) = reply {
+                    self.reply(c, &mut session, reply);
+                }
+                self.controllers[c].phase = Phase::Running(session);
+                fits
+            }
+        }
+    }
+
+    fn reply(&self, c: usize, session: &mut Session, reply: Reply) {
+        let now = self.now(c);
+        session.on(reply, now);
+    }
+
+    fn carry_out(
+        &mut self,
+        c: usize,
+        session: &Session,
+        effect: Effect,
+        fault: Fault,
+        tally: &mut Tally,
+    ) -> Option<Reply> {
+        let uid = self.controllers[c].cache_uid();
+        let key = self.key(c, uid);
+        let installation = self.installation(c);
+        match effect {
+            Effect::ReadState | Effect::ReadConnector | Effect::ReadConsumer | Effect::ReadLedger { .. }
+                if fault == Fault::Failed =>
+            {
+                tally.count(Event::ReadFailed);
+                Some(match effect {
+                    Effect::ReadState => Reply::State(Read::Failed),
+                    Effect::ReadConnector => Reply::Connector(Read::Failed),
+                    Effect::ReadConsumer => Reply::Consumer(Read::Failed),
+                    _ => Reply::Ledger(Read::Failed),
+                })
+            }
+            Effect::Introspect { token } => {
+                let said = match fault {
+                    Fault::None => self.salesforce.introspect(&token),
+                    Fault::Failed => Introspection::NoAnswer,
+                    Fault::LostRequest | Fault::LostReply | Fault::Delayed => return None,
+                };
+                tally.count(match said {
+                    Introspection::Active => Event::Active,
+                    Introspection::Inactive => Event::Inactive,
+                    Introspection::NoAnswer | Introspection::Impossible => Event::NoAnswer,
+                });
+                Some(Reply::Introspection(said))
+            }
+            Effect::Derive { state } => {
+                match fault {
+                    Fault::None => self.derive(uid, &state, true),
+                    Fault::LostRequest => {}
+                    Fault::LostReply => self.derive(uid, &state, false),
+                    Fault::Failed | Fault::Delayed => return None,
+                }
+                Some(Reply::Derived)
+            }
+            Effect::Claim {
+                serial,
+                resource_version,
+            } => {
+                let by = self.installation_uid(c);
+                self.write(
+                    c,
+                    Op::Claim {
+                        uid,
+                        by,
+                        serial,
+                        precondition: resource_version,
+                    },
+                    fault,
+                    tally,
+                )
+            }
+            Effect::Announce { .. }
+                if matches!(self.config.variant, Variant::NoAnnouncement | Variant::NoIntent) =>
+            {
+                (fault == Fault::None).then(|| Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
+            }
+            Effect::Announce {
+                serial,
+                resource_version,
+            } => self.write(
+                c,
+                Op::Announce {
+                    uid,
+                    serial,
+                    precondition: resource_version,
+                },
+                fault,
+                tally,
+            ),
+            Effect::CreateLedger { name, entry } => match self.config.variant {
+                Variant::NoLedger if fault == Fault::None => {
+                    Some(Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
+                }
+                Variant::NoLedger => None,
+                _ => self.write(
+                    c,
+                    Op::CreateLedger {
+                        installation,
+                        name,
+                        entry,
+                    },
+                    fault,
+                    tally,
+                ),
+            },
+            Effect::MarkLedgerUsed {
+                name,
+                entry,
+                resource_version,
+            } => self.write(
+                c,
+                Op::MarkLedger {
+                    installation,
+                    name,
+                    entry,
+                    precondition: resource_version,
+                },
+                fault,
+                tally,
+            ),
+            Effect::CreateState { state } => self.write_state(c, session, None, state, fault, tally),
+            Effect::WriteState {
+                state,
+                resource_version,
+            } => self.write_state(c, session, Some(resource_version), state, fault, tally),
+            _ if fault != Fault::None => None,
+            Effect::ReadState => Some(Reply::State(Read::Is(self.read_state(c)))),
+            Effect::ReadConnector => Some(Reply::Connector(Read::Is(self.read_connector()))),
+            Effect::ReadConsumer => {
+                let consumer = self
+                    .cluster
+                    .consumer
+                    .as_ref()
+                    .filter(|consumer| consumer.uid == uid);
+                Some(Reply::Consumer(Read::Is(
+                    consumer.map(|consumer| consumer.serial),
+                )))
+            }
+            Effect::ReadLedger { name } => {
+                if self.config.variant == Variant::NoLedger {
+                    let grant = self.cluster.state(key).and_then(|(state, _)| state.next.clone());
+                    let entry = grant.map(|grant| LedgerEntry {
+                        connector_uid: crate::world::uid_text(uid),
+                        phase: LedgerPhase::Used(grant.id),
+                    });
+                    return Some(Reply::Ledger(Read::Is(
+                        entry.map(|entry| (entry, ResourceVersion::new("0"))),
+                    )));
+                }
+                Some(Reply::Ledger(Read::Is(
+                    self.cluster.ledger_entry(installation, &name),
+                )))
+            }
+            Effect::Pause { .. } => Some(Reply::Paused),
+            Effect::Identify { .. } => Some(Reply::Username(None)),
+            Effect::Send { .. } | Effect::Done(_) => unreachable!("handled by step"),
+        }
+    }
+
+    fn read_state(&mut self, c: usize) -> StateSeen {
+        let key = self.key(c, self.controllers[c].cache_uid());
+        match &self.controllers[c].pretend {
+            Some(Op::State { state, .. }) => {
+                let version = self
+                    .cluster
+                    .state(key)
+                    .map_or_else(|| ResourceVersion::new("0"), |(_, v)| v.clone());
+                StateSeen::Found(state.clone(), version)
+            }
+            Some(_) | None => match self.cluster.state(key) {
+                None => StateSeen::Absent,
+                Some((state, version)) => StateSeen::Found(Box::new(state.clone()), version.clone()),
+            },
+        }
+    }
+
+    fn read_connector(&self) -> Option<ConnectorSeen> {
+        self.cluster.connector.as_ref().map(|connector| ConnectorSeen {
+            uid: crate::world::uid_text(connector.uid),
+            resource_version: connector.version.clone(),
+            controller: connector.controller.clone(),
+            serial: connector.serial,
+        })
+    }
+
+    fn write(&mut self, c: usize, op: Op, fault: Fault, tally: &mut Tally) -> Option<Reply> {
+        let reply = match fault {
+            Fault::None => self.land(op, tally),
+            Fault::LostRequest => {
+                tally.count(Event::LostRequest);
+                WriteReply::Unknown
+            }
+            Fault::LostReply => {
+                tally.count(Event::LostReply);
+                self.land(op, tally);
+                WriteReply::Unknown
+            }
+            Fault::Delayed if self.cluster.delayed.is_none() => {
+                self.cluster.delayed = Some(op);
+                WriteReply::Unknown
+            }
+            Fault::Failed | Fault::Delayed => return None,
+        };
+        let _ = c;
+        Some(Reply::Write(reply))
+    }
+
+    fn write_state(
+        &mut self,
+        c: usize,
+        session: &Session,
+        precondition: Option<ResourceVersion>,
+        state: Box<State>,
+        fault: Fault,
+        tally: &mut Tally,
+    ) -> Option<Reply> {
+        let key = self.key(c, self.controllers[c].cache_uid());
+        let before = self.cluster.state(key).map(|(state, _)| state.clone());
+        let own = format!("a{c}{}", self.controllers[c].sessions - 1);
+        let open = |state: &State| {
+            let mut attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
+            attempts.any(|attempt| attempt.id.as_str() == own && attempt.phase == AttemptPhase::Open)
+        };
+        let is_intent = open(&state) && !session.holds_result();
+        let op = Op::State {
+            key,
+            precondition,
+            state: state.clone(),
+        };
+        match self.config.variant {
+            Variant::NoIntent | Variant::IntentAfterSending if is_intent => {
+                self.controllers[c].pretend = Some(op);
+                return (fault == Fault::None)
+                    .then(|| Reply::Write(WriteReply::Written(ResourceVersion::new("0"))));
+            }
+            Variant::UnconditionalIntent if is_intent && fault == Fault::None => {
+                let version = self.cluster.put_state(key, (*state).clone());
+                self.state_written(key, before, &state, tally);
+                return Some(Reply::Write(WriteReply::Written(version)));
+            }
+            Variant::NoReadBack if is_intent => {
+                let reply = self.write(c, op.clone(), fault, tally)?;
+                if matches!(reply, Reply::Write(WriteReply::Written(_) | WriteReply::Unknown)) {
+                    self.controllers[c].pretend = Some(op);
+                }
+                return Some(reply);
+            }
+            _ => {}
+        }
+        let was_renewed = session.holds_result() && !is_intent;
+        let reply = self.write(c, op, fault, tally)?;
+        if was_renewed && matches!(reply, Reply::Write(WriteReply::Written(_))) {
+            tally.count(Event::Renewed);
+            if !self.controllers[c].leads {
+                tally.count(Event::LateResult);
+            }
+        }
+        Some(reply)
+    }
+
+    /// The request leaves the socket and arrives.
+    pub(crate) fn arrive(&mut self, c: usize, tally: &mut Tally) -> bool {
+        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
+        let Phase::Checked { session, token, at } = phase else {
+            self.controllers[c].phase = phase;
+            return false;
+        };
+        if self.now.saturating_sub(at) >= self.salesforce.patience {
+            tally.count(Event::Freeze);
+        }
+        let (request, arrival) = self.salesforce.arrive(&token, at, self.now);
+        if arrival == Arrival::Replay {
+            self.violate(Violation::Replay);
+        }
+        self.end_pretence(c, tally);
+        self.controllers[c].phase = Phase::Sent { session, request };
+        true
+    }
+
+    /// What variants held back until the request was out.
+    fn end_pretence(&mut self, c: usize, tally: &mut Tally) {
+        match (self.config.variant, self.controllers[c].pretend.take()) {
+            (Variant::IntentAfterSending, Some(op)) => {
+                self.land(op, tally);
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// The answer to a request reaches its controller.
+    pub(crate) fn deliver(&mut self, c: usize, tally: &mut Tally) -> bool {
+        let Phase::Sent { request, .. } = &self.controllers[c].phase else {
+            return false;
+        };
+        let request = *request;
+        if self.salesforce.request(request).stage == Stage::Processing {
+            return false;
+        }
+        let (family, number) = {
+            let request = self.salesforce.request(request);
+            (request.family, request.number)
+        };
+        let answer = self.salesforce.answer(request);
+        if answer == Answer::AlreadyProcessing {
+            tally.count(Event::AlreadyProcessing);
+            if self.config.variant == Variant::BlindRetry {
+                let Phase::Sent { session, .. } =
+                    std::mem::replace(&mut self.controllers[c].phase, Phase::Idle)
+                else {
+                    return false;
+                };
+                let token = crate::salesforce::token(family, number);
+                self.controllers[c].phase = Phase::Checked {
+                    session,
+                    token,
+                    at: self.now,
+                };
+                return true;
+            }
+        }
+        self.answer(c, answer);
+        true
+    }
+
+    pub(crate) fn answer(&mut self, c: usize, answer: Answer) {
+        crate::trace(|| format!("{c} {:?} answer {}", self.now, crate::short(&answer)));
+        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
+        let (Phase::Sent { mut session, .. } | Phase::Checked { mut session, .. }) = phase else {
+            self.controllers[c].phase = phase;
+            return;
+        };
+        if let (Variant::DeriveBeforeStore, Answer::Granted(granted)) = (self.config.variant, &answer) {
+            let uid = self.controllers[c].cache_uid();
+            let state = self
+                .cluster
+                .state(self.key(c, uid))
+                .map(|(state, _)| state.clone());
+            if let Some(mut state) = state
+                && let Some(access) = state.current.as_mut().and_then(|grant| grant.access.as_mut())
+            {
+                access.token = granted.access_token.clone();
+                self.derive(uid, &state, true);
+            }
+        }
+        let now = self.now(c);
+        session.on(Reply::Answer(answer), now);
+        self.controllers[c].phase = Phase::Running(session);
+    }
+
+    /// Runs a controller until its session ends, with nothing going wrong.
+    pub(crate) fn drive(&mut self, c: usize, tally: &mut Tally) -> bool {
+        if self.controllers[c].phase == Phase::Idle {
+            self.refresh_cache(c);
+            self.begin(c, true);
+        }
+        for _ in 0..200 {
+            match &self.controllers[c].phase {
+                Phase::Idle => return true,
+                Phase::Running(_) => {
+                    self.step(c, Fault::None, tally);
+                }
+                Phase::Checked { .. } => {
+                    self.arrive(c, tally);
+                }
+                Phase::Sent { request, .. } => {
+                    let request = *request;
+                    if self.salesforce.request(request).stage == Stage::Processing {
+                        self.salesforce.decide(request, self.now, false);
+                    }
+                    self.deliver(c, tally);
+                }
+            }
+            if self.violation.is_some() {
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now += by;
+    }
+}
+
+impl crate::world::Controller {
+    pub(crate) fn cache_uid(&self) -> u32 {
+        self.cache.uid
+    }
+}

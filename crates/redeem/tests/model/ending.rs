@@ -1,0 +1,168 @@
+//! How a schedule must end once nothing goes wrong any more: working, or naming the person who must act.
+
+use std::time::Duration;
+
+use redeem::{Conclusion, GrantTrouble};
+
+use crate::action::Action;
+use crate::salesforce::{Stage, numbers};
+use crate::tally::Tally;
+use crate::world::{Phase, Violation, World};
+
+/// How a schedule ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Ending {
+    Ready,
+    Trouble(GrantTrouble),
+}
+
+const ROUNDS: u64 = 14;
+
+impl World {
+    /// Lets faults stop and everybody run on; says how it ended.
+    pub(crate) fn finish(&mut self, tally: &mut Tally) -> Result<Ending, Violation> {
+        self.apply(Action::LandDelayed, tally);
+        for c in 0..2 {
+            self.controllers[c].paused = false;
+            self.controllers[c].leads = true;
+        }
+        let orphans: Vec<u32> = self.orphaned_requests();
+        for id in orphans {
+            self.apply(
+                Action::Decide {
+                    c: None,
+                    id,
+                    fails: false,
+                },
+                tally,
+            );
+        }
+        for round in 0..ROUNDS {
+            let renewing = round > 0
+                && self
+                    .controllers
+                    .iter()
+                    .all(|controller| controller.login.is_none());
+            for c in 0..2 {
+                if !self.drive(c, tally) {
+                    return Err(Violation::NeverSettles);
+                }
+                if let Some(violation) = self.violation {
+                    return Err(violation);
+                }
+            }
+            // What counts is a round in which both were asked to renew, from a fresh look.
+            if renewing && let Some(ending) = self.settled() {
+                self.justify(ending)?;
+                return Ok(ending);
+            }
+            self.advance(Duration::from_secs(if round < 4 { 61 } else { 1000 }));
+        }
+        Err(Violation::NeverSettles)
+    }
+
+    fn orphaned_requests(&self) -> Vec<u32> {
+        let awaited = |id: u32| {
+            let waits = |phase: &Phase| matches!(phase, Phase::Sent { request, .. } if *request == id);
+            self.controllers.iter().any(|controller| waits(&controller.phase))
+        };
+        let open = self
+            .salesforce
+            .requests
+            .iter()
+            .filter(|r| r.stage == Stage::Processing && !awaited(r.id));
+        open.map(|request| request.id).collect()
+    }
+
+    /// The ending, once both controllers have come to the same one (or look at different installations).
+    fn settled(&self) -> Option<Ending> {
+        let ending = |c: usize| match self.controllers[c].last? {
+            Conclusion::Ready => Some(Ending::Ready),
+            Conclusion::Trouble {
+                trouble,
+                ask_again: None,
+            } => Some(Ending::Trouble(trouble)),
+            Conclusion::Trouble {
+                ask_again: Some(_), ..
+            }
+            | Conclusion::Unspent
+            | Conclusion::Waiting { .. }
+            | Conclusion::ConnectorGone => None,
+        };
+        let (a, b) = (ending(0)?, ending(1)?);
+        let elsewhere = Ending::Trouble(GrantTrouble::ClaimedByAnotherInstallation);
+        match (a, b) {
+            (a, b) if a == b && a != elsewhere => Some(a),
+            (a, b) if self.config.installations == 2 && b == elsewhere => Some(a),
+            (a, b) if self.config.installations == 2 && a == elsewhere => Some(b),
+            _ => None,
+        }
+    }
+
+    /// Whether what happened accounts for this ending.
+    fn justify(&self, ending: Ending) -> Result<(), Violation> {
+        let justified = match ending {
+            Ending::Ready => self.works(),
+            Ending::Trouble(trouble) => self.accounts_for(trouble),
+        };
+        crate::trace(|| {
+            format!(
+                "ending {ending:?} {justified} {:?} {:?}",
+                self.ghost, self.salesforce
+            )
+        });
+        justified.then_some(()).ok_or(Violation::WrongEnding)
+    }
+
+    /// The token stored is the good one, and the consumer has it.
+    fn works(&self) -> bool {
+        let states = self
+            .cluster
+            .states
+            .iter()
+            .filter(|((_, uid), ..)| *uid == self.uid());
+        let good = states
+            .filter_map(|(_, state, _)| state.current.as_ref())
+            .any(|grant| {
+                let access = grant.access.as_ref().map(|access| access.token.expose_secret());
+                let consumer = self
+                    .cluster
+                    .consumer
+                    .as_ref()
+                    .filter(|consumer| consumer.uid == self.uid());
+                self.salesforce.is_good(&grant.refresh_token)
+                    && access.is_some()
+                    && access == consumer.map(|consumer| consumer.access.as_str())
+            });
+        good
+    }
+
+    fn accounts_for(&self, trouble: GrantTrouble) -> bool {
+        let ghost = self.ghost;
+        let human = ghost.deleted || ghost.restored || ghost.recreated;
+        match trouble {
+            GrantTrouble::OutcomeUnknown => !self.config.introspectable && (ghost.unclear || human),
+            GrantTrouble::ReauthorizationRequired => {
+                let states = self
+                    .cluster
+                    .states
+                    .iter()
+                    .filter(|((_, uid), ..)| *uid == self.uid());
+                let mut grants = states.flat_map(|(_, state, _)| state.grants());
+                grants.any(|grant| {
+                    let line = &self.salesforce.lines[numbers(&grant.refresh_token).0];
+                    !self.salesforce.is_good(&grant.refresh_token) && (line.lost || line.late || human)
+                })
+            }
+            GrantTrouble::GrantLost => human,
+            GrantTrouble::StateRolledBack => human,
+            GrantTrouble::BootstrapTokenUsed | GrantTrouble::BootstrapTokenInactive => {
+                human || ghost.brought_again
+            }
+            GrantTrouble::AuthorizationRequired | GrantTrouble::WrongIdentity => human,
+            GrantTrouble::UnsupportedStateVersion
+            | GrantTrouble::StateUnreadable
+            | GrantTrouble::ClaimedByAnotherInstallation => false,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The model check: the shipped session, driven through everything that can go wrong.
+//!
+//! `exhaustive` walks every interleaving within the bounds stated there; `random` runs long schedules from a seed.
+//! `REDEEM_SEED` and `REDEEM_SCHEDULES` choose other ones; `cargo test -p redeem --test model -- --nocapture` shows
+//! the tables.
+
+mod action;
+mod chance;
+mod cluster;
+mod driver;
+mod ending;
+mod random;
+mod salesforce;
+mod tally;
+mod variant;
+mod world;
+
+use std::collections::BTreeMap;
+
+use tally::Tally;
+use variant::Variant;
+
+/// Prints what happens when `REDEEM_TRACE` is set.
+fn trace(text: impl Fn() -> String) {
+    static ON: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    if *ON.get_or_init(|| std::env::var_os("REDEEM_TRACE").is_some()) {
+        println!("{}", text());
+    }
+}
+
+/// A value on one line, cut short.
+fn short(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    let noise = [
+        (
+            "connector: ConnectorRef { uid: \"u0\", namespace: \"\", name: \"\" }, cluster: ClusterUid(\"c\"), ",
+            "",
+        ),
+        (
+            ", instance_url: \"\", scopes: [], issued_at: None, expiration: None, received_at: 1970-01-01T00:00:00Z",
+            "",
+        ),
+        ("Identity { organization_id: \"o\", user_id: ", "{"),
+        (", username: None", ""),
+        ("RefreshToken([redacted])", "R"),
+        ("AccessToken([redacted])", "A"),
+    ];
+    let text = noise.iter().fold(text, |text, (from, to)| text.replace(from, to));
+    let text = text.split("Digest(\"").map(|part| {
+        if part.len() > 64 {
+            part.get(60..).unwrap_or(part)
+        } else {
+            part
+        }
+    });
+    let text: String = text.collect();
+    text.chars().take(900).collect()
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .map_or(default, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn a_million_random_schedules_burn_no_grant() {
+    let (seed, schedules) = (
+        setting("REDEEM_SEED", 20_261_123),
+        setting("REDEEM_SCHEDULES", 1_000_000),
+    );
+    let mut tally = Tally::new();
+    let mut endings: BTreeMap<_, u64> = BTreeMap::new();
+    for number in 0..schedules {
+        let run = random::run(seed.wrapping_add(number), Variant::Shipped, &mut tally);
+        match run.ending {
+            Ok(ending) => *endings.entry(ending).or_default() += 1,
+            Err(violation) => panic!(
+                "{violation:?}; run again with REDEEM_TRACE=1 REDEEM_SEED={} REDEEM_SCHEDULES=1\n{:?} {} actions",
+                seed.wrapping_add(number),
+                run.config,
+                run.actions.len()
+            ),
+        }
+    }
+    println!("{schedules} schedules from seed {seed}");
+    tally.print();
+    for (ending, count) in &endings {
+        println!("{count:>12}  ended {ending:?}");
+    }
+    if schedules >= 1_000_000 {
+        for (event, count) in tally.rows() {
+            assert!(count >= 10_000, "{event}: only {count} times");
+        }
+    }
+}
+
+#[test]
+fn every_broken_variant_is_caught_by_the_same_search() {
+    for variant in Variant::BROKEN {
+        let mut tally = Tally::new();
+        let caught = (0..200_000).find_map(|seed| {
+            let run = random::run(seed, variant, &mut tally);
+            run.ending.err().map(|violation| (seed, violation))
+        });
+        println!("{variant:?}: {caught:?}");
+        assert!(caught.is_some(), "{variant:?} was not caught");
+    }
+}

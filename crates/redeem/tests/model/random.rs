@@ -1,0 +1,146 @@
+//! A seeded random search over long schedules with everything in them.
+
+use crate::action::Action;
+use crate::chance::Chance;
+use crate::driver::Fault;
+use crate::ending::Ending;
+use crate::salesforce::Stage;
+use crate::tally::Tally;
+use crate::variant::Variant;
+use crate::world::{Config, Phase, Start, Violation, World};
+
+/// One schedule: the world it ended in, what was done, and how it ended.
+pub(crate) struct Run {
+    pub(crate) config: Config,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) ending: Result<Ending, Violation>,
+}
+
+/// Runs the schedule of a seed.
+pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
+    let mut chance = Chance::new(seed);
+    let config = Config {
+        rotates: !chance.one_in(8),
+        introspectable: !chance.one_in(3),
+        installations: if chance.one_in(8) { 2 } else { 1 },
+        start: if chance.one_in(3) {
+            Start::Brought
+        } else {
+            Start::Redeemed
+        },
+        variant,
+    };
+    let mut world = World::new(config, 6);
+    let length = 20 + chance.below(60);
+    let trouble = 3 + chance.below(12);
+    let mut actions = Vec::with_capacity(length as usize);
+    for _ in 0..length {
+        let action = draw(&world, &mut chance, trouble);
+        if world.apply(action, tally) {
+            actions.push(action);
+        }
+        if world.violation.is_some() {
+            break;
+        }
+    }
+    let ending = match world.violation {
+        Some(violation) => Err(violation),
+        None => world.finish(tally),
+    };
+    Run {
+        config,
+        actions,
+        ending,
+    }
+}
+
+/// Draws what happens next: mostly progress, one time in `trouble` something else.
+fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
+    let c = chance.below(2) as usize;
+    if chance.one_in(trouble) {
+        return draw_trouble(world, chance, c);
+    }
+    if let Some(request) = world
+        .salesforce
+        .requests
+        .iter()
+        .find(|request| request.stage == Stage::Processing)
+        && chance.one_in(3)
+    {
+        return Action::Decide {
+            c: None,
+            id: request.id,
+            fails: chance.one_in(8),
+        };
+    }
+    match &world.controllers[c].phase {
+        _ if world.controllers[c].paused => {
+            if chance.one_in(4) {
+                Action::Resume(c)
+            } else {
+                Action::Advance(1 + chance.below(40))
+            }
+        }
+        Phase::Idle if chance.one_in(4) => Action::Advance(61),
+        Phase::Idle => Action::Begin {
+            c,
+            renew: !chance.one_in(4),
+            stale: chance.one_in(6),
+        },
+        Phase::Running(_) => Action::Step {
+            c,
+            fault: draw_fault(chance),
+        },
+        Phase::Checked { .. } => match chance.below(12) {
+            0 => Action::NotSent(c),
+            1 => Action::RequestLost(c),
+            2 => Action::Refused(c),
+            _ => Action::Arrive(c),
+        },
+        Phase::Sent { .. } => match chance.below(10) {
+            0 => Action::ReplyLost(c),
+            1 => Action::Reset(c),
+            _ => Action::Deliver(c),
+        },
+    }
+}
+
+fn draw_fault(chance: &mut Chance) -> Fault {
+    match chance.below(60) {
+        0 | 1 => Fault::Failed,
+        2 => Fault::LostRequest,
+        3 => Fault::LostReply,
+        4 => Fault::Delayed,
+        _ => Fault::None,
+    }
+}
+
+fn draw_trouble(world: &World, chance: &mut Chance, c: usize) -> Action {
+    match chance.below(40) {
+        0..=4 => Action::Crash(c),
+        5..=9 => Action::Pause(c),
+        10..=12 => Action::Lead(c, !world.controllers[c].leads),
+        13 | 14 => Action::LandDelayed,
+        15..=20 => Action::Advance(*chance.pick(&[1, 4, 6, 20, 41, 46, 46, 61, 600])),
+        21 => Action::Login { c, user: 0 },
+        22 => Action::Login { c, user: 1 },
+        23 => Action::DeleteState,
+        24 | 25 => Action::Restore(chance.below(6) as usize),
+        26 => Action::Recreate,
+        27 => Action::Bring,
+        28 => Action::BringFirst,
+        29..=31 => Action::Edit,
+        32..=35 => match &world.controllers[c].phase {
+            // Long freezes at the worst moment don't come by chance.
+            Phase::Checked { .. } => Action::Pause(c),
+            Phase::Idle | Phase::Running(_) | Phase::Sent { .. } => Action::Step {
+                c,
+                fault: draw_fault(chance),
+            },
+        },
+        _ => Action::Step {
+            c,
+            fault: *chance.pick(&[Fault::LostRequest, Fault::LostReply, Fault::Delayed]),
+        },
+    }
+}

@@ -1,0 +1,220 @@
+//! Salesforce as the model knows it: families of refresh tokens that rotate, replay that kills, one request at a time.
+
+use std::time::Duration;
+
+use redeem::{AccessToken, Answer, Identity, Introspection, RefreshToken, Refusal, TokenAnswer};
+
+/// Index of a grant at Salesforce: all tokens that descend from one login.
+pub(crate) type Family = usize;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Line {
+    /// Number of the only refresh token that is good.
+    pub(crate) head: u32,
+    pub(crate) alive: bool,
+    pub(crate) user: usize,
+    /// Ghost: a request came so long after its check that the hold-off was over.
+    pub(crate) late: bool,
+    /// Ghost: a token was issued and its answer reached nobody who could store it.
+    pub(crate) lost: bool,
+    /// Ghost: highest token number that ever stood in a state Secret.
+    pub(crate) stored: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Stage {
+    /// Being processed: the family is locked.
+    Processing,
+    /// Refused, because another request holds the lock.
+    Busy,
+    /// The token was not good.
+    Dead,
+    /// Done: this token was issued.
+    Issued(u32),
+    /// Failed on Salesforce's side; the token is unspent.
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Request {
+    pub(crate) id: u32,
+    pub(crate) family: Family,
+    pub(crate) number: u32,
+    /// When the send window was checked, by the world's clock.
+    pub(crate) checked: Duration,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Salesforce {
+    pub(crate) rotates: bool,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) requests: Vec<Request>,
+    /// Requests that arrive or commit later than this after their check are a documented window.
+    pub(crate) patience: Duration,
+    next_request: u32,
+}
+
+/// What came of a request that has just arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Taken,
+    Busy,
+    /// A token that was dead already.
+    Dead,
+    /// A spent token, outside every documented window.
+    Replay,
+    /// A spent token, after a freeze that outlasted the hold-off.
+    ReplayAfterFreeze,
+}
+
+impl Salesforce {
+    pub(crate) fn new(rotates: bool, patience: Duration) -> Self {
+        Self {
+            rotates,
+            lines: Vec::new(),
+            requests: Vec::new(),
+            patience,
+            next_request: 0,
+        }
+    }
+
+    pub(crate) fn login(&mut self, user: usize) -> Family {
+        self.lines.push(Line {
+            head: 0,
+            alive: true,
+            user,
+            late: false,
+            lost: false,
+            stored: 0,
+        });
+        self.lines.len() - 1
+    }
+
+    pub(crate) fn is_good(&self, token: &RefreshToken) -> bool {
+        let (family, number) = numbers(token);
+        self.lines[family].alive && self.lines[family].head == number
+    }
+
+    pub(crate) fn introspect(&self, token: &RefreshToken) -> Introspection {
+        if self.is_good(token) {
+            Introspection::Active
+        } else {
+            Introspection::Inactive
+        }
+    }
+
+    pub(crate) fn arrive(
+        &mut self,
+        token: &RefreshToken,
+        checked: Duration,
+        now: Duration,
+    ) -> (u32, Arrival) {
+        let (family, number) = numbers(token);
+        let locked = self
+            .requests
+            .iter()
+            .any(|r| r.family == family && r.stage == Stage::Processing);
+        let line = &mut self.lines[family];
+        line.late |= now.saturating_sub(checked) > self.patience;
+        let (stage, arrival) = if locked {
+            (Stage::Busy, Arrival::Busy)
+        } else if !line.alive {
+            (Stage::Dead, Arrival::Dead)
+        } else if number != line.head {
+            line.alive = false;
+            (
+                Stage::Dead,
+                if line.late {
+                    Arrival::ReplayAfterFreeze
+                } else {
+                    Arrival::Replay
+                },
+            )
+        } else {
+            (Stage::Processing, Arrival::Taken)
+        };
+        let id = self.next_request;
+        self.next_request += 1;
+        self.requests.push(Request {
+            id,
+            family,
+            number,
+            checked,
+            stage,
+        });
+        (id, arrival)
+    }
+
+    pub(crate) fn request(&mut self, id: u32) -> &mut Request {
+        self.requests
+            .iter_mut()
+            .find(|request| request.id == id)
+            .expect("a request under way")
+    }
+
+    /// Decides a request that is being processed; `true` when it issued a token.
+    pub(crate) fn decide(&mut self, id: u32, now: Duration, fails: bool) -> bool {
+        let (rotates, patience) = (self.rotates, self.patience);
+        let request = self.request(id);
+        let (family, checked) = (request.family, request.checked);
+        if fails {
+            request.stage = Stage::Failed;
+            return false;
+        }
+        let line = &mut self.lines[family];
+        line.late |= now.saturating_sub(checked) > patience;
+        if rotates {
+            line.head += 1;
+        }
+        let head = line.head;
+        self.request(id).stage = Stage::Issued(head);
+        rotates
+    }
+
+    /// The answer to a request that is decided, which is forgotten with it.
+    pub(crate) fn answer(&mut self, id: u32) -> Answer {
+        let position = self
+            .requests
+            .iter()
+            .position(|request| request.id == id)
+            .expect("a request under way");
+        let request = self.requests.remove(position);
+        match request.stage {
+            Stage::Processing | Stage::Failed => Answer::Unclear,
+            Stage::Busy => Answer::AlreadyProcessing,
+            Stage::Dead => Answer::Refused(Refusal::GrantDead),
+            Stage::Issued(number) => Answer::Granted(Box::new(self.token_answer(request.family, number))),
+        }
+    }
+
+    pub(crate) fn token_answer(&self, family: Family, number: u32) -> TokenAnswer {
+        TokenAnswer {
+            access_token: AccessToken::new(format!("{family}.{number}")),
+            refresh_token: self.rotates.then(|| token(family, number)),
+            instance_url: String::new(),
+            identity: Identity {
+                organization_id: "o".into(),
+                user_id: if self.lines[family].user == 0 { "u" } else { "w" }.into(),
+                username: None,
+            },
+            scopes: Vec::new(),
+            issued_at: None,
+            expiration: None,
+            received_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+pub(crate) fn token(family: Family, number: u32) -> RefreshToken {
+    RefreshToken::new(format!("{family}.{number}"))
+}
+
+/// Family and number of a token.
+pub(crate) fn numbers(token: &RefreshToken) -> (Family, u32) {
+    let (family, number) = token
+        .expose_secret()
+        .split_once('.')
+        .expect("a token of the model");
+    (family.parse().unwrap(), number.parse().unwrap())
+}

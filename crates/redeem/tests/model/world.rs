@@ -1,0 +1,408 @@
+//! The whole abstract world: cluster, Salesforce, two controllers, people, and time.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use redeem::{
+    AttemptId, Bootstrap, ClusterUid, Conclusion, ConnectorRef, Expect, FreshIds, GrantId, Inputs,
+    InstallationUid, Introspectable, Limits, Memory, Now, Phase as AttemptPhase, RefreshToken, Serial,
+    Session, State, Want,
+};
+use ring::hmac;
+
+use crate::cluster::{Cluster, Connector, Consumer, Key, Op};
+use crate::salesforce::{Family, Salesforce, numbers, token};
+use crate::tally::{Event, Tally};
+use crate::variant::Variant;
+
+/// Bound of one token request in the model.
+pub(crate) const HTTP: Duration = Duration::from_secs(30);
+
+/// What stays as it is throughout a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Config {
+    pub(crate) rotates: bool,
+    pub(crate) introspectable: bool,
+    /// 1: both controllers are replicas of one installation; 2: each is an installation of its own.
+    pub(crate) installations: usize,
+    pub(crate) start: Start,
+    pub(crate) variant: Variant,
+}
+
+/// Where a schedule starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Start {
+    /// A grant that was redeemed and derived.
+    Redeemed,
+    /// A brought token and nothing else.
+    Brought,
+}
+
+/// Something that must never be, whatever happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Violation {
+    /// A spent token was presented outside the documented windows, which revokes the family.
+    Replay,
+    /// A token that stood in the state Secret was replaced by an older one, or dropped.
+    StoredResultLost,
+    /// Something was derived from a result that was never stored.
+    DerivedBeforeStored,
+    /// Another user's token reached the consumer.
+    WrongUserDerived,
+    /// A schedule that doesn't come to rest.
+    NeverSettles,
+    /// A schedule that comes to rest in a state that what happened doesn't account for.
+    WrongEnding,
+}
+
+/// What happened, for judging the ending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Ghost {
+    pub(crate) deleted: bool,
+    pub(crate) restored: bool,
+    pub(crate) recreated: bool,
+    pub(crate) brought_again: bool,
+    /// A crash or an unclear answer: an attempt may stand unresolved.
+    pub(crate) unclear: bool,
+    /// User of the first token that reached the consumer; the pin goes with the state Secret.
+    pub(crate) pinned: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Phase {
+    Idle,
+    Running(Box<Session>),
+    /// The send window was checked; the request isn't on the wire yet.
+    Checked {
+        session: Box<Session>,
+        token: RefreshToken,
+        at: Duration,
+    },
+    /// The request is under way.
+    Sent {
+        session: Box<Session>,
+        request: u32,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Controller {
+    pub(crate) phase: Phase,
+    pub(crate) memory: Memory,
+    pub(crate) leads: bool,
+    pub(crate) paused: bool,
+    pub(crate) sessions: u32,
+    pub(crate) last: Option<Conclusion>,
+    /// A login whose result this process holds.
+    pub(crate) login: Option<Family>,
+    /// Its cache: uid, serial of the access token, brought token; as old as the last session.
+    pub(crate) cache: Cache,
+    /// What a broken variant makes up or holds back.
+    pub(crate) pretend: Option<Op>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Cache {
+    pub(crate) uid: u32,
+    pub(crate) seen: Option<Serial>,
+    pub(crate) brought: Option<Family>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) now: Duration,
+    pub(crate) cluster: Cluster,
+    pub(crate) salesforce: Salesforce,
+    pub(crate) controllers: [Controller; 2],
+    /// The token in the bootstrap Secret: the first of this family.
+    pub(crate) brought: Option<Family>,
+    /// Earlier contents of state Secrets.
+    pub(crate) backups: Vec<(Key, State)>,
+    /// How many backups are kept.
+    pub(crate) backups_kept: usize,
+    pub(crate) ghost: Ghost,
+    pub(crate) violation: Option<Violation>,
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits::new(HTTP).unwrap()
+}
+
+impl World {
+    pub(crate) fn new(config: Config, backups_kept: usize) -> Self {
+        let patience = limits().hold_off() - redeem::SEND_WINDOW;
+        let controller = || Controller {
+            phase: Phase::Idle,
+            memory: Memory::default(),
+            leads: true,
+            paused: false,
+            sessions: 0,
+            last: None,
+            login: None,
+            cache: Cache::default(),
+            pretend: None,
+        };
+        let mut world = Self {
+            config,
+            now: Duration::from_secs(1000),
+            cluster: Cluster::default(),
+            salesforce: Salesforce::new(config.rotates, patience),
+            controllers: [controller(), controller()],
+            brought: None,
+            backups: Vec::new(),
+            backups_kept,
+            ghost: Ghost::default(),
+            violation: None,
+        };
+        let version = world.cluster.new_version();
+        world.cluster.connector = Some(Connector {
+            uid: 0,
+            version,
+            controller: None,
+            serial: None,
+        });
+        world.brought = Some(world.salesforce.login(0));
+        match config.start {
+            Start::Brought => {}
+            Start::Redeemed => world.redeem_first(),
+        }
+        world.refresh_cache(0);
+        world.refresh_cache(1);
+        world
+    }
+
+    /// Brings the first grant in through one undisturbed session.
+    fn redeem_first(&mut self) {
+        let mut tally = Tally::new();
+        let variant = std::mem::replace(&mut self.config.variant, Variant::Shipped);
+        self.drive(0, &mut tally);
+        self.config.variant = variant;
+        self.controllers[0].memory = Memory::default();
+        assert_eq!(
+            self.controllers[0].last,
+            Some(Conclusion::Ready),
+            "the undisturbed start"
+        );
+    }
+
+    pub(crate) fn installation(&self, controller: usize) -> usize {
+        controller % self.config.installations
+    }
+
+    pub(crate) fn installation_uid(&self, controller: usize) -> InstallationUid {
+        InstallationUid::new(["i0", "i1"][self.installation(controller)])
+    }
+
+    pub(crate) fn key(&self, controller: usize, uid: u32) -> Key {
+        (self.installation(controller), uid)
+    }
+
+    pub(crate) fn uid(&self) -> u32 {
+        self.cluster
+            .connector
+            .as_ref()
+            .map_or(0, |connector| connector.uid)
+    }
+
+    pub(crate) fn now(&self, controller: usize) -> Now {
+        let lease_left = Duration::from_secs(if self.controllers[controller].leads {
+            600
+        } else {
+            0
+        });
+        // Without hold-off, whatever was seen in an earlier session counts as old enough.
+        let skew = match self.config.variant {
+            Variant::NoHoldOff => limits().hold_off() * self.controllers[controller].sessions,
+            _ => Duration::ZERO,
+        };
+        Now {
+            monotonic: self.now + skew,
+            lease_left,
+        }
+    }
+
+    pub(crate) fn refresh_cache(&mut self, controller: usize) {
+        let uid = self.uid();
+        let state = self.cluster.state(self.key(controller, uid));
+        let seen = state
+            .and_then(|(state, _)| state.access())
+            .map(|access| access.serial);
+        self.controllers[controller].cache = Cache {
+            uid,
+            seen,
+            brought: self.brought,
+        };
+    }
+
+    /// Starts a session from the controller's cache.
+    pub(crate) fn begin(&mut self, c: usize, renew: bool) {
+        let installation = self.installation_uid(c);
+        let Config {
+            introspectable,
+            rotates,
+            ..
+        } = self.config;
+        let controller = &mut self.controllers[c];
+        let Cache { uid, seen, brought } = controller.cache;
+        let login = controller.login.take();
+        let want = match login {
+            Some(family) => {
+                let mut answer = self.salesforce.token_answer(family, 0);
+                answer.refresh_token = None;
+                Want::Deposit(Box::new((token(family, 0), answer)))
+            }
+            None if renew => Want::Renew { seen },
+            None => Want::Settle,
+        };
+        let _ = rotates;
+        let number = controller.sessions;
+        controller.sessions += 1;
+        let inputs = Inputs {
+            connector: ConnectorRef {
+                uid: uid_text(uid),
+                namespace: "".into(),
+                name: "".into(),
+            },
+            installation,
+            cluster: ClusterUid::new("c"),
+            want,
+            bootstrap: brought.map(bootstrap),
+            expect: Expect::default(),
+            introspectable: if introspectable {
+                Introspectable::Possible
+            } else {
+                Introspectable::Impossible
+            },
+            limits: limits(),
+            fresh: FreshIds {
+                attempt: AttemptId::new(format!("a{c}{number}")),
+                grant: GrantId::new(format!("g{c}{number}")),
+            },
+        };
+        controller.phase = Phase::Running(Box::new(Session::begin(inputs, controller.memory.clone())));
+    }
+
+    /// Lands a write of a controller, and checks what must hold of it.
+    pub(crate) fn land(&mut self, op: Op, tally: &mut Tally) -> redeem::WriteReply {
+        let change = match &op {
+            Op::State { key, state, .. } => Some((*key, (**state).clone())),
+            Op::CreateLedger { .. } | Op::MarkLedger { .. } | Op::Claim { .. } | Op::Announce { .. } => None,
+        };
+        let before = change
+            .as_ref()
+            .and_then(|(key, _)| Some(self.cluster.state(*key)?.0.clone()));
+        let reply = self.cluster.apply(op);
+        if reply == redeem::WriteReply::Conflict {
+            tally.count(Event::Conflict);
+        }
+        if let (redeem::WriteReply::Written(_), Some((key, after))) = (&reply, change) {
+            self.state_written(key, before, &after, tally);
+        }
+        reply
+    }
+
+    pub(crate) fn state_written(
+        &mut self,
+        key: Key,
+        before: Option<State>,
+        after: &State,
+        tally: &mut Tally,
+    ) {
+        if before.as_ref().is_some_and(|before| self.loses(before, after)) {
+            self.violate(Violation::StoredResultLost);
+        }
+        let unknown = |state: &State| {
+            state
+                .grants()
+                .filter_map(|g| g.attempt.as_ref())
+                .any(|a| a.phase == AttemptPhase::OutcomeUnknown)
+        };
+        if unknown(after) && !before.as_ref().is_some_and(unknown) {
+            tally.count(Event::Unknown);
+        }
+        for grant in after.grants() {
+            let (family, number) = numbers(&grant.refresh_token);
+            let line = &mut self.salesforce.lines[family];
+            line.stored = line.stored.max(number);
+        }
+        self.backups.extend(before.map(|before| (key, before)));
+        let surplus = self.backups.len().saturating_sub(self.backups_kept);
+        self.backups.drain(..surplus);
+    }
+
+    /// Whether a grant of `before` is older or missing in `after` without a grant that takes its place.
+    fn loses(&self, before: &State, after: &State) -> bool {
+        let id = |grant: &Option<redeem::Grant>| grant.as_ref().map(|grant| grant.id.clone());
+        before.grants().any(|old| match after.grant(&old.id) {
+            Some(new) => numbers(&new.refresh_token).1 < numbers(&old.refresh_token).1,
+            None => {
+                let promoted = after.current.as_ref().is_some_and(|grant| grant.access.is_some());
+                let replaced = id(&before.next) == Some(old.id.clone()) && after.next.is_some();
+                !promoted && !replaced && !self.ghost.restored && !self.ghost.deleted
+            }
+        })
+    }
+
+    pub(crate) fn violate(&mut self, violation: Violation) {
+        self.violation.get_or_insert(violation);
+    }
+
+    /// Writes the consumer's Secret and status from a state; never replaces what carries a higher serial.
+    pub(crate) fn derive(&mut self, uid: u32, state: &State, status_too: bool) {
+        let Some(access) = state.access() else { return };
+        if self.uid() != uid {
+            // A Secret of another connector is foreign, and the garbage collector takes what belongs to none.
+            return;
+        }
+        let (family, number) = numbers(&RefreshToken::new(access.token.expose_secret()));
+        let (user, stored) = (
+            self.salesforce.lines[family].user,
+            self.salesforce.lines[family].stored,
+        );
+        let tampered = self.ghost.deleted || self.ghost.restored || self.ghost.recreated;
+        if !tampered && *self.ghost.pinned.get_or_insert(user) != user {
+            self.violate(Violation::WrongUserDerived);
+        }
+        if self.config.rotates && number > stored {
+            self.violate(Violation::DerivedBeforeStored);
+        }
+        let newer = |consumer: &Consumer| consumer.uid == uid && consumer.serial > state.serial;
+        if !self.cluster.consumer.as_ref().is_some_and(newer) {
+            let access = access.token.expose_secret().to_owned();
+            self.cluster.consumer = Some(Consumer {
+                uid,
+                serial: state.serial,
+                access,
+            });
+        }
+        let version = self.cluster.new_version();
+        if let Some(connector) = self
+            .cluster
+            .connector
+            .as_mut()
+            .filter(|connector| status_too && connector.uid == uid)
+            && connector.serial < Some(state.serial)
+        {
+            connector.serial = Some(state.serial);
+            connector.version = version;
+        }
+    }
+}
+
+pub(crate) fn uid_text(uid: u32) -> std::sync::Arc<str> {
+    static UIDS: OnceLock<Vec<std::sync::Arc<str>>> = OnceLock::new();
+    UIDS.get_or_init(|| (0..16).map(|uid| format!("u{uid}").into()).collect())[uid as usize].clone()
+}
+
+/// The brought token of a family; digests are made once.
+pub(crate) fn bootstrap(family: Family) -> Bootstrap {
+    static MADE: OnceLock<Vec<Bootstrap>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"the operator's own");
+        (0..32)
+            .map(|family| Bootstrap::new(&key, token(family, 0)))
+            .collect()
+    });
+    made[family].clone()
+}

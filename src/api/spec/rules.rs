@@ -1,0 +1,86 @@
+//! Which rules do several fields share? Each is one rule with one message, in words that name the field and the remedy:
+//! a pattern in the schema would answer with a regular expression.
+
+use kube::core::{Message, Reason, Rule};
+
+/// Durations as Go writes them, bounded so that CEL and the operator can compute with whatever fits.
+const DURATION: &str = "^([0-9]{1,5}([.][0-9]{1,3})?(ms|s|m|h)){1,4}$";
+/// One or more labels of a DNS name.
+const DNS_LABEL: &str = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+
+/// `field` is a duration from `shortest` to `longest`.
+pub(super) fn duration_between(field: &str, shortest: &str, longest: &str) -> Rule {
+    let rule = format!(
+        "self.matches('{DURATION}') && duration(self) >= duration('{shortest}') && duration(self) <= duration('{longest}')"
+    );
+    Rule::new(rule).message(Message::Message(format!(
+        "{field} must be a duration from {shortest} to {longest}, written like 90s, 15m or 1h30m"
+    )))
+}
+
+/// `renewBefore` fits into `lifetime`. Silent where one of them is no duration: that is said by its own rule.
+pub(super) fn renewal_within_lifetime() -> Rule {
+    let broken = |field: &str| format!("!has(self.{field}) || !self.{field}.matches('{DURATION}')");
+    let rule = format!(
+        "{} || {} || duration(self.renewBefore) < duration(self.lifetime)",
+        broken("lifetime"),
+        broken("renewBefore")
+    );
+    Rule::new(rule)
+        .message("renewBefore must be shorter than lifetime")
+        .field_path(".renewBefore")
+}
+
+/// The name of a Kubernetes object. It becomes part of a URL, so nothing else may pass.
+pub(super) fn object_name(field: &str) -> Rule {
+    Rule::new(format!("self.matches('^{DNS_LABEL}([.]{DNS_LABEL})*$')")).message(Message::Message(format!(
+        "{field} must be a name that an object can have: lower-case letters, digits, - and ."
+    )))
+}
+
+/// A DNS name of at least two labels.
+pub(super) fn host_name() -> Rule {
+    let rule =
+        format!("self.contains('/') || self.contains(':') || self.matches('^{DNS_LABEL}([.]{DNS_LABEL})+$')");
+    Rule::new(rule).message("host must be a DNS name in lower case, such as acme.my.salesforce.com")
+}
+
+/// A key of a Secret's data.
+pub(super) fn secret_key(field: &str) -> Rule {
+    Rule::new("self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')").message(
+        Message::Message(format!(
+            "{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+        )),
+    )
+}
+
+/// `field` is missing although `condition`, which names why, asks for it.
+pub(super) fn required(condition: &str, field: &str, message: &str) -> Rule {
+    Rule::new(format!("!({condition}) || has(self.{field})"))
+        .message(message)
+        .field_path(format!(".{field}"))
+        .reason(Reason::FieldValueRequired)
+}
+
+/// Keys of labels or annotations: none of the reserved ones, and each one that Kubernetes accepts.
+pub(super) fn metadata_keys(field: &str) -> [Rule; 2] {
+    let reserved = crate::api::names::RESERVED_KEY_DOMAINS;
+    let domains = reserved.map(|domain| domain.replace('.', "[.]")).join("|");
+    let [others @ .., last] = &reserved;
+    [
+        Rule::new(format!("self.all(k, !k.matches('^([^/]*[.])?({domains})/'))")).message(Message::Message(format!(
+            "{field} must not use keys of {} and {last}: they have a meaning for the control plane or the operator",
+            others.join(", ")
+        ))),
+        Rule::new("self.all(k, !format.qualifiedName().validate(k).hasValue())").message(Message::Message(format!(
+            "{field} must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /"
+        ))),
+    ]
+}
+
+/// Values of labels.
+pub(super) fn label_values() -> Rule {
+    Rule::new("self.all(k, !format.labelValue().validate(self[k]).hasValue())").message(
+        "secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
+    )
+}

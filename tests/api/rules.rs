@@ -1,0 +1,559 @@
+//! Each rule of the schema accepts what it should, and refuses the rest in words that help.
+
+use serde_json::{Value, json};
+
+use super::{changed, cluster, connector, create, dry_run, with};
+
+/// One rule: what it takes, what it refuses, and the words it does so with.
+struct Case {
+    accepted: Vec<Value>,
+    refused: Vec<Value>,
+    /// The whole complaint about `spec.…`, as kubectl prints it, without the value that it may quote.
+    complaint: &'static str,
+}
+
+fn jwt() -> Value {
+    let auth = json!({ "jwtBearer": { "username": "u@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" } } });
+    with("/spec/auth", auth)
+}
+
+fn password() -> Value {
+    let auth = json!({ "password": { "username": "u@acme.example", "passwordRef": { "name": "user", "key": "password" } } });
+    with("/spec/auth", auth)
+}
+
+fn code(settings: Value) -> Value {
+    with("/spec/auth", json!({ "authorizationCode": settings }))
+}
+
+fn each(pointer: &str, values: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    values.into_iter().map(|value| with(pointer, value)).collect()
+}
+
+fn texts<const N: usize>(pointer: &str, values: [&str; N]) -> Vec<Value> {
+    each(pointer, values.map(Value::from))
+}
+
+/// Runs all cases, and fails with everything that is not as it should be.
+async fn check(prefix: &str, cases: Vec<Case>) {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace(prefix).await;
+    let mut wrong = Vec::new();
+    for Case {
+        accepted,
+        refused,
+        complaint,
+    } in cases
+    {
+        for object in accepted {
+            let ran = dry_run(cluster, &namespace, &object).await;
+            if !ran.succeeded() {
+                wrong.push(format!("should be accepted: {object}\n{}", ran.stderr));
+            }
+        }
+        for object in refused {
+            let ran = dry_run(cluster, &namespace, &object).await;
+            let found = complaints(&ran.stderr);
+            if ran.succeeded() || found != [complaint] {
+                wrong.push(format!(
+                    "should be refused: {object}\nwanted: {complaint}\nfound:  {}",
+                    found.join("\n        ")
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// The complaints in what kubectl prints, without its frame and without the values they quote.
+fn complaints(stderr: &str) -> Vec<String> {
+    let lines = stderr.lines().map(|line| line.trim_start_matches("* "));
+    let first = |line: &str| {
+        let (_, rest) = line.split_once(" is invalid: ").unwrap_or(("", line));
+        rest.trim().to_owned()
+    };
+    lines
+        .map(first)
+        .filter(|line| !line.is_empty() && !line.contains("some validation rules were not checked"))
+        .map(without_value)
+        .collect()
+}
+
+/// `field: Invalid value: "x": why` without the value, which may be long.
+fn without_value(line: String) -> String {
+    let Some((field, rest)) = line.split_once(": Invalid value: ") else {
+        return line;
+    };
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+    let Some(Ok(_)) = values.next() else { return line };
+    let why = rest.get(values.byte_offset()..).unwrap_or_default();
+    format!("{field}: Invalid value{why}")
+}
+
+#[tokio::test]
+async fn rules_about_the_login_method() {
+    let reference = json!({ "name": "s", "key": "k" });
+    let both = json!({ "clientCredentials": {}, "authorizationCode": {} });
+    check(
+        "auth",
+        vec![
+            Case {
+                accepted: vec![connector(), jwt(), password(), code(json!({}))],
+                refused: each("/spec/auth", [json!({}), both]),
+                complaint: "spec.auth: Invalid value: exactly one of clientCredentials, jwtBearer, authorizationCode and password must be set",
+            },
+            Case {
+                accepted: vec![],
+                refused: vec![with("/spec/host", Value::Null)],
+                complaint: "spec.host: Required value: host is required with clientCredentials: Salesforce refuses this flow on the shared login hosts; give your org's My Domain, such as acme.my.salesforce.com",
+            },
+            Case {
+                accepted: vec![
+                    changed(jwt(), "/spec/host", Value::Null),
+                    changed(jwt(), "/spec/host", "login.salesforce.com".into()),
+                ],
+                refused: texts("/spec/host", ["login.salesforce.com"]),
+                complaint: "spec.host: Invalid value: clientCredentials needs the org's My Domain host, such as acme.my.salesforce.com: Salesforce refuses this flow on login.salesforce.com and test.salesforce.com",
+            },
+            Case {
+                accepted: vec![changed(jwt(), "/spec/app/clientSecretRef", Value::Null)],
+                refused: vec![with("/spec/app/clientSecretRef", Value::Null)],
+                complaint: "spec.app.clientSecretRef: Required value: app.clientSecretRef is required with clientCredentials",
+            },
+            Case {
+                accepted: vec![changed(code(json!({})), "/spec/app/clientSecretRef", Value::Null)],
+                refused: vec![changed(password(), "/spec/app/clientSecretRef", Value::Null)],
+                complaint: "spec.app.clientSecretRef: Required value: app.clientSecretRef is required with password",
+            },
+            Case {
+                accepted: vec![
+                    code(json!({ "bootstrap": { "refreshTokenRef": reference } })),
+                    code(json!({ "bootstrap": { "sfdxAuthUrlRef": reference } })),
+                ],
+                refused: vec![
+                    code(json!({ "bootstrap": {} })),
+                    code(json!({ "bootstrap": { "sfdxAuthUrlRef": reference, "refreshTokenRef": reference } })),
+                ],
+                complaint: "spec.auth.authorizationCode.bootstrap: Invalid value: exactly one of refreshTokenRef and sfdxAuthUrlRef must be set",
+            },
+            Case {
+                accepted: vec![changed(
+                    changed(password(), "/spec/auth/password/username", Value::Null),
+                    "/spec/auth/password/usernameRef",
+                    reference.clone(),
+                )],
+                refused: vec![
+                    changed(password(), "/spec/auth/password/username", Value::Null),
+                    changed(password(), "/spec/auth/password/usernameRef", reference.clone()),
+                ],
+                complaint: "spec.auth.password: Invalid value: exactly one of username and usernameRef must be set",
+            },
+            Case {
+                accepted: vec![changed(jwt(), "/spec/auth/jwtBearer/audience", "https://acme.my.site.com".into())],
+                refused: vec![changed(jwt(), "/spec/auth/jwtBearer/audience", "acme.my.site.com".into())],
+                complaint: "spec.auth.jwtBearer.audience: Invalid value: audience must begin with https://",
+            },
+            Case {
+                accepted: vec![code(json!({ "scopes": ["api", "refresh_token"] })), code(json!({ "scopes": ["offline_access"] }))],
+                refused: vec![code(json!({ "scopes": ["api refresh_token", "refresh_token"] }))],
+                complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must have one scope in each entry, such as api, without spaces",
+            },
+            Case {
+                accepted: vec![],
+                refused: vec![code(json!({ "scopes": ["api"] })), code(json!({ "scopes": [] }))],
+                complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must include refresh_token: without it a login brings nothing that the operator could renew",
+            },
+            Case {
+                accepted: vec![],
+                refused: vec![code(json!({ "scopes": ["refresh_token", "api", "api"] }))],
+                complaint: "spec.auth.authorizationCode.scopes[2]: Duplicate value: \"api\"",
+            },
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn rules_about_the_app_and_references() {
+    let reference = json!({ "name": "s", "key": "k" });
+    let by_reference = changed(
+        with("/spec/app/clientId", Value::Null),
+        "/spec/app/clientIdRef",
+        reference.clone(),
+    );
+    let name = "/spec/app/clientSecretRef/name";
+    let key = "/spec/app/clientSecretRef/key";
+    check(
+        "app",
+        vec![
+            Case {
+                accepted: vec![by_reference],
+                refused: vec![
+                    with("/spec/app/clientId", Value::Null),
+                    with("/spec/app/clientIdRef", reference.clone()),
+                ],
+                complaint: "spec.app: Invalid value: exactly one of clientId and clientIdRef must be set",
+            },
+            Case {
+                accepted: texts(name, ["a", "crm-app.v2"]),
+                refused: texts(name, ["../x", "../../kube-system/secrets/x", "x?watch=1", "Crm", "crm_app", "-a"]),
+                complaint: "spec.app.clientSecretRef.name: Invalid value: name must be a name that an object can have: lower-case letters, digits, - and .",
+            },
+            Case {
+                accepted: texts(key, ["k", "client_secret", "tls.key", ".env"]),
+                refused: texts(key, ["a/b", "a b", ".", "..", "..data", "ö"]),
+                complaint: "spec.app.clientSecretRef.key: Invalid value: key must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with ..",
+            },
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn rules_about_host_and_environment() {
+    let host = "/spec/host";
+    let sandbox = |host: &str| {
+        changed(
+            with("/spec/environment", "Sandbox".into()),
+            "/spec/host",
+            host.into(),
+        )
+    };
+    let with_jwt = |environment: &str, host: &str| {
+        changed(
+            changed(jwt(), "/spec/environment", environment.into()),
+            "/spec/host",
+            host.into(),
+        )
+    };
+    check(
+        "host",
+        vec![
+            Case {
+                accepted: texts(host, ["acme.my.salesforce.com", "acme.my.site.com", "acme.my.salesforce.mil"]),
+                refused: texts(host, [
+                    "https://acme.my.salesforce.com",
+                    "acme.my.salesforce.com/",
+                    "acme.my.salesforce.com:443",
+                ]),
+                complaint: "spec.host: Invalid value: host is a bare name, such as acme.my.salesforce.com: remove scheme, port and path",
+            },
+            Case {
+                accepted: vec![],
+                refused: texts(host, ["Acme.my.salesforce.com", "acme", "acme..com", "-acme.my.salesforce.com", "acme_x.com"]),
+                complaint: "spec.host: Invalid value: host must be a DNS name in lower case, such as acme.my.salesforce.com",
+            },
+            Case {
+                accepted: vec![],
+                refused: texts(host, ["acme.lightning.force.com", "acme.my.salesforce-setup.com"]),
+                complaint: "spec.host: Invalid value: this is a host of the user interface; give the My Domain host instead, which ends in .my.salesforce.com",
+            },
+            Case {
+                accepted: vec![
+                    sandbox("acme--uat.sandbox.my.salesforce.com"),
+                    with_jwt("Sandbox", "test.salesforce.com"),
+                    // Only a login tells what this is: an example that is wrong on purpose needs it to pass.
+                    sandbox("acme.my.salesforce.com"),
+                ],
+                refused: [
+                    texts(host, ["acme--uat.sandbox.my.salesforce.com", "acme.scratch.my.salesforce.com"]),
+                    vec![with_jwt("Live", "test.salesforce.com")],
+                ]
+                .concat(),
+                complaint: "spec.environment: Invalid value: this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org",
+            },
+            Case {
+                accepted: texts(host, ["acme.develop.my.salesforce.com"]),
+                refused: vec![sandbox("acme.develop.my.salesforce.com"), with_jwt("Sandbox", "login.salesforce.com")],
+                complaint: "spec.environment: Invalid value: this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com",
+            },
+            Case {
+                accepted: vec![],
+                refused: texts("/spec/environment", ["Production"]),
+                complaint: "spec.environment: Unsupported value: \"Production\": supported values: \"Live\", \"Sandbox\"",
+            },
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn rules_about_token_and_test() {
+    let renew_within = json!({ "lifetime": "20m", "renewBefore": "20m" });
+    let bad_both = |lifetime: &str| json!({ "lifetime": lifetime, "renewBefore": "10m" });
+    check(
+        "times",
+        vec![
+            Case {
+                accepted: texts("/spec/token/lifetime", ["15m", "24h", "1h30m", "1.5h", "5400s"]),
+                refused: [
+                    texts("/spec/token/lifetime", ["14m", "25h", "2 hours", "90", "-1h", "999999h", ""]),
+                    each("/spec/token", [bad_both("soon")]),
+                ]
+                .concat(),
+                complaint: "spec.token.lifetime: Invalid value: token.lifetime must be a duration from 15m to 24h, written like 90s, 15m or 1h30m",
+            },
+            Case {
+                accepted: texts("/spec/token/renewBefore", ["2m", "12h"]),
+                refused: texts("/spec/token/renewBefore", ["1m", "13h", "x"]),
+                complaint: "spec.token.renewBefore: Invalid value: token.renewBefore must be a duration from 2m to 12h, written like 90s, 15m or 1h30m",
+            },
+            Case {
+                accepted: each("/spec/token", [json!({ "lifetime": "20m", "renewBefore": "19m" })]),
+                refused: each("/spec/token", [renew_within]),
+                complaint: "spec.token.renewBefore: Invalid value: renewBefore must be shorter than lifetime",
+            },
+            Case {
+                accepted: texts("/spec/connectionTest/interval", ["1m", "24h"]),
+                refused: texts("/spec/connectionTest/interval", ["59s", "25h", "daily"]),
+                complaint: "spec.connectionTest.interval: Invalid value: connectionTest.interval must be a duration from 1m to 24h, written like 90s, 15m or 1h30m",
+            },
+            Case {
+                accepted: texts("/spec/connectionTest/timeout", ["1s", "2m"]),
+                refused: texts("/spec/connectionTest/timeout", ["999ms", "121s"]),
+                complaint: "spec.connectionTest.timeout: Invalid value: connectionTest.timeout must be a duration from 1s to 2m, written like 90s, 15m or 1h30m",
+            },
+            Case {
+                accepted: texts("/spec/connectionTest/apiVersion", ["31.0", "66.0", "100.0"]),
+                refused: texts("/spec/connectionTest/apiVersion", ["30.0", "v66", "66", "66.1", ""]),
+                complaint: "spec.connectionTest.apiVersion: Invalid value: connectionTest.apiVersion must be written like 66.0 and be 31.0 or later: Salesforce has retired the earlier ones",
+            },
+            Case {
+                accepted: texts("/spec/expect/organizationId", ["00Dx0000000BV7z", "00Dx0000000BV7zEAG"]),
+                refused: texts("/spec/expect/organizationId", ["005x0000000BV7z", "00Dx0000000BV7zE", "00D"]),
+                complaint: "spec.expect.organizationId: Invalid value: expect.organizationId must have 15 or 18 letters and digits and begin with 00D; see Setup, Company Information",
+            },
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn rules_about_the_secret() {
+    let labels = "/spec/secret/labels";
+    let annotations = "/spec/secret/annotations";
+    let one = |key: &str, value: &str| json!({ key: value });
+    check(
+        "secret",
+        vec![
+            Case {
+                accepted: texts("/spec/secret/name", ["a", "crm.token", "crm-token"]),
+                refused: texts("/spec/secret/name", ["Crm", "crm_token", "a/b", "-a", "a."]),
+                complaint: "spec.secret.name: Invalid value: secret.name must be a name that an object can have: lower-case letters, digits, - and .",
+            },
+            Case {
+                accepted: texts("/spec/secret/type", ["Opaque", "acme.example/salesforce", "servicebinding.io/salesforce"]),
+                refused: texts("/spec/secret/type", [
+                    "kubernetes.io/service-account-token",
+                    "kubernetes.io/tls",
+                    "bootstrap.kubernetes.io/token",
+                ]),
+                complaint: "spec.secret.type: Invalid value: secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret",
+            },
+            Case {
+                accepted: each(labels, [one("team", "crm"), one("acme.example/team", ""), json!({})]),
+                refused: each(labels, [
+                    one("app.kubernetes.io/managed-by", "me"),
+                    one("kubernetes.io/x", "me"),
+                    one("x.k8s.io/y", "me"),
+                    one("salesforce-connector.dev/connector", "other"),
+                ]),
+                complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+            },
+            Case {
+                accepted: vec![],
+                refused: each(labels, [one("a b", "x"), one("/x", "x"), one("acme.example/", "x")]),
+                complaint: "spec.secret.labels: Invalid value: secret.labels must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
+            },
+            Case {
+                accepted: vec![],
+                refused: each(labels, [one("team", "a b"), one("team", "-x")]),
+                complaint: "spec.secret.labels: Invalid value: secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
+            },
+            Case {
+                accepted: each(annotations, [one("reloader.stakater.com/match", "true"), one("note", "any text, ö")]),
+                refused: each(annotations, [
+                    one("kubernetes.io/service-account.name", "admin"),
+                    one("salesforce-connector.dev/connector-uid", "other"),
+                ]),
+                complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+            },
+            Case {
+                accepted: vec![],
+                refused: each(annotations, [one("a b", "x")]),
+                complaint: "spec.secret.annotations: Invalid value: secret.annotations must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
+            },
+            Case {
+                accepted: each("/spec/secret/formats", [json!([]), json!(["Environment", "SalesforceCli", "PubSub"])]),
+                refused: each("/spec/secret/formats", [json!(["PubSub", "PubSub"])]),
+                complaint: "spec.secret.formats[1]: Duplicate value: \"PubSub\"",
+            },
+            Case {
+                accepted: vec![],
+                refused: each("/spec/secret/formats", [json!(["Dotenv"])]),
+                complaint: "spec.secret.formats[0]: Unsupported value: \"Dotenv\": supported values: \"Environment\", \"SalesforceCli\", \"PubSub\"",
+            },
+            Case {
+                accepted: texts("/spec/secret/deletionPolicy", ["Delete", "Orphan"]),
+                refused: texts("/spec/secret/deletionPolicy", ["Retain"]),
+                complaint: "spec.secret.deletionPolicy: Unsupported value: \"Retain\": supported values: \"Delete\", \"Orphan\"",
+            },
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn every_key_of_the_secret_must_be_one_that_a_secret_can_have() {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace("keys").await;
+    let fields = [
+        "accessToken",
+        "instanceUrl",
+        "tokenType",
+        "issuedAt",
+        "orgId",
+        "userId",
+        "apiVersion",
+    ];
+    let renamed = |field: &str| (field.to_owned(), Value::from(format!("{field}.v1")));
+    let all: Value = Value::Object(fields.iter().map(|field| renamed(field)).collect());
+    let _ = dry_run(cluster, &namespace, &with("/spec/secret/keys", all))
+        .await
+        .stdout();
+    for field in fields {
+        let ran = dry_run(
+            cluster,
+            &namespace,
+            &with(&format!("/spec/secret/keys/{field}"), "a b".into()),
+        )
+        .await;
+        let complaint = format!(
+            "spec.secret.keys.{field}: Invalid value: secret.keys.{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+        );
+        assert_eq!(complaints(&ran.refusal()), [complaint]);
+    }
+}
+
+#[tokio::test]
+async fn lengths_and_counts_have_limits() {
+    let long = |length: usize| Value::from("a".repeat(length));
+    let many = |count: usize| Value::Object((0..count).map(|n| (format!("k{n}"), "v".into())).collect());
+    let limits = [
+        (
+            "/spec/displayName",
+            long(128),
+            long(129),
+            "spec.displayName: Too long: may not be more than 128 bytes",
+        ),
+        (
+            "/spec/displayName",
+            long(1),
+            long(0),
+            "spec.displayName: Invalid value: spec.displayName in body should be at least 1 chars long",
+        ),
+        (
+            "/spec/app/clientId",
+            long(512),
+            long(513),
+            "spec.app.clientId: Too long: may not be more than 512 bytes",
+        ),
+        (
+            "/spec/app/clientSecretRef/name",
+            long(63),
+            long(254),
+            "spec.app.clientSecretRef.name: Too long: may not be more than 253 bytes",
+        ),
+        (
+            "/spec/app/clientSecretRef/key",
+            long(253),
+            long(254),
+            "spec.app.clientSecretRef.key: Too long: may not be more than 253 bytes",
+        ),
+        (
+            "/spec/expect/username",
+            long(80),
+            long(81),
+            "spec.expect.username: Too long: may not be more than 80 bytes",
+        ),
+        (
+            "/spec/secret/labels",
+            many(32),
+            many(33),
+            "spec.secret.labels: Too many: 33: must have at most 32 items",
+        ),
+        (
+            "/spec/secret/annotations",
+            many(32),
+            many(33),
+            "spec.secret.annotations: Too many: 33: must have at most 32 items",
+        ),
+        (
+            "/spec/secret/annotations/k",
+            long(4096),
+            long(4097),
+            "spec.secret.annotations.k: Too long: may not be more than 4096 bytes",
+        ),
+        (
+            "/spec/secret/keys/orgId",
+            long(253),
+            long(254),
+            "spec.secret.keys.orgId: Too long: may not be more than 253 bytes",
+        ),
+        (
+            "/spec/secret/type",
+            long(253),
+            long(254),
+            "spec.secret.type: Too long: may not be more than 253 bytes",
+        ),
+    ];
+    let cases = limits.map(|(pointer, accepted, refused, complaint)| Case {
+        accepted: vec![with(pointer, accepted)],
+        refused: vec![with(pointer, refused)],
+        complaint,
+    });
+    check("limits", cases.into()).await;
+}
+
+#[tokio::test]
+async fn a_connector_s_name_has_at_most_63_characters() {
+    let case = Case {
+        accepted: vec![with("/metadata/name", "n".repeat(63).into())],
+        refused: vec![with("/metadata/name", "n".repeat(64).into())],
+        complaint: "<nil>: Invalid value: metadata.name must have at most 63 characters: it becomes a label and part of the Secret's name",
+    };
+    check("names", vec![case]).await;
+}
+
+#[tokio::test]
+async fn the_type_of_the_secret_never_changes_while_its_name_may() {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace("type").await;
+    let _ = create(cluster, &namespace, &connector(), &[]).await.stdout();
+    let patch = async |patch: Value| {
+        let patch = format!("--patch={patch}");
+        cluster
+            .kubectl(&[
+                "patch",
+                "sfc",
+                "crm",
+                "--namespace",
+                &namespace,
+                "--type=merge",
+                &patch,
+            ])
+            .await
+    };
+    let refusal = patch(json!({ "spec": { "secret": { "type": "acme.example/token" } } }))
+        .await
+        .refusal();
+    assert_eq!(
+        complaints(&refusal),
+        [
+            "spec.secret.type: Forbidden: secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector"
+        ]
+    );
+    let _ = patch(json!({ "spec": { "secret": { "name": "other" } } }))
+        .await
+        .stdout();
+}

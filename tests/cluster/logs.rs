@@ -1,0 +1,42 @@
+//! What did the operator log? Every line of every test in this process, at the most talkative level.
+
+use std::io;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tracing_subscriber::EnvFilter;
+
+static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Begins to collect; any number of calls do no harm.
+pub(crate) fn collect() {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| {
+        let filter = EnvFilter::new("trace,salesforce_sim=off,h2=info,rustls=info,tokio=info,mio=info");
+        tracing_subscriber::fmt()
+            .json()
+            .with_env_filter(filter)
+            .with_writer(|| Sink)
+            .init();
+    });
+}
+
+/// What was logged up to now.
+pub(crate) fn so_far() -> String {
+    String::from_utf8_lossy(&LINES.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+}
+
+struct Sink;
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LINES
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

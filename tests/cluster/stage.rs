@@ -1,0 +1,329 @@
+//! Where a test plays: a namespace of the real API server, a simulated Salesforce, and an operator between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, ResourceExt};
+use salesforce_client::{ClientSettings, HostAllowList, Proxies};
+use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd};
+use salesforce_connector_operator::clock::Clock;
+use salesforce_connector_operator::controller::{self, Context};
+use salesforce_connector_operator::digest_key;
+use salesforce_connector_operator::metrics::Metrics;
+use salesforce_connector_operator::settings::{SecretWatch, Settings};
+use salesforce_sim::{Endpoint, Simulator, default_world};
+use serde_json::{Value, json};
+use testbed::{ControlPlane, TestNamespace, eventually};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::logs;
+
+/// How long a test waits for anything. Generous: a wait ends when its condition comes true.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// The operator's clock runs this much faster, so that a sweep takes two seconds and not a minute.
+pub(crate) const SPEED: u32 = 30;
+
+pub(crate) struct Stage {
+    pub(crate) plane: &'static ControlPlane,
+    /// As administrator.
+    pub(crate) client: Client,
+    pub(crate) sim: Simulator,
+    pub(crate) namespace: TestNamespace,
+    /// The operator's own namespace.
+    pub(crate) home: TestNamespace,
+    pub(crate) mode: SecretWatch,
+    pub(crate) speed: u32,
+    operator: Option<Operator>,
+    /// Metrics of operators that were stopped.
+    metrics: Vec<String>,
+}
+
+struct Operator {
+    context: Arc<Context>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Stage {
+    /// A stage with a running operator.
+    pub(crate) async fn set(mode: SecretWatch) -> Self {
+        let mut stage = Self::bare(mode).await;
+        stage.start_operator().await;
+        stage
+    }
+
+    /// A stage without an operator.
+    pub(crate) async fn bare(mode: SecretWatch) -> Self {
+        logs::collect();
+        salesforce_client::install_crypto_provider();
+        let plane = ControlPlane::shared().await;
+        plane.install_crd(&crd::crd()).await;
+        Self {
+            client: plane.client().await,
+            sim: Simulator::start(default_world::build()).unwrap(),
+            namespace: plane.namespace("tenant").await,
+            home: plane.namespace("operator").await,
+            plane,
+            mode,
+            speed: SPEED,
+            operator: None,
+            metrics: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn start_operator(&mut self) {
+        assert!(self.operator.is_none(), "an operator is running already");
+        // A client of its own, as a process has: a connection lives and dies with its runtime.
+        let client = self.plane.client().await;
+        let settings = Settings {
+            namespace: self.home.name().to_owned(),
+            watch_namespaces: vec![self.namespace.name().to_owned()],
+            secret_watch: self.mode,
+            token_requests_per_hour: 3600,
+            state_retention: Duration::from_hours(24),
+        };
+        let salesforce = salesforce_client::Client::new(self.client_settings()).unwrap();
+        let key = digest_key::read_or_create(&client, &settings.namespace)
+            .await
+            .unwrap();
+        let context = Context::new(
+            client,
+            salesforce,
+            HostAllowList::default(),
+            settings,
+            key,
+            Clock::faster(self.speed),
+            Arc::new(Metrics::new()),
+        );
+        let (stop, stopped) = oneshot::channel();
+        let running = context.clone();
+        let task = tokio::spawn(async move {
+            controller::run(running, async move { drop(stopped.await) }).await;
+        });
+        self.operator = Some(Operator { context, stop, task });
+    }
+
+    fn client_settings(&self) -> ClientSettings {
+        ClientSettings {
+            connect_to: vec![format!("*={}", self.sim.https_addr()).parse().unwrap()],
+            extra_ca_pem: vec![self.sim.ca_pem().as_bytes().to_vec()],
+            request_timeout: Duration::from_secs(5),
+            proxies: Proxies::Never,
+            ..ClientSettings::default()
+        }
+    }
+
+    /// Stops the operator as SIGTERM does, and waits for it.
+    pub(crate) async fn stop_operator(&mut self) {
+        let operator = self.operator.take().expect("an operator should be running");
+        self.metrics.push(operator.context.metrics.encode());
+        drop(operator.stop);
+        tokio::time::timeout(DEADLINE, operator.task)
+            .await
+            .expect("the operator should stop")
+            .unwrap();
+    }
+
+    pub(crate) fn connectors(&self) -> Api<SalesforceConnector> {
+        Api::namespaced(self.client.clone(), self.namespace.name())
+    }
+
+    pub(crate) fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), self.namespace.name())
+    }
+
+    pub(crate) fn home_secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), self.home.name())
+    }
+
+    /// Creates or replaces a Secret with these values.
+    pub(crate) async fn input(&self, name: &str, values: &[(&str, &str)]) {
+        let data = values
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            data: Some(data.collect()),
+            ..Secret::default()
+        };
+        let params = PatchParams::apply("test").force();
+        self.secrets()
+            .patch(name, &params, &Patch::Apply(&secret))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn create(&self, name: &str, spec: Value) -> SalesforceConnector {
+        let object = serde_json::from_value(json!({
+            "apiVersion": "salesforce-connector.dev/v1alpha1",
+            "kind": "SalesforceConnector",
+            "metadata": { "name": name },
+            "spec": spec,
+        }));
+        self.connectors()
+            .create(&PostParams::default(), &object.unwrap())
+            .await
+            .unwrap()
+    }
+
+    /// A connector by client credentials that becomes Ready, with its input Secret.
+    pub(crate) async fn good_connector(&self, name: &str) {
+        self.input(
+            &format!("{name}-app"),
+            &[("client-secret", default_world::ECA_SECRET)],
+        )
+        .await;
+        self.create(name, client_credentials(&format!("{name}-app")))
+            .await;
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> SalesforceConnector {
+        self.connectors().get(name).await.unwrap()
+    }
+
+    pub(crate) async fn merge(&self, name: &str, patch: Value) {
+        self.connectors()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn annotate(&self, name: &str, key: &str, value: &str) {
+        self.merge(name, json!({ "metadata": { "annotations": { key: value } } }))
+            .await;
+    }
+
+    pub(crate) async fn delete(&self, name: &str) {
+        self.connectors()
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+    }
+
+    /// Waits until `look` finds what it looks for in the connector.
+    pub(crate) async fn until<T>(
+        &self,
+        what: &str,
+        name: &str,
+        mut look: impl FnMut(&SalesforceConnector) -> Option<T>,
+    ) -> T {
+        eventually(DEADLINE, what, async || {
+            let connector = self
+                .connectors()
+                .get(name)
+                .await
+                .map_err(|error| error.to_string())?;
+            look(&connector).ok_or_else(|| serde_json::to_string_pretty(&connector.status).unwrap())
+        })
+        .await
+    }
+
+    /// Waits until the connector is Ready for its present generation.
+    pub(crate) async fn ready(&self, name: &str) -> SalesforceConnector {
+        self.until("the connector becomes Ready", name, |connector| {
+            let current = status(connector).observed_generation == connector.metadata.generation;
+            (current && condition(connector, "Ready").0 == "True").then(|| connector.clone())
+        })
+        .await
+    }
+
+    /// Waits until Ready is False for this reason.
+    pub(crate) async fn not_ready(&self, name: &str, reason: &str) -> SalesforceConnector {
+        self.until(&format!("Ready is False with {reason}"), name, |connector| {
+            let current = status(connector).observed_generation == connector.metadata.generation;
+            let (truth, found, _) = condition(connector, "Ready");
+            (current && truth == "False" && found == reason).then(|| connector.clone())
+        })
+        .await
+    }
+
+    /// Waits for a Secret in which `look` finds what it looks for.
+    pub(crate) async fn until_secret<T>(
+        &self,
+        what: &str,
+        name: &str,
+        mut look: impl FnMut(&Secret) -> Option<T>,
+    ) -> T {
+        eventually(DEADLINE, what, async || {
+            let secret = self
+                .secrets()
+                .get(name)
+                .await
+                .map_err(|error| error.to_string())?;
+            look(&secret).ok_or_else(|| format!("{:?}", secret.metadata))
+        })
+        .await
+    }
+
+    pub(crate) async fn secret(&self, name: &str) -> Secret {
+        self.secrets().get(name).await.unwrap()
+    }
+
+    pub(crate) fn token_calls(&self) -> u64 {
+        self.sim.count(Endpoint::Token)
+    }
+
+    /// Waits until the operator has looked at everything again at least once: a canary connector is created after now,
+    /// and a sweep has passed. What was not done by then is not going to be done.
+    pub(crate) async fn settle(&self) {
+        let sweeps = self.speed_adjusted(Duration::from_secs(70));
+        tokio::time::sleep(sweeps).await;
+    }
+
+    fn speed_adjusted(&self, duration: Duration) -> Duration {
+        duration / self.speed
+    }
+
+    /// Metrics of the running operator and of those before it.
+    pub(crate) fn metrics(&self) -> String {
+        let mut metrics = self.metrics.join("\n");
+        if let Some(operator) = &self.operator {
+            metrics.push_str(&operator.context.metrics.encode());
+        }
+        metrics
+    }
+
+    /// Ends the test: no secret may have left its place.
+    pub(crate) async fn finish(self) {
+        crate::canary::assert_no_leak(&self).await;
+    }
+}
+
+pub(crate) fn client_credentials(app_secret: &str) -> Value {
+    json!({
+        "host": default_world::PRODUCTION,
+        "app": {
+            "clientId": default_world::ECA,
+            "clientSecretRef": { "name": app_secret, "key": "client-secret" },
+        },
+        "auth": { "clientCredentials": {} },
+    })
+}
+
+pub(crate) fn status(connector: &SalesforceConnector) -> SalesforceConnectorStatus {
+    connector.status.clone().unwrap_or_default()
+}
+
+/// Status, reason and message of a condition; empty where there is none.
+pub(crate) fn condition(connector: &SalesforceConnector, kind: &str) -> (String, String, String) {
+    let conditions = status(connector).conditions;
+    let found = conditions.into_iter().find(|condition| condition.type_ == kind);
+    found.map_or_else(Default::default, |found| {
+        (found.status, found.reason, found.message)
+    })
+}
+
+/// The text under a key of a Secret.
+pub(crate) fn value(secret: &Secret, key: &str) -> String {
+    let data = secret.data.as_ref().and_then(|data| data.get(key));
+    data.map(|bytes| String::from_utf8(bytes.0.clone()).unwrap())
+        .unwrap_or_else(|| panic!("Secret {} has no key {key}", secret.name_any()))
+}
