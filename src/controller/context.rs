@@ -14,6 +14,7 @@ use crate::api::{SalesforceConnector, names};
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::decide::digest::DigestKey;
+use crate::lease::LeaseState;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
@@ -33,6 +34,8 @@ pub struct Context {
     pub clock: Clock,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether this process leads.
+    pub lease: LeaseState,
     /// Token requests that each login host may still be sent.
     pub budget: Budget,
     /// The connectors that are known.
@@ -88,6 +91,7 @@ impl Context {
         digest_key: DigestKey,
         clock: Clock,
         metrics: Arc<Metrics>,
+        lease: LeaseState,
     ) -> Arc<Self> {
         let reporter = Reporter {
             controller: names::FIELD_MANAGER.to_owned(),
@@ -103,6 +107,7 @@ impl Context {
             digest_key,
             clock,
             metrics,
+            lease,
             connectors: Connectors::default(),
             passwords: super::passwords::InFlight::default(),
             memory: Mutex::default(),

@@ -13,6 +13,7 @@ use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnecto
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::controller::{self, Context};
 use salesforce_connector_operator::digest_key;
+use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::{SecretWatch, Settings};
 use salesforce_sim::{Endpoint, Simulator, default_world};
@@ -99,6 +100,7 @@ impl Stage {
             key,
             Clock::faster(self.speed),
             Arc::new(Metrics::new()),
+            LeaseState::sole(),
         );
         let (stop, stopped) = oneshot::channel();
         let running = context.clone();
