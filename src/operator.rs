@@ -135,16 +135,15 @@ async fn work(
         tokio::spawn(keep_house(context.clone(), readiness)),
         tokio::spawn(show_role(context.lease.clone(), context.metrics.clone())),
     ];
-    let election = tokio::spawn(elector.run(stop.clone(), drained()));
+    // After `stop` the lease is kept until this resolves: while a token is being redeemed.
+    let drained = std::future::ready(());
+    let election = tokio::spawn(elector.run(stop.clone(), drained));
     controller::run(context, stop).await;
     let _ = election.await;
     for helper in helpers {
         helper.abort();
     }
 }
-
-/// Resolves when no token is being redeemed: until then the lease is kept.
-async fn drained() {}
 
 async fn show_role(mut lease: LeaseState, metrics: Arc<Metrics>) {
     loop {

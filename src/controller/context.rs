@@ -83,6 +83,10 @@ impl Connectors {
 impl Context {
     /// A context for the given clients and settings.
     #[must_use]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a process, which are put together in one place"
+    )]
     pub fn new(
         client: Client,
         salesforce: salesforce_client::Client,

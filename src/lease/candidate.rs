@@ -194,16 +194,12 @@ impl Candidate {
         let own = self.sight.as_ref().filter(|sight| {
             sight.presence == Presence::There && record::holder(&sight.lease) == Some(self.me.as_str())
         });
-        match own {
-            Some(sight) => {
-                let lease = record::released(&sight.lease, now.wall);
-                self.ask(Call::Replace(Box::new(lease)), now)
-            }
-            None => {
-                self.phase = Phase::Over;
-                Step::Done
-            }
-        }
+        let Some(own) = own else {
+            self.phase = Phase::Over;
+            return Step::Done;
+        };
+        let lease = record::released(&own.lease, now.wall);
+        self.ask(Call::Replace(Box::new(lease)), now)
     }
 
     fn ask(&self, call: Call, now: Moment) -> Step {
@@ -263,9 +259,10 @@ impl Candidate {
 
     fn see(&mut self, lease: Lease, now: Duration) {
         let version = |lease: &Lease| lease.metadata.resource_version.clone();
-        let known = self.sight.take().filter(|sight| {
-            sight.presence == Presence::There && version(&sight.lease) == version(&lease)
-        });
+        let known = self
+            .sight
+            .take()
+            .filter(|sight| sight.presence == Presence::There && version(&sight.lease) == version(&lease));
         self.sight = Some(Sight {
             changed: known.map_or(now, |sight| sight.changed),
             lease,

@@ -101,7 +101,10 @@ mod tests {
             for renewed in [0, 253_402_207_200] {
                 let sight = seen(holder, presence, renewed);
                 let decided = decide(Some(&sight), "me", seconds(now), &settings(60));
-                assert_eq!(decided, action, "{holder:?} {presence:?} at {now}, renewed {renewed}");
+                assert_eq!(
+                    decided, action,
+                    "{holder:?} {presence:?} at {now}, renewed {renewed}"
+                );
             }
         }
         assert_eq!(decide(None, "me", seconds(100), &settings(15)), Create);

@@ -18,18 +18,16 @@ use crate::controller::error::chain;
 
 /// How long the end of the process may be held up by the release.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
-/// Bytes that tell two lives of one pod apart.
-const SUFFIX_BYTES: usize = 5;
 
 /// The name of this process in the lease: of its pod, and a random suffix, because a container that is started again has
 /// the same pod name and must not take itself for the one before.
 #[must_use]
 pub fn identity(pod: Option<&str>) -> String {
-    let mut bytes = [0; SUFFIX_BYTES];
+    let mut bytes = [0; size_of::<u64>()];
     // Without random numbers the process does not come this far: it has no digest key.
     let _ = SystemRandom::new().fill(&mut bytes);
-    let suffix: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}_{suffix}", pod.unwrap_or(names::MANAGED_BY_VALUE))
+    let suffix = u64::from_ne_bytes(bytes);
+    format!("{}_{suffix:016x}", pod.unwrap_or(names::MANAGED_BY_VALUE))
 }
 
 /// Stands for election as long as the process lives.
@@ -126,7 +124,11 @@ impl Elector {
         match (before, until) {
             (None, Some(_)) => tracing::info!(identity = self.me, "Leading"),
             (Some(_), None) => {
-                tracing::info!(identity = self.me, holder = self.candidate.holder(), "Leading no more");
+                tracing::info!(
+                    identity = self.me,
+                    holder = self.candidate.holder(),
+                    "Leading no more"
+                );
             }
             (None, None) | (Some(_), Some(_)) => {}
         }
@@ -174,7 +176,12 @@ impl Leases {
             tracing::debug!(error, "Failed to reach the lease");
         } else {
             let (namespace, name) = (&self.namespace, names::LEASE);
-            tracing::warn!(namespace, name, error, "Failed to reach the lease; it is tried again");
+            tracing::warn!(
+                namespace,
+                name,
+                error,
+                "Failed to reach the lease; it is tried again"
+            );
         }
         self.trouble = true;
         Answer::Failed

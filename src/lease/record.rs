@@ -11,7 +11,9 @@ use super::LeaseSettings;
 /// Who holds it; `None` if it was released or never held.
 pub(super) fn holder(lease: &Lease) -> Option<&str> {
     let spec = lease.spec.as_ref()?;
-    spec.holder_identity.as_deref().filter(|holder| !holder.is_empty())
+    spec.holder_identity
+        .as_deref()
+        .filter(|holder| !holder.is_empty())
 }
 
 /// How long its holder may be silent: as the holder itself wrote, since it counts on that.
