@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+mod process;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
