@@ -347,6 +347,7 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
         "Secret \"crm-salesforce\": exceeded quota",
     );
     let outcome = Outcome {
+        grant: None,
         secret: SecretOutcome::Refused(rejection),
         ..kept(&observed)
     };
@@ -377,6 +378,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
     );
     let _ = ladder.organization(Ok(fixtures::organization(false)), &[]);
     let outcome = Outcome {
+        grant: None,
         held: None,
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -414,6 +416,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
 fn a_new_token_that_is_refused_at_once_is_a_finding() {
     let observed = settled();
     let outcome = Outcome {
+        grant: None,
         minted: Some(Minted::Obtained {
             why: MintReason::SessionEnded,
         }),
@@ -510,6 +513,7 @@ fn suspension_shows_and_never_hides_an_expired_token() {
     let wait = Decision::Wait(WaitReason::Suspended);
     let ready = |observed: &Observed, at: i64| {
         let outcome = Outcome {
+            grant: None,
             secret: SecretOutcome::Untouched,
             ..kept(observed)
         };
