@@ -1,5 +1,7 @@
 //! Protocols that lack one rule each, to prove that the check sees what the rule is for.
 
+use crate::world::Violation;
+
 /// How the driver carries out what the shipped session asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Variant {
@@ -26,15 +28,16 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    pub(crate) const BROKEN: [Self; 9] = [
-        Self::NoIntent,
-        Self::UnconditionalIntent,
-        Self::IntentAfterSending,
-        Self::DeriveBeforeStore,
-        Self::BlindRetry,
-        Self::NoHoldOff,
-        Self::NoLedger,
-        Self::NoAnnouncement,
-        Self::NoReadBack,
+    /// What the check must find in each.
+    pub(crate) const BROKEN: [(Self, Violation); 9] = [
+        (Self::NoIntent, Violation::Replay),
+        (Self::UnconditionalIntent, Violation::Replay),
+        (Self::IntentAfterSending, Violation::Replay),
+        (Self::DeriveBeforeStore, Violation::DerivedBeforeStored),
+        (Self::BlindRetry, Violation::Replay),
+        (Self::NoHoldOff, Violation::Replay),
+        (Self::NoLedger, Violation::Replay),
+        (Self::NoAnnouncement, Violation::Replay),
+        (Self::NoReadBack, Violation::Replay),
     ];
 }
