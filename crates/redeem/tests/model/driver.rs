@@ -283,6 +283,9 @@ impl World {
         if is_intent && self.config.variant != Variant::Shipped {
             return self.write_intent(c, (key, precondition), state, fault, tally);
         }
+        if !is_intent {
+            self.controllers[c].pretend = None;
+        }
         let was_renewed = session.holds_result() && !is_intent;
         let reply = self.write(
             Op::State {

@@ -64,47 +64,72 @@ const fn left(sessions: [u8; 2], crashes: u8, faults: u8, people: u8, jumps: u8)
 
 pub(crate) const SCOPES: &[Scope] = &[
     scope(
-        "two renew, one crash, two jumps",
+        "renew: one crash, one jump",
         Start::Redeemed,
         true,
-        left([2, 2], 1, 0, 0, 2),
+        left([2, 2], 1, 0, 0, 1),
     ),
     scope(
-        "two renew without introspection, one crash, one jump",
+        "renew: two jumps",
         Start::Redeemed,
-        false,
-        left([2, 1], 1, 0, 0, 1),
+        true,
+        left([2, 1], 0, 0, 0, 2),
     ),
     scope(
-        "two renew, one fault, one jump",
+        "renew: one fault, one jump",
         Start::Redeemed,
         true,
         left([1, 2], 0, 1, 0, 1),
     ),
     scope(
-        "two renew, people, one jump",
+        "renew: one crash, one fault",
+        Start::Redeemed,
+        true,
+        left([1, 1], 1, 1, 0, 0),
+    ),
+    scope(
+        "renew: people, one jump",
         Start::Redeemed,
         true,
         left([1, 1], 0, 0, 1, 1),
     ),
     scope(
-        "two import, one crash",
+        "renew: people, one crash",
+        Start::Redeemed,
+        true,
+        left([1, 1], 1, 0, 1, 0),
+    ),
+    scope(
+        "renew, no introspection: one crash, one jump",
+        Start::Redeemed,
+        false,
+        left([2, 1], 1, 0, 0, 1),
+    ),
+    scope(
+        "renew, no introspection: one fault, one jump",
+        Start::Redeemed,
+        false,
+        left([1, 1], 0, 1, 0, 1),
+    ),
+    scope(
+        "renew, no introspection: people, one jump",
+        Start::Redeemed,
+        false,
+        left([1, 1], 0, 0, 1, 1),
+    ),
+    scope(
+        "import: one crash, one jump",
         Start::Brought,
         false,
         left([1, 1], 1, 0, 0, 1),
     ),
     scope(
-        "two import, one fault",
+        "import: one fault",
         Start::Brought,
         false,
         left([1, 1], 0, 1, 0, 0),
     ),
-    scope(
-        "two import, people",
-        Start::Brought,
-        false,
-        left([1, 1], 0, 0, 1, 0),
-    ),
+    scope("import: people", Start::Brought, false, left([1, 1], 0, 0, 1, 0)),
     Scope {
         installations: 2,
         ..scope(
@@ -147,11 +172,13 @@ impl fmt::Display for Found {
 struct Search {
     seen: HashSet<u64, BuildHasherDefault<Identity>>,
     path: Vec<Action>,
+    wanted: Option<Violation>,
     found: Found,
     tally: Tally,
 }
 
-pub(crate) fn explore(scope: &Scope, variant: Variant) -> Found {
+/// Walks a scope until something is found: anything, or the violation wanted of a broken variant.
+pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>) -> Found {
     let Scope {
         rotates,
         introspectable,
@@ -172,6 +199,7 @@ pub(crate) fn explore(scope: &Scope, variant: Variant) -> Found {
     let mut search = Search {
         seen: HashSet::default(),
         path: Vec::new(),
+        wanted,
         found: Found {
             scope: *scope,
             worlds: 0,
@@ -206,11 +234,7 @@ impl Search {
             self.found.steps += 1;
             self.path.push(action);
             match next.violation {
-                Some(violation) => {
-                    self.found
-                        .violation
-                        .get_or_insert_with(|| (violation, self.path.clone()));
-                }
+                Some(violation) => self.note(violation),
                 None => self.visit(&next, left),
             }
             self.path.pop();
@@ -220,15 +244,19 @@ impl Search {
         }
     }
 
+    fn note(&mut self, violation: Violation) {
+        if self.wanted.is_none_or(|wanted| wanted == violation) {
+            self.found
+                .violation
+                .get_or_insert_with(|| (violation, self.path.clone()));
+        }
+    }
+
     fn end(&mut self, world: &World) {
         self.found.ends += 1;
         match world.clone().finish(&mut self.tally) {
             Ok(ending) => *self.found.endings.entry(ending).or_default() += 1,
-            Err(violation) => {
-                self.found
-                    .violation
-                    .get_or_insert_with(|| (violation, self.path.clone()));
-            }
+            Err(violation) => self.note(violation),
         }
     }
 }

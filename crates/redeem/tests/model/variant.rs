@@ -28,16 +28,36 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    /// What the check must find in each.
-    pub(crate) const BROKEN: [(Self, Violation); 9] = [
-        (Self::NoIntent, Violation::Replay),
-        (Self::UnconditionalIntent, Violation::Replay),
-        (Self::IntentAfterSending, Violation::Replay),
-        (Self::DeriveBeforeStore, Violation::DerivedBeforeStored),
-        (Self::BlindRetry, Violation::Replay),
-        (Self::NoHoldOff, Violation::Replay),
-        (Self::NoLedger, Violation::Replay),
-        (Self::NoAnnouncement, Violation::Replay),
-        (Self::NoReadBack, Violation::Replay),
+    /// What the check must find in each, and a scope of the exhaustive search that shows it.
+    pub(crate) const BROKEN: [(Self, Violation, &'static str); 9] = [
+        (Self::NoIntent, Violation::Replay, "renew: two jumps"),
+        (Self::UnconditionalIntent, Violation::Replay, "renew: two jumps"),
+        (Self::IntentAfterSending, Violation::Replay, "renew: two jumps"),
+        (
+            Self::DeriveBeforeStore,
+            Violation::DerivedBeforeStored,
+            "renew: two jumps",
+        ),
+        (
+            Self::BlindRetry,
+            Violation::Replay,
+            "renew, no introspection: one fault, one jump",
+        ),
+        (Self::NoHoldOff, Violation::Replay, "renew: one crash, one jump"),
+        (
+            Self::NoLedger,
+            Violation::Replay,
+            "renew, no introspection: people, one jump",
+        ),
+        (
+            Self::NoAnnouncement,
+            Violation::Replay,
+            "renew, no introspection: one fault, one jump",
+        ),
+        (
+            Self::NoReadBack,
+            Violation::Replay,
+            "renew, no introspection: one fault, one jump",
+        ),
     ];
 }
