@@ -624,6 +624,10 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         ..observed
     };
     let next = |observed: &Observed, at: i64| conclude(observed, &KEEP, &kept(observed), after(at)).next;
+    let waiting = |observed: &Observed, at: i64| {
+        let decision = Decision::Wait(WaitReason::BackOff(after(at)));
+        conclude(observed, &decision, &kept(observed), after(at)).next
+    };
     let until = |moment: Timestamp, at: i64| Duration::try_from(moment.duration_since(after(at))).unwrap();
     let observed = day(settled());
     let test = crate::decide::mint::next_test(&observed, of(&observed)).unwrap();
@@ -640,7 +644,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         Refusal::SalesforceUnavailable,
         Some(after(90)),
     ));
-    assert_eq!(next(&failing, 60), Duration::from_secs(30));
+    assert_eq!(waiting(&failing, 60), Duration::from_secs(30));
     let suspended = Observed {
         activity: Activity::Suspended,
         ..failing
@@ -654,7 +658,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         Refusal::SalesforceUnavailable,
         Some(sooner),
     ));
-    assert_eq!(next(&spinning, 0), Duration::from_secs(1));
+    assert_eq!(waiting(&spinning, 0), Duration::from_secs(1));
 }
 
 #[test]
