@@ -20,7 +20,7 @@ use salesforce_connector_operator::settings::{SecretWatch, Settings};
 use salesforce_sim::{Endpoint, Simulator, default_world};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, TestNamespace, eventually};
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::logs;
@@ -37,12 +37,63 @@ pub(crate) struct Stage {
     pub(crate) sim: Simulator,
     pub(crate) namespace: TestNamespace,
     /// The operator's own namespace.
-    pub(crate) home: TestNamespace,
+    pub(crate) home: String,
+    /// The account that the chart has made for the operator.
+    service_account: &'static str,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
     operator: Option<Operator>,
     /// Metrics of operators that were stopped.
     metrics: Vec<String>,
+}
+
+/// The chart, installed once for each way of noticing changed Secrets. Every operator of these tests has the rights of
+/// the service account that it makes, and no others.
+struct Installation {
+    namespace: TestNamespace,
+    service_account: &'static str,
+}
+
+impl Installation {
+    async fn of(plane: &ControlPlane, mode: SecretWatch) -> &'static Self {
+        static BY_NAME: OnceCell<Installation> = OnceCell::const_new();
+        static WATCH: OnceCell<Installation> = OnceCell::const_new();
+        let (cell, release, account, mode) = match mode {
+            SecretWatch::ByName => (
+                &BY_NAME,
+                "byname",
+                "byname-salesforce-connector-operator",
+                "ByName",
+            ),
+            SecretWatch::Watch => (&WATCH, "watch", "watch-salesforce-connector-operator", "Watch"),
+        };
+        cell.get_or_init(|| Self::new(plane, release, account, mode))
+            .await
+    }
+
+    async fn new(plane: &ControlPlane, release: &str, service_account: &'static str, mode: &str) -> Self {
+        plane.install_crd(&crd::crd()).await;
+        let namespace = plane.namespace("operator").await;
+        let chart = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/charts/salesforce-connector-operator"
+        );
+        let mode = format!("secretWatch={mode}");
+        let set = [
+            "--set",
+            "crds.install=false",
+            "--set",
+            "replicas=0",
+            "--set",
+            &mode,
+        ];
+        let args = ["install", release, chart, "--namespace", namespace.name()];
+        plane.helm(&[&args[..], &set[..]].concat()).await.stdout();
+        Self {
+            namespace,
+            service_account,
+        }
+    }
 }
 
 struct Operator {
@@ -64,12 +115,13 @@ impl Stage {
         logs::collect();
         salesforce_client::install_crypto_provider();
         let plane = ControlPlane::shared().await;
-        plane.install_crd(&crd::crd()).await;
+        let installation = Installation::of(plane, mode).await;
         Self {
             client: plane.client().await,
             sim: Simulator::start(default_world::build()).unwrap(),
             namespace: plane.namespace("tenant").await,
-            home: plane.namespace("operator").await,
+            home: installation.namespace.name().to_owned(),
+            service_account: installation.service_account,
             plane,
             mode,
             speed: SPEED,
@@ -81,9 +133,9 @@ impl Stage {
     pub(crate) async fn start_operator(&mut self) {
         assert!(self.operator.is_none(), "an operator is running already");
         // A client of its own, as a process has: a connection lives and dies with its runtime.
-        let client = self.plane.client().await;
+        let client = self.plane.client_as(&self.home, self.service_account).await;
         let settings = Settings {
-            namespace: self.home.name().to_owned(),
+            namespace: self.home.clone(),
             watch_namespaces: vec![self.namespace.name().to_owned()],
             secret_watch: self.mode,
             token_requests_per_hour: 3600,
@@ -145,7 +197,7 @@ impl Stage {
     }
 
     pub(crate) fn home_secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), self.home.name())
+        Api::namespaced(self.client.clone(), &self.home)
     }
 
     /// Creates or replaces a Secret with these values.
