@@ -254,6 +254,11 @@ impl Facts<'_> {
         if let Some(state) = promoted(state, &self.inputs.expect) {
             return Some(Move::Write(Box::new(state)));
         }
+        // Nor may a new one take the place of one whose outcome will be known.
+        let unknown = state.next.as_ref().and_then(|next| self.standing(state, next));
+        if let Some(Standing::Unknown(Some(_))) = unknown {
+            return None;
+        }
         // An import that waits is redeemed before another one may take its place: its ledger entry may be marked.
         let presentable = |next: &&Grant| next.access.is_none() && next.attempt.is_none() && !next.is_dead();
         let waiting = state

@@ -3,10 +3,18 @@
 //! `exhaustive` walks every interleaving within the bounds stated there; `random` runs long schedules from a seed.
 //! `REDEEM_SEED` and `REDEEM_SCHEDULES` choose other ones; `cargo test -p redeem --test model -- --nocapture` shows
 //! the tables.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::too_many_lines,
+    reason = "a test: what panics here fails it, and the numbers are small"
+)]
 
 mod action;
 mod chance;
 mod cluster;
+mod diagram;
 mod driver;
 mod ending;
 mod exhaustive;
