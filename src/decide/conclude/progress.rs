@@ -43,8 +43,18 @@ pub(super) fn failures(
         {
             None
         }
-        None => before,
+        None => before.filter(|failures| !(accepted(outcome) && is_rejected_token(failures))),
     }
+}
+
+/// Whether a test has just shown that Salesforce takes the token.
+fn accepted(outcome: &Outcome) -> bool {
+    let report = outcome.tested.as_ref();
+    report.is_some_and(|report| report.verdict == Verdict::Succeeded)
+}
+
+fn is_rejected_token(failures: &FailuresStatus) -> bool {
+    Reason::parse(&failures.reason) == Some(OwnReason::FreshTokenRejected.into())
 }
 
 /// Whether the held token was still to be verified when this reconcile began.
