@@ -90,7 +90,7 @@ async fn install_chart(plane: &ControlPlane, home: &TestNamespace, mode: SecretW
         "--set",
         mode,
     ];
-    plane.helm(&[&install[..], &set[..]].concat()).await.stdout();
+    let _notes = plane.helm(&[&install[..], &set[..]].concat()).await.stdout();
 }
 
 struct Operator {
