@@ -91,23 +91,26 @@ fn permitted(observed: &Observed, connector: &Connector, why: MintReason, now: T
     if why == MintReason::Requested {
         return Decision::Mint { why };
     }
-    if observed.knowledge == Knowledge::PasswordRefusedBefore {
-        let subject = match &connector.method {
-            Method::Password(_) => format!("host {}", connector.host),
-            Method::ClientCredentials | Method::JwtBearer { .. } | Method::AuthorizationCode { .. } => {
-                String::new()
-            }
-        };
-        return Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject));
-    }
     let failures = observed.status.failures.as_ref();
     let failures = failures
         .filter(|failures| failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
     match failures.map(|failures| failures.next_attempt_time.as_ref().map(|time| time.0)) {
-        None => Decision::Mint { why },
-        Some(Some(next)) if next <= now => Decision::Mint { why },
-        Some(Some(next)) => Decision::Wait(WaitReason::BackOff(next)),
+        Some(Some(next)) if next > now => Decision::Wait(WaitReason::BackOff(next)),
         Some(None) => Decision::Wait(WaitReason::InputMustChange),
+        Some(Some(_)) | None => unless_refused_before(observed, connector, why),
+    }
+}
+
+/// A password that another connector, or this one before its status was lost, has tried in vain is not sent again.
+fn unless_refused_before(observed: &Observed, connector: &Connector, why: MintReason) -> Decision {
+    match (observed.knowledge, &connector.method) {
+        (Knowledge::PasswordRefusedBefore, Method::Password(_)) => {
+            let subject = format!("host {}", connector.host);
+            Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject))
+        }
+        (Knowledge::Clean | Knowledge::TokenRejected | Knowledge::PasswordRefusedBefore, _) => {
+            Decision::Mint { why }
+        }
     }
 }
 

@@ -173,8 +173,13 @@ fn a_password_that_was_refused_is_sent_only_on_request() {
     let rejection = Rejection::new(OwnReason::PasswordRefusedBefore, "host acme.my.salesforce.com");
     assert_eq!(decide(&observed, now()), Decision::Reject(rejection));
     assert_eq!(
-        decide(&asked_to_renew(observed), now()),
+        decide(&asked_to_renew(observed.clone()), now()),
         mint(MintReason::Requested)
+    );
+    // The connector that tried it goes on showing what Salesforce said.
+    assert_eq!(
+        decide(&after_failure(observed, None), after(60)),
+        Decision::Wait(WaitReason::InputMustChange)
     );
 }
 
