@@ -16,6 +16,8 @@ pub mod inputs;
 pub mod ladder;
 pub mod mint;
 pub mod observed;
+#[cfg(test)]
+mod properties;
 pub mod schedule;
 pub mod secret;
 pub mod target;
