@@ -1,6 +1,7 @@
 //! Is the contract with users what it says? Every rule of the resource, on a real API server.
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test ends where an object is not what it should be"
 )]
 
