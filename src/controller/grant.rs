@@ -153,7 +153,8 @@ fn inputs(
         MintReason::Requested
         | MintReason::InputsChanged
         | MintReason::SessionEnded
-        | MintReason::RenewalDue => Want::Renew { seen },
+        | MintReason::RenewalDue
+        | MintReason::Retry => Want::Renew { seen },
     };
     let brought = match &connector.method {
         Method::AuthorizationCode { brought } => brought.as_ref(),
