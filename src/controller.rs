@@ -11,6 +11,7 @@
 pub mod act;
 pub mod context;
 pub mod error;
+pub mod grant;
 mod login;
 pub mod observe;
 mod passwords;
@@ -106,7 +107,7 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
         Ok(connector) => connector,
         Err(invalid) => return Ok(report::unparsable(&context, invalid)),
     };
-    let Some(connector) = context.current(cached).await? else {
+    let Some(mut connector) = context.current(cached).await? else {
         return Ok(Action::await_change());
     };
 
@@ -120,6 +121,14 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
             outcome = act::act(&context, &observed, &again).await?.after(outcome); // once, now
             decision = again;
         }
+    }
+    if observed.grant.is_some() && outcome.minted.is_some() {
+        // The redeem protocol has written its own part of the status.
+        let Some(live) = context.live(&connector).await? else {
+            return Ok(Action::await_change());
+        };
+        observed.status = live.status.clone().unwrap_or_default();
+        connector.metadata.resource_version = live.metadata.resource_version;
     }
     let conclusion = conclude(&observed, &decision, &outcome, context.clock.now()); // no client
     report::report(&context, &connector, &decision, &outcome, conclusion).await // Kubernetes

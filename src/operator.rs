@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use kube::{Client, ResourceExt as _};
+use kube::{Client, Config, ResourceExt as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
 use crate::clock::Clock;
+use crate::controller::context::{Clients, Parts, Tenure};
 use crate::controller::{self, Context};
 use crate::server::{self, Readiness, Shown};
 use crate::{digest_key, telemetry};
@@ -31,6 +32,9 @@ pub enum RunError {
     #[error(
         "failed to find out how to reach Kubernetes; set KUBECONFIG, or run in a pod with a service account"
     )]
+    Configuration(#[source] kube::config::InferConfigError),
+    /// The Kubernetes client.
+    #[error("failed to set up the Kubernetes client")]
     Kubernetes(#[source] kube::Error),
     /// The Salesforce client.
     #[error("failed to set up the Salesforce client")]
@@ -70,7 +74,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let settings = args.client_settings()?;
     let allow_list = settings.allow_list.clone();
     let salesforce = salesforce_client::Client::new(settings).map_err(RunError::Salesforce)?;
-    let client = Client::try_default().await.map_err(RunError::Kubernetes)?;
+    let clients = clients().await?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|source| RunError::Listen {
@@ -88,47 +92,55 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
 
     let work = work(
         args,
-        client,
+        clients,
         salesforce,
         allow_list,
         metrics,
         readiness,
         stop.clone(),
     );
-    tokio::select! {
-        result = work => result?,
-        () = stop.clone() => {}
-    }
+    work.await?;
     let _ = server.await;
     tracing::info!("Stopped");
     Ok(())
 }
 
+/// The usual client, and one that never retries.
+async fn clients() -> Result<Clients, RunError> {
+    let mut config = Config::infer().await.map_err(RunError::Configuration)?;
+    let usual = Client::try_from(config.clone()).map_err(RunError::Kubernetes)?;
+    config.default_retry = false;
+    let once = Client::try_from(config).map_err(RunError::Kubernetes)?;
+    Ok(Clients { usual, once })
+}
+
 async fn work(
     args: &RunArgs,
-    client: Client,
+    clients: Clients,
     salesforce: salesforce_client::Client,
     allow_list: salesforce_client::HostAllowList,
     metrics: Arc<crate::metrics::Metrics>,
     readiness: Readiness,
     stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) -> Result<(), RunError> {
-    let key = digest_key::read_or_create(&client, &args.namespace)
+    let key = digest_key::read_or_create(&clients.usual, &args.namespace)
         .await
         .map_err(RunError::DigestKey)?;
     readiness.done(API_SERVER);
     let clock = Clock::faster(args.clock_speed);
-    let context = Context::new(
-        client,
+    let context = Context::new(Parts {
+        clients,
+        tenure: Tenure::unlimited(),
         salesforce,
         allow_list,
-        args.settings(),
-        key,
+        settings: args.settings(),
+        digest_key: key,
         clock,
         metrics,
-    );
+    });
     let housekeeping = tokio::spawn(keep_house(context.clone(), readiness));
-    controller::run(context, stop).await;
+    controller::run(context.clone(), stop).await;
+    context.grants.idle().await;
     housekeeping.abort();
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
@@ -21,6 +22,13 @@ use crate::settings::Settings;
 pub struct Context {
     /// Kubernetes.
     pub client: Client,
+    /// Kubernetes, without any retry below us: for writes whose outcome must be known.
+    pub once: Client,
+    /// How long this process may still count on being the leader.
+    pub tenure: Tenure,
+    /// Sessions of the redeem protocol.
+    pub grants: super::grant::Grants,
+    pub(super) place: tokio::sync::OnceCell<super::grant::Place>,
     /// Salesforce.
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
@@ -40,6 +48,58 @@ pub struct Context {
     pub(super) recorder: Recorder,
     pub(super) passwords: super::passwords::InFlight,
     memory: Mutex<HashMap<String, Memory>>,
+}
+
+/// Two ways to Kubernetes.
+#[derive(Clone)]
+pub struct Clients {
+    /// Retries what the API server asks to retry.
+    pub usual: Client,
+    /// Never retries.
+    pub once: Client,
+}
+
+/// How long this process may still count on being the leader. It saves work and fences nothing.
+#[derive(Clone)]
+pub struct Tenure(Arc<dyn Fn() -> Duration + Send + Sync>);
+
+impl Tenure {
+    /// For a process that needs no leader election.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self(Arc::new(|| Duration::MAX))
+    }
+
+    /// As `left` says.
+    pub fn new(left: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self(Arc::new(left))
+    }
+
+    /// Time left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        (self.0)()
+    }
+}
+
+/// What a context is made of.
+pub struct Parts {
+    /// Kubernetes.
+    pub clients: Clients,
+    /// How long this process may still count on being the leader.
+    pub tenure: Tenure,
+    /// Salesforce.
+    pub salesforce: salesforce_client::Client,
+    /// Hosts that credentials may be sent to.
+    pub allow_list: HostAllowList,
+    /// How this process is set up.
+    pub settings: Settings,
+    /// The key of all keyed digests.
+    pub digest_key: DigestKey,
+    /// The clock.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What is remembered of a connector while the process lives. Losing it costs at most a test.
@@ -78,25 +138,31 @@ impl Connectors {
 }
 
 impl Context {
-    /// A context for the given clients and settings.
+    /// A context made of these parts.
     #[must_use]
-    pub fn new(
-        client: Client,
-        salesforce: salesforce_client::Client,
-        allow_list: HostAllowList,
-        settings: Settings,
-        digest_key: DigestKey,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts {
+            clients,
+            tenure,
+            salesforce,
+            allow_list,
+            settings,
+            digest_key,
+            clock,
+            metrics,
+        } = parts;
         let reporter = Reporter {
             controller: names::FIELD_MANAGER.to_owned(),
             instance: None,
         };
         Arc::new(Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            recorder: Recorder::new(clients.usual.clone(), reporter),
+            once: clients.once,
+            tenure,
+            grants: super::grant::Grants::default(),
+            place: tokio::sync::OnceCell::new(),
             budget: Budget::new(settings.token_requests_per_hour),
-            client,
+            client: clients.usual,
             salesforce,
             allow_list,
             settings,
@@ -119,15 +185,23 @@ impl Context {
             .recall(cached)
             .replaced
             .is_some_and(|version| Some(version) == cached.resource_version());
-        let connector = if stale {
-            let api: Api<SalesforceConnector> = Api::namespaced(self.client.clone(), &namespace(cached));
-            api.get_opt(&cached.name_any())
-                .await
-                .map_err(Error::ReadConnector)?
-        } else {
-            Some(cached.clone())
-        };
-        Ok(connector.filter(|live| live.metadata.deletion_timestamp.is_none() && live.uid() == cached.uid()))
+        if stale {
+            return self.live(cached).await;
+        }
+        Ok(Some(cached.clone()).filter(|cached| cached.metadata.deletion_timestamp.is_none()))
+    }
+
+    /// The connector as it stands now; `None` if it is gone, or another one.
+    pub(super) async fn live(
+        &self,
+        connector: &SalesforceConnector,
+    ) -> Result<Option<SalesforceConnector>, Error> {
+        let api: Api<SalesforceConnector> = Api::namespaced(self.client.clone(), &namespace(connector));
+        let found = api
+            .get_opt(&connector.name_any())
+            .await
+            .map_err(Error::ReadConnector)?;
+        Ok(found.filter(|live| live.metadata.deletion_timestamp.is_none() && live.uid() == connector.uid()))
     }
 
     pub(super) fn last_test(&self, connector: &SalesforceConnector) -> Option<Timestamp> {

@@ -35,6 +35,6 @@ pub(crate) fn assert_generated(file: &str, wanted: &str) {
         return;
     }
     let differs = std::iter::zip(found.lines(), wanted.lines()).position(|(found, wanted)| found != wanted);
-    let line = differs.map_or_else(|| found.lines().count().min(wanted.lines().count()), |line| line) + 1;
+    let line = differs.unwrap_or_else(|| found.lines().count().min(wanted.lines().count())) + 1;
     panic!("{CHART}/{file} is out of date from line {line} on; run `make generate`");
 }

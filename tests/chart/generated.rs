@@ -71,7 +71,8 @@ fn documented_values(text: &str) -> Vec<DocumentedValue> {
         let content = line.trim_start();
         let depth = (line.len() - content.len()) / 2;
         if let Some(words) = content.strip_prefix("# ") {
-            comment = format!("{comment} {words}").trim_start().to_owned();
+            comment.push(' ');
+            comment.push_str(words);
             continue;
         }
         let Some((key, default)) = content.split_once(':') else {
@@ -84,7 +85,7 @@ fn documented_values(text: &str) -> Vec<DocumentedValue> {
         };
         parents.truncate(depth);
         parents.push(key);
-        let (path, meaning) = (parents.join("."), std::mem::take(&mut comment));
+        let (path, meaning) = (parents.join("."), std::mem::take(&mut comment).trim().to_owned());
         if !default.is_empty() {
             assert!(
                 !meaning.is_empty(),

@@ -1,4 +1,15 @@
 //! The Helm chart: what is generated in it, how it renders, and what the API server makes of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends when its helpers fail"
+)]
 
 mod files;
 mod generated;
+mod installed;
+mod policy;
+mod release;
+mod rendered;
+mod rights;

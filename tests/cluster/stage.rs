@@ -11,6 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use salesforce_client::{ClientSettings, HostAllowList, Proxies};
 use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd};
 use salesforce_connector_operator::clock::Clock;
+use salesforce_connector_operator::controller::context::{Clients, Parts, Tenure};
 use salesforce_connector_operator::controller::{self, Context};
 use salesforce_connector_operator::digest_key;
 use salesforce_connector_operator::metrics::Metrics;
@@ -91,15 +92,20 @@ impl Stage {
         let key = digest_key::read_or_create(&client, &settings.namespace)
             .await
             .unwrap();
-        let context = Context::new(
-            client,
+        let clients = Clients {
+            usual: client.clone(),
+            once: client,
+        };
+        let context = Context::new(Parts {
+            clients,
+            tenure: Tenure::unlimited(),
             salesforce,
-            HostAllowList::default(),
+            allow_list: HostAllowList::default(),
             settings,
-            key,
-            Clock::faster(self.speed),
-            Arc::new(Metrics::new()),
-        );
+            digest_key: key,
+            clock: Clock::faster(self.speed),
+            metrics: Arc::new(Metrics::new()),
+        });
         let (stop, stopped) = oneshot::channel();
         let running = context.clone();
         let task = tokio::spawn(async move {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::rules;
 
 /// The Secret that receives the token.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretSpec {
     /// Name of the Secret. Default: the connector's name followed by -salesforce; status.secretName shows it. When it is
@@ -63,6 +63,20 @@ pub struct SecretSpec {
     /// stays, with a token that nobody renews. Default: Delete.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+}
+
+impl Default for SecretSpec {
+    fn default() -> Self {
+        Self {
+            name: None,
+            r#type: default_type(),
+            labels: None,
+            annotations: None,
+            keys: None,
+            formats: None,
+            deletion_policy: DeletionPolicy::default(),
+        }
+    }
 }
 
 fn default_type() -> String {
