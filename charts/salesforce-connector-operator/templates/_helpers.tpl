@@ -70,7 +70,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 # and deletes the Secrets that it owns. The admission policy holds it to those.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch, delete]
+  verbs: [get, create, update, patch, delete]
 {{- if eq .Values.secretWatch "Watch" }}
 # src/controller/wake.rs watches the metadata of Secrets where secretWatch is Watch.
 - apiGroups: [""]
