@@ -68,6 +68,7 @@ async fn run_scope(
     context.connectors.add(reader.clone());
     let controller = Controller::for_stream(wake::connectors(&context, scope, writer), reader.clone())
         .with_config(Config::default().concurrency(WORKERS))
+        .reconcile_all_on(context.lease.terms())
         .graceful_shutdown_on(stop);
     let controller = match context.settings.secret_watch {
         SecretWatch::ByName => controller,
@@ -103,6 +104,9 @@ async fn reconcile_within_limit(object: Arc<Guarded>, context: Arc<Context>) -> 
 
 /// One look at one connector. `Err` means that Kubernetes failed us; what Salesforce refuses is in the status.
 async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+    if !context.lease.leads() {
+        return Ok(Action::await_change()); // warm caches are all a follower keeps; becoming leader wakes everything
+    }
     let cached = match &object.0 {
         Ok(connector) => connector,
         Err(invalid) => return Ok(report::unparsable(&context, invalid)),

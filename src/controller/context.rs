@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
@@ -15,6 +14,7 @@ use crate::api::{SalesforceConnector, names};
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::decide::digest::DigestKey;
+use crate::lease::LeaseState;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
@@ -24,8 +24,6 @@ pub struct Context {
     pub client: Client,
     /// Kubernetes, without any retry below us: for writes whose outcome must be known.
     pub once: Client,
-    /// How long this process may still count on being the leader.
-    pub tenure: Tenure,
     /// Sessions of the redeem protocol.
     pub grants: super::grant::Grants,
     pub(super) place: tokio::sync::OnceCell<super::grant::Place>,
@@ -41,6 +39,8 @@ pub struct Context {
     pub clock: Clock,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether this process leads.
+    pub lease: LeaseState,
     /// Token requests that each login host may still be sent.
     pub budget: Budget,
     /// The connectors that are known.
@@ -59,35 +59,12 @@ pub struct Clients {
     pub once: Client,
 }
 
-/// How long this process may still count on being the leader. It saves work and fences nothing.
-#[derive(Clone)]
-pub struct Tenure(Arc<dyn Fn() -> Duration + Send + Sync>);
-
-impl Tenure {
-    /// For a process that needs no leader election.
-    #[must_use]
-    pub fn unlimited() -> Self {
-        Self(Arc::new(|| Duration::MAX))
-    }
-
-    /// As `left` says.
-    pub fn new(left: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        Self(Arc::new(left))
-    }
-
-    /// Time left.
-    #[must_use]
-    pub fn left(&self) -> Duration {
-        (self.0)()
-    }
-}
-
 /// What a context is made of.
 pub struct Parts {
     /// Kubernetes.
     pub clients: Clients,
-    /// How long this process may still count on being the leader.
-    pub tenure: Tenure,
+    /// Whether this process leads.
+    pub lease: LeaseState,
     /// Salesforce.
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
@@ -143,7 +120,7 @@ impl Context {
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts {
             clients,
-            tenure,
+            lease,
             salesforce,
             allow_list,
             settings,
@@ -158,7 +135,6 @@ impl Context {
         Arc::new(Self {
             recorder: Recorder::new(clients.usual.clone(), reporter),
             once: clients.once,
-            tenure,
             grants: super::grant::Grants::default(),
             place: tokio::sync::OnceCell::new(),
             budget: Budget::new(settings.token_requests_per_hour),
@@ -169,6 +145,7 @@ impl Context {
             digest_key,
             clock,
             metrics,
+            lease,
             connectors: Connectors::default(),
             passwords: super::passwords::InFlight::default(),
             memory: Mutex::default(),

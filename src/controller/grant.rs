@@ -257,7 +257,7 @@ impl Shell {
         let nanos = u32::try_from(boot.tv_nsec).unwrap_or_default();
         Now {
             monotonic: Duration::new(seconds, nanos),
-            lease_left: self.context.tenure.left(),
+            lease_left: self.context.lease.lease_left(),
         }
     }
 

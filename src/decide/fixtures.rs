@@ -116,6 +116,7 @@ pub(crate) fn held(connector: &Connector) -> Held {
 /// A connector that was just created.
 pub(crate) fn fresh() -> Observed {
     Observed {
+        grant: None,
         owner: owner(),
         generation: 1,
         requests: Requests::default(),
@@ -142,6 +143,7 @@ pub(crate) fn of(observed: &Observed) -> &Connector {
 pub(crate) fn carrying(observed: Observed, held: Held) -> Observed {
     let secret = of(&observed).template.render(&observed.owner, &held, &key());
     Observed {
+        grant: None,
         target: Target::Ours(Box::new(secret)),
         held: Some(held),
         ..observed
@@ -151,6 +153,7 @@ pub(crate) fn carrying(observed: Observed, held: Held) -> Observed {
 /// The first login, its test and its Secret went well.
 pub(crate) fn first_success(observed: &Observed) -> Outcome {
     Outcome {
+        grant: None,
         held: Some(held(of(observed))),
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -175,6 +178,7 @@ pub(crate) fn settled() -> Observed {
 /// The status of a conclusion has been written.
 pub(crate) fn reported(observed: Observed, conclusion: Conclusion) -> Observed {
     Observed {
+        grant: None,
         status: conclusion.status.unwrap_or(observed.status),
         ..observed
     }
@@ -187,6 +191,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
         (Target::Ours(_) | Target::Absent | Target::Refused(_), _) => SecretOutcome::Untouched,
     };
     Outcome {
+        grant: None,
         held: observed.held.clone(),
         minted: None,
         tested: None,
@@ -202,6 +207,7 @@ pub(crate) fn refused(observed: &Observed, refusal: Refusal) -> Outcome {
         retry_after: None,
     };
     Outcome {
+        grant: None,
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,
             trouble,

@@ -11,9 +11,10 @@ use kube::{Api, Client, ResourceExt};
 use salesforce_client::{ClientSettings, HostAllowList, Proxies};
 use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd};
 use salesforce_connector_operator::clock::Clock;
-use salesforce_connector_operator::controller::context::{Clients, Parts, Tenure};
+use salesforce_connector_operator::controller::context::{Clients, Parts};
 use salesforce_connector_operator::controller::{self, Context};
 use salesforce_connector_operator::digest_key;
+use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::{SecretWatch, Settings};
 use salesforce_sim::{Endpoint, Simulator, default_world};
@@ -98,7 +99,7 @@ impl Stage {
         };
         let context = Context::new(Parts {
             clients,
-            tenure: Tenure::unlimited(),
+            lease: LeaseState::sole(),
             salesforce,
             allow_list: HostAllowList::default(),
             settings,

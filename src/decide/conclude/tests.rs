@@ -347,6 +347,7 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
         "Secret \"crm-salesforce\": exceeded quota",
     );
     let outcome = Outcome {
+        grant: None,
         secret: SecretOutcome::Refused(rejection),
         ..kept(&observed)
     };
@@ -377,6 +378,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
     );
     let _ = ladder.organization(Ok(fixtures::organization(false)), &[]);
     let outcome = Outcome {
+        grant: None,
         held: None,
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -414,6 +416,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
 fn a_new_token_that_is_refused_at_once_is_a_finding() {
     let observed = settled();
     let outcome = Outcome {
+        grant: None,
         minted: Some(Minted::Obtained {
             why: MintReason::SessionEnded,
         }),
@@ -510,6 +513,7 @@ fn suspension_shows_and_never_hides_an_expired_token() {
     let wait = Decision::Wait(WaitReason::Suspended);
     let ready = |observed: &Observed, at: i64| {
         let outcome = Outcome {
+            grant: None,
             secret: SecretOutcome::Untouched,
             ..kept(observed)
         };
@@ -620,6 +624,10 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         ..observed
     };
     let next = |observed: &Observed, at: i64| conclude(observed, &KEEP, &kept(observed), after(at)).next;
+    let waiting = |observed: &Observed, at: i64| {
+        let decision = Decision::Wait(WaitReason::BackOff(after(at)));
+        conclude(observed, &decision, &kept(observed), after(at)).next
+    };
     let until = |moment: Timestamp, at: i64| Duration::try_from(moment.duration_since(after(at))).unwrap();
     let observed = day(settled());
     let test = crate::decide::mint::next_test(&observed, of(&observed)).unwrap();
@@ -636,7 +644,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         Refusal::SalesforceUnavailable,
         Some(after(90)),
     ));
-    assert_eq!(next(&failing, 60), Duration::from_secs(30));
+    assert_eq!(waiting(&failing, 60), Duration::from_secs(30));
     let suspended = Observed {
         activity: Activity::Suspended,
         ..failing
@@ -650,7 +658,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         Refusal::SalesforceUnavailable,
         Some(sooner),
     ));
-    assert_eq!(next(&spinning, 0), Duration::from_secs(1));
+    assert_eq!(waiting(&spinning, 0), Duration::from_secs(1));
 }
 
 #[test]
