@@ -8,7 +8,7 @@ use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::{Value, json};
 
-use crate::stage::{DEADLINE, Stage, condition, status, value};
+use crate::stage::{Stage, condition, status, value};
 
 const RENEW: &str = "salesforce-connector.dev/renew-requested-at";
 
