@@ -71,6 +71,12 @@ fn trouble(outcome: &Outcome) -> Option<Trouble> {
     if let Some(Minted::Failed { trouble, .. }) = &outcome.minted {
         return Some(trouble.clone());
     }
+    if let (Some(Minted::Obtained { .. }), SecretOutcome::Refused(rejection)) =
+        (&outcome.minted, &outcome.secret)
+    {
+        // The Secret goes on carrying the token of before, which may be dead by now.
+        return Some(rejection.clone().into());
+    }
     let report = outcome.tested.as_ref()?;
     let fresh = outcome.minted.is_some() || outcome.secret == SecretOutcome::Withheld;
     match &report.verdict {
