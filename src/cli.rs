@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::RangedI64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
 
+use crate::lease::{InvalidLeaseSettings, LeaseSettings};
 use crate::settings::{SecretWatch, Settings};
 
 /// Kubernetes operator that obtains, renews and verifies Salesforce OAuth tokens.
@@ -79,9 +81,29 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_STATE_RETENTION_HOURS", default_value_t = 24)]
     pub state_retention_hours: u64,
 
+    /// Seconds for which other replicas wait for a leader that is silent. A token request has to end within it.
+    #[arg(long, env = "SFC_LEASE_DURATION_SECONDS", default_value_t = 15, value_parser = lease_seconds())]
+    pub lease_duration_seconds: u32,
+
+    /// Seconds after which a leader that could not renew its lease stops to lead. Less than the duration.
+    #[arg(long, env = "SFC_LEASE_RENEW_DEADLINE_SECONDS", default_value_t = 10, value_parser = lease_seconds())]
+    pub lease_renew_deadline_seconds: u32,
+
+    /// Seconds between two renewals of the lease, and between two tries to get it. At most half of the renew deadline.
+    #[arg(long, env = "SFC_LEASE_RETRY_SECONDS", default_value_t = 2, value_parser = lease_seconds())]
+    pub lease_retry_seconds: u32,
+
+    /// Name of the pod, as others see it in the lease.
+    #[arg(long, env = "HOSTNAME", hide = true)]
+    pub hostname: Option<String>,
+
     /// Let time run this many times as fast. For tests only.
     #[arg(long, env = "SFC_CLOCK_SPEED", default_value_t = 1, hide = true)]
     pub clock_speed: u32,
+}
+
+fn lease_seconds() -> RangedI64ValueParser<u32> {
+    value_parser!(u32).range(1..=3600)
 }
 
 /// Form of the log lines.
@@ -107,6 +129,9 @@ pub enum SettingsError {
         /// Why.
         source: std::io::Error,
     },
+    /// The times of leader election.
+    #[error("the times of leader election can't be used together")]
+    Lease(#[source] InvalidLeaseSettings),
 }
 
 impl RunArgs {
@@ -120,6 +145,17 @@ impl RunArgs {
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),
         }
+    }
+
+    /// Times of leader election.
+    pub fn lease_settings(&self) -> Result<LeaseSettings, SettingsError> {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        LeaseSettings::new(
+            seconds(self.lease_duration_seconds),
+            seconds(self.lease_renew_deadline_seconds),
+            seconds(self.lease_retry_seconds),
+        )
+        .map_err(SettingsError::Lease)
     }
 
     /// Settings of the Salesforce client.

@@ -11,6 +11,7 @@
 pub mod act;
 pub mod context;
 pub mod error;
+pub mod grant;
 mod login;
 pub mod observe;
 mod passwords;
@@ -67,6 +68,7 @@ async fn run_scope(
     context.connectors.add(reader.clone());
     let controller = Controller::for_stream(wake::connectors(&context, scope, writer), reader.clone())
         .with_config(Config::default().concurrency(WORKERS))
+        .reconcile_all_on(context.lease.terms())
         .graceful_shutdown_on(stop);
     let controller = match context.settings.secret_watch {
         SecretWatch::ByName => controller,
@@ -102,11 +104,14 @@ async fn reconcile_within_limit(object: Arc<Guarded>, context: Arc<Context>) -> 
 
 /// One look at one connector. `Err` means that Kubernetes failed us; what Salesforce refuses is in the status.
 async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+    if !context.lease.leads() {
+        return Ok(Action::await_change()); // warm caches are all a follower keeps; becoming leader wakes everything
+    }
     let cached = match &object.0 {
         Ok(connector) => connector,
         Err(invalid) => return Ok(report::unparsable(&context, invalid)),
     };
-    let Some(connector) = context.current(cached).await? else {
+    let Some(mut connector) = context.current(cached).await? else {
         return Ok(Action::await_change());
     };
 
@@ -120,6 +125,14 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
             outcome = act::act(&context, &observed, &again).await?.after(outcome); // once, now
             decision = again;
         }
+    }
+    if observed.grant.is_some() && outcome.minted.is_some() {
+        // The redeem protocol has written its own part of the status.
+        let Some(live) = context.live(&connector).await? else {
+            return Ok(Action::await_change());
+        };
+        observed.status = live.status.clone().unwrap_or_default();
+        connector.metadata.resource_version = live.metadata.resource_version;
     }
     let conclusion = conclude(&observed, &decision, &outcome, context.clock.now()); // no client
     report::report(&context, &connector, &decision, &outcome, conclusion).await // Kubernetes

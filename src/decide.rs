@@ -8,6 +8,9 @@ pub mod conclude;
 pub mod conditions;
 pub mod digest;
 pub mod expiry;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod grant;
 pub mod held;
 pub mod identity;
 pub mod inputs;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod controller;
 pub mod decide;
 pub mod digest_key;
+pub mod lease;
 pub mod metrics;
 pub mod operator;
 pub mod server;

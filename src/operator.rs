@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use kube::{Client, ResourceExt as _};
+use kube::{Client, Config, ResourceExt as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
 use crate::clock::Clock;
+use crate::controller::context::{Clients, Parts};
 use crate::controller::{self, Context};
+use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
+use crate::metrics::Metrics;
 use crate::server::{self, Readiness, Shown};
 use crate::{digest_key, telemetry};
 
@@ -68,9 +71,12 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     salesforce_client::install_crypto_provider();
     let stop = stop_signal().map_err(RunError::Start)?.shared();
     let settings = args.client_settings()?;
+    let lease = args.lease_settings()?;
     let allow_list = settings.allow_list.clone();
     let salesforce = salesforce_client::Client::new(settings).map_err(RunError::Salesforce)?;
-    let client = Client::try_default().await.map_err(RunError::Kubernetes)?;
+    let config = Config::infer().await.map_err(kube::Error::InferConfig);
+    let config = config.map_err(RunError::Kubernetes)?;
+    let clients = clients(&config).map_err(RunError::Kubernetes)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|source| RunError::Listen {
@@ -78,59 +84,86 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
             source,
         })?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
-    let metrics = Arc::new(crate::metrics::Metrics::new());
+    let metrics = Arc::new(Metrics::new());
     let shown = Shown {
         readiness: readiness.clone(),
         metrics: metrics.clone(),
     };
-    let server = tokio::spawn(server::serve(listener, shown, stop.clone()));
+    // Probes are answered to the very end: a result may have to be stored after the signal.
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(server::serve(listener, shown, end.map(|_| ())));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %args.listen, "Started");
 
-    let work = work(
-        args,
-        client,
+    let key = tokio::select! {
+        key = digest_key::read_or_create(&clients.usual, &args.namespace) => key.map_err(RunError::DigestKey)?,
+        () = stop.clone() => {
+            tracing::info!("Stopped");
+            return Ok(());
+        }
+    };
+    readiness.done(API_SERVER);
+    let elector = stand(args, config, lease)?;
+    let context = Context::new(Parts {
+        clients,
+        lease: elector.state(),
         salesforce,
         allow_list,
+        settings: args.settings(),
+        digest_key: key,
+        clock: Clock::faster(args.clock_speed),
         metrics,
-        readiness,
-        stop.clone(),
-    );
-    tokio::select! {
-        result = work => result?,
-        () = stop.clone() => {}
-    }
+    });
+    work(context, elector, readiness, stop).await;
+    drop(ended);
     let _ = server.await;
     tracing::info!("Stopped");
     Ok(())
 }
 
+/// The usual client, and one that never retries.
+fn clients(config: &Config) -> kube::Result<Clients> {
+    let usual = Client::try_from(config.clone())?;
+    let mut config = config.clone();
+    config.default_retry = false;
+    Ok(Clients {
+        usual,
+        once: Client::try_from(config)?,
+    })
+}
+
+fn stand(args: &RunArgs, config: Config, settings: LeaseSettings) -> Result<Elector, RunError> {
+    let me = identity(args.hostname.as_deref());
+    Elector::new(config, &args.namespace, me, settings).map_err(RunError::Kubernetes)
+}
+
+/// Watches from the start, and reconciles while it leads. Returns after `stop`, when all that was in progress has ended.
 async fn work(
-    args: &RunArgs,
-    client: Client,
-    salesforce: salesforce_client::Client,
-    allow_list: salesforce_client::HostAllowList,
-    metrics: Arc<crate::metrics::Metrics>,
+    context: Arc<Context>,
+    elector: Elector,
     readiness: Readiness,
     stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
-) -> Result<(), RunError> {
-    let key = digest_key::read_or_create(&client, &args.namespace)
-        .await
-        .map_err(RunError::DigestKey)?;
-    readiness.done(API_SERVER);
-    let clock = Clock::faster(args.clock_speed);
-    let context = Context::new(
-        client,
-        salesforce,
-        allow_list,
-        args.settings(),
-        key,
-        clock,
-        metrics,
-    );
-    let housekeeping = tokio::spawn(keep_house(context.clone(), readiness));
-    controller::run(context, stop).await;
-    housekeeping.abort();
-    Ok(())
+) {
+    let helpers = [
+        tokio::spawn(keep_house(context.clone(), readiness)),
+        tokio::spawn(show_role(context.lease.clone(), context.metrics.clone())),
+    ];
+    // After `stop` the lease is kept until this resolves: while a token is being redeemed.
+    let in_progress = context.clone();
+    let drained = async move { in_progress.grants.idle().await };
+    let election = tokio::spawn(elector.run(stop.clone(), drained));
+    controller::run(context.clone(), stop).await;
+    context.grants.idle().await;
+    let _ = election.await;
+    for helper in helpers {
+        helper.abort();
+    }
+}
+
+async fn show_role(mut lease: LeaseState, metrics: Arc<Metrics>) {
+    loop {
+        metrics.leader(lease.leads());
+        lease.changed().await;
+    }
 }
 
 /// What is done now and then: the population is measured, and connectors that are gone are forgotten.
@@ -168,6 +201,12 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
             .collect();
         for (namespace, name) in known.difference(&names) {
             context.metrics.forget(namespace, name);
+        }
+        if !context.lease.leads() {
+            // Another process knows better now.
+            for (namespace, name) in &names {
+                context.metrics.forget(namespace, name);
+            }
         }
         known = names;
         context

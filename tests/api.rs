@@ -1,4 +1,8 @@
 //! Is the contract with users what it says? Every rule of the resource, on a real API server.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test ends where an object is not what it should be"
+)]
 
 use std::sync::OnceLock;
 

@@ -43,6 +43,8 @@ pub const SERIAL: &str = "salesforce-connector.dev/serial";
 /// Prefixes of label and annotation keys that a user may not put on the consumer's Secret.
 pub const RESERVED_KEY_DOMAINS: [&str; 3] = ["kubernetes.io", "k8s.io", GROUP];
 
+/// In the operator's namespace: the Lease whose holder works.
+pub const LEASE: &str = "salesforce-connector-operator";
 /// In the operator's namespace: the Secret with the random key of all keyed digests.
 pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 /// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.

@@ -62,8 +62,6 @@ own_reasons! {
     InputSecretMissing => Uncertain, Developer, "Create the Secret in the connector's namespace, or correct the reference.";
     /// A Secret that the connector refers to lacks the key, or its value is empty or not text.
     InputKeyMissing => Uncertain, Developer, "Put the value under that key of the Secret, or correct the reference.";
-    /// The host is not one of Salesforce's own domains, so no credentials are sent to it.
-    HostNotAllowed => InputMustChange, Developer, "Correct spec.host; where the host is meant, the cluster administrator allows it with the operator's flag --allow-host.";
     /// The host is not a host name that a login can be sent to.
     HostInvalid => InputMustChange, Developer, "Set spec.host to the org's My Domain, such as acme.my.salesforce.com.";
     /// The brought sfdx auth URL can't be read.
@@ -182,6 +180,15 @@ impl Reason {
         }
     }
 
+    /// When the operator tries again by itself, in words; the times are those of `decide::schedule`.
+    #[must_use]
+    pub fn retry(self) -> &'static str {
+        match self {
+            Self::Own(own) => own.retry(),
+            Self::Salesforce(_) | Self::Grant(_) => retry_of_class(self.class()),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(self) -> &'static str {
@@ -190,6 +197,56 @@ impl Reason {
             Self::Salesforce(refusal) => refusal.remedy(),
             Self::Grant(trouble) => trouble.remedy(),
         }
+    }
+}
+
+impl OwnReason {
+    fn retry(self) -> &'static str {
+        match self {
+            Self::TokenValid | Self::LoggedIn | Self::InStep | Self::TestSucceeded | Self::Pending => {
+                "Nothing is to be tried again."
+            }
+            Self::Suspended => "Not while the connector is suspended.",
+            Self::InputSecretMissing | Self::InputKeyMissing => {
+                "At once in mode Watch; otherwise it is looked for every 15 seconds."
+            }
+            Self::HostInvalid
+            | Self::SfdxAuthUrlInvalid
+            | Self::SfdxAuthUrlMismatch
+            | Self::SecretKeysCollide => "As soon as the connector or its Secret changes.",
+            Self::SecretNotOwned
+            | Self::SecretConflict
+            | Self::SecretImmutable
+            | Self::SecretLabelRemoved
+            | Self::SecretTypeDiffers
+            | Self::SecretWriteRefused => {
+                "At once in mode Watch; otherwise within the sweep, which metric salesforce_connector_sweep_period_seconds tells."
+            }
+            Self::EnvironmentMismatch
+            | Self::UnexpectedOrganization
+            | Self::UnexpectedUser
+            | Self::FreshTokenRejected
+            | Self::TokenExpired
+            | Self::SessionEnded
+            | Self::ScopeMissing
+            | Self::ApiVersionUnsupported
+            | Self::CallBudgetSpent
+            | Self::PasswordRefusedBefore => retry_of_class(self.class()),
+        }
+    }
+}
+
+fn retry_of_class(class: Class) -> &'static str {
+    match class {
+        Class::InputMustChange => {
+            "Never by itself: once the connector or its Secret changes, or when a renewal is requested."
+        }
+        Class::MendInSalesforce | Class::Bug => {
+            "Hourly, and when the connector or its Secret changes or a renewal is requested."
+        }
+        Class::Uncertain => "Every 2 minutes for a quarter of an hour, then hourly.",
+        Class::Transient => "After 10 seconds, then ever later, up to every 10 minutes.",
+        Class::RenewToken => "At once, by obtaining a new token.",
     }
 }
 

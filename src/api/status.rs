@@ -44,6 +44,11 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenStatus>,
 
+    /// Serial of the stored grant, raised by each step of its renewal (authorizationCode only). A grant that is older than
+    /// this was restored from a backup, and is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_serial: Option<i64>,
+
     /// Name of the Secret that holds the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<String>,
@@ -109,9 +114,6 @@ pub struct TokenStatus {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 64))]
     pub scopes: Vec<String>,
-    /// Serial of the stored grant, raised by each renewal (authorizationCode only).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serial: Option<i64>,
     /// By when a person must log in again, where the app's refresh token policy makes it necessary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub human_needed_by: Option<Time>,

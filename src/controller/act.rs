@@ -1,23 +1,22 @@
 //! What is done? Salesforce first, then the consumer's Secret; the decision leaves no choice to make here.
 
-use super::{Context, Error, login, probe, secrets};
-use crate::decide::conclude::{Minted, Outcome, SecretOutcome};
+use std::sync::Arc;
+
+use super::{Context, Error, grant, login, probe, secrets};
+use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
+use crate::decide::grant::{held as grant_held, renewed_with};
 use crate::decide::held::Held;
 use crate::decide::ladder::{TestReport, Verdict};
+use crate::decide::mint::due_test;
 use crate::decide::observed::{Activity, Observed};
-use crate::decide::secret::in_step;
+use crate::decide::secret::{in_step, read_back};
 use crate::decide::target::Target;
 use crate::decide::validate::Connector;
 use crate::decide::{Decision, MintReason};
 
 /// Carries out a decision.
-pub async fn act(context: &Context, observed: &Observed, decision: &Decision) -> Result<Outcome, Error> {
-    let untouched = Outcome {
-        held: observed.held.clone(),
-        minted: None,
-        tested: None,
-        secret: SecretOutcome::Untouched,
-    };
+pub async fn act(context: &Arc<Context>, observed: &Observed, decision: &Decision) -> Result<Outcome, Error> {
+    let untouched = Outcome::untouched(observed.held.clone());
     let (Ok(connector), Decision::Wait(_) | Decision::Keep { .. } | Decision::Mint { .. }) =
         (&observed.connector, decision)
     else {
@@ -47,6 +46,7 @@ impl Outcome {
     #[must_use]
     pub fn after(mut self, earlier: Self) -> Self {
         self.tested = self.tested.or(earlier.tested);
+        self.grant = self.grant.or(earlier.grant);
         self
     }
 }
@@ -59,12 +59,7 @@ async fn keep(
     test: bool,
 ) -> Result<Outcome, Error> {
     let Some(held) = observed.held.clone() else {
-        return Ok(Outcome {
-            held: None,
-            minted: None,
-            tested: None,
-            secret: SecretOutcome::Untouched,
-        });
+        return Ok(Outcome::untouched(None));
     };
     let tested = if test {
         Some(probe::probe(context, connector, &held).await)
@@ -73,56 +68,116 @@ async fn keep(
     };
     let secret = settle(context, observed, connector, &held, tested.as_ref()).await?;
     Ok(Outcome {
-        held: Some(held),
-        minted: None,
         tested,
         secret,
+        ..Outcome::untouched(Some(held))
+    })
+}
+
+async fn mint(
+    context: &Arc<Context>,
+    observed: &Observed,
+    connector: &Connector,
+    why: MintReason,
+) -> Result<Outcome, Error> {
+    if observed.grant.is_some() {
+        return renew_grant(context, observed, connector, why).await;
+    }
+    match login::login(context, observed, connector, why).await? {
+        Ok(held) => {
+            let outcome = deliver(context, observed, connector, held, why).await?;
+            let held = outcome.held.filter(|_| outcome.secret != SecretOutcome::Withheld);
+            Ok(Outcome {
+                held,
+                minted: Some(Minted::Obtained { why }),
+                ..outcome
+            })
+        }
+        Err(trouble) => {
+            let minted = Some(Minted::Failed { why, trouble });
+            let kept = keep(context, observed, connector, false).await?;
+            Ok(Outcome { minted, ..kept })
+        }
+    }
+}
+
+/// The redeem protocol does what is to be done with the grant; what it has stored is then delivered.
+async fn renew_grant(
+    context: &Arc<Context>,
+    observed: &Observed,
+    connector: &Connector,
+    why: MintReason,
+) -> Result<Outcome, Error> {
+    let settled = grant::settle(context, observed, connector, why).await?;
+    let noted = observed
+        .target
+        .ours()
+        .and_then(|secret| read_back(secret, &context.digest_key));
+    let held = settled
+        .state
+        .as_ref()
+        .and_then(|state| grant_held(state, noted.as_ref(), connector));
+    let grant = settled.state.as_ref().map(|state| GrantOutcome {
+        serial: i64::try_from(state.serial.0).unwrap_or(i64::MAX),
+        imported: state.imported.clone(),
+    });
+    let minted = settled.minted;
+    let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {
+        return Ok(Outcome {
+            minted,
+            grant,
+            ..Outcome::untouched(observed.held.clone())
+        });
+    };
+    let fresh = noted.is_none_or(|noted| noted.token != held.token);
+    let held = if fresh {
+        login::with_known_expiry(context, connector, held).await
+    } else {
+        held
+    };
+    let held = if minted.is_some() {
+        renewed_with(held, &connector.inputs_digest)
+    } else {
+        held
+    };
+    let outcome = deliver(context, observed, connector, held, why).await?;
+    Ok(Outcome {
+        minted,
+        grant,
+        ..outcome
     })
 }
 
 /// A new token goes into the Secret at once where the Secret already carries one of the same org and user; a first one
 /// only after the test has shown that the org is the one that is meant.
-async fn mint(
+async fn deliver(
     context: &Context,
     observed: &Observed,
     connector: &Connector,
+    held: Held,
     why: MintReason,
 ) -> Result<Outcome, Error> {
-    let held = match login::login(context, observed, connector, why).await? {
-        Ok(held) => held,
-        Err(trouble) => {
-            let minted = Some(Minted::Failed { why, trouble });
-            let kept = keep(context, observed, connector, false).await?;
-            return Ok(Outcome { minted, ..kept });
-        }
-    };
-    let minted = Some(Minted::Obtained { why });
     if observed.identity_verified(&held) {
         let secret = settle(context, observed, connector, &held, None).await?;
-        let tested = if why == MintReason::RenewalDue {
-            None
-        } else {
+        let routine = matches!(why, MintReason::RenewalDue | MintReason::GrantOpen);
+        let test = !routine || due_test(observed, connector, context.clock.now()).is_some();
+        let tested = if test {
             Some(probe::probe(context, connector, &held).await)
+        } else {
+            None
         };
         return Ok(Outcome {
-            held: Some(held),
-            minted,
             tested,
             secret,
+            ..Outcome::untouched(Some(held))
         });
     }
     let report = probe::probe(context, connector, &held).await;
     let secret = settle(context, observed, connector, &held, Some(&report)).await?;
-    let held = if secret == SecretOutcome::Withheld {
-        None
-    } else {
-        Some(held)
-    };
     Ok(Outcome {
-        held,
-        minted,
         tested: Some(report),
         secret,
+        ..Outcome::untouched(Some(held))
     })
 }
 

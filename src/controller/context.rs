@@ -14,6 +14,7 @@ use crate::api::{SalesforceConnector, names};
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::decide::digest::DigestKey;
+use crate::lease::LeaseState;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
@@ -21,6 +22,11 @@ use crate::settings::Settings;
 pub struct Context {
     /// Kubernetes.
     pub client: Client,
+    /// Kubernetes, without any retry below us: for writes whose outcome must be known.
+    pub once: Client,
+    /// Sessions of the redeem protocol.
+    pub grants: super::grant::Grants,
+    pub(super) place: tokio::sync::OnceCell<super::grant::Place>,
     /// Salesforce.
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
@@ -33,6 +39,8 @@ pub struct Context {
     pub clock: Clock,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether this process leads.
+    pub lease: LeaseState,
     /// Token requests that each login host may still be sent.
     pub budget: Budget,
     /// The connectors that are known.
@@ -40,6 +48,35 @@ pub struct Context {
     pub(super) recorder: Recorder,
     pub(super) passwords: super::passwords::InFlight,
     memory: Mutex<HashMap<String, Memory>>,
+}
+
+/// Two ways to Kubernetes.
+#[derive(Clone)]
+pub struct Clients {
+    /// Retries what the API server asks to retry.
+    pub usual: Client,
+    /// Never retries.
+    pub once: Client,
+}
+
+/// What a context is made of.
+pub struct Parts {
+    /// Kubernetes.
+    pub clients: Clients,
+    /// Whether this process leads.
+    pub lease: LeaseState,
+    /// Salesforce.
+    pub salesforce: salesforce_client::Client,
+    /// Hosts that credentials may be sent to.
+    pub allow_list: HostAllowList,
+    /// How this process is set up.
+    pub settings: Settings,
+    /// The key of all keyed digests.
+    pub digest_key: DigestKey,
+    /// The clock.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What is remembered of a connector while the process lives. Losing it costs at most a test.
@@ -78,31 +115,37 @@ impl Connectors {
 }
 
 impl Context {
-    /// A context for the given clients and settings.
+    /// A context made of these parts.
     #[must_use]
-    pub fn new(
-        client: Client,
-        salesforce: salesforce_client::Client,
-        allow_list: HostAllowList,
-        settings: Settings,
-        digest_key: DigestKey,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
-        let reporter = Reporter {
-            controller: names::FIELD_MANAGER.to_owned(),
-            instance: None,
-        };
-        Arc::new(Self {
-            recorder: Recorder::new(client.clone(), reporter),
-            budget: Budget::new(settings.token_requests_per_hour),
-            client,
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts {
+            clients,
+            lease,
             salesforce,
             allow_list,
             settings,
             digest_key,
             clock,
             metrics,
+        } = parts;
+        let reporter = Reporter {
+            controller: names::FIELD_MANAGER.to_owned(),
+            instance: None,
+        };
+        Arc::new(Self {
+            recorder: Recorder::new(clients.usual.clone(), reporter),
+            once: clients.once,
+            grants: super::grant::Grants::default(),
+            place: tokio::sync::OnceCell::new(),
+            budget: Budget::new(settings.token_requests_per_hour),
+            client: clients.usual,
+            salesforce,
+            allow_list,
+            settings,
+            digest_key,
+            clock,
+            metrics,
+            lease,
             connectors: Connectors::default(),
             passwords: super::passwords::InFlight::default(),
             memory: Mutex::default(),
@@ -119,15 +162,23 @@ impl Context {
             .recall(cached)
             .replaced
             .is_some_and(|version| Some(version) == cached.resource_version());
-        let connector = if stale {
-            let api: Api<SalesforceConnector> = Api::namespaced(self.client.clone(), &namespace(cached));
-            api.get_opt(&cached.name_any())
-                .await
-                .map_err(Error::ReadConnector)?
-        } else {
-            Some(cached.clone())
-        };
-        Ok(connector.filter(|live| live.metadata.deletion_timestamp.is_none() && live.uid() == cached.uid()))
+        if stale {
+            return self.live(cached).await;
+        }
+        Ok(Some(cached.clone()).filter(|cached| cached.metadata.deletion_timestamp.is_none()))
+    }
+
+    /// The connector as it stands now; `None` if it is gone, or another one.
+    pub(super) async fn live(
+        &self,
+        connector: &SalesforceConnector,
+    ) -> Result<Option<SalesforceConnector>, Error> {
+        let api: Api<SalesforceConnector> = Api::namespaced(self.client.clone(), &namespace(connector));
+        let found = api
+            .get_opt(&connector.name_any())
+            .await
+            .map_err(Error::ReadConnector)?;
+        Ok(found.filter(|live| live.metadata.deletion_timestamp.is_none() && live.uid() == connector.uid()))
     }
 
     pub(super) fn last_test(&self, connector: &SalesforceConnector) -> Option<Timestamp> {

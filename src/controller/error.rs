@@ -33,6 +33,23 @@ pub enum Error {
         /// What went wrong.
         source: kube::Error,
     },
+    /// Reading a namespace, for its uid.
+    #[error("failed to read namespace \"{name}\"")]
+    ReadNamespace {
+        /// Name of the namespace.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// A session of the redeem protocol ended in a panic; whatever it had done stands in its Secrets.
+    #[error("a session of the redeem protocol broke off")]
+    Session,
+    /// A time limit of the redeem protocol.
+    #[error("failed to set the limits of the redeem protocol")]
+    Limits(#[source] redeem::LimitsError),
+    /// Random names.
+    #[error("the system yields no random numbers")]
+    Random,
     /// Writing the status.
     #[error("failed to write the status")]
     WriteStatus(#[source] kube::Error),
@@ -51,6 +68,10 @@ impl Error {
             Self::WriteSecret { .. } => "WriteSecret",
             Self::DeleteSecret { .. } => "DeleteSecret",
             Self::WriteStatus(_) => "WriteStatus",
+            Self::ReadNamespace { .. } => "ReadNamespace",
+            Self::Session => "Session",
+            Self::Limits(_) => "Limits",
+            Self::Random => "Random",
             Self::TookTooLong => "TookTooLong",
         }
     }
@@ -64,7 +85,13 @@ impl Error {
             | Self::ReadSecret { source, .. }
             | Self::WriteSecret { source, .. }
             | Self::DeleteSecret { source, .. } => source,
-            Self::TookTooLong => return false,
+            Self::ReadNamespace { .. }
+            | Self::Session
+            | Self::Limits(_)
+            | Self::Random
+            | Self::TookTooLong => {
+                return false;
+            }
         };
         matches!(source, kube::Error::Api(status) if status.is_conflict() || status.is_not_found())
     }

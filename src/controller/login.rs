@@ -1,11 +1,12 @@
 //! How is a token obtained by the methods that can always log in again? (authorizationCode: see `grant`.)
 
-use salesforce_client::{Failure, Refusal, TokenResponse, TokenToInspect};
+use salesforce_client::{AccessToken, Failure, Introspection, Refusal, TokenResponse, TokenToInspect};
 
 use super::{Context, Error, passwords};
 use crate::api::reasons::OwnReason;
+use crate::api::status::ExpirySource;
 use crate::decide::conclude::Trouble;
-use crate::decide::held::{Held, Identity};
+use crate::decide::held::{Expiration, Held, Identity};
 use crate::decide::observed::Observed;
 use crate::decide::validate::{Connector, Method, PasswordLogin};
 use crate::decide::{MintReason, Rejection, expiry, explain, identity};
@@ -131,15 +132,9 @@ async fn held(
     token: TokenResponse,
     identity: Identity,
 ) -> Held {
-    let introspection = if token.claims_exp.is_none() && connector.app.client_secret.is_some() {
-        let inspected = TokenToInspect::Access(&token.access_token);
-        context
-            .salesforce
-            .introspect(&connector.host, &connector.app, inspected)
-            .await
-            .ok()
-    } else {
-        None
+    let introspection = match token.claims_exp {
+        Some(_) => None,
+        None => inspect(context, connector, &token.access_token).await,
     };
     let earlier = observed.held.as_ref();
     let now = context.clock.now();
@@ -162,5 +157,40 @@ async fn held(
         scopes: scopes.into_iter().collect(),
         inputs_digest: connector.inputs_digest.clone(),
         serial: None,
+    }
+}
+
+/// Asks Salesforce about a token, where there is a client secret to ask with. No answer is no trouble.
+async fn inspect(context: &Context, connector: &Connector, token: &AccessToken) -> Option<Introspection> {
+    connector.app.client_secret.as_ref()?;
+    let inspected = TokenToInspect::Access(token);
+    context
+        .salesforce
+        .introspect(&connector.host, &connector.app, inspected)
+        .await
+        .ok()
+}
+
+/// A renewed grant's token with the expiration that Salesforce tells, if it does.
+pub(super) async fn with_known_expiry(context: &Context, connector: &Connector, held: Held) -> Held {
+    if held.expiration.source == ExpirySource::TokenClaims {
+        return held;
+    }
+    let answer = inspect(context, connector, &held.token)
+        .await
+        .filter(|answer| answer.active);
+    match answer.and_then(|answer| answer.expires_at) {
+        Some(time) => {
+            let time = crate::decide::whole_seconds(time);
+            Held {
+                expiration: Expiration {
+                    time,
+                    source: ExpirySource::Introspected,
+                    ..held.expiration
+                },
+                ..held
+            }
+        }
+        None => held,
     }
 }

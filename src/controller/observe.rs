@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::context::namespace;
 use super::{Context, Error, passwords, secrets};
 use crate::api::{SalesforceConnector, names};
+use crate::decide::grant::{self, GrantView};
 use crate::decide::inputs::{Input, Inputs, references};
 use crate::decide::observed::{Activity, Knowledge, Observed, Requests};
 use crate::decide::schedule::sweep_period;
@@ -42,9 +43,22 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         }
         Err(_) => Target::Absent,
     };
-    let held = target
+    let noted = target
         .ours()
         .and_then(|secret| read_back(secret, &context.digest_key));
+    let grant = match &checked {
+        Ok(Connector {
+            method: Method::AuthorizationCode { brought },
+            ..
+        }) => Some(view(context, connector, &target, brought.as_ref()).await?),
+        Ok(_) | Err(_) => None,
+    };
+    let held = match (&grant, &checked) {
+        (Some(grant), Ok(checked)) => grant
+            .state()
+            .and_then(|state| grant::held(state, noted.as_ref(), checked)),
+        (Some(_) | None, Ok(_) | Err(_)) => noted,
+    };
     let knowledge = knowledge(context, checked.as_ref().ok()).await?;
     Ok(Observed {
         owner,
@@ -59,9 +73,35 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         connector: checked,
         target,
         held,
+        grant,
         knowledge,
         last_test: context.last_test(connector),
         sweep_period: sweep(context),
+    })
+}
+
+/// The stored grant, and the highest copy of its serial.
+async fn view(
+    context: &Context,
+    connector: &SalesforceConnector,
+    target: &Target,
+    brought: Option<&salesforce_client::RefreshToken>,
+) -> Result<GrantView, Error> {
+    let state = super::grant::read_state(context, &connector.uid().unwrap_or_default()).await?;
+    let place = super::grant::place(context).await?;
+    let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
+    let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
+    let in_secret = target
+        .ours()
+        .and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
+    Ok(GrantView {
+        state,
+        brought: brought.map(|token| {
+            let token = redeem::RefreshToken::new(token.expose().to_owned());
+            redeem::Digest::of(context.digest_key.hmac(), &token)
+        }),
+        floor: redeem::Serial(in_status.max(in_secret).unwrap_or_default()),
+        cluster: place.cluster,
     })
 }
 

@@ -58,6 +58,12 @@ fn log(decision: &Decision, outcome: &Outcome) {
                 "Could not obtain a token"
             );
         }
+        (_, Some(Minted::Waiting { length })) => {
+            tracing::info!(
+                wait_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
+                "The grant has to wait"
+            );
+        }
         (Decision::Reject(rejection), None) => {
             tracing::warn!(
                 reason = rejection.reason.as_str(),

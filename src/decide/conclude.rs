@@ -30,6 +30,31 @@ pub struct Outcome {
     pub tested: Option<TestReport>,
     /// What became of the consumer's Secret.
     pub secret: SecretOutcome,
+    /// The stored grant afterwards, where the redeem protocol was at work.
+    pub grant: Option<GrantOutcome>,
+}
+
+/// What the status tells of a stored grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantOutcome {
+    /// Its serial.
+    pub serial: i64,
+    /// Digest of the brought token that was imported last.
+    pub imported: Option<redeem::Digest>,
+}
+
+impl Outcome {
+    /// Nothing was done; this token is held.
+    #[must_use]
+    pub fn untouched(held: Option<Held>) -> Self {
+        Self {
+            held,
+            minted: None,
+            tested: None,
+            secret: SecretOutcome::Untouched,
+            grant: None,
+        }
+    }
 }
 
 /// What came of obtaining a token.
@@ -39,6 +64,11 @@ pub enum Minted {
     Obtained {
         /// Why it was wanted.
         why: MintReason,
+    },
+    /// Not now: something else must happen first, by itself.
+    Waiting {
+        /// How long.
+        length: Duration,
     },
     /// None.
     Failed {
@@ -118,6 +148,14 @@ pub enum EventKind {
 #[must_use]
 pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now: Timestamp) -> Conclusion {
     let before = &observed.status;
+    if claimed_by_another(outcome) {
+        let next = next::next_look(observed, decision, outcome, before, now);
+        return Conclusion {
+            status: None,
+            events: Vec::new(),
+            next,
+        };
+    }
     let mut status = before.clone();
     status.observed_generation = Some(observed.generation);
     if let Ok(connector) = &observed.connector {
@@ -127,7 +165,10 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
             .as_ref()
             .map(|held| token_status(held, connector, &observed.owner.uid));
         status.identity = identity_status(before.identity.clone(), connector, outcome);
-        status.failures = progress::failures(observed, connector, outcome, now);
+        status.failures = progress::failures(observed, decision, connector, outcome, now);
+        status.grant_serial = before
+            .grant_serial
+            .max(outcome.grant.as_ref().map(|grant| grant.serial));
     }
     status.connection_test = progress::connection_test(observed, outcome, now);
     status.last_handled = progress::last_handled(observed, outcome);
@@ -161,7 +202,6 @@ fn token_status(held: &Held, connector: &Connector, uid: &str) -> TokenStatus {
         expiry_source: held.expiration.source,
         renewal_time: Time(whole_seconds(renewal)),
         scopes,
-        serial: held.serial.and_then(|serial| i64::try_from(serial).ok()),
         human_needed_by: None,
     }
 }
@@ -222,6 +262,12 @@ fn events(before: &[Condition], findings: &[(ConditionType, Finding)]) -> Vec<Ev
         reason: ready.reason,
         note: ready.message.clone(),
     }]
+}
+
+/// Another installation looks after this connector: its status is not ours to write.
+fn claimed_by_another(outcome: &Outcome) -> bool {
+    let claimed = Reason::Grant(redeem::GrantTrouble::ClaimedByAnotherInstallation);
+    matches!(&outcome.minted, Some(Minted::Failed { trouble, .. }) if trouble.reason == claimed)
 }
 
 /// Whether the connector is suspended.

@@ -17,6 +17,12 @@ impl DigestKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
+    /// The key itself, for the ledger of brought refresh tokens.
+    #[must_use]
+    pub fn hmac(&self) -> &hmac::Key {
+        &self.0
+    }
+
     /// Digest of `parts`, each with its length before it, so that no two lists of parts look alike. `purpose` keeps the
     /// digests of different questions apart.
     #[must_use]

@@ -44,18 +44,11 @@ pub fn of_new_token(
             renewal: Renewal::AtExpiry,
             ..held.expiration
         },
-        // It has outlived what was stated, kept alive by use; it lasts at least the shortest timeout from its last use.
-        Some(held) if !told => {
-            let time = whole_seconds(now + signed(ASSUMED_LIFETIME));
-            Expiration {
-                time,
-                source: held.expiration.source,
-                renewal: Renewal::AtExpiry,
-            }
-        }
-        Some(_) => Expiration {
-            time,
-            source,
+        // It has outlived what was stated, kept alive by use, and whoever states an end states one that has passed; it
+        // lasts at least the shortest timeout from its last use. An end in the past would be renewed at every look.
+        Some(held) => Expiration {
+            time: whole_seconds(now + signed(ASSUMED_LIFETIME)),
+            source: held.expiration.source,
             renewal: Renewal::AtExpiry,
         },
     }

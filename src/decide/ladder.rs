@@ -368,7 +368,7 @@ impl TestReport {
     pub fn result_label(&self) -> &'static str {
         match &self.verdict {
             Verdict::Succeeded => "Succeeded",
-            Verdict::TokenRejected { .. } => "TokenRejected",
+            Verdict::TokenRejected { .. } => Reason::from(OwnReason::SessionEnded).as_str(),
             Verdict::Failed { reason, .. } => reason.as_str(),
         }
     }

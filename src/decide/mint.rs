@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
+use redeem::GrantTrouble;
+
 use super::expiry::renewal_time;
+use super::grant::{Business, GrantView};
 use super::held::Held;
 use super::observed::{Activity, Knowledge, Observed};
 use super::schedule::signed;
@@ -21,6 +24,8 @@ pub enum MintReason {
     NoToken,
     /// The inputs are not those that the held token was obtained with.
     InputsChanged,
+    /// The stored grant has something open: an import, an attempt, a login that waits.
+    GrantOpen,
     /// Salesforce refused the held token.
     SessionEnded,
     /// The held token's time is up, or nearly so.
@@ -35,6 +40,7 @@ impl MintReason {
             Self::Requested => "Requested",
             Self::NoToken => "NoToken",
             Self::InputsChanged => "InputsChanged",
+            Self::GrantOpen => "GrantOpen",
             Self::SessionEnded => "SessionEnded",
             Self::RenewalDue => "RenewalDue",
         }
@@ -48,6 +54,9 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         Ok(connector) => connector,
         Err(rejection) => return Decision::Reject(rejection.clone()),
     };
+    if grant_business(observed) == Business::NobodyCame {
+        return Decision::Reject(Rejection::new(GrantTrouble::AuthorizationRequired, ""));
+    }
     if let Target::Refused(rejection) = &observed.target {
         return Decision::Reject(rejection.clone());
     }
@@ -67,6 +76,9 @@ fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<
     if observed.renewal_requested() {
         return Some(MintReason::Requested);
     }
+    if grant_business(observed) == Business::Open {
+        return Some(MintReason::GrantOpen);
+    }
     let Some(held) = &observed.held else {
         return Some(MintReason::NoToken);
     };
@@ -77,6 +89,13 @@ fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<
         return Some(MintReason::SessionEnded);
     }
     (renewal_of(held, connector, &observed.owner.uid) <= now).then_some(MintReason::RenewalDue)
+}
+
+fn grant_business(observed: &Observed) -> Business {
+    observed
+        .grant
+        .as_ref()
+        .map_or(Business::None, GrantView::business)
 }
 
 /// When the held token is due.
@@ -117,7 +136,8 @@ fn refused_before(connector: &Connector) -> Rejection {
 }
 
 /// Why a test is due, if it is.
-fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<TestReason> {
+#[must_use]
+pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<TestReason> {
     if observed
         .held
         .as_ref()

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Rejection;
+use super::grant::GrantView;
 use super::held::Held;
 use super::secret::Owner;
 use super::target::Target;
@@ -28,6 +29,8 @@ pub struct Observed {
     pub target: Target,
     /// The token that is held: in the consumer's Secret, or in the operator's state for authorizationCode.
     pub held: Option<Held>,
+    /// The stored grant (authorizationCode only).
+    pub grant: Option<GrantView>,
     /// What is known against sending the inputs as they are.
     pub knowledge: Knowledge,
     /// When this process last tested the connection; status records an unchanged success only hourly.

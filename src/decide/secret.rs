@@ -349,3 +349,6 @@ fn owners(found: &ObjectMeta, wanted: &Secret) -> Option<Vec<OwnerReference>> {
         .collect();
     (!all.is_empty()).then_some(all)
 }
+
+#[cfg(test)]
+mod tests;

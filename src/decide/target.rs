@@ -85,3 +85,6 @@ pub fn owning_connector(secret: &Secret) -> Option<&str> {
         .get(names::CONNECTOR_UID)
         .map(String::as_str)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use salesforce_client::{
-    App, Audience, ClientSecret, Grant, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken,
+    App, Audience, ClientSecret, Grant, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken, Refusal,
     SecurityToken,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -166,7 +166,7 @@ pub fn validate(
     let method = method(spec, inputs, &host, &app)?;
     let template = Template::new(name, spec)?;
     let inputs_digest = inputs_digest(key, &host, &app, &method);
-    let attempt_digest = attempt_digest(key, &inputs_digest, spec);
+    let attempt_digest = attempt_digest(key, &inputs_digest, &method, spec);
     Ok(Connector {
         environment: spec.environment,
         host,
@@ -195,7 +195,7 @@ fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Res
         .map_err(|error| Rejection::new(OwnReason::HostInvalid, format!("spec.host: {error}")))?;
     allow_list
         .check(&host)
-        .map_err(|error| Rejection::new(OwnReason::HostNotAllowed, format!("spec.host: {error}")))?;
+        .map_err(|error| Rejection::new(Refusal::HostNotAllowed, format!("spec.host: {error}")))?;
     Ok(host)
 }
 
@@ -303,7 +303,12 @@ fn inputs_digest(key: &DigestKey, host: &Host, app: &App, method: &Method) -> Di
     key.digest("inputs", parts.into_iter().map(str::as_bytes))
 }
 
-fn attempt_digest(key: &DigestKey, inputs: &Digest, spec: &SalesforceConnectorSpec) -> Digest {
+fn attempt_digest(
+    key: &DigestKey,
+    inputs: &Digest,
+    method: &Method,
+    spec: &SalesforceConnectorSpec,
+) -> Digest {
     let environment = match spec.environment {
         Environment::Live => "Live",
         Environment::Sandbox => "Sandbox",
@@ -316,8 +321,23 @@ fn attempt_digest(key: &DigestKey, inputs: &Digest, spec: &SalesforceConnectorSp
         .and_then(|expect| expect.username.as_deref())
         .unwrap_or_default();
     let version = spec.connection_test.api_version.as_str();
-    key.digest(
-        "attempt",
-        [inputs.as_str(), environment, organization, username, version].map(str::as_bytes),
-    )
+    let brought = match method {
+        Method::AuthorizationCode { brought: Some(token) } => token.expose(),
+        Method::AuthorizationCode { brought: None }
+        | Method::ClientCredentials
+        | Method::JwtBearer { .. }
+        | Method::Password(_) => "",
+    };
+    let parts = [
+        inputs.as_str(),
+        environment,
+        organization,
+        username,
+        version,
+        brought,
+    ];
+    key.digest("attempt", parts.map(str::as_bytes))
 }
+
+#[cfg(test)]
+mod tests;

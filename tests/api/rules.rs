@@ -22,8 +22,8 @@ fn password() -> Value {
     with("/spec/auth", auth)
 }
 
-fn code(settings: Value) -> Value {
-    with("/spec/auth", json!({ "authorizationCode": settings }))
+fn code(settings: impl Into<Value>) -> Value {
+    with("/spec/auth", json!({ "authorizationCode": settings.into() }))
 }
 
 fn each(pointer: &str, values: impl IntoIterator<Item = Value>) -> Vec<Value> {

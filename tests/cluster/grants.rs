@@ -1,1 +1,293 @@
-//! TODO
+//! authorizationCode: a brought refresh token is imported once, spent once a time, and never lost.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::ListParams;
+use salesforce_connector_operator::settings::SecretWatch;
+use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
+use serde_json::{Value, json};
+
+use crate::stage::{DEADLINE, Stage, condition, status, value};
+
+const RENEW: &str = "salesforce-connector.dev/renew-requested-at";
+
+/// A connector with a rotating grant, brought as a refresh token.
+async fn brought(stage: &Stage, name: &str) -> String {
+    let token = stage
+        .sim
+        .world(|w| w.grant_refresh_token(world::ROTATING, world::INTEGRATION_USER));
+    stage
+        .input(
+            &format!("{name}-grant"),
+            &[
+                ("refresh-token", &token),
+                ("client-secret", world::ROTATING_SECRET),
+            ],
+        )
+        .await;
+    stage
+        .create(
+            name,
+            spec(
+                name,
+                json!({ "refreshTokenRef": { "name": format!("{name}-grant"), "key": "refresh-token" } }),
+            ),
+        )
+        .await;
+    token
+}
+
+fn spec(name: &str, bootstrap: Value) -> Value {
+    json!({
+        "host": world::PRODUCTION,
+        "app": {
+            "clientId": world::ROTATING,
+            "clientSecretRef": { "name": format!("{name}-grant"), "key": "client-secret" },
+        },
+        "auth": { "authorizationCode": { "bootstrap": bootstrap } },
+    })
+}
+
+async fn renew(stage: &Stage, name: &str, request: &str) {
+    stage.annotate(name, RENEW, request).await;
+    stage
+        .until("the renewal is echoed", name, |connector| {
+            (status(connector).last_handled?.renew_requested_at? == request).then_some(())
+        })
+        .await;
+}
+
+fn assert_nothing_burned(stage: &Stage) {
+    assert_eq!(stage.sim.world(|w| (w.replays(), w.revoked_families())), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brought_refresh_token_is_imported_and_every_renewal_stores_its_successor() {
+    let stage = Stage::set(SecretWatch::ByName).await;
+    let token = brought(&stage, "crm").await;
+    let connector = stage.ready("crm").await;
+    assert!(
+        condition(&connector, "Ready").2.contains("can be deleted"),
+        "{:?}",
+        condition(&connector, "Ready")
+    );
+    assert!(
+        !stage.sim.world(|w| w.refresh_token_is_good(&token)),
+        "the brought token is spent"
+    );
+
+    let first = value(&stage.secret("crm-salesforce").await, "access_token");
+    for request in ["1", "2", "3"] {
+        renew(&stage, "crm", request).await;
+    }
+    stage.ready("crm").await;
+    let latest = value(&stage.secret("crm-salesforce").await, "access_token");
+    assert_ne!(latest, first);
+    assert!(stage.sim.world(|w| w.access_token_is_good(&latest)));
+    assert_eq!(stage.token_calls(), 4);
+    assert_nothing_burned(&stage);
+
+    let serial =
+        stage.secret("crm-salesforce").await.metadata.annotations.unwrap()["salesforce-connector.dev/serial"]
+            .clone();
+    let in_status = status(&stage.get("crm").await).grant_serial.unwrap();
+    assert!(
+        in_status >= serial.parse().unwrap(),
+        "status {in_status}, Secret {serial}"
+    );
+    let states = stage
+        .home_secrets()
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .items;
+    let uid = connector.metadata.uid.clone().unwrap();
+    assert!(
+        states
+            .iter()
+            .any(|secret: &Secret| secret.metadata.name == Some(format!("sfc-state-{uid}")))
+    );
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bootstrap_secret_may_go_after_the_import_and_a_restart_presents_nothing() {
+    let mut stage = Stage::set(SecretWatch::ByName).await;
+    brought(&stage, "crm").await;
+    stage.ready("crm").await;
+    let client_secret = [("client-secret", world::ROTATING_SECRET)];
+    stage
+        .secrets()
+        .delete("crm-grant", &Default::default())
+        .await
+        .unwrap();
+    stage.input("crm-grant", &client_secret).await;
+    stage.stop_operator().await;
+    stage.start_operator().await;
+    stage.settle().await;
+    renew(&stage, "crm", "after").await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 2);
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sfdx_auth_url_is_imported_and_one_of_another_org_refused() {
+    let stage = Stage::set(SecretWatch::ByName).await;
+    let token = stage
+        .sim
+        .world(|w| w.grant_refresh_token(world::ROTATING, world::INTEGRATION_USER));
+    let url = |host: &str| {
+        format!(
+            "force://{}:{}:{token}@{host}",
+            world::ROTATING,
+            world::ROTATING_SECRET
+        )
+    };
+    let secret = |url: &str| {
+        [
+            ("url".to_owned(), url.to_owned()),
+            ("client-secret".to_owned(), world::ROTATING_SECRET.to_owned()),
+        ]
+    };
+    let write = async |url: &str| {
+        let values = secret(url);
+        let values: Vec<_> = values
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        stage.input("crm-grant", &values).await;
+    };
+    write(&url("other.my.salesforce.com")).await;
+    let reference = json!({ "sfdxAuthUrlRef": { "name": "crm-grant", "key": "url" } });
+    stage.create("crm", spec("crm", reference)).await;
+    stage.not_ready("crm", "SfdxAuthUrlMismatch").await;
+    assert_eq!(stage.token_calls(), 0);
+    write(&url(world::PRODUCTION)).await;
+    stage.ready("crm").await;
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_grant_costs_one_refused_call_until_another_token_is_brought() {
+    let stage = Stage::set(SecretWatch::ByName).await;
+    brought(&stage, "crm").await;
+    stage.ready("crm").await;
+    stage
+        .sim
+        .world(|w| w.revoke_grants(world::ROTATING, world::INTEGRATION_USER));
+    renew(&stage, "crm", "1").await;
+    let connector = stage.not_ready("crm", "ReauthorizationRequired").await;
+    assert_eq!(condition(&connector, "Stalled").0, "True");
+    let calls = stage.token_calls();
+    stage.settle().await;
+    stage.settle().await;
+    assert_eq!(stage.token_calls(), calls, "a dead token is not presented again");
+
+    let token = stage
+        .sim
+        .world(|w| w.grant_refresh_token(world::ROTATING, world::INTEGRATION_USER));
+    stage
+        .input(
+            "crm-grant",
+            &[
+                ("refresh-token", &token),
+                ("client-secret", world::ROTATING_SECRET),
+            ],
+        )
+        .await;
+    stage.ready("crm").await;
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_reply_is_never_followed_by_the_same_token() {
+    let stage = Stage::set(SecretWatch::ByName).await;
+    brought(&stage, "crm").await;
+    stage.ready("crm").await;
+    stage
+        .sim
+        .fault(FaultRule::once(Fault::ProcessThenDrop).on(Endpoint::Token));
+    stage.annotate("crm", RENEW, "1").await;
+    let found = stage
+        .until("a person is named", "crm", |connector| {
+            let (truth, reason, message) = condition(connector, "Ready");
+            let named =
+                truth == "False" && (reason == "OutcomeUnknown" || reason == "ReauthorizationRequired");
+            named.then_some(message)
+        })
+        .await;
+    assert!(found.contains("bootstrap Secret"), "{found}");
+    stage.settle().await;
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spent_bootstrap_token_is_refused_unpresented_wherever_it_is_brought_again() {
+    let stage = Stage::set(SecretWatch::ByName).await;
+    let token = brought(&stage, "crm").await;
+    stage.ready("crm").await;
+    renew(&stage, "crm", "1").await;
+    let calls = stage.token_calls();
+    stage
+        .input(
+            "copy-grant",
+            &[
+                ("refresh-token", &token),
+                ("client-secret", world::ROTATING_SECRET),
+            ],
+        )
+        .await;
+    stage
+        .create(
+            "copy",
+            spec(
+                "copy",
+                json!({ "refreshTokenRef": { "name": "copy-grant", "key": "refresh-token" } }),
+            ),
+        )
+        .await;
+    stage.not_ready("copy", "BootstrapTokenUsed").await;
+    stage.delete("crm").await;
+    stage
+        .create(
+            "again",
+            spec(
+                "crm",
+                json!({ "refreshTokenRef": { "name": "crm-grant", "key": "refresh-token" } }),
+            ),
+        )
+        .await;
+    stage.not_ready("again", "BootstrapTokenUsed").await;
+    assert_eq!(stage.token_calls(), calls);
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connector_that_nobody_logged_in_for_says_so() {
+    let stage = Stage::set(SecretWatch::ByName).await;
+    stage
+        .input("crm-grant", &[("client-secret", world::ROTATING_SECRET)])
+        .await;
+    stage
+        .create(
+            "crm",
+            spec(
+                "crm",
+                json!({ "refreshTokenRef": { "name": "crm-grant", "key": "refresh-token" } }),
+            ),
+        )
+        .await;
+    let connector = stage.not_ready("crm", "AuthorizationRequired").await;
+    assert_eq!(condition(&connector, "Stalled").0, "True");
+    assert_eq!(stage.sim.log().len(), 0);
+    tokio::time::timeout(Duration::from_secs(1), stage.finish())
+        .await
+        .unwrap();
+}

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Begins to collect; any number of calls do no harm.
+/// Begins to collect; any number of calls do no harm. With `SFC_TEST_LOG` set, lines go to standard error as well.
 pub(crate) fn collect() {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {
@@ -35,6 +35,9 @@ struct Sink;
 
 impl io::Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if std::env::var_os("SFC_TEST_LOG").is_some() {
+            io::stderr().write_all(bytes)?;
+        }
         LINES
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

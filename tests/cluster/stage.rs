@@ -13,14 +13,16 @@ use kube::{Api, Client, ResourceExt};
 use salesforce_client::{ClientSettings, HostAllowList, Proxies};
 use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd};
 use salesforce_connector_operator::clock::Clock;
+use salesforce_connector_operator::controller::context::{Clients, Parts};
 use salesforce_connector_operator::controller::{self, Context};
 use salesforce_connector_operator::digest_key;
+use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::{SecretWatch, Settings};
 use salesforce_sim::{Endpoint, Simulator, default_world};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, TestNamespace, eventually};
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::logs;
@@ -37,7 +39,9 @@ pub(crate) struct Stage {
     pub(crate) sim: Simulator,
     pub(crate) namespace: TestNamespace,
     /// The operator's own namespace.
-    pub(crate) home: TestNamespace,
+    pub(crate) home: String,
+    /// The account that the chart has made for the operator.
+    service_account: &'static str,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
     pub(crate) token_requests_per_hour: u32,
@@ -63,6 +67,63 @@ impl Deref for Plane {
         match self {
             Self::Shared(plane) => plane,
             Self::Own(plane) => plane,
+        }
+    }
+}
+
+/// The chart, installed once for each way of noticing changed Secrets. Every operator of these tests has the rights of
+/// the service account that it makes, and no others.
+#[derive(Clone)]
+struct Installation {
+    /// Name of the operator's namespace, which stays for as long as the control plane.
+    home: String,
+    service_account: &'static str,
+    _namespace: Arc<TestNamespace>,
+}
+
+impl Installation {
+    async fn on(plane: &Plane, mode: SecretWatch) -> Self {
+        static BY_NAME: OnceCell<Installation> = OnceCell::const_new();
+        static WATCH: OnceCell<Installation> = OnceCell::const_new();
+        let (cell, release, account, mode) = match mode {
+            SecretWatch::ByName => (
+                &BY_NAME,
+                "byname",
+                "byname-salesforce-connector-operator",
+                "ByName",
+            ),
+            SecretWatch::Watch => (&WATCH, "watch", "watch-salesforce-connector-operator", "Watch"),
+        };
+        let install = || Self::new(plane, release, account, mode);
+        match plane {
+            Plane::Shared(_) => cell.get_or_init(install).await.clone(),
+            Plane::Own(_) => install().await,
+        }
+    }
+
+    async fn new(plane: &ControlPlane, release: &str, service_account: &'static str, mode: &str) -> Self {
+        plane.install_crd(&crd::crd()).await;
+        let namespace = plane.namespace("operator").await;
+        let chart = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/charts/salesforce-connector-operator"
+        );
+        let mode = format!("secretWatch={mode}");
+        let set = [
+            "--set",
+            "crds.install=false",
+            "--set",
+            "replicas=0",
+            "--set",
+            &mode,
+        ];
+        let args = ["install", release, chart, "--namespace", namespace.name()];
+        let ran = plane.helm(&[&args[..], &set[..]].concat()).await;
+        assert!(ran.succeeded(), "{ran}");
+        Self {
+            home: namespace.name().to_owned(),
+            service_account,
+            _namespace: Arc::new(namespace),
         }
     }
 }
@@ -98,12 +159,13 @@ impl Stage {
     pub(crate) async fn on(plane: Plane, mode: SecretWatch) -> Self {
         logs::collect();
         salesforce_client::install_crypto_provider();
-        plane.install_crd(&crd::crd()).await;
+        let installation = Installation::on(&plane, mode).await;
         Self {
             client: plane.client().await,
             sim: Simulator::start(default_world::build()).unwrap(),
             namespace: plane.namespace("tenant").await,
-            home: plane.namespace("operator").await,
+            home: installation.home,
+            service_account: installation.service_account,
             plane,
             mode,
             speed: SPEED,
@@ -118,9 +180,9 @@ impl Stage {
     pub(crate) async fn start_operator(&mut self) {
         assert!(self.operator.is_none(), "an operator is running already");
         // A client of its own, as a process has: a connection lives and dies with its runtime.
-        let client = self.plane.client().await;
+        let client = self.plane.client_as(&self.home, self.service_account).await;
         let settings = Settings {
-            namespace: self.home.name().to_owned(),
+            namespace: self.home.clone(),
             watch_namespaces: vec![self.namespace.name().to_owned()],
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
@@ -130,15 +192,20 @@ impl Stage {
         let key = digest_key::read_or_create(&client, &settings.namespace)
             .await
             .unwrap();
-        let context = Context::new(
-            client,
+        let clients = Clients {
+            usual: client.clone(),
+            once: client,
+        };
+        let context = Context::new(Parts {
+            clients,
+            lease: LeaseState::sole(),
             salesforce,
-            HostAllowList::default(),
+            allow_list: HostAllowList::default(),
             settings,
-            key,
-            Clock::faster(self.speed),
-            Arc::new(Metrics::new()),
-        );
+            digest_key: key,
+            clock: Clock::faster(self.speed),
+            metrics: Arc::new(Metrics::new()),
+        });
         let (stop, stopped) = oneshot::channel();
         let running = context.clone();
         let task = tokio::spawn(async move {
@@ -181,7 +248,7 @@ impl Stage {
     }
 
     pub(crate) fn home_secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), self.home.name())
+        Api::namespaced(self.client.clone(), &self.home)
     }
 
     /// Creates or replaces a Secret with these values.

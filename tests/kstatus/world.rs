@@ -295,6 +295,7 @@ impl World {
             status: self.status.clone(),
             held: target.ours().and_then(|secret| read_back(secret, &self.key)),
             knowledge: Knowledge::Clean,
+            grant: None,
             last_test: self.last_test,
             sweep_period: Duration::from_mins(1),
             owner,
@@ -315,6 +316,7 @@ impl World {
             minted: None,
             tested: None,
             secret: SecretOutcome::Untouched,
+            grant: None,
         };
         let Ok(connector) = &observed.connector else {
             return untouched;
@@ -344,6 +346,7 @@ impl World {
                     minted: Some(Minted::Obtained { why }),
                     tested: Some(report),
                     secret,
+                    grant: None,
                 }
             }
         }
@@ -360,6 +363,7 @@ impl World {
             minted: None,
             tested: tested.filter(|_| observed.held.is_some()),
             secret,
+            grant: None,
         }
     }
 

@@ -51,6 +51,7 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Redeem {
     grant: GrantId,
+    attempt: AttemptId,
     serial: Serial,
     /// When writing the intent was begun for the first time.
     began: Option<Duration>,

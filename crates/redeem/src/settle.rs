@@ -65,6 +65,10 @@ pub(crate) struct Tried {
     pub(crate) derived: Option<Serial>,
     /// Asking for the username gave no answer.
     pub(crate) identify_failed: bool,
+    /// How many intents this session has written, or tried to.
+    pub(crate) intents: u8,
+    /// The attempt that was sent.
+    pub(crate) sent: Option<AttemptId>,
     /// This session's own attempt has ended; none is begun again.
     pub(crate) redeemed: Option<Redeemed>,
 }
@@ -378,7 +382,12 @@ impl Facts<'_> {
             .attempt
             .as_ref()
             .filter(|attempt| attempt.phase != Phase::FoundInactive)?;
-        let own = attempt.id == self.inputs.fresh.attempt && self.tried.redeemed != Some(Redeemed::Sent);
+        let mine = attempt
+            .id
+            .as_str()
+            .strip_prefix(self.inputs.fresh.attempt.as_str());
+        let own =
+            mine.is_some_and(|rest| rest.starts_with('-')) && self.tried.sent.as_ref() != Some(&attempt.id);
         if own {
             // A write of this session that was thought lost has landed after all; nothing was sent.
             return finding(state, attempt, Finding::NotSent).map(Standing::Move);

@@ -65,11 +65,25 @@ impl Facts<'_> {
                 format!("The connector is suspended; the token in Secret \"{secret}\" is still valid.");
             return Finding::with(Truth::True, OwnReason::Suspended, message);
         }
-        Finding::with(
-            Truth::True,
-            OwnReason::TokenValid,
-            format!("The token is valid and in Secret \"{secret}\"."),
-        )
+        let note = self.bootstrap_note();
+        let message = format!("The token is valid and in Secret \"{secret}\".{note}");
+        Finding::with(Truth::True, OwnReason::TokenValid, message)
+    }
+
+    /// A brought refresh token is of no use any more once it has been imported.
+    fn bootstrap_note(&self) -> &'static str {
+        let Some(view) = &self.observed.grant else {
+            return "";
+        };
+        let imported = match &self.outcome.grant {
+            Some(grant) => view.brought.is_some() && grant.imported == view.brought,
+            None => view.imported(),
+        };
+        if imported {
+            " The brought refresh token has been imported; the Secret that brought it can be deleted."
+        } else {
+            ""
+        }
     }
 
     fn rejection(&self) -> Option<&Rejection> {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Outcome, suspended};
+use super::{Minted, Outcome, suspended};
 use crate::api::Reason;
 use crate::api::reasons::OwnReason;
 use crate::api::status::SalesforceConnectorStatus;
 use crate::decide::Decision;
 use crate::decide::mint::next_test;
 use crate::decide::observed::Observed;
-use crate::decide::schedule::{jittered, since};
+use crate::decide::schedule::{jittered, signed, since};
 
 /// A missing input is looked for this often: with GitOps it often arrives a moment later, and looking costs one read.
 const MISSING_INPUT: Duration = Duration::from_secs(15);
@@ -47,6 +47,9 @@ fn moments(
     let mut moments = Vec::new();
     if let Some(token) = &status.token {
         moments.extend([token.renewal_time.0, token.expiration_time.0]);
+    }
+    if let Some(Minted::Waiting { length }) = &outcome.minted {
+        moments.push(now + signed(*length));
     }
     if suspended(observed) {
         return moments;

@@ -11,9 +11,9 @@ use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
 use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::observed::Observed;
-use crate::decide::schedule::{next_attempt, since};
+use crate::decide::schedule::{next_attempt, signed, since};
 use crate::decide::validate::Connector;
-use crate::decide::{explain, whole_seconds};
+use crate::decide::{Decision, explain, whole_seconds};
 
 /// An unchanged result is recorded again after this time, so that status doesn't look forgotten.
 const RECORD_UNCHANGED_AFTER: Duration = Duration::from_hours(1);
@@ -23,6 +23,7 @@ const LOGIN_RATE_WAIT: Duration = Duration::from_hours(1);
 /// The failures to remember: a new one is counted, a success clears them, other inputs begin anew.
 pub(super) fn failures(
     observed: &Observed,
+    decision: &Decision,
     connector: &Connector,
     outcome: &Outcome,
     now: Timestamp,
@@ -43,18 +44,30 @@ pub(super) fn failures(
         {
             None
         }
-        None => before.filter(|failures| !(accepted(outcome) && is_rejected_token(failures))),
+        // The token is good and wanted as it is: what failed before, such as a renewal that somebody asked for, is past.
+        // A dead input stays named until it is replaced, and a refused token until a test has passed: else each test
+        // that it fails would fetch another one.
+        None if matches!(decision, Decision::Keep { .. }) && outcome.secret == SecretOutcome::InStep => {
+            before.filter(|failures| {
+                is_dead_input(failures) || (is_refused_token(failures) && !passed(outcome))
+            })
+        }
+        None => before,
     }
 }
 
-/// Whether a test has just shown that Salesforce takes the token.
-fn accepted(outcome: &Outcome) -> bool {
-    let report = outcome.tested.as_ref();
-    report.is_some_and(|report| report.verdict == Verdict::Succeeded)
+fn is_dead_input(failures: &FailuresStatus) -> bool {
+    Reason::parse(&failures.reason).is_some_and(|reason| reason.class() == Class::InputMustChange)
 }
 
-fn is_rejected_token(failures: &FailuresStatus) -> bool {
+fn is_refused_token(failures: &FailuresStatus) -> bool {
     Reason::parse(&failures.reason) == Some(OwnReason::FreshTokenRejected.into())
+}
+
+/// Whether a test has just shown that Salesforce takes the token.
+fn passed(outcome: &Outcome) -> bool {
+    let report = outcome.tested.as_ref();
+    report.is_some_and(|report| report.verdict == Verdict::Succeeded)
 }
 
 /// Whether the held token was still to be verified when this reconcile began.
@@ -112,10 +125,27 @@ fn counted(
         count,
         first_time: Time(whole_seconds(first)),
         last_time: Time(whole_seconds(now)),
-        next_attempt_time: next_attempt(trouble.reason.class(), count, first, now, asked, uid).map(Time),
+        next_attempt_time: again(trouble, asked, count, first, now, uid).map(Time),
         reason: trouble.reason.as_str().to_owned(),
         message: trouble.message.clone(),
         inputs_digest: Some(digest.to_owned()),
+    }
+}
+
+/// When to try again by itself. The redeem protocol knows better than any class when Salesforce may be asked again.
+fn again(
+    trouble: &Trouble,
+    asked: Option<Duration>,
+    count: i32,
+    first: Timestamp,
+    now: Timestamp,
+    uid: &str,
+) -> Option<Timestamp> {
+    match trouble.reason {
+        Reason::Grant(_) => asked.map(|wait| whole_seconds(now + signed(wait))),
+        Reason::Own(_) | Reason::Salesforce(_) => {
+            next_attempt(trouble.reason.class(), count, first, now, asked, uid)
+        }
     }
 }
 
@@ -180,7 +210,11 @@ pub(super) fn last_handled(observed: &Observed, outcome: &Outcome) -> Option<Las
     } else {
         before.test_requested_at
     };
-    let renew = if outcome.minted.is_some() {
+    let tried = matches!(
+        outcome.minted,
+        Some(Minted::Obtained { .. } | Minted::Failed { .. })
+    );
+    let renew = if tried {
         observed.requests.renew.clone()
     } else {
         before.renew_requested_at

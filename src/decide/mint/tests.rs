@@ -1,1 +1,356 @@
-//! tests
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::api::reasons::Refusal;
+use crate::decide::conclude::{Outcome, conclude};
+use crate::decide::digest::Digest;
+use crate::decide::fixtures::{self, after, carrying, connector, fresh, now, of, settled, spec};
+use crate::decide::observed::Requests;
+
+const KEEP: Decision = Decision::Keep { test: None };
+
+fn mint(why: MintReason) -> Decision {
+    Decision::Mint { why }
+}
+
+fn test(why: TestReason) -> Decision {
+    Decision::Keep { test: Some(why) }
+}
+
+fn asked_to_renew(observed: Observed) -> Observed {
+    let requests = Requests {
+        renew: Some("1".into()),
+        ..observed.requests
+    };
+    Observed { requests, ..observed }
+}
+
+fn asked_to_test(observed: Observed) -> Observed {
+    let requests = Requests {
+        test: Some("1".into()),
+        ..observed.requests
+    };
+    Observed { requests, ..observed }
+}
+
+fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> Observed {
+    observed.status.failures = Some(fixtures::failures(
+        of(&observed),
+        Refusal::SalesforceUnavailable,
+        next,
+    ));
+    observed
+}
+
+#[test]
+fn a_good_token_is_kept_until_its_renewal() {
+    let observed = settled();
+    let due = renewal_of(
+        observed.held.as_ref().unwrap(),
+        of(&observed),
+        &observed.owner.uid,
+    );
+    let tested = Observed {
+        last_test: Some(due),
+        ..observed
+    };
+    assert_eq!(decide(&tested, after(1)), KEEP);
+    assert_eq!(
+        decide(&tested, due - signed(std::time::Duration::from_secs(1))),
+        KEEP
+    );
+    assert_eq!(decide(&tested, due), mint(MintReason::RenewalDue));
+}
+
+#[test]
+fn each_reason_to_obtain_a_token() {
+    assert_eq!(decide(&fresh(), now()), mint(MintReason::NoToken));
+    assert_eq!(
+        decide(&asked_to_renew(settled()), after(1)),
+        mint(MintReason::Requested)
+    );
+
+    let mut other_inputs = settled();
+    other_inputs.held.as_mut().unwrap().inputs_digest = Digest::from_text("another");
+    assert_eq!(decide(&other_inputs, after(1)), mint(MintReason::InputsChanged));
+
+    let rejected = Observed {
+        knowledge: Knowledge::TokenRejected,
+        ..settled()
+    };
+    assert_eq!(decide(&rejected, after(1)), mint(MintReason::SessionEnded));
+    assert_eq!(decide(&settled(), after(7200)), mint(MintReason::RenewalDue));
+}
+
+#[test]
+fn a_request_counts_once() {
+    let mut observed = asked_to_renew(settled());
+    observed.status.last_handled = Some(crate::api::status::LastHandledStatus {
+        renew_requested_at: Some("1".into()),
+        test_requested_at: None,
+    });
+    assert_eq!(decide(&observed, after(1)), KEEP);
+    observed.requests.renew = Some("2".into());
+    assert_eq!(decide(&observed, after(1)), mint(MintReason::Requested));
+}
+
+#[test]
+fn what_stands_in_the_way_comes_first() {
+    let invalid = Rejection::new(
+        OwnReason::InputSecretMissing,
+        "spec.app.clientSecretRef: Secret \"crm-app\"",
+    );
+    let foreign = Rejection::new(OwnReason::SecretNotOwned, "Secret \"crm-salesforce\"");
+    let suspended = Observed {
+        activity: Activity::Suspended,
+        ..asked_to_renew(fresh())
+    };
+    assert_eq!(decide(&suspended, now()), Decision::Wait(WaitReason::Suspended));
+    let refused = Observed {
+        target: Target::Refused(foreign.clone()),
+        ..suspended
+    };
+    assert_eq!(decide(&refused, now()), Decision::Reject(foreign));
+    let incomplete = Observed {
+        connector: Err(invalid.clone()),
+        ..refused
+    };
+    assert_eq!(decide(&incomplete, now()), Decision::Reject(invalid));
+}
+
+#[test]
+fn a_failure_is_waited_out() {
+    let next = after(60);
+    let failed = after_failure(fresh(), Some(next));
+    assert_eq!(
+        decide(&failed, after(59)),
+        Decision::Wait(WaitReason::BackOff(next))
+    );
+    assert_eq!(decide(&failed, next), mint(MintReason::NoToken));
+    assert_eq!(
+        decide(&asked_to_renew(failed), after(1)),
+        mint(MintReason::Requested)
+    );
+}
+
+#[test]
+fn a_dead_input_is_not_sent_again() {
+    let dead = after_failure(fresh(), None);
+    assert_eq!(
+        decide(&dead, after(1_000_000)),
+        Decision::Wait(WaitReason::InputMustChange)
+    );
+    let mended = Observed {
+        connector: Ok(connector(&spec(json!({ "app": { "clientId": "3MVG8" } })))),
+        ..dead.clone()
+    };
+    assert_eq!(decide(&mended, after(1)), mint(MintReason::NoToken));
+    let expecting_another = Observed {
+        connector: Ok(connector(&spec(
+            json!({ "expect": { "organizationId": fixtures::ORGANIZATION } }),
+        ))),
+        ..dead.clone()
+    };
+    assert_eq!(decide(&expecting_another, after(1)), mint(MintReason::NoToken));
+    let renamed = Observed {
+        connector: Ok(connector(&spec(json!({ "secret": { "name": "other" } })))),
+        ..dead
+    };
+    assert_eq!(
+        decide(&renamed, after(1)),
+        Decision::Wait(WaitReason::InputMustChange)
+    );
+}
+
+#[test]
+fn a_password_that_was_refused_is_sent_only_on_request() {
+    let observed = Observed {
+        connector: Ok(connector(&spec(json!({ "auth": fixtures::password() })))),
+        knowledge: Knowledge::PasswordRefusedBefore,
+        ..fresh()
+    };
+    let rejection = Rejection::new(OwnReason::PasswordRefusedBefore, "host acme.my.salesforce.com");
+    assert_eq!(decide(&observed, now()), Decision::Reject(rejection));
+    assert_eq!(
+        decide(&asked_to_renew(observed), now()),
+        mint(MintReason::Requested)
+    );
+}
+
+#[test]
+fn each_reason_to_test() {
+    assert_eq!(
+        decide(&asked_to_test(settled()), after(1)),
+        test(TestReason::Requested)
+    );
+
+    let mut never_tested = settled();
+    never_tested.status.connection_test = None;
+    assert_eq!(decide(&never_tested, after(1)), test(TestReason::First));
+
+    let edited = Observed {
+        generation: 2,
+        ..settled()
+    };
+    assert_eq!(decide(&edited, after(1)), test(TestReason::First));
+
+    let lost_its_secret = Observed {
+        target: Target::Absent,
+        ..settled()
+    };
+    assert_eq!(decide(&lost_its_secret, after(1)), test(TestReason::Verification));
+}
+
+#[test]
+fn a_test_is_due_when_its_interval_has_passed() {
+    let observed = settled();
+    let due = next_test(&observed, of(&observed)).unwrap();
+    assert!(
+        (900..=990).contains(&(due.as_second() - now().as_second())),
+        "{due}"
+    );
+    assert_eq!(
+        decide(&observed, due - signed(std::time::Duration::from_secs(1))),
+        KEEP
+    );
+    assert_eq!(decide(&observed, due), test(TestReason::Interval));
+    let tested_here = Observed {
+        last_test: Some(due),
+        ..observed
+    };
+    assert_eq!(decide(&tested_here, due), KEEP);
+}
+
+#[test]
+fn a_failed_test_is_repeated_after_two_minutes() {
+    let mut observed = settled();
+    observed.status.connection_test.as_mut().unwrap().result = TestResult::Failed;
+    let due = next_test(&observed, of(&observed)).unwrap();
+    assert!(
+        (120..=132).contains(&(due.as_second() - now().as_second())),
+        "{due}"
+    );
+}
+
+#[test]
+fn a_token_that_could_not_be_verified_is_tested_again_under_the_same_back_off() {
+    let unverified = Observed {
+        target: Target::Absent,
+        ..settled()
+    };
+    let failed = after_failure(unverified, Some(after(60)));
+    assert_eq!(decide(&failed, after(59)), KEEP);
+    assert_eq!(decide(&failed, after(60)), test(TestReason::Verification));
+    assert_eq!(
+        decide(&asked_to_test(failed), after(1)),
+        test(TestReason::Verification)
+    );
+}
+
+/// Any situation that can be made of the knobs below.
+fn situation() -> impl Strategy<Value = Observed> {
+    let next = prop_oneof![Just(None), (-4000..8000_i64).prop_map(Some)];
+    let failed = prop_oneof![Just(None), (next, any::<bool>()).prop_map(Some)];
+    let token = prop_oneof![
+        Just(None),
+        (-8000..8000_i64, any::<bool>(), any::<bool>()).prop_map(Some)
+    ];
+    let flags = (
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        1..10_000_u64,
+    );
+    (failed, token, flags).prop_map(|(failed, token, (renew, test, suspended, rejected, sweep))| {
+        let mut observed = fresh();
+        if let Some((expires, same_inputs, in_secret)) = token {
+            let mut held = fixtures::held(of(&observed));
+            held.expiration.time = after(expires);
+            if !same_inputs {
+                held.inputs_digest = Digest::from_text("another");
+            }
+            if in_secret {
+                observed = carrying(settled(), held);
+            } else {
+                observed.held = Some(held);
+            }
+        }
+        if let Some((next, same_inputs)) = failed {
+            observed = after_failure(observed, next.map(after));
+            if !same_inputs {
+                observed.status.failures.as_mut().unwrap().inputs_digest = Some("another".into());
+            }
+        }
+        observed.requests.renew = renew.then(|| "1".into());
+        observed.requests.test = test.then(|| "1".into());
+        observed.sweep_period = std::time::Duration::from_secs(sweep);
+        if suspended {
+            observed.activity = Activity::Suspended;
+        }
+        if rejected {
+            observed.knowledge = Knowledge::TokenRejected;
+        }
+        observed
+    })
+}
+
+/// What an act without any news leaves behind.
+fn without_news(observed: &Observed) -> Outcome {
+    fixtures::kept(observed)
+}
+
+proptest! {
+    #[test]
+    fn time_alone_never_takes_back_the_decision_to_obtain_a_token(
+        observed in situation(), early in -9000..9000_i64, later in 0..100_000_i64,
+    ) {
+        let first = decide(&observed, after(early));
+        if matches!(first, Decision::Mint { .. }) {
+            prop_assert_eq!(decide(&observed, after(early + later)), first);
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_within_the_back_off_unless_inputs_changed_or_somebody_asks(
+        observed in situation(), at in -9000..9000_i64,
+    ) {
+        let same_inputs = observed.status.failures.as_ref().filter(|failures| {
+            failures.inputs_digest.as_deref() == Some(of(&observed).attempt_digest.as_str())
+        });
+        let waiting = same_inputs.is_some_and(|failures| {
+            failures.next_attempt_time.as_ref().is_none_or(|next| next.0 > after(at))
+        });
+        if waiting && !observed.renewal_requested() {
+            let decision = decide(&observed, after(at));
+            let sends = matches!(decision, Decision::Mint { .. });
+            prop_assert!(!sends, "{:?}", decision);
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_while_suspended(observed in situation(), at in -9000..9000_i64) {
+        if observed.activity == Activity::Suspended {
+            prop_assert_eq!(decide(&observed, after(at)), Decision::Wait(WaitReason::Suspended));
+        }
+    }
+
+    #[test]
+    fn a_second_conclusion_from_the_same_facts_writes_nothing(observed in situation(), at in -9000..9000_i64) {
+        let decision = decide(&observed, after(at));
+        let outcome = without_news(&observed);
+        let first = conclude(&observed, &decision, &outcome, after(at));
+        let again = fixtures::reported(observed, first);
+        let second = conclude(&again, &decision, &outcome, after(at));
+        prop_assert_eq!((second.status, second.events), (None, vec![]));
+    }
+
+    #[test]
+    fn the_next_look_is_neither_at_once_nor_after_the_sweep(observed in situation(), at in -9000..9000_i64) {
+        let decision = decide(&observed, after(at));
+        let next = conclude(&observed, &decision, &without_news(&observed), after(at)).next;
+        let sweep = observed.sweep_period.mul_f64(1.1);
+        prop_assert!(next >= std::time::Duration::from_secs(1) && next <= sweep.max(std::time::Duration::from_secs(1)), "{next:?}");
+    }
+}

@@ -62,9 +62,9 @@ pub enum Introspectable {
 /// Random names made for one session; a session redeems at most once and takes in at most one grant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FreshIds {
-    /// For the attempt.
+    /// For the attempts; each intent adds a number to it.
     pub attempt: AttemptId,
-    /// For the grant that comes in.
+    /// For the grant that comes in; an import adds a number to it.
     pub grant: GrantId,
 }
 

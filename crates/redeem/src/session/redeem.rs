@@ -3,7 +3,7 @@
 use super::{Conclusion, Effect, Read, Redeem, Session, StateSeen, Step, WaitReason, Want, WriteReply};
 use crate::answer::{Answer, Refusal, Verdict};
 use crate::attempt::{ConcludeDecision, Holding, conclude, intent};
-use crate::ids::{GrantId, ResourceVersion, Serial};
+use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::settle::Redeemed;
 use crate::state::{Attempt, Grant, Phase, State};
 use crate::time::{Now, SendWindow, may_send};
@@ -21,6 +21,7 @@ impl Session {
         let ledger = self.ledger_before_intent(&grant);
         self.redeem = Some(Redeem {
             grant,
+            attempt: self.inputs.fresh.attempt.clone(),
             serial: Serial::default(),
             began: None,
         });
@@ -30,11 +31,14 @@ impl Session {
         }
     }
 
+    /// Every intent has a name of its own: others count the hold-off from the first sight of that name.
     pub(super) fn write_intent(&mut self) {
+        let attempt = AttemptId::new(format!("{}-{}", self.inputs.fresh.attempt, self.tried.intents));
+        self.tried.intents = self.tried.intents.saturating_add(1);
         let state = self.view.state().zip(self.redeem.as_ref());
-        let intended =
-            state.and_then(|(state, redeem)| intent(state, &redeem.grant, &self.inputs.fresh.attempt));
+        let intended = state.and_then(|(state, redeem)| intent(state, &redeem.grant, &attempt));
         if let (Some(state), Some(redeem)) = (intended, &mut self.redeem) {
+            redeem.attempt = attempt;
             redeem.serial = state.serial;
             self.step = Step::WriteIntent(Box::new(state));
         } else {
@@ -72,11 +76,12 @@ impl Session {
     }
 
     fn own_attempt(&self) -> Option<&Attempt> {
-        let grant = self.view.state()?.grant(&self.redeem.as_ref()?.grant)?;
+        let redeem = self.redeem.as_ref()?;
+        let grant = self.view.state()?.grant(&redeem.grant)?;
         grant
             .attempt
             .as_ref()
-            .filter(|attempt| attempt.id == self.inputs.fresh.attempt && attempt.phase == Phase::Open)
+            .filter(|attempt| attempt.id == redeem.attempt && attempt.phase == Phase::Open)
     }
 
     pub(super) fn connector_version(&self) -> ResourceVersion {
@@ -100,7 +105,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_announced(&mut self, reply: &WriteReply, now: Now) {
+    pub(super) fn on_announced(&mut self, reply: &WriteReply) {
         match reply {
             WriteReply::Written(version) => {
                 let serial = self.redeem.as_ref().map(|redeem| redeem.serial);
@@ -111,12 +116,12 @@ impl Session {
                 self.step = Step::ReadBack;
             }
             WriteReply::Conflict | WriteReply::Unknown => self.step = Step::FindAnnouncement,
-            WriteReply::Refused => self.hold(Verdict::NotSent, now),
+            WriteReply::Refused => self.hold(Verdict::NotSent),
         }
     }
 
     /// The connector has changed, or the reply was lost: it must still be ours to act on.
-    pub(super) fn on_announcement_looked_for(&mut self, read: Read<Option<super::ConnectorSeen>>, now: Now) {
+    pub(super) fn on_announcement_looked_for(&mut self, read: Read<Option<super::ConnectorSeen>>) {
         let Read::Is(seen) = read else {
             return self.try_again();
         };
@@ -127,7 +132,7 @@ impl Session {
                 && connector.controller.as_ref() == Some(&self.inputs.installation)
         });
         match ours {
-            None => self.hold(Verdict::NotSent, now),
+            None => self.hold(Verdict::NotSent),
             Some(connector) if connector.serial >= serial => self.step = Step::ReadBack,
             Some(_) => {
                 self.step = Step::Announce;
@@ -166,7 +171,7 @@ impl Session {
         if let (true, Some(began)) = (leads_to_sending, began) {
             match may_send(began, now, self.inputs.limits) {
                 SendWindow::Open => {}
-                SendWindow::Passed | SendWindow::LeaseTooShort => self.hold(Verdict::NotSent, now),
+                SendWindow::Passed | SendWindow::LeaseTooShort => self.hold(Verdict::NotSent),
             }
         }
     }
@@ -174,12 +179,13 @@ impl Session {
     /// Hands the token out once. Should the caller ask twice without an answer in between, the second time there is
     /// nothing but an empty pause; the answer to the first is still awaited.
     pub(super) fn send(&mut self) -> Effect {
+        let attempt = self.own_attempt().map(|attempt| attempt.id.clone());
         let token = self.redeemed_grant().map(|grant| grant.refresh_token.clone());
-        match (&self.step, token) {
-            (Step::Send, Some(token)) => {
+        match (&self.step, token.zip(attempt)) {
+            (Step::Send, Some((token, attempt))) => {
                 self.step = Step::AwaitAnswer;
                 self.tried.redeemed = Some(Redeemed::Sent);
-                let attempt = self.inputs.fresh.attempt.clone();
+                self.tried.sent = Some(attempt.clone());
                 Effect::Send {
                     token,
                     attempt,
@@ -196,12 +202,12 @@ impl Session {
         self.view.state()?.grant(&self.redeem.as_ref()?.grant)
     }
 
-    pub(super) fn on_answer(&mut self, answer: Answer, now: Now) {
+    pub(super) fn on_answer(&mut self, answer: Answer) {
         match answer {
-            Answer::Granted(answer) => self.hold(Verdict::Result(answer), now),
-            Answer::NotSent | Answer::Refused(Refusal::Unspent) => self.hold(Verdict::NotSent, now),
-            Answer::Refused(Refusal::GrantDead) => self.hold(Verdict::GrantDead, now),
-            Answer::Unclear => self.hold(Verdict::OutcomeUnknown, now),
+            Answer::Granted(answer) => self.hold(Verdict::Result(answer)),
+            Answer::NotSent | Answer::Refused(Refusal::Unspent) => self.hold(Verdict::NotSent),
+            Answer::Refused(Refusal::GrantDead) => self.hold(Verdict::GrantDead),
+            Answer::Unclear => self.hold(Verdict::OutcomeUnknown),
             Answer::AlreadyProcessing => {
                 // Somebody else is spending this token. What they get is used; until then the attempt stands open.
                 self.redeem = None;
@@ -211,7 +217,7 @@ impl Session {
     }
 
     /// From here on the verdict is what matters, until it is recorded.
-    pub(super) fn hold(&mut self, verdict: Verdict, now: Now) {
+    pub(super) fn hold(&mut self, verdict: Verdict) {
         let held = self.redeem.take().zip(self.view.state().cloned());
         let Some((redeem, base)) = held else {
             return self.look_again();
@@ -223,8 +229,12 @@ impl Session {
         if verdict == Verdict::NotSent {
             self.tried.redeemed = Some(Redeemed::Unspent);
         }
-        let attempt = self.inputs.fresh.attempt.clone();
-        let Redeem { grant, serial, .. } = redeem;
+        let Redeem {
+            grant,
+            attempt,
+            serial,
+            ..
+        } = redeem;
         let sent = self.step == Step::AwaitAnswer;
         self.holding = Some(Holding {
             grant,
@@ -235,7 +245,7 @@ impl Session {
             verdict,
         });
         if sent {
-            self.record(now);
+            self.record();
         } else {
             // The view may be older than the intent: read before writing.
             self.step = Step::FindRecord;
@@ -243,7 +253,7 @@ impl Session {
     }
 
     /// Decides how the verdict held is recorded, from the state seen last.
-    pub(super) fn record(&mut self, now: Now) {
+    pub(super) fn record(&mut self) {
         let Some(holding) = &self.holding else {
             return self.look_again();
         };
@@ -291,7 +301,7 @@ impl Session {
         if absent && result {
             self.step = Step::FindFloorInConnector;
         } else {
-            self.record(now);
+            self.record();
         }
     }
 

@@ -50,11 +50,11 @@ impl Session {
             }
             (Step::WriteIntent(_), Reply::Write(reply)) => self.on_intent_written(&reply),
             (Step::FindIntent, Reply::State(read)) => self.on_intent_looked_for(read, now),
-            (Step::Announce, Reply::Write(reply)) => self.on_announced(&reply, now),
-            (Step::FindAnnouncement, Reply::Connector(read)) => self.on_announcement_looked_for(read, now),
+            (Step::Announce, Reply::Write(reply)) => self.on_announced(&reply),
+            (Step::FindAnnouncement, Reply::Connector(read)) => self.on_announcement_looked_for(read),
             (Step::ReadBack, Reply::State(read)) => self.on_read_back(read, now),
-            (Step::AwaitAnswer, Reply::Answer(answer)) => self.on_answer(answer, now),
-            (Step::AwaitAnswer, _) => self.on_answer(Answer::Unclear, now),
+            (Step::AwaitAnswer, Reply::Answer(answer)) => self.on_answer(answer),
+            (Step::AwaitAnswer, _) => self.on_answer(Answer::Unclear),
             (Step::Record(state), Reply::Write(reply)) => self.on_recorded(reply, state, now),
             (Step::FindRecord, Reply::State(read)) => self.on_record_looked_for(read, now),
             (Step::FindFloorInConnector, Reply::Connector(Read::Is(seen))) => {
@@ -63,7 +63,7 @@ impl Session {
             }
             (Step::FindFloorInConsumer, Reply::Consumer(Read::Is(serial))) => {
                 self.view.consumer = serial;
-                self.record(now);
+                self.record();
             }
             (Step::Pause(_, step), _) => self.step = *step,
             (Step::Done(_), _) => {}

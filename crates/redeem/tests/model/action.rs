@@ -28,6 +28,8 @@ pub(crate) enum Action {
     NotSent(usize),
     /// The request is lost on its way, and the client doesn't know it.
     RequestLost(usize),
+    /// Something between us and Salesforce sends the request twice; the answer to the second copy is what arrives.
+    Twice(usize),
     /// Salesforce refuses for a reason that has nothing to do with the token.
     Refused(usize),
     /// Salesforce decides a request: issues, or fails without spending.
@@ -76,6 +78,7 @@ impl World {
             Action::NotSent(c) | Action::RequestLost(c) | Action::Refused(c) => {
                 !self.controllers[c].paused && self.act_unsent(c, action, tally)
             }
+            Action::Twice(c) => !self.controllers[c].paused && self.arrive_twice(c, tally),
             Action::Decide { id, fails, .. } => self.act_decide(id, fails, tally),
             Action::Deliver(c) => !self.controllers[c].paused && self.deliver(c, tally),
             Action::ReplyLost(c) | Action::Reset(c) => {
@@ -154,6 +157,7 @@ impl World {
         let fits = self.step(c, fault, tally);
         if self.controllers[c].phase == Phase::Idle {
             self.controllers[c].pretend = None;
+            self.controllers[c].retries = 0;
         }
         fits
     }

@@ -1,5 +1,7 @@
 //! The Kubernetes API server as the model knows it: objects with resourceVersions, compare-and-swap, live reads.
 
+use std::rc::Rc;
+
 use redeem::{InstallationUid, LedgerEntry, LedgerName, ResourceVersion, Serial, State, WriteReply};
 
 /// Which state Secret: installation and connector uid.
@@ -56,7 +58,7 @@ pub(crate) enum Op {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Cluster {
     version: u32,
-    pub(crate) states: Vec<(Key, State, ResourceVersion)>,
+    pub(crate) states: Vec<(Key, Rc<State>, ResourceVersion)>,
     pub(crate) ledger: Vec<(usize, LedgerName, LedgerEntry, ResourceVersion)>,
     pub(crate) connector: Option<Connector>,
     pub(crate) consumer: Option<Consumer>,
@@ -70,7 +72,7 @@ impl Cluster {
         ResourceVersion::new(self.version.to_string())
     }
 
-    pub(crate) fn state(&self, key: Key) -> Option<(&State, &ResourceVersion)> {
+    pub(crate) fn state(&self, key: Key) -> Option<(&Rc<State>, &ResourceVersion)> {
         self.states
             .iter()
             .find(|(at, ..)| *at == key)
@@ -78,7 +80,7 @@ impl Cluster {
     }
 
     /// Puts a state there whatever was there before: what people, backups and broken variants do.
-    pub(crate) fn put_state(&mut self, key: Key, state: State) -> ResourceVersion {
+    pub(crate) fn put_state(&mut self, key: Key, state: Rc<State>) -> ResourceVersion {
         let version = self.new_version();
         self.states.retain(|(at, ..)| *at != key);
         self.states.push((key, state, version.clone()));
@@ -111,7 +113,7 @@ impl Cluster {
                 if self.state(key).map(|(_, version)| version) != precondition.as_ref() {
                     return WriteReply::Conflict;
                 }
-                WriteReply::Written(self.put_state(key, *state))
+                WriteReply::Written(self.put_state(key, Rc::from(state)))
             }
             Op::CreateLedger {
                 installation,

@@ -1,5 +1,6 @@
 //! The shell as the model has it: carries out one effect at a time, faithfully or as a broken variant would.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use redeem::{
@@ -7,11 +8,11 @@ use redeem::{
     Reply, ResourceVersion, Session, State, StateSeen, WriteReply,
 };
 
-use crate::cluster::Op;
+use crate::cluster::{Key, Op};
 use crate::salesforce::{Arrival, Stage};
 use crate::tally::{Event, Tally};
 use crate::variant::Variant;
-use crate::world::{Phase, Violation, World, limits};
+use crate::world::{Phase, Violation, World};
 
 /// What goes wrong with one effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,7 +36,7 @@ impl World {
             self.controllers[c].phase = phase;
             return false;
         };
-        let effect = session.next(self.now(c));
+        let effect = Rc::make_mut(&mut session).next(self.now(c));
         crate::trace(|| format!("{c} {:?} {fault:?} {}", self.now, crate::short(&effect)));
         match effect {
             Effect::Send { token, .. } => {
@@ -53,7 +54,7 @@ impl World {
                 let reply = self.carry_out(c, &session, effect, fault, tally);
                 let fits = reply.is_some();
                 if let Some(reply) = reply {
-                    self.reply(c, &mut session, reply);
+                    self.reply(c, Rc::make_mut(&mut session), reply);
                 }
                 self.controllers[c].phase = Phase::Running(session);
                 fits
@@ -117,7 +118,6 @@ impl World {
             } => {
                 let by = self.installation_uid(c);
                 self.write(
-                    c,
                     Op::Claim {
                         uid,
                         by,
@@ -137,7 +137,6 @@ impl World {
                 serial,
                 resource_version,
             } => self.write(
-                c,
                 Op::Announce {
                     uid,
                     serial,
@@ -152,7 +151,6 @@ impl World {
                 }
                 Variant::NoLedger => None,
                 _ => self.write(
-                    c,
                     Op::CreateLedger {
                         installation,
                         name,
@@ -167,7 +165,6 @@ impl World {
                 entry,
                 resource_version,
             } => self.write(
-                c,
                 Op::MarkLedger {
                     installation,
                     name,
@@ -218,19 +215,28 @@ impl World {
 
     fn read_state(&mut self, c: usize) -> StateSeen {
         let key = self.key(c, self.controllers[c].cache_uid());
-        match &self.controllers[c].pretend {
-            Some(Op::State { state, .. }) => {
-                let version = self
-                    .cluster
-                    .state(key)
-                    .map_or_else(|| ResourceVersion::new("0"), |(_, v)| v.clone());
-                StateSeen::Found(state.clone(), version)
+        let Some((state, version)) = self.cluster.state(key) else {
+            return StateSeen::Absent;
+        };
+        let (state, version) = (State::clone(state), version.clone());
+        StateSeen::Found(Box::new(self.with_pretence(c, state)), version)
+    }
+
+    /// A state with the attempt in it that a broken variant only makes up.
+    fn with_pretence(&self, c: usize, mut state: State) -> State {
+        let Some(pretended) = &self.controllers[c].pretend else {
+            return state;
+        };
+        for grant in state.current.iter_mut().chain(state.next.iter_mut()) {
+            let intended = pretended
+                .grants()
+                .find(|intended| intended.id == grant.id && intended.attempt.is_some());
+            if let Some(intended) = intended {
+                grant.attempt = intended.attempt.clone();
+                state.serial = state.serial.max(pretended.serial);
             }
-            Some(_) | None => match self.cluster.state(key) {
-                None => StateSeen::Absent,
-                Some((state, version)) => StateSeen::Found(Box::new(state.clone()), version.clone()),
-            },
         }
+        state
     }
 
     fn read_connector(&self) -> Option<ConnectorSeen> {
@@ -242,7 +248,7 @@ impl World {
         })
     }
 
-    fn write(&mut self, c: usize, op: Op, fault: Fault, tally: &mut Tally) -> Option<Reply> {
+    fn write(&mut self, op: Op, fault: Fault, tally: &mut Tally) -> Option<Reply> {
         let reply = match fault {
             Fault::None => self.land(op, tally),
             Fault::LostRequest => {
@@ -260,7 +266,6 @@ impl World {
             }
             Fault::Failed | Fault::Delayed => return None,
         };
-        let _ = c;
         Some(Reply::Write(reply))
     }
 
@@ -274,40 +279,23 @@ impl World {
         tally: &mut Tally,
     ) -> Option<Reply> {
         let key = self.key(c, self.controllers[c].cache_uid());
-        let before = self.cluster.state(key).map(|(state, _)| state.clone());
-        let own = format!("a{c}{}", self.controllers[c].sessions - 1);
-        let open = |state: &State| {
-            let mut attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
-            attempts.any(|attempt| attempt.id.as_str() == own && attempt.phase == AttemptPhase::Open)
-        };
-        let is_intent = open(&state) && !session.holds_result();
-        let op = Op::State {
-            key,
-            precondition,
-            state: state.clone(),
-        };
-        match self.config.variant {
-            Variant::NoIntent | Variant::IntentAfterSending if is_intent => {
-                self.controllers[c].pretend = Some(op);
-                return (fault == Fault::None)
-                    .then(|| Reply::Write(WriteReply::Written(ResourceVersion::new("0"))));
-            }
-            Variant::UnconditionalIntent if is_intent && fault == Fault::None => {
-                let version = self.cluster.put_state(key, (*state).clone());
-                self.state_written(key, before, &state, tally);
-                return Some(Reply::Write(WriteReply::Written(version)));
-            }
-            Variant::NoReadBack if is_intent => {
-                let reply = self.write(c, op.clone(), fault, tally)?;
-                if matches!(reply, Reply::Write(WriteReply::Written(_) | WriteReply::Unknown)) {
-                    self.controllers[c].pretend = Some(op);
-                }
-                return Some(reply);
-            }
-            _ => {}
+        let is_intent = !session.holds_result() && self.is_own_intent(c, &state);
+        if is_intent && self.config.variant != Variant::Shipped {
+            return self.write_intent(c, (key, precondition), state, fault, tally);
+        }
+        if !is_intent {
+            self.controllers[c].pretend = None;
         }
         let was_renewed = session.holds_result() && !is_intent;
-        let reply = self.write(c, op, fault, tally)?;
+        let reply = self.write(
+            Op::State {
+                key,
+                precondition,
+                state,
+            },
+            fault,
+            tally,
+        )?;
         if was_renewed && matches!(reply, Reply::Write(WriteReply::Written(_))) {
             tally.count(Event::Renewed);
             if !self.controllers[c].leads {
@@ -315,6 +303,61 @@ impl World {
             }
         }
         Some(reply)
+    }
+
+    fn is_own_intent(&self, c: usize, state: &State) -> bool {
+        let number = (self.controllers[c].sessions - 1).to_string();
+        let own = |id: &str| {
+            id.strip_prefix(["a0", "a1"][c])
+                .and_then(|id| id.split('-').next())
+                == Some(number.as_str())
+        };
+        let mut attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
+        attempts.any(|attempt| attempt.phase == AttemptPhase::Open && own(attempt.id.as_str()))
+    }
+
+    /// An intent as the broken variants write it.
+    fn write_intent(
+        &mut self,
+        c: usize,
+        (key, precondition): (Key, Option<ResourceVersion>),
+        state: Box<State>,
+        fault: Fault,
+        tally: &mut Tally,
+    ) -> Option<Reply> {
+        match self.config.variant {
+            Variant::NoIntent | Variant::IntentAfterSending => {
+                self.controllers[c].pretend = Some(state);
+                (fault == Fault::None).then(|| Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
+            }
+            Variant::UnconditionalIntent if fault == Fault::None => {
+                let before = self.cluster.state(key).map(|(state, _)| state.clone());
+                let version = self.cluster.put_state(key, Rc::new((*state).clone()));
+                self.state_written(key, before, &state, tally);
+                Some(Reply::Write(WriteReply::Written(version)))
+            }
+            Variant::NoReadBack => {
+                self.controllers[c].pretend = Some(state.clone());
+                self.write(
+                    Op::State {
+                        key,
+                        precondition,
+                        state,
+                    },
+                    fault,
+                    tally,
+                )
+            }
+            _ => self.write(
+                Op::State {
+                    key,
+                    precondition,
+                    state,
+                },
+                fault,
+                tally,
+            ),
+        }
     }
 
     /// The request leaves the socket and arrives.
@@ -338,11 +381,23 @@ impl World {
 
     /// What variants held back until the request was out.
     fn end_pretence(&mut self, c: usize, tally: &mut Tally) {
-        match (self.config.variant, self.controllers[c].pretend.take()) {
-            (Variant::IntentAfterSending, Some(op)) => {
-                self.land(op, tally);
+        if self.config.variant == Variant::IntentAfterSending {
+            let key = self.key(c, self.controllers[c].cache_uid());
+            if let Some((state, version)) = self.cluster.state(key) {
+                let (state, precondition) = (State::clone(state), Some(version.clone()));
+                let state = Box::new(self.with_pretence(c, state));
+                self.land(
+                    Op::State {
+                        key,
+                        precondition,
+                        state,
+                    },
+                    tally,
+                );
             }
-            (_, _) => {}
+        }
+        if self.config.variant != Variant::NoIntent {
+            self.controllers[c].pretend = None;
         }
     }
 
@@ -361,24 +416,47 @@ impl World {
         };
         let answer = self.salesforce.answer(request);
         if answer == Answer::AlreadyProcessing {
-            tally.count(Event::AlreadyProcessing);
-            if self.config.variant == Variant::BlindRetry {
-                let Phase::Sent { session, .. } =
-                    std::mem::replace(&mut self.controllers[c].phase, Phase::Idle)
-                else {
-                    return false;
-                };
-                let token = crate::salesforce::token(family, number);
-                self.controllers[c].phase = Phase::Checked {
-                    session,
-                    token,
-                    at: self.now,
-                };
-                return true;
-            }
+            self.busy(c, crate::salesforce::token(family, number), tally);
+        } else {
+            self.answer(c, answer);
         }
-        self.answer(c, answer);
         true
+    }
+
+    /// The request arrives twice: the first copy is processed and its answer goes nowhere.
+    pub(crate) fn arrive_twice(&mut self, c: usize, tally: &mut Tally) -> bool {
+        let Phase::Checked { token, at, .. } = &self.controllers[c].phase else {
+            return false;
+        };
+        let (token, at) = (token.clone(), *at);
+        if self.now.saturating_sub(at) >= self.salesforce.patience {
+            return false;
+        }
+        let (_, arrival) = self.salesforce.arrive(&token, at, self.now);
+        match arrival {
+            Arrival::Replay => self.violate(Violation::Replay),
+            Arrival::Taken | Arrival::Busy | Arrival::Dead | Arrival::ReplayAfterFreeze => {}
+        }
+        self.end_pretence(c, tally);
+        self.ghost.unclear = true;
+        self.busy(c, token, tally);
+        true
+    }
+
+    fn busy(&mut self, c: usize, token: redeem::RefreshToken, tally: &mut Tally) {
+        tally.count(Event::AlreadyProcessing);
+        if self.config.variant != Variant::BlindRetry || self.controllers[c].retries >= 3 {
+            return self.answer(c, Answer::AlreadyProcessing);
+        }
+        self.controllers[c].retries += 1;
+        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
+        let at = self.now;
+        self.controllers[c].phase = match phase {
+            Phase::Sent { session, .. } | Phase::Checked { session, .. } => {
+                Phase::Checked { session, token, at }
+            }
+            Phase::Idle | Phase::Running(_) => phase,
+        };
     }
 
     pub(crate) fn answer(&mut self, c: usize, answer: Answer) {
@@ -393,7 +471,7 @@ impl World {
             let state = self
                 .cluster
                 .state(self.key(c, uid))
-                .map(|(state, _)| state.clone());
+                .map(|(state, _)| State::clone(state));
             if let Some(mut state) = state
                 && let Some(access) = state.current.as_mut().and_then(|grant| grant.access.as_mut())
             {
@@ -402,7 +480,7 @@ impl World {
             }
         }
         let now = self.now(c);
-        session.on(Reply::Answer(answer), now);
+        Rc::make_mut(&mut session).on(Reply::Answer(answer), now);
         self.controllers[c].phase = Phase::Running(session);
     }
 

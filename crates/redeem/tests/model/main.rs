@@ -9,6 +9,7 @@ mod chance;
 mod cluster;
 mod driver;
 mod ending;
+mod exhaustive;
 mod random;
 mod salesforce;
 mod tally;
@@ -96,14 +97,43 @@ fn a_million_random_schedules_burn_no_grant() {
 }
 
 #[test]
-fn every_broken_variant_is_caught_by_the_same_search() {
-    for variant in Variant::BROKEN {
+fn every_interleaving_within_the_bounds_burns_no_grant() {
+    for scope in exhaustive::SCOPES {
+        let begun = std::time::Instant::now();
+        let found = exhaustive::explore(scope, Variant::Shipped, None);
+        println!("{:?}", begun.elapsed());
+        println!("{found}");
+        if let Some((violation, path)) = &found.violation {
+            panic!("{violation:?} in {}: {path:#?}", scope.name);
+        }
+    }
+}
+
+#[test]
+fn every_broken_variant_is_caught_by_walking_interleavings() {
+    for (variant, expected, within) in Variant::BROKEN {
+        let scope = exhaustive::SCOPES
+            .iter()
+            .find(|scope| scope.name == within)
+            .expect("a scope of that name");
+        let begun = std::time::Instant::now();
+        let found = exhaustive::explore(scope, variant, Some(expected)).violation;
+        let (violation, path) = found.unwrap_or_else(|| panic!("{variant:?} was not caught in {within}"));
+        println!(
+            "{variant:?}: {violation:?} after {} steps in \"{within}\", {:?}",
+            path.len(),
+            begun.elapsed()
+        );
+    }
+}
+
+#[test]
+fn every_broken_variant_is_caught_by_random_schedules() {
+    for (variant, expected, _) in Variant::BROKEN {
         let mut tally = Tally::new();
-        let caught = (0..200_000).find_map(|seed| {
-            let run = random::run(seed, variant, &mut tally);
-            run.ending.err().map(|violation| (seed, violation))
-        });
-        println!("{variant:?}: {caught:?}");
+        let caught =
+            (0..200_000).find(|seed| random::run(*seed, variant, &mut tally).ending == Err(expected));
+        println!("{variant:?}: {expected:?} found by seed {caught:?}");
         assert!(caught.is_some(), "{variant:?} was not caught");
     }
 }

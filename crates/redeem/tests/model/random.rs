@@ -91,10 +91,11 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
             c,
             fault: draw_fault(chance),
         },
-        Phase::Checked { .. } => match chance.below(12) {
+        Phase::Checked { .. } => match chance.below(16) {
             0 => Action::NotSent(c),
             1 => Action::RequestLost(c),
             2 => Action::Refused(c),
+            3 => Action::Twice(c),
             _ => Action::Arrive(c),
         },
         Phase::Sent { .. } => match chance.below(10) {

@@ -1,5 +1,7 @@
 //! Protocols that lack one rule each, to prove that the check sees what the rule is for.
 
+use crate::world::Violation;
+
 /// How the driver carries out what the shipped session asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Variant {
@@ -26,15 +28,36 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    pub(crate) const BROKEN: [Self; 9] = [
-        Self::NoIntent,
-        Self::UnconditionalIntent,
-        Self::IntentAfterSending,
-        Self::DeriveBeforeStore,
-        Self::BlindRetry,
-        Self::NoHoldOff,
-        Self::NoLedger,
-        Self::NoAnnouncement,
-        Self::NoReadBack,
+    /// What the check must find in each, and a scope of the exhaustive search that shows it.
+    pub(crate) const BROKEN: [(Self, Violation, &'static str); 9] = [
+        (Self::NoIntent, Violation::Replay, "renew: two jumps"),
+        (Self::UnconditionalIntent, Violation::Replay, "renew: two jumps"),
+        (Self::IntentAfterSending, Violation::Replay, "renew: two jumps"),
+        (
+            Self::DeriveBeforeStore,
+            Violation::DerivedBeforeStored,
+            "renew: two jumps",
+        ),
+        (
+            Self::BlindRetry,
+            Violation::Replay,
+            "renew, no introspection: one fault, one jump",
+        ),
+        (Self::NoHoldOff, Violation::Replay, "renew: one crash, one jump"),
+        (
+            Self::NoLedger,
+            Violation::Replay,
+            "renew, no introspection: people, one jump",
+        ),
+        (
+            Self::NoAnnouncement,
+            Violation::Replay,
+            "renew, no introspection: one fault, one jump",
+        ),
+        (
+            Self::NoReadBack,
+            Violation::Replay,
+            "renew, no introspection: one fault, one jump",
+        ),
     ];
 }

@@ -1,5 +1,6 @@
 //! The whole abstract world: cluster, Salesforce, two controllers, people, and time.
 
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -71,16 +72,16 @@ pub(crate) struct Ghost {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     Idle,
-    Running(Box<Session>),
+    Running(Rc<Session>),
     /// The send window was checked; the request isn't on the wire yet.
     Checked {
-        session: Box<Session>,
+        session: Rc<Session>,
         token: RefreshToken,
         at: Duration,
     },
     /// The request is under way.
     Sent {
-        session: Box<Session>,
+        session: Rc<Session>,
         request: u32,
     },
 }
@@ -98,7 +99,9 @@ pub(crate) struct Controller {
     /// Its cache: uid, serial of the access token, brought token; as old as the last session.
     pub(crate) cache: Cache,
     /// What a broken variant makes up or holds back.
-    pub(crate) pretend: Option<Op>,
+    pub(crate) pretend: Option<Box<State>>,
+    /// How often a broken variant has sent again in this session.
+    pub(crate) retries: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -118,7 +121,7 @@ pub(crate) struct World {
     /// The token in the bootstrap Secret: the first of this family.
     pub(crate) brought: Option<Family>,
     /// Earlier contents of state Secrets.
-    pub(crate) backups: Vec<(Key, State)>,
+    pub(crate) backups: Vec<(Key, Rc<State>)>,
     /// How many backups are kept.
     pub(crate) backups_kept: usize,
     pub(crate) ghost: Ghost,
@@ -142,6 +145,7 @@ impl World {
             login: None,
             cache: Cache::default(),
             pretend: None,
+            retries: 0,
         };
         let mut world = Self {
             config,
@@ -280,13 +284,13 @@ impl World {
                 grant: GrantId::new(format!("g{c}{number}")),
             },
         };
-        controller.phase = Phase::Running(Box::new(Session::begin(inputs, controller.memory.clone())));
+        controller.phase = Phase::Running(Rc::new(Session::begin(inputs, controller.memory.clone())));
     }
 
     /// Lands a write of a controller, and checks what must hold of it.
     pub(crate) fn land(&mut self, op: Op, tally: &mut Tally) -> redeem::WriteReply {
         let change = match &op {
-            Op::State { key, state, .. } => Some((*key, (**state).clone())),
+            Op::State { key, state, .. } => Some((*key, state.clone())),
             Op::CreateLedger { .. } | Op::MarkLedger { .. } | Op::Claim { .. } | Op::Announce { .. } => None,
         };
         let before = change
@@ -305,7 +309,7 @@ impl World {
     pub(crate) fn state_written(
         &mut self,
         key: Key,
-        before: Option<State>,
+        before: Option<Rc<State>>,
         after: &State,
         tally: &mut Tally,
     ) {
@@ -318,7 +322,7 @@ impl World {
                 .filter_map(|g| g.attempt.as_ref())
                 .any(|a| a.phase == AttemptPhase::OutcomeUnknown)
         };
-        if unknown(after) && !before.as_ref().is_some_and(unknown) {
+        if unknown(after) && !before.as_deref().is_some_and(unknown) {
             tally.count(Event::Unknown);
         }
         for grant in after.grants() {

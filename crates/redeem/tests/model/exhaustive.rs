@@ -1,0 +1,435 @@
+//! Every interleaving within stated bounds, by depth-first search over worlds already seen.
+//!
+//! A scope bounds how many sessions each controller begins and how often each kind of trouble strikes in one schedule;
+//! within that, every order of every step is walked. What is checked of each world reached is what `World` checks at
+//! every step; what is checked of each end (nobody in a session, none left to begin) is how it settles.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use crate::action::Action;
+use crate::driver::Fault;
+use crate::ending::Ending;
+use crate::salesforce::Stage;
+use crate::tally::Tally;
+use crate::variant::Variant;
+use crate::world::{Config, Phase, Start, Violation, World};
+
+/// The bounds of one search.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    pub(crate) name: &'static str,
+    start: Start,
+    rotates: bool,
+    introspectable: bool,
+    installations: usize,
+    left: Left,
+}
+
+/// What may still happen in a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Left {
+    /// Sessions that each controller begins.
+    sessions: [u8; 2],
+    crashes: u8,
+    /// Reads that fail, writes lost, answered into the void or delayed, and everything between us and Salesforce.
+    faults: u8,
+    /// Logins, state deleted or restored, connector re-created or edited, another token brought.
+    people: u8,
+    /// Jumps of time past the hold-off; every step may come before or after one.
+    jumps: u8,
+}
+
+const fn scope(name: &'static str, start: Start, introspectable: bool, left: Left) -> Scope {
+    Scope {
+        name,
+        start,
+        rotates: true,
+        introspectable,
+        installations: 1,
+        left,
+    }
+}
+
+const fn left(sessions: [u8; 2], crashes: u8, faults: u8, people: u8, jumps: u8) -> Left {
+    Left {
+        sessions,
+        crashes,
+        faults,
+        people,
+        jumps,
+    }
+}
+
+pub(crate) const SCOPES: &[Scope] = &[
+    scope(
+        "renew: one crash, one jump",
+        Start::Redeemed,
+        true,
+        left([2, 2], 1, 0, 0, 1),
+    ),
+    scope(
+        "renew: two jumps",
+        Start::Redeemed,
+        true,
+        left([2, 1], 0, 0, 0, 2),
+    ),
+    scope(
+        "renew: one fault, one jump",
+        Start::Redeemed,
+        true,
+        left([1, 2], 0, 1, 0, 1),
+    ),
+    scope(
+        "renew: one crash, one fault",
+        Start::Redeemed,
+        true,
+        left([1, 1], 1, 1, 0, 0),
+    ),
+    scope(
+        "renew: people, one jump",
+        Start::Redeemed,
+        true,
+        left([1, 1], 0, 0, 1, 1),
+    ),
+    scope(
+        "renew: people, one crash",
+        Start::Redeemed,
+        true,
+        left([1, 1], 1, 0, 1, 0),
+    ),
+    scope(
+        "renew, no introspection: one crash, one jump",
+        Start::Redeemed,
+        false,
+        left([2, 1], 1, 0, 0, 1),
+    ),
+    scope(
+        "renew, no introspection: one fault, one jump",
+        Start::Redeemed,
+        false,
+        left([1, 1], 0, 1, 0, 1),
+    ),
+    scope(
+        "renew, no introspection: people, one jump",
+        Start::Redeemed,
+        false,
+        left([1, 1], 0, 0, 1, 1),
+    ),
+    scope(
+        "import: one crash, one jump",
+        Start::Brought,
+        false,
+        left([1, 1], 1, 0, 0, 1),
+    ),
+    scope(
+        "import: one fault",
+        Start::Brought,
+        false,
+        left([1, 1], 0, 1, 0, 0),
+    ),
+    scope("import: people", Start::Brought, false, left([1, 1], 0, 0, 1, 0)),
+    Scope {
+        installations: 2,
+        ..scope(
+            "two installations import, one crash",
+            Start::Brought,
+            false,
+            left([1, 1], 1, 0, 0, 1),
+        )
+    },
+];
+
+/// What a search has found.
+pub(crate) struct Found {
+    scope: Scope,
+    worlds: usize,
+    steps: u64,
+    ends: usize,
+    endings: std::collections::BTreeMap<Ending, u64>,
+    pub(crate) violation: Option<(Violation, Vec<Action>)>,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scope,
+            worlds,
+            steps,
+            ends,
+            endings,
+            ..
+        } = self;
+        write!(
+            f,
+            "{}: {worlds} worlds, {steps} steps, {ends} ends: {endings:?}",
+            scope.name
+        )
+    }
+}
+
+struct Search {
+    seen: HashSet<u64, BuildHasherDefault<Identity>>,
+    path: Vec<Action>,
+    wanted: Option<Violation>,
+    found: Found,
+    tally: Tally,
+}
+
+/// Walks a scope until something is found: anything, or the violation wanted of a broken variant.
+pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>) -> Found {
+    let Scope {
+        rotates,
+        introspectable,
+        installations,
+        start,
+        ..
+    } = *scope;
+    let world = World::new(
+        Config {
+            rotates,
+            introspectable,
+            installations,
+            start,
+            variant,
+        },
+        4,
+    );
+    let mut search = Search {
+        seen: HashSet::default(),
+        path: Vec::new(),
+        wanted,
+        found: Found {
+            scope: *scope,
+            worlds: 0,
+            steps: 0,
+            ends: 0,
+            endings: std::collections::BTreeMap::new(),
+            violation: None,
+        },
+        tally: Tally::new(),
+    };
+    search.visit(&world, scope.left);
+    search.found.worlds = search.seen.len();
+    search.found
+}
+
+impl Search {
+    fn visit(&mut self, world: &World, left: Left) {
+        let mut hasher = Mix::default();
+        (world, left).hash(&mut hasher);
+        if !self.seen.insert(hasher.finish()) {
+            return;
+        }
+        let actions = enabled(world, left);
+        if actions.iter().all(|(_, costs)| costs.jumps < left.jumps) {
+            self.end(world);
+        }
+        for (action, left) in actions {
+            let mut next = world.clone();
+            if !next.apply(action, &mut self.tally) {
+                continue;
+            }
+            self.found.steps += 1;
+            self.path.push(action);
+            match next.violation {
+                Some(violation) => self.note(violation),
+                None => self.visit(&next, left),
+            }
+            self.path.pop();
+            if self.found.violation.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn note(&mut self, violation: Violation) {
+        if self.wanted.is_none_or(|wanted| wanted == violation) {
+            self.found
+                .violation
+                .get_or_insert_with(|| (violation, self.path.clone()));
+        }
+    }
+
+    fn end(&mut self, world: &World) {
+        self.found.ends += 1;
+        match world.clone().finish(&mut self.tally) {
+            Ok(ending) => *self.found.endings.entry(ending).or_default() += 1,
+            Err(violation) => self.note(violation),
+        }
+    }
+}
+
+/// What can happen next, and what may happen after it.
+fn enabled(world: &World, left: Left) -> Vec<(Action, Left)> {
+    let mut actions = Vec::with_capacity(32);
+    for c in 0..2 {
+        controller_actions(world, left, c, &mut actions);
+    }
+    let fault = left.faults.checked_sub(1).map(|faults| Left { faults, ..left });
+    for request in world
+        .salesforce
+        .requests
+        .iter()
+        .filter(|request| request.stage == Stage::Processing)
+    {
+        actions.push((
+            Action::Decide {
+                c: None,
+                id: request.id,
+                fails: false,
+            },
+            left,
+        ));
+        actions.extend(fault.map(|left| {
+            (
+                Action::Decide {
+                    c: None,
+                    id: request.id,
+                    fails: true,
+                },
+                left,
+            )
+        }));
+    }
+    if world.cluster.delayed.is_some() {
+        actions.push((Action::LandDelayed, left));
+    }
+    if let Some(people) = left.people.checked_sub(1) {
+        let left = Left { people, ..left };
+        let restores = (0..world.backups.len()).map(Action::Restore);
+        let others = [
+            Action::Login { c: 0, user: 0 },
+            Action::Login { c: 1, user: 0 },
+            Action::DeleteState,
+            Action::Recreate,
+            Action::Bring,
+            Action::Edit,
+        ];
+        actions.extend(restores.chain(others).map(|action| (action, left)));
+    }
+    let quiet = world
+        .controllers
+        .iter()
+        .all(|controller| controller.phase == Phase::Idle);
+    if let Some(jumps) = left.jumps.checked_sub(1)
+        && !(quiet && left.sessions == [0, 0])
+    {
+        actions.push((Action::Advance(46), Left { jumps, ..left }));
+    }
+    actions
+}
+
+fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Action, Left)>) {
+    let fault = left.faults.checked_sub(1).map(|faults| Left { faults, ..left });
+    let controller = &world.controllers[c];
+    match &controller.phase {
+        Phase::Idle => {
+            if let Some(sessions) = left.sessions[c].checked_sub(1) {
+                let mut left = left;
+                left.sessions[c] = sessions;
+                actions.push((
+                    Action::Begin {
+                        c,
+                        renew: true,
+                        stale: false,
+                    },
+                    left,
+                ));
+            }
+            return;
+        }
+        Phase::Running(_) => {
+            actions.push((
+                Action::Step {
+                    c,
+                    fault: Fault::None,
+                },
+                left,
+            ));
+            if let Some(left) = fault {
+                let faults = [
+                    Fault::Failed,
+                    Fault::LostRequest,
+                    Fault::LostReply,
+                    Fault::Delayed,
+                ];
+                actions.extend(faults.map(|fault| (Action::Step { c, fault }, left)));
+            }
+        }
+        Phase::Checked { .. } => {
+            actions.push((Action::Arrive(c), left));
+            if let Some(left) = fault {
+                let faults = [
+                    Action::NotSent(c),
+                    Action::RequestLost(c),
+                    Action::Refused(c),
+                    Action::Twice(c),
+                ];
+                actions.extend(faults.map(|action| (action, left)));
+            }
+        }
+        Phase::Sent { .. } => {
+            actions.push((Action::Deliver(c), left));
+            if let Some(left) = fault {
+                actions.extend([Action::ReplyLost(c), Action::Reset(c)].map(|action| (action, left)));
+            }
+        }
+    }
+    if let Some(crashes) = left.crashes.checked_sub(1) {
+        actions.push((Action::Crash(c), Left { crashes, ..left }));
+    }
+}
+
+/// A hasher that is quick and good enough to tell some millions of worlds apart.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word) ^ (chunk.len() as u64) << 56);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let mixed = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 29);
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(byte.into());
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        let mixed = self.0.wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed ^ (mixed >> 33)
+    }
+}
+
+/// For keys that are hashes already.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,327 @@
+//! How is the grant of an authorizationCode connector spent without being lost? By the redeem protocol: this shell
+//! carries out what a [`Session`] asks for, one effect at a time, and decides nothing.
+//!
+//! A session runs in a task of its own. Neither a reconcile that is dropped nor a lost lease ends it, and shutdown waits
+//! for it: between Salesforce's answer and the write of the new refresh token nothing may come. Reads are live, writes are
+//! tried once, and no layer below retries.
+
+mod kubernetes;
+mod salesforce;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use redeem::{
+    Bootstrap, ClusterUid, Conclusion, ConnectorRef, Effect, Expect, FreshIds, Inputs, InstallationUid,
+    Introspectable, Limits, Memory, Now, Outcome, Reply, Session, State, Want,
+};
+use ring::rand::{SecureRandom, SystemRandom};
+use salesforce_client::Failure;
+use tokio::sync::watch;
+
+use super::{Context, Error};
+use crate::decide::MintReason;
+use crate::decide::conclude::{Minted, Trouble};
+use crate::decide::explain;
+use crate::decide::observed::Observed;
+use crate::decide::secret::Owner;
+use crate::decide::validate::{Connector, Method};
+
+pub(super) use kubernetes::{place, read_state};
+
+/// Bound of one token request as a whole.
+const HTTP_LIMIT: Duration = Duration::from_secs(30);
+/// Bound of one call of the API server; what takes longer has an unknown outcome and is looked at again.
+const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
+
+/// Which installation this is, on which cluster.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Uid of the operator's own namespace.
+    pub installation: InstallationUid,
+    /// Uid of the namespace kube-system.
+    pub cluster: ClusterUid,
+}
+
+/// Sessions in progress, and what this process remembers between them.
+pub struct Grants {
+    memory: Mutex<HashMap<String, Memory>>,
+    running: watch::Sender<usize>,
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            memory: Mutex::default(),
+            running: watch::channel(0).0,
+        }
+    }
+}
+
+impl Grants {
+    /// Waits until no session is in progress. The process must not end before.
+    pub async fn idle(&self) {
+        // The sender lives in `self`, so waiting can't fail.
+        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a session for as long as it lives, panics included.
+struct Running(Arc<Context>);
+
+impl Running {
+    fn begin(context: &Arc<Context>) -> Self {
+        context.grants.running.send_modify(|running| *running += 1);
+        Self(context.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.grants.running.send_modify(|running| *running -= 1);
+    }
+}
+
+/// What a session came to.
+pub(super) struct Settled {
+    /// For the conclusion.
+    pub(super) minted: Option<Minted>,
+    /// The state as last known.
+    pub(super) state: Option<Box<State>>,
+}
+
+/// Runs a session for a connector, and waits for it.
+pub(super) async fn settle(
+    context: &Arc<Context>,
+    observed: &Observed,
+    connector: &Connector,
+    why: MintReason,
+) -> Result<Settled, Error> {
+    let place = kubernetes::place(context).await?;
+    let inputs = inputs(context, observed, connector, why, place)?;
+    let memory = context
+        .grants
+        .memory()
+        .remove(&observed.owner.uid)
+        .unwrap_or_default();
+    let shell = Shell {
+        context: context.clone(),
+        owner: observed.owner.clone(),
+        connector: connector.clone(),
+        known: None,
+        failure: None,
+        sent: false,
+    };
+    let running = Running::begin(context);
+    let session = tokio::spawn(async move {
+        let ended = shell.run(Session::begin(inputs, memory)).await;
+        drop(running);
+        ended
+    });
+    let (outcome, shell) = session.await.map_err(|_| Error::Session)?;
+    context
+        .grants
+        .memory()
+        .insert(observed.owner.uid.clone(), outcome.memory.clone());
+    Ok(Settled {
+        minted: minted(&outcome, &shell, why),
+        state: outcome.state,
+    })
+}
+
+fn inputs(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    why: MintReason,
+    place: Place,
+) -> Result<Inputs, Error> {
+    let Owner { name, namespace, uid } = &observed.owner;
+    let seen = observed
+        .held
+        .as_ref()
+        .and_then(|held| held.serial)
+        .map(redeem::Serial);
+    let want = match why {
+        MintReason::GrantOpen | MintReason::NoToken => Want::Settle,
+        MintReason::Requested
+        | MintReason::InputsChanged
+        | MintReason::SessionEnded
+        | MintReason::RenewalDue => Want::Renew { seen },
+    };
+    let brought = match &connector.method {
+        Method::AuthorizationCode { brought } => brought.as_ref(),
+        Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
+    };
+    Ok(Inputs {
+        connector: ConnectorRef {
+            uid: uid.as_str().into(),
+            namespace: namespace.as_str().into(),
+            name: name.as_str().into(),
+        },
+        installation: place.installation,
+        cluster: place.cluster,
+        want,
+        bootstrap: brought.map(|token| {
+            Bootstrap::new(
+                context.digest_key.hmac(),
+                redeem::RefreshToken::new(token.expose().to_owned()),
+            )
+        }),
+        expect: Expect {
+            organization_id: connector.expect.organization_id.clone(),
+            username: connector.expect.username.clone(),
+        },
+        introspectable: match connector.app.client_secret {
+            Some(_) => Introspectable::Possible,
+            None => Introspectable::Impossible,
+        },
+        limits: Limits::new(HTTP_LIMIT).map_err(Error::Limits)?,
+        fresh: FreshIds {
+            attempt: redeem::AttemptId::new(random()?),
+            grant: redeem::GrantId::new(random()?),
+        },
+    })
+}
+
+/// A name that nobody else makes.
+fn random() -> Result<String, Error> {
+    use base64::Engine as _;
+    let mut bytes = [0; 15];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Random)?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
+    let failed = |trouble| Some(Minted::Failed { why, trouble });
+    match outcome.conclusion {
+        Conclusion::Ready if shell.sent => Some(Minted::Obtained { why }),
+        Conclusion::Ready | Conclusion::ConnectorGone => None,
+        Conclusion::Waiting { length, .. } => Some(Minted::Waiting { length }),
+        Conclusion::Unspent => match &shell.failure {
+            Some(failure) => failed(super::login::trouble(failure)),
+            None => Some(Minted::Waiting {
+                length: KUBERNETES_LIMIT,
+            }),
+        },
+        Conclusion::Trouble { trouble, ask_again } => {
+            let detail = shell
+                .failure
+                .as_ref()
+                .map_or("", |failure| failure.detail.as_str());
+            let reason = trouble.into();
+            failed(Trouble {
+                reason,
+                message: explain(reason, detail),
+                retry_after: ask_again,
+            })
+        }
+    }
+}
+
+/// Carries out effects.
+struct Shell {
+    context: Arc<Context>,
+    owner: Owner,
+    connector: Connector,
+    /// The state as last read or written.
+    known: Option<State>,
+    /// The last refusal, for the message.
+    failure: Option<Failure>,
+    /// Whether Salesforce has granted a new token in this session.
+    sent: bool,
+}
+
+impl Shell {
+    async fn run(mut self, mut session: Session) -> (Outcome, Self) {
+        loop {
+            let effect = match session.next(self.now()) {
+                Effect::Done(outcome) => return (*outcome, self),
+                effect => effect,
+            };
+            tracing::debug!(effect = name_of(&effect), "Redeem protocol");
+            let reply = self.perform(effect).await;
+            session.on(reply, self.now());
+        }
+    }
+
+    /// The boot-time clock: it goes on while the machine sleeps, so that a window can't be slept through.
+    fn now(&self) -> Now {
+        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(boot.tv_sec).unwrap_or_default();
+        let nanos = u32::try_from(boot.tv_nsec).unwrap_or_default();
+        Now {
+            monotonic: Duration::new(seconds, nanos),
+            lease_left: self.context.lease.lease_left(),
+        }
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Reply {
+        match effect {
+            Effect::ReadState => self.read_state().await,
+            Effect::ReadConnector => self.read_connector().await,
+            Effect::ReadConsumer => self.read_consumer().await,
+            Effect::Claim {
+                serial,
+                resource_version,
+            } => self.claim(serial, &resource_version).await,
+            Effect::Announce {
+                serial,
+                resource_version,
+            } => self.announce(serial, &resource_version).await,
+            Effect::CreateLedger { name, entry } => self.create_ledger(&name, &entry).await,
+            Effect::ReadLedger { name } => self.read_ledger(&name).await,
+            Effect::MarkLedgerUsed {
+                name,
+                entry,
+                resource_version,
+            } => self.mark_ledger(&name, &entry, &resource_version).await,
+            Effect::CreateState { state } => self.create_state(*state).await,
+            Effect::WriteState {
+                state,
+                resource_version,
+            } => self.write_state(*state, &resource_version).await,
+            Effect::Introspect { token } => self.introspect(&token).await,
+            Effect::Identify { access } => self.identify(&access).await,
+            Effect::Send {
+                token,
+                attempt,
+                limit,
+            } => self.send(&token, &attempt, limit).await,
+            // The consumer's Secret and the status follow from the outcome's state, after a test where one is due.
+            Effect::Derive { .. } => Reply::Derived,
+            Effect::Pause { length } => {
+                tokio::time::sleep(length).await;
+                Reply::Paused
+            }
+            // Ended in `run`.
+            Effect::Done(_) => Reply::Paused,
+        }
+    }
+}
+
+fn name_of(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::ReadState => "ReadState",
+        Effect::ReadConnector => "ReadConnector",
+        Effect::ReadConsumer => "ReadConsumer",
+        Effect::Claim { .. } => "Claim",
+        Effect::Announce { .. } => "Announce",
+        Effect::CreateLedger { .. } => "CreateLedger",
+        Effect::ReadLedger { .. } => "ReadLedger",
+        Effect::MarkLedgerUsed { .. } => "MarkLedgerUsed",
+        Effect::CreateState { .. } => "CreateState",
+        Effect::WriteState { .. } => "WriteState",
+        Effect::Introspect { .. } => "Introspect",
+        Effect::Identify { .. } => "Identify",
+        Effect::Send { .. } => "Send",
+        Effect::Derive { .. } => "Derive",
+        Effect::Pause { .. } => "Pause",
+        Effect::Done(_) => "Done",
+    }
+}

@@ -1,0 +1,318 @@
+//! What a session reads from and writes to Kubernetes: state, ledger, claim. Live reads; each write is tried once.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use redeem::{
+    ClusterUid, ConnectorSeen, InstallationUid, LedgerEntry, LedgerName, Read, Reply, ResourceVersion,
+    Serial, State, StateError, StateSeen, WriteReply,
+};
+use serde_json::json;
+
+use super::{KUBERNETES_LIMIT, Place, Shell};
+use crate::api::{SalesforceConnector, names};
+use crate::controller::{Context, Error};
+use crate::decide::target::owning_connector;
+
+/// Which installation this is, on which cluster; read once.
+pub(in crate::controller) async fn place(context: &Context) -> Result<Place, Error> {
+    let found = context.place.get_or_try_init(|| async {
+        let installation = uid_of_namespace(context, &context.settings.namespace).await?;
+        let cluster = uid_of_namespace(context, "kube-system").await?;
+        Ok(Place {
+            installation: InstallationUid::new(installation),
+            cluster: ClusterUid::new(cluster),
+        })
+    });
+    found.await.cloned()
+}
+
+async fn uid_of_namespace(context: &Context, name: &str) -> Result<String, Error> {
+    let api: Api<Namespace> = Api::all(context.client.clone());
+    let failed = |source| Error::ReadNamespace {
+        name: name.to_owned(),
+        source,
+    };
+    Ok(api.get(name).await.map_err(failed)?.uid().unwrap_or_default())
+}
+
+/// Reads the state of a connector, as far as it can be understood.
+pub(in crate::controller) async fn read_state(context: &Context, uid: &str) -> Result<StateSeen, Error> {
+    let name = state_name(uid);
+    let api: Api<Secret> = Api::namespaced(context.once.clone(), &context.settings.namespace);
+    let found = api
+        .get_opt(&name)
+        .await
+        .map_err(|source| Error::ReadSecret { name, source })?;
+    Ok(found.map_or(StateSeen::Absent, |secret| understood(&secret)))
+}
+
+fn understood(secret: &Secret) -> StateSeen {
+    match State::from_data(&bytes(secret)) {
+        Ok(state) => StateSeen::Found(Box::new(state), version(secret)),
+        Err(StateError::UnsupportedVersion) => StateSeen::UnsupportedVersion,
+        Err(_) => StateSeen::Unreadable,
+    }
+}
+
+fn state_name(uid: &str) -> String {
+    format!("{}{uid}", names::STATE_PREFIX)
+}
+
+fn ledger_name(name: &LedgerName) -> String {
+    format!("{}{}", names::LEDGER_PREFIX, name.as_str())
+}
+
+fn bytes(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
+    secret
+        .data
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.0.clone()))
+        .collect()
+}
+
+fn version(secret: &Secret) -> ResourceVersion {
+    ResourceVersion::new(secret.resource_version().unwrap_or_default())
+}
+
+/// A Secret of the operator's namespace.
+fn own_secret(
+    name: String,
+    purpose: &str,
+    data: BTreeMap<String, Vec<u8>>,
+    version: Option<&ResourceVersion>,
+) -> Secret {
+    let labels = [
+        (names::MANAGED_BY, names::MANAGED_BY_VALUE),
+        (names::PURPOSE, purpose),
+    ];
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(name),
+            labels: Some(
+                labels
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .collect(),
+            ),
+            resource_version: version.map(|version| version.as_str().to_owned()),
+            ..ObjectMeta::default()
+        },
+        data: Some(
+            data.into_iter()
+                .map(|(key, value)| (key, ByteString(value)))
+                .collect(),
+        ),
+        ..Secret::default()
+    }
+}
+
+/// What became of a write. Only an answer of the API server says that it did not land.
+fn written<T>(
+    result: Result<Result<T, kube::Error>, tokio::time::error::Elapsed>,
+    version: impl FnOnce(T) -> Option<String>,
+) -> WriteReply {
+    match result {
+        Ok(Ok(object)) => WriteReply::Written(ResourceVersion::new(version(object).unwrap_or_default())),
+        Ok(Err(kube::Error::Api(status))) => match status.code {
+            404 | 409 => WriteReply::Conflict,
+            400 | 401 | 403 | 405 | 413 | 415 | 422 | 429 => WriteReply::Refused,
+            _ => WriteReply::Unknown,
+        },
+        Ok(Err(_)) | Err(_) => WriteReply::Unknown,
+    }
+}
+
+fn read<T>(result: Result<Result<T, kube::Error>, tokio::time::error::Elapsed>) -> Read<T> {
+    match result {
+        Ok(Ok(found)) => Read::Is(found),
+        Ok(Err(_)) | Err(_) => Read::Failed,
+    }
+}
+
+fn mapped<T, U>(read: Read<T>, with: impl FnOnce(T) -> U) -> Read<U> {
+    match read {
+        Read::Is(found) => Read::Is(with(found)),
+        Read::Failed => Read::Failed,
+    }
+}
+
+impl Shell {
+    fn own_secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.context.once.clone(), &self.context.settings.namespace)
+    }
+
+    fn connectors(&self) -> Api<SalesforceConnector> {
+        Api::namespaced(self.context.once.clone(), &self.owner.namespace)
+    }
+
+    async fn get(&self, api: Api<Secret>, name: &str) -> Read<Option<Secret>> {
+        read(tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(name)).await)
+    }
+
+    pub(super) async fn read_state(&mut self) -> Reply {
+        let found = self.get(self.own_secrets(), &state_name(&self.owner.uid)).await;
+        let seen = mapped(found, |secret| {
+            secret.map_or(StateSeen::Absent, |secret| understood(&secret))
+        });
+        if let Read::Is(StateSeen::Found(state, _)) = &seen {
+            self.known = Some((**state).clone());
+        }
+        Reply::State(seen)
+    }
+
+    pub(super) async fn read_connector(&self) -> Reply {
+        let api = self.connectors();
+        let found = read(tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(&self.owner.name)).await);
+        Reply::Connector(mapped(found, |connector| {
+            connector.map(|connector| seen(&connector))
+        }))
+    }
+
+    pub(super) async fn read_consumer(&self) -> Reply {
+        let api: Api<Secret> = Api::namespaced(self.context.once.clone(), &self.owner.namespace);
+        let found = self.get(api, &self.connector.template.name).await;
+        Reply::Consumer(mapped(found, |secret| {
+            secret.and_then(|secret| self.copied_serial(&secret))
+        }))
+    }
+
+    fn copied_serial(&self, secret: &Secret) -> Option<Serial> {
+        if owning_connector(secret) != Some(&self.owner.uid) {
+            return None;
+        }
+        secret.annotations().get(names::SERIAL)?.parse().ok().map(Serial)
+    }
+
+    pub(super) async fn claim(&self, serial: Serial, version: &ResourceVersion) -> Reply {
+        let Ok(place) = place(&self.context).await else {
+            return Reply::Write(WriteReply::Refused);
+        };
+        let status = json!({ "controller": place.installation.as_str(), "grantSerial": serial.0 });
+        self.patch_status(&status, version).await
+    }
+
+    pub(super) async fn announce(&self, serial: Serial, version: &ResourceVersion) -> Reply {
+        self.patch_status(&json!({ "grantSerial": serial.0 }), version)
+            .await
+    }
+
+    /// Merges fields into the status. The uid is a precondition too: a stale one would be accepted silently.
+    async fn patch_status(&self, status: &serde_json::Value, version: &ResourceVersion) -> Reply {
+        let patch = Patch::Merge(json!({
+            "metadata": { "resourceVersion": version.as_str(), "uid": self.owner.uid },
+            "status": status,
+        }));
+        let api = self.connectors();
+        let params = PatchParams {
+            field_manager: Some(names::FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let result = tokio::time::timeout(
+            KUBERNETES_LIMIT,
+            api.patch_status(&self.owner.name, &params, &patch),
+        )
+        .await;
+        Reply::Write(written(result, |connector| connector.resource_version()))
+    }
+
+    pub(super) async fn create_ledger(&self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
+        self.create(own_secret(ledger_name(name), "ledger", entry.to_data(), None))
+            .await
+    }
+
+    pub(super) async fn mark_ledger(
+        &self,
+        name: &LedgerName,
+        entry: &LedgerEntry,
+        version: &ResourceVersion,
+    ) -> Reply {
+        self.replace(own_secret(
+            ledger_name(name),
+            "ledger",
+            entry.to_data(),
+            Some(version),
+        ))
+        .await
+    }
+
+    pub(super) async fn read_ledger(&self, name: &LedgerName) -> Reply {
+        let found = match self.get(self.own_secrets(), &ledger_name(name)).await {
+            Read::Failed => Read::Failed,
+            Read::Is(None) => Read::Is(None),
+            // An entry that can't be understood is no permission.
+            Read::Is(Some(secret)) => match LedgerEntry::from_data(&bytes(&secret)) {
+                Ok(entry) => Read::Is(Some((entry, version(&secret)))),
+                Err(_) => Read::Failed,
+            },
+        };
+        Reply::Ledger(found)
+    }
+
+    pub(super) async fn create_state(&mut self, state: State) -> Reply {
+        let Ok(data) = state.to_data() else {
+            return Reply::Write(WriteReply::Refused);
+        };
+        let reply = self
+            .create(own_secret(state_name(&self.owner.uid), "state", data, None))
+            .await;
+        self.note(state, &reply);
+        reply
+    }
+
+    pub(super) async fn write_state(&mut self, state: State, version: &ResourceVersion) -> Reply {
+        let Ok(data) = state.to_data() else {
+            return Reply::Write(WriteReply::Refused);
+        };
+        let reply = self
+            .replace(own_secret(
+                state_name(&self.owner.uid),
+                "state",
+                data,
+                Some(version),
+            ))
+            .await;
+        self.note(state, &reply);
+        reply
+    }
+
+    fn note(&mut self, state: State, reply: &Reply) {
+        if let Reply::Write(WriteReply::Written(_)) = reply {
+            self.known = Some(state);
+        }
+    }
+
+    async fn create(&self, secret: Secret) -> Reply {
+        let api = self.own_secrets();
+        let params = PostParams::default();
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.create(&params, &secret)).await;
+        Reply::Write(written(result, |secret| secret.resource_version()))
+    }
+
+    async fn replace(&self, secret: Secret) -> Reply {
+        let api = self.own_secrets();
+        let (params, name) = (PostParams::default(), secret.name_any());
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.replace(&name, &params, &secret)).await;
+        Reply::Write(written(result, |secret| secret.resource_version()))
+    }
+}
+
+fn seen(connector: &SalesforceConnector) -> ConnectorSeen {
+    let status = connector.status.as_ref();
+    let serial = status
+        .and_then(|status| status.grant_serial)
+        .and_then(|serial| u64::try_from(serial).ok());
+    ConnectorSeen {
+        uid: connector.uid().unwrap_or_default().into(),
+        resource_version: ResourceVersion::new(connector.resource_version().unwrap_or_default()),
+        controller: status
+            .and_then(|status| status.controller.as_deref())
+            .map(InstallationUid::new),
+        serial: serial.map(Serial),
+    }
+}

@@ -1,0 +1,319 @@
+//! Where do tests of the pure core start from? Connectors, tokens and observations, each with one thing said about it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use salesforce_client::{
+    AccessToken, Answer, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Identity,
+    Organization, Refusal, Sent,
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::conclude::{Conclusion, Minted, Outcome, SecretOutcome, Trouble, conclude};
+use super::digest::DigestKey;
+use super::held::{self, Expiration, Held, Renewal};
+use super::inputs::{Input, Inputs, references};
+use super::ladder::{Flow, Ladder, OrgFlow, TestReport};
+use super::observed::{Activity, Knowledge, Observed, Requests};
+use super::secret::Owner;
+use super::target::Target;
+use super::validate::{Connector, validate};
+use super::{Decision, MintReason, explain};
+use crate::api::status::{ExpirySource, FailuresStatus, SalesforceConnectorStatus};
+use crate::api::{Reason, SalesforceConnectorSpec};
+
+pub(crate) const ORGANIZATION: &str = "00Dx0000000BV7zEAG";
+pub(crate) const USER: &str = "005x00000012Q9PAAU";
+pub(crate) const SWEEP: Duration = Duration::from_mins(1);
+
+pub(crate) fn now() -> Timestamp {
+    "2026-11-22T10:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn after(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+pub(crate) fn key() -> DigestKey {
+    DigestKey::new(b"the operator's own key")
+}
+
+pub(crate) fn owner() -> Owner {
+    Owner {
+        name: "crm".into(),
+        namespace: "sales".into(),
+        uid: "2b6f6d6e-3f0c-4c2e-9f8e-0a4d3f1f2a11".into(),
+    }
+}
+
+/// A client credentials connector with `fields` of the spec set; a null takes one away.
+pub(crate) fn spec(fields: Value) -> SalesforceConnectorSpec {
+    let mut spec = json!({
+        "host": "acme.my.salesforce.com",
+        "app": { "clientId": "3MVG9", "clientSecretRef": { "name": "crm-app", "key": "client-secret" } },
+        "auth": { "clientCredentials": {} },
+    });
+    let Value::Object(fields) = fields else {
+        panic!("fields of a spec")
+    };
+    spec.as_object_mut().unwrap().extend(fields);
+    serde_json::from_value(spec).unwrap()
+}
+
+pub(crate) fn jwt() -> Value {
+    json!({ "jwtBearer": { "username": "robot@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" } } })
+}
+
+pub(crate) fn password() -> Value {
+    json!({ "password": {
+        "username": "robot@acme.example",
+        "passwordRef": { "name": "user", "key": "password" },
+        "securityTokenRef": { "name": "user", "key": "security-token" },
+    } })
+}
+
+/// Every reference leads to the value `NAME/KEY`.
+pub(crate) fn inputs(spec: &SalesforceConnectorSpec) -> Inputs {
+    let mut inputs = Inputs::default();
+    for reference in references(spec) {
+        let value = format!("{}/{}", reference.name, reference.key);
+        inputs.insert(reference, Input::Found(SecretString::from(value)));
+    }
+    inputs
+}
+
+pub(crate) fn connector(spec: &SalesforceConnectorSpec) -> Connector {
+    validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key()).unwrap()
+}
+
+pub(crate) fn identity() -> held::Identity {
+    held::Identity {
+        organization_id: ORGANIZATION.into(),
+        user_id: USER.into(),
+    }
+}
+
+/// A token issued now for two hours.
+pub(crate) fn held(connector: &Connector) -> Held {
+    Held {
+        token: AccessToken::new("00Dx!token-1".into()),
+        instance_url: "https://acme.my.salesforce.com".into(),
+        issue_time: now(),
+        expiration: Expiration {
+            time: after(7200),
+            source: ExpirySource::Introspected,
+            renewal: Renewal::Ahead,
+        },
+        identity: identity(),
+        scopes: vec!["api".into(), "refresh_token".into()],
+        inputs_digest: connector.inputs_digest.clone(),
+        serial: None,
+    }
+}
+
+/// A connector that was just created.
+pub(crate) fn fresh() -> Observed {
+    Observed {
+        grant: None,
+        owner: owner(),
+        generation: 1,
+        requests: Requests::default(),
+        activity: Activity::Active,
+        status: SalesforceConnectorStatus {
+            observed_generation: Some(-1),
+            ..SalesforceConnectorStatus::default()
+        },
+        connector: Ok(connector(&spec(json!({})))),
+        target: Target::Absent,
+        held: None,
+        knowledge: Knowledge::Clean,
+        last_test: None,
+        sweep_period: SWEEP,
+    }
+}
+
+/// The connector of an observation that has one.
+pub(crate) fn of(observed: &Observed) -> &Connector {
+    observed.connector.as_ref().unwrap()
+}
+
+/// The consumer's Secret carries this token.
+pub(crate) fn carrying(observed: Observed, held: Held) -> Observed {
+    let secret = of(&observed).template.render(&observed.owner, &held, &key());
+    Observed {
+        grant: None,
+        target: Target::Ours(Box::new(secret)),
+        held: Some(held),
+        ..observed
+    }
+}
+
+/// The first login, its test and its Secret went well.
+pub(crate) fn first_success(observed: &Observed) -> Outcome {
+    Outcome {
+        grant: None,
+        held: Some(held(of(observed))),
+        minted: Some(Minted::Obtained {
+            why: MintReason::NoToken,
+        }),
+        tested: Some(passed(of(observed))),
+        secret: SecretOutcome::InStep,
+    }
+}
+
+/// A connector that became Ready now.
+pub(crate) fn settled() -> Observed {
+    let before = fresh();
+    let outcome = first_success(&before);
+    let decision = Decision::Mint {
+        why: MintReason::NoToken,
+    };
+    let conclusion = conclude(&before, &decision, &outcome, now());
+    let token = outcome.held.unwrap();
+    carrying(reported(before, conclusion), token)
+}
+
+/// The status of a conclusion has been written.
+pub(crate) fn reported(observed: Observed, conclusion: Conclusion) -> Observed {
+    Observed {
+        grant: None,
+        status: conclusion.status.unwrap_or(observed.status),
+        ..observed
+    }
+}
+
+/// Nothing was sent and nothing had to be written.
+pub(crate) fn kept(observed: &Observed) -> Outcome {
+    let secret = match (&observed.target, &observed.held) {
+        (Target::Ours(_), Some(_)) => SecretOutcome::InStep,
+        (Target::Ours(_) | Target::Absent | Target::Refused(_), _) => SecretOutcome::Untouched,
+    };
+    Outcome {
+        grant: None,
+        held: observed.held.clone(),
+        minted: None,
+        tested: None,
+        secret,
+    }
+}
+
+/// A login was refused.
+pub(crate) fn refused(observed: &Observed, refusal: Refusal) -> Outcome {
+    let trouble = Trouble {
+        reason: refusal.into(),
+        message: explain(refusal.into(), "as Salesforce puts it"),
+        retry_after: None,
+    };
+    Outcome {
+        grant: None,
+        minted: Some(Minted::Failed {
+            why: MintReason::NoToken,
+            trouble,
+        }),
+        ..kept(observed)
+    }
+}
+
+/// An attempt with these inputs has failed before.
+pub(crate) fn failures(
+    connector: &Connector,
+    reason: impl Into<Reason>,
+    next: Option<Timestamp>,
+) -> FailuresStatus {
+    let reason = reason.into();
+    FailuresStatus {
+        count: 1,
+        first_time: Time(now()),
+        last_time: Time(now()),
+        next_attempt_time: next.map(Time),
+        reason: reason.as_str().into(),
+        message: explain(reason, ""),
+        inputs_digest: Some(connector.attempt_digest.as_str().into()),
+    }
+}
+
+/// A refusal as the client reports it.
+pub(crate) fn failure(refusal: Refusal) -> Failure {
+    Failure {
+        refusal,
+        sent: Sent::Answered,
+        http_status: Some(400),
+        retry_after: None,
+        server_date: None,
+        detail: "as Salesforce puts it".into(),
+        rescued_refresh_token: None,
+    }
+}
+
+fn answer<T>(value: T) -> Answer<T> {
+    Answer {
+        value,
+        api_usage: Some(ApiUsage {
+            used: 18,
+            allowed: 15_000,
+        }),
+        latency: Duration::from_millis(40),
+    }
+}
+
+pub(crate) fn versions() -> Vec<AvailableVersion> {
+    [65, 66, 67]
+        .map(|version| AvailableVersion {
+            version: ApiVersion::new(version),
+            label: format!("release of {version}"),
+        })
+        .to_vec()
+}
+
+pub(crate) fn identity_answer(username: &str) -> Answer<Identity> {
+    answer(Identity {
+        organization_id: ORGANIZATION.parse().unwrap(),
+        user_id: USER.parse().unwrap(),
+        username: username.into(),
+        active: Some(true),
+    })
+}
+
+pub(crate) fn organization(is_sandbox: bool) -> Answer<Organization> {
+    answer(Organization {
+        id: ORGANIZATION.parse().unwrap(),
+        name: "Acme".into(),
+        organization_type: "Enterprise Edition".into(),
+        instance_name: Some("SWE42".into()),
+        is_sandbox,
+        trial_expiration_date: None,
+        namespace_prefix: None,
+    })
+}
+
+pub(crate) fn resources() -> Answer<salesforce_client::Resources> {
+    answer(salesforce_client::Resources {
+        paths: [("limits".to_owned(), "/limits".to_owned())].into(),
+    })
+}
+
+/// A test in which all is well.
+pub(crate) fn passed(connector: &Connector) -> TestReport {
+    let mut ladder = Ladder::new(connector);
+    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+    assert_eq!(
+        ladder.identity(&identity(), Ok(identity_answer("robot@acme.example"))),
+        Flow::On
+    );
+    let scopes = ["api".to_owned()];
+    assert_eq!(
+        ladder.organization(Ok(organization(false)), &scopes),
+        OrgFlow::Done
+    );
+    ladder.finish()
+}
+
+/// A test whose identity step is answered with a refusal.
+pub(crate) fn failed(connector: &Connector, refusal: Refusal) -> TestReport {
+    let mut ladder = Ladder::new(connector);
+    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+    assert_eq!(ladder.identity(&identity(), Err(failure(refusal))), Flow::Stop);
+    ladder.finish()
+}

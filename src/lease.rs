@@ -1,0 +1,130 @@
+//! Which replica works? The holder of a Lease (`coordination.k8s.io/v1`) in the operator's namespace.
+//!
+//! ```text
+//! decide     pure   (record seen, local clock)  -> claim it, or wait
+//! candidate  pure   answers in, next step out: reads, writes, rests, steps down, hands over
+//! elector    async  carries the steps out at the API server
+//! state             what the rest of the process may ask: does it lead, and for how long still
+//! ```
+//!
+//! Every write carries the resourceVersion that was read, so of any number of candidates one succeeds. Whether another
+//! holder is gone is judged by one's own monotonic clock, from when its record was last seen to change; what other
+//! clocks say is written for people and never read. A leader that can't renew stops leading at its renew deadline,
+//! which lies before anyone else may take over, also when every call hangs.
+//!
+//! Leading fences nothing: a process may be suspended between asking and acting. What must not happen twice has a
+//! compare-and-swap of its own.
+
+pub mod candidate;
+pub mod decide;
+mod elector;
+mod record;
+mod state;
+
+use std::time::Duration;
+
+pub use elector::{Elector, identity};
+pub use state::{LeaseState, Role};
+
+/// The three times of leader election.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseSettings {
+    duration: Duration,
+    renew_deadline: Duration,
+    retry: Duration,
+}
+
+/// Why the times can't be used together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLeaseSettings {
+    /// The deadline must lie before the end.
+    #[error(
+        "--lease-renew-deadline-seconds ({deadline:?}) must be less than --lease-duration-seconds ({duration:?}): \
+         a leader has to stop before another may take over"
+    )]
+    DeadlineNotBeforeEnd {
+        /// The renew deadline.
+        deadline: Duration,
+        /// The duration.
+        duration: Duration,
+    },
+    /// There must be time for a second try.
+    #[error(
+        "--lease-retry-seconds ({retry:?}) must be at most half of --lease-renew-deadline-seconds ({deadline:?}): \
+         one failed call must not cost the lease"
+    )]
+    RetryTooLong {
+        /// The time between two tries.
+        retry: Duration,
+        /// The renew deadline.
+        deadline: Duration,
+    },
+    /// Nothing can be done all the time.
+    #[error("--lease-retry-seconds must be more than 0")]
+    NoRetry,
+}
+
+impl LeaseSettings {
+    /// `duration`: how long others wait for a holder that is silent. `renew_deadline`: how long a leader goes on
+    /// leading without a renewal. `retry`: time between two tries, and between two renewals.
+    pub fn new(
+        duration: Duration,
+        renew_deadline: Duration,
+        retry: Duration,
+    ) -> Result<Self, InvalidLeaseSettings> {
+        if retry.is_zero() {
+            return Err(InvalidLeaseSettings::NoRetry);
+        }
+        if renew_deadline >= duration {
+            return Err(InvalidLeaseSettings::DeadlineNotBeforeEnd {
+                deadline: renew_deadline,
+                duration,
+            });
+        }
+        if retry.saturating_mul(2) > renew_deadline {
+            return Err(InvalidLeaseSettings::RetryTooLong {
+                retry,
+                deadline: renew_deadline,
+            });
+        }
+        Ok(Self {
+            duration,
+            renew_deadline,
+            retry,
+        })
+    }
+
+    /// The longest that one call may take: a leader has time for two before its deadline.
+    fn call_limit(&self) -> Duration {
+        self.renew_deadline / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_could_make_two_leaders_or_lose_the_lease_for_nothing_are_refused() {
+        let new = |duration, deadline, retry| {
+            let ms = Duration::from_millis;
+            LeaseSettings::new(ms(duration), ms(deadline), ms(retry)).map_err(|error| error.to_string())
+        };
+        assert!(new(15_000, 10_000, 2_000).is_ok());
+        assert!(new(2_000, 1_500, 200).is_ok());
+        assert_eq!(
+            new(10_000, 10_000, 2_000).unwrap_err(),
+            "--lease-renew-deadline-seconds (10s) must be less than --lease-duration-seconds (10s): a leader has to \
+             stop before another may take over"
+        );
+        assert_eq!(
+            new(15_000, 10_000, 6_000).unwrap_err(),
+            "--lease-retry-seconds (6s) must be at most half of --lease-renew-deadline-seconds (10s): one failed call \
+             must not cost the lease"
+        );
+        assert_eq!(
+            new(15_000, 10_000, 0).unwrap_err(),
+            "--lease-retry-seconds must be more than 0"
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! How does a process stand for election? It carries a candidate's steps out at the API server.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::PostParams;
+use kube::{Api, Client, Config};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::candidate::{Answer, Call, Candidate, Moment, Step};
+use super::state::Until;
+use super::{LeaseSettings, LeaseState};
+use crate::api::names;
+use crate::controller::error::chain;
+
+/// How long the end of the process may be held up by the release.
+const RELEASE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The name of this process in the lease: of its pod, and a random suffix, because a container that is started again has
+/// the same pod name and must not take itself for the one before.
+#[must_use]
+pub fn identity(pod: Option<&str>) -> String {
+    let mut bytes = [0; size_of::<u64>()];
+    // Without random numbers the process does not come this far: it has no digest key.
+    let _ = SystemRandom::new().fill(&mut bytes);
+    let suffix = u64::from_ne_bytes(bytes);
+    format!("{}_{suffix:016x}", pod.unwrap_or(names::MANAGED_BY_VALUE))
+}
+
+/// Stands for election as long as the process lives.
+#[derive(Debug)]
+pub struct Elector {
+    candidate: Candidate,
+    me: String,
+    leases: Leases,
+    /// What the candidate's clock counts from.
+    origin: Instant,
+    published: watch::Sender<Option<Until>>,
+}
+
+impl Elector {
+    /// A candidate called `me` for the operator's lease in `namespace`. It has a connection of its own: no call waits
+    /// behind others, and none is repeated by the HTTP client, which would go on for minutes.
+    pub fn new(
+        mut config: Config,
+        namespace: &str,
+        me: String,
+        settings: LeaseSettings,
+    ) -> Result<Self, kube::Error> {
+        config.default_retry = false;
+        config.connect_timeout = Some(settings.call_limit());
+        let client = Client::try_from(config)?;
+        Ok(Self {
+            candidate: Candidate::new(names::LEASE, &me, settings),
+            me,
+            leases: Leases {
+                api: Api::namespaced(client, namespace),
+                namespace: namespace.to_owned(),
+                trouble: false,
+            },
+            origin: Instant::now(),
+            published: watch::Sender::new(None),
+        })
+    }
+
+    /// What the rest of the process may ask.
+    #[must_use]
+    pub fn state(&self) -> LeaseState {
+        LeaseState::elected(self.published.subscribe())
+    }
+
+    /// Stands for election until `stop` resolves. Then it leads no more, keeps the lease, where it holds it, until
+    /// `drained` resolves, and releases it.
+    pub async fn run(mut self, stop: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.advance() => {}
+            () = stop => {}
+        }
+        self.candidate.hold();
+        self.publish();
+        tokio::select! {
+            () = self.advance() => {}
+            () = drained => {}
+        }
+        self.candidate.leave();
+        if timeout(RELEASE_LIMIT, self.advance()).await.is_err() {
+            tracing::warn!("Failed to release the lease in time; others take over when it expires");
+        }
+    }
+
+    /// Does one step after the other until there is nothing to do any more. May be dropped at any point.
+    async fn advance(&mut self) {
+        loop {
+            let step = self.candidate.next(self.moment());
+            self.publish();
+            match step {
+                Step::WaitUntil(until) => sleep_until(self.origin + until).await,
+                Step::Ask { call, limit } => {
+                    let asked = self.origin.elapsed();
+                    let answer = self.leases.ask(call, limit).await;
+                    self.candidate.answered(asked, self.origin.elapsed(), answer);
+                }
+                Step::Done => return,
+            }
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            monotonic: self.origin.elapsed(),
+            wall: Timestamp::now(),
+        }
+    }
+
+    fn publish(&self) {
+        let until = self.candidate.term().map(|term| Until {
+            renew_by: self.origin + term.renew_by,
+            ends: self.origin + term.ends,
+        });
+        let before = self.published.send_replace(until);
+        match (before, until) {
+            (None, Some(_)) => tracing::info!(identity = self.me, "Leading"),
+            (Some(_), None) => {
+                tracing::info!(
+                    identity = self.me,
+                    holder = self.candidate.holder(),
+                    "Leading no more"
+                );
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+}
+
+/// The lease at the API server.
+#[derive(Debug)]
+struct Leases {
+    api: Api<Lease>,
+    namespace: String,
+    /// Whether the last call failed: only the first failure in a row is a warning.
+    trouble: bool,
+}
+
+impl Leases {
+    async fn ask(&mut self, call: Call, limit: Duration) -> Answer {
+        let params = PostParams::default();
+        let written = |lease| Answer::Written(Box::new(lease));
+        let asking = async {
+            match &call {
+                Call::Read => self.api.get_opt(names::LEASE).await.map(found),
+                Call::Create(lease) => self.api.create(&params, lease).await.map(written),
+                Call::Replace(lease) => self.api.replace(names::LEASE, &params, lease).await.map(written),
+            }
+        };
+        match timeout(limit, asking).await {
+            Ok(Ok(answer)) => {
+                self.trouble = false;
+                answer
+            }
+            Ok(Err(kube::Error::Api(status)))
+                if status.is_conflict() || status.is_already_exists() || is_gone(&call, &status) =>
+            {
+                self.trouble = false;
+                Answer::Refused
+            }
+            Ok(Err(error)) => self.failed(&chain(&error)),
+            Err(_) => self.failed("no answer in time"),
+        }
+    }
+
+    fn failed(&mut self, error: &str) -> Answer {
+        if self.trouble {
+            tracing::debug!(error, "Failed to reach the lease");
+        } else {
+            let (namespace, name) = (&self.namespace, names::LEASE);
+            tracing::warn!(
+                namespace,
+                name,
+                error,
+                "Failed to reach the lease; it is tried again"
+            );
+        }
+        self.trouble = true;
+        Answer::Failed
+    }
+}
+
+fn found(lease: Option<Lease>) -> Answer {
+    lease.map_or(Answer::Missing, |lease| Answer::Found(Box::new(lease)))
+}
+
+/// A record that can't be replaced because it was deleted. A missing namespace is another matter: creating fails too.
+fn is_gone(call: &Call, status: &kube::core::Status) -> bool {
+    matches!(call, Call::Replace(_)) && status.is_not_found()
+}

@@ -1,0 +1,134 @@
+//! Two real processes: what they answer to probes, and what SIGTERM does.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+use salesforce_connector_operator::api::crd;
+use testbed::{ControlPlane, TestNamespace, eventually};
+
+use crate::DEADLINE;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
+
+struct Operator {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Operator {
+    /// With a lease that does not expire within a test.
+    fn start(plane: &ControlPlane, home: &TestNamespace) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let process = Command::new(PROGRAM)
+            .args([
+                "run",
+                "--namespace",
+                home.name(),
+                "--watch-namespaces",
+                home.name(),
+            ])
+            .args([
+                "--listen",
+                &address.to_string(),
+                "--log-format",
+                "human",
+                "--log",
+                "warn",
+            ])
+            .args([
+                "--lease-duration-seconds",
+                "3000",
+                "--lease-renew-deadline-seconds",
+                "2000",
+            ])
+            .args(["--lease-retry-seconds", "1"])
+            .env("KUBECONFIG", plane.kubeconfig_path())
+            .env("NO_PROXY", "127.0.0.1")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, address }
+    }
+
+    /// The whole answer, or why there is none.
+    fn get(&self, path: &str) -> Result<String, String> {
+        let mut stream = TcpStream::connect(self.address).map_err(|error| error.to_string())?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .map_err(|error| error.to_string())?;
+        Ok(answer)
+    }
+
+    async fn until(&self, path: &str, part: &str) {
+        eventually(DEADLINE, &format!("{part:?} in {path}"), async || {
+            let answer = self.get(path)?;
+            answer.contains(part).then_some(()).ok_or(answer)
+        })
+        .await;
+    }
+
+    /// Sends SIGTERM, and waits for the process to end well.
+    async fn terminate(mut self) {
+        let id = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let status = eventually(DEADLINE, "the process to end", async || {
+            let status = self.process.try_wait().unwrap();
+            status.ok_or_else(|| "it runs".to_owned())
+        })
+        .await;
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_terminated() {
+    let plane = ControlPlane::shared().await;
+    plane.install_crd(&crd::crd()).await;
+    let home = plane.namespace("replicas").await;
+    let first = Operator::start(plane, &home);
+    first.until("/metrics", "salesforce_connector_leader 1\n").await;
+    let second = Operator::start(plane, &home);
+    second.until("/readyz", " 200 OK").await;
+    second.until("/metrics", "salesforce_connector_leader 0\n").await;
+    first.until("/metrics", "salesforce_connector_leader 1\n").await;
+    first.terminate().await;
+    second.until("/metrics", "salesforce_connector_leader 1\n").await;
+    second.terminate().await;
+}
+
+#[test]
+fn times_that_do_not_fit_together_are_refused_with_the_flag_to_change() {
+    let output = Command::new(PROGRAM)
+        .args(["run", "--lease-duration-seconds", "10"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: a setting can't be used: the times of leader election can't be used together: \
+         --lease-renew-deadline-seconds (10s) must be less than --lease-duration-seconds (10s): a leader has to stop \
+         before another may take over\n"
+    );
+}
