@@ -30,8 +30,9 @@ use crate::decide::validate::{Connector, Method};
 
 pub(super) use kubernetes::{place, read_state};
 
-/// Bound of one token request as a whole.
-const HTTP_LIMIT: Duration = Duration::from_secs(30);
+/// Bound of one token request as a whole. It must fit into what is left of a lease of 15 s that is renewed every 2 s, or
+/// no redeem would ever begin; Salesforce answers within a second or two.
+const HTTP_LIMIT: Duration = Duration::from_secs(10);
 /// Bound of one call of the API server; what takes longer has an unknown outcome and is looked at again.
 const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
 
@@ -152,7 +153,8 @@ fn inputs(
         MintReason::Requested
         | MintReason::InputsChanged
         | MintReason::SessionEnded
-        | MintReason::RenewalDue => Want::Renew { seen },
+        | MintReason::RenewalDue
+        | MintReason::Retry => Want::Renew { seen },
     };
     let brought = match &connector.method {
         Method::AuthorizationCode { brought } => brought.as_ref(),

@@ -22,7 +22,7 @@ use salesforce_connector_operator::settings::{SecretWatch, Settings};
 use salesforce_sim::{Endpoint, Simulator, default_world};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, TestNamespace, eventually};
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::logs;
@@ -39,9 +39,7 @@ pub(crate) struct Stage {
     pub(crate) sim: Simulator,
     pub(crate) namespace: TestNamespace,
     /// The operator's own namespace.
-    pub(crate) home: String,
-    /// The account that the chart has made for the operator.
-    service_account: &'static str,
+    pub(crate) home: TestNamespace,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
     pub(crate) token_requests_per_hour: u32,
@@ -71,61 +69,28 @@ impl Deref for Plane {
     }
 }
 
-/// The chart, installed once for each way of noticing changed Secrets. Every operator of these tests has the rights of
-/// the service account that it makes, and no others.
-#[derive(Clone)]
-struct Installation {
-    /// Name of the operator's namespace, which stays for as long as the control plane.
-    home: String,
-    service_account: &'static str,
-    _namespace: Arc<TestNamespace>,
-}
+/// The account that the chart makes for the operator. Every operator of these tests has its rights, and no others.
+const SERVICE_ACCOUNT: &str = "sfc-salesforce-connector-operator";
 
-impl Installation {
-    async fn on(plane: &Plane, mode: SecretWatch) -> Self {
-        static BY_NAME: OnceCell<Installation> = OnceCell::const_new();
-        static WATCH: OnceCell<Installation> = OnceCell::const_new();
-        let (cell, release, account, mode) = match mode {
-            SecretWatch::ByName => (
-                &BY_NAME,
-                "byname",
-                "byname-salesforce-connector-operator",
-                "ByName",
-            ),
-            SecretWatch::Watch => (&WATCH, "watch", "watch-salesforce-connector-operator", "Watch"),
-        };
-        let install = || Self::new(plane, release, account, mode);
-        match plane {
-            Plane::Shared(_) => cell.get_or_init(install).await.clone(),
-            Plane::Own(_) => install().await,
-        }
-    }
-
-    async fn new(plane: &ControlPlane, release: &str, service_account: &'static str, mode: &str) -> Self {
-        plane.install_crd(&crd::crd()).await;
-        let namespace = plane.namespace("operator").await;
-        let chart = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/charts/salesforce-connector-operator"
-        );
-        let mode = format!("secretWatch={mode}");
-        let set = [
-            "--set",
-            "crds.install=false",
-            "--set",
-            "replicas=0",
-            "--set",
-            &mode,
-        ];
-        let args = ["install", release, chart, "--namespace", namespace.name()];
-        let ran = plane.helm(&[&args[..], &set[..]].concat()).await;
-        assert!(ran.succeeded(), "{ran}");
-        Self {
-            home: namespace.name().to_owned(),
-            service_account,
-            _namespace: Arc::new(namespace),
-        }
-    }
+async fn install_chart(plane: &ControlPlane, home: &TestNamespace, mode: SecretWatch) {
+    let chart = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/charts/salesforce-connector-operator"
+    );
+    let mode = match mode {
+        SecretWatch::ByName => "secretWatch=ByName",
+        SecretWatch::Watch => "secretWatch=Watch",
+    };
+    let install = ["install", "sfc", chart, "--namespace", home.name()];
+    let set = [
+        "--set",
+        "crds.install=false",
+        "--set",
+        "replicas=0",
+        "--set",
+        mode,
+    ];
+    let _notes = plane.helm(&[&install[..], &set[..]].concat()).await.stdout();
 }
 
 struct Operator {
@@ -159,13 +124,14 @@ impl Stage {
     pub(crate) async fn on(plane: Plane, mode: SecretWatch) -> Self {
         logs::collect();
         salesforce_client::install_crypto_provider();
-        let installation = Installation::on(&plane, mode).await;
+        plane.install_crd(&crd::crd()).await;
+        let home = plane.namespace("operator").await;
+        install_chart(&plane, &home, mode).await;
         Self {
             client: plane.client().await,
             sim: Simulator::start(default_world::build()).unwrap(),
             namespace: plane.namespace("tenant").await,
-            home: installation.home,
-            service_account: installation.service_account,
+            home,
             plane,
             mode,
             speed: SPEED,
@@ -180,9 +146,9 @@ impl Stage {
     pub(crate) async fn start_operator(&mut self) {
         assert!(self.operator.is_none(), "an operator is running already");
         // A client of its own, as a process has: a connection lives and dies with its runtime.
-        let client = self.plane.client_as(&self.home, self.service_account).await;
+        let client = self.plane.client_as(&self.home, SERVICE_ACCOUNT).await;
         let settings = Settings {
-            namespace: self.home.clone(),
+            namespace: self.home.name().to_owned(),
             watch_namespaces: vec![self.namespace.name().to_owned()],
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
@@ -248,7 +214,7 @@ impl Stage {
     }
 
     pub(crate) fn home_secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), &self.home)
+        Api::namespaced(self.client.clone(), self.home.name())
     }
 
     /// Creates or replaces a Secret with these values.

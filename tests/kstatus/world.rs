@@ -285,6 +285,7 @@ impl World {
             Target::judge(self.target(&connector.template.name), &owner, &connector.template)
         });
         Observed {
+            grant: None,
             generation: self.generation,
             requests: self.requests.clone(),
             activity: if spec.suspend {
@@ -295,7 +296,6 @@ impl World {
             status: self.status.clone(),
             held: target.ours().and_then(|secret| read_back(secret, &self.key)),
             knowledge: Knowledge::Clean,
-            grant: None,
             last_test: self.last_test,
             sweep_period: Duration::from_mins(1),
             owner,
@@ -312,11 +312,11 @@ impl World {
     /// As the controller acts, against this world.
     fn act(&mut self, observed: &Observed, decision: &Decision) -> Outcome {
         let untouched = Outcome {
+            grant: None,
             held: observed.held.clone(),
             minted: None,
             tested: None,
             secret: SecretOutcome::Untouched,
-            grant: None,
         };
         let Ok(connector) = &observed.connector else {
             return untouched;
@@ -342,11 +342,11 @@ impl World {
                 let report = self.test(connector);
                 let secret = self.settle(observed, connector, &held, Some(&report));
                 Outcome {
+                    grant: None,
                     held: (secret != SecretOutcome::Withheld).then_some(held),
                     minted: Some(Minted::Obtained { why }),
                     tested: Some(report),
                     secret,
-                    grant: None,
                 }
             }
         }
@@ -359,11 +359,11 @@ impl World {
             None => SecretOutcome::Untouched,
         };
         Outcome {
+            grant: None,
             held: observed.held.clone(),
             minted: None,
             tested: tested.filter(|_| observed.held.is_some()),
             secret,
-            grant: None,
         }
     }
 

@@ -44,30 +44,18 @@ pub(super) fn failures(
         {
             None
         }
-        // The token is good and wanted as it is: what failed before, such as a renewal that somebody asked for, is past.
-        // A dead input stays named until it is replaced, and a refused token until a test has passed: else each test
-        // that it fails would fetch another one.
-        None if matches!(decision, Decision::Keep { .. }) && outcome.secret == SecretOutcome::InStep => {
-            before.filter(|failures| {
-                is_dead_input(failures) || (is_refused_token(failures) && !passed(outcome))
-            })
-        }
+        None if matches!(decision, Decision::Keep { .. }) => before.filter(|failures| {
+            failures.inputs_digest.as_deref() == Some(digest) && !is_past(failures, outcome)
+        }),
         None => before,
     }
 }
 
-fn is_dead_input(failures: &FailuresStatus) -> bool {
-    Reason::parse(&failures.reason).is_some_and(|reason| reason.class() == Class::InputMustChange)
-}
-
-fn is_refused_token(failures: &FailuresStatus) -> bool {
-    Reason::parse(&failures.reason) == Some(OwnReason::FreshTokenRejected.into())
-}
-
-/// Whether a test has just shown that Salesforce takes the token.
-fn passed(outcome: &Outcome) -> bool {
+/// Whether a test has just shown that Salesforce takes the token which it refused when it was fresh.
+fn is_past(failures: &FailuresStatus, outcome: &Outcome) -> bool {
     let report = outcome.tested.as_ref();
-    report.is_some_and(|report| report.verdict == Verdict::Succeeded)
+    let accepted = report.is_some_and(|report| report.verdict == Verdict::Succeeded);
+    accepted && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
 }
 
 /// Whether the held token was still to be verified when this reconcile began.
