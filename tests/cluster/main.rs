@@ -16,6 +16,7 @@ mod logs;
 mod refusals;
 mod secrets;
 mod stage;
+mod sweep;
 
 /// Runs each scenario in both ways of noticing changed Secrets.
 macro_rules! in_both_modes {

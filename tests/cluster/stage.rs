@@ -40,6 +40,8 @@ pub(crate) struct Stage {
     pub(crate) home: TestNamespace,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
+    /// How long the operator keeps the state of a connector that is gone, on its own clock.
+    pub(crate) state_retention: Duration,
     operator: Option<Operator>,
     /// Metrics of operators that were stopped.
     metrics: Vec<String>,
@@ -73,6 +75,7 @@ impl Stage {
             plane,
             mode,
             speed: SPEED,
+            state_retention: Duration::from_hours(24),
             operator: None,
             metrics: Vec::new(),
         }
@@ -87,7 +90,7 @@ impl Stage {
             watch_namespaces: vec![self.namespace.name().to_owned()],
             secret_watch: self.mode,
             token_requests_per_hour: 3600,
-            state_retention: Duration::from_hours(24),
+            state_retention: self.state_retention,
         };
         let salesforce = salesforce_client::Client::new(self.client_settings()).unwrap();
         let key = digest_key::read_or_create(&client, &settings.namespace)
