@@ -1,6 +1,7 @@
 //! How does the process live? It starts its parts in order, runs until it is told to stop, and ends them in order.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub enum RunError {
     #[error("failed to listen on {address}; choose another address with --listen")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         source: std::io::Error,
     },
@@ -77,12 +78,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let config = Config::infer().await.map_err(kube::Error::InferConfig);
     let config = config.map_err(RunError::Kubernetes)?;
     let clients = clients(&config).map_err(RunError::Kubernetes)?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|source| RunError::Listen {
-            address: args.listen,
-            source,
-        })?;
+    let listener = listen(args.listen).await?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     let metrics = Arc::new(Metrics::new());
     let shown = Shown {
@@ -129,6 +125,12 @@ fn clients(config: &Config) -> kube::Result<Clients> {
         usual,
         once: Client::try_from(config)?,
     })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| RunError::Listen { address, source })
 }
 
 fn stand(args: &RunArgs, config: Config, settings: LeaseSettings) -> Result<Elector, RunError> {

@@ -30,8 +30,9 @@ use crate::decide::validate::{Connector, Method};
 
 pub(super) use kubernetes::{bytes, place, read_state, state_name, understood};
 
-/// Bound of one token request as a whole.
-const HTTP_LIMIT: Duration = Duration::from_secs(30);
+/// Bound of one token request as a whole. It must fit into what is left of a lease of 15 s that is renewed every 2 s, or
+/// no redeem would ever begin; Salesforce answers within a second or two.
+const HTTP_LIMIT: Duration = Duration::from_secs(10);
 /// Bound of one call of the API server; what takes longer has an unknown outcome and is looked at again.
 pub(super) const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
 

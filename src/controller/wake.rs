@@ -2,13 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
 
+use super::error::chain;
 use super::{Context, Guarded};
 use crate::api::names;
 use crate::decide::inputs::references;
@@ -21,13 +22,28 @@ pub(super) fn connectors(
     writer: Writer<Guarded>,
 ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + Send + 'static {
     watcher(api(context, scope), watcher::Config::default().streaming_lists())
+        .default_backoff()
         .modify(|connector: &mut Guarded| connector.managed_fields_mut().clear())
         .reflect(writer)
         .applied_objects()
         .predicate_filter(relevant, PredicateConfig::default())
+        .filter_map(without_errors)
 }
 
-/// Uid, generation, annotations and the beginning of a deletion; a re-created connector is another one.
+/// Each watch waits its own errors out, and the controller hears nothing of them: it would hold up all watches, longer
+/// and longer, for the errors of one. A restarted API server makes several of each.
+async fn without_errors<T>(item: Result<T, watcher::Error>) -> Option<Result<T, watcher::Error>> {
+    match item {
+        Ok(item) => Some(Ok(item)),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "Watching failed; it is tried again");
+            None
+        }
+    }
+}
+
+/// Uid, generation, annotations, the beginning of a deletion, and whether it can be parsed; a re-created connector is
+/// another one.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "the form of a predicate: None would mean that it can't tell"
@@ -38,6 +54,7 @@ fn relevant(connector: &Guarded) -> Option<u64> {
     connector.meta().generation.hash(&mut hasher);
     connector.annotations().hash(&mut hasher);
     connector.meta().deletion_timestamp.is_some().hash(&mut hasher);
+    connector.0.is_ok().hash(&mut hasher);
     Some(hasher.finish())
 }
 
@@ -46,7 +63,10 @@ pub(super) fn secrets(
     context: &Context,
     scope: &Scope,
 ) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
-    watcher(api(context, scope), watcher::Config::default().streaming_lists()).touched_objects()
+    watcher(api(context, scope), watcher::Config::default().streaming_lists())
+        .default_backoff()
+        .touched_objects()
+        .filter_map(without_errors)
 }
 
 fn api<K>(context: &Context, scope: &Scope) -> Api<K>

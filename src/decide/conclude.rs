@@ -159,7 +159,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     let mut status = before.clone();
     status.observed_generation = Some(observed.generation);
     if let Ok(connector) = &observed.connector {
-        status.secret_name = Some(connector.template.name.clone());
+        status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
         status.token = outcome
             .held
             .as_ref()
@@ -180,6 +180,15 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
         status: (status != *before).then_some(status),
         events,
         next,
+    }
+}
+
+/// The name of before stays until the new Secret is written: it tells which one to delete then.
+fn secret_name(before: Option<String>, connector: &Connector, outcome: &Outcome) -> Option<String> {
+    let wanted = Some(connector.template.name.clone());
+    match outcome.secret {
+        SecretOutcome::InStep => wanted,
+        SecretOutcome::Untouched | SecretOutcome::Withheld | SecretOutcome::Refused(_) => before.or(wanted),
     }
 }
 

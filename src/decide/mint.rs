@@ -110,24 +110,29 @@ fn permitted(observed: &Observed, connector: &Connector, why: MintReason, now: T
     if why == MintReason::Requested {
         return Decision::Mint { why };
     }
-    if observed.knowledge == Knowledge::PasswordRefusedBefore {
-        let subject = match &connector.method {
-            Method::Password(_) => format!("host {}", connector.host),
-            Method::ClientCredentials | Method::JwtBearer { .. } | Method::AuthorizationCode { .. } => {
-                String::new()
-            }
-        };
-        return Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject));
-    }
     let failures = observed.status.failures.as_ref();
     let failures = failures
         .filter(|failures| failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
     match failures.map(|failures| failures.next_attempt_time.as_ref().map(|time| time.0)) {
+        // What Salesforce said to this connector itself tells more than that the password was refused before.
+        Some(None) => Decision::Wait(WaitReason::InputMustChange),
+        Some(Some(_)) | None if observed.knowledge == Knowledge::PasswordRefusedBefore => {
+            Decision::Reject(refused_before(connector))
+        }
         None => Decision::Mint { why },
         Some(Some(next)) if next <= now => Decision::Mint { why },
         Some(Some(next)) => Decision::Wait(WaitReason::BackOff(next)),
-        Some(None) => Decision::Wait(WaitReason::InputMustChange),
     }
+}
+
+fn refused_before(connector: &Connector) -> Rejection {
+    let subject = match &connector.method {
+        Method::Password(_) => format!("host {}", connector.host),
+        Method::ClientCredentials | Method::JwtBearer { .. } | Method::AuthorizationCode { .. } => {
+            String::new()
+        }
+    };
+    Rejection::new(OwnReason::PasswordRefusedBefore, subject)
 }
 
 /// Why a test is due, if it is.

@@ -1,7 +1,8 @@
 //! Which Secrets does the admission policy let the operator write?
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::{Value, json};
 use testbed::eventually;
 
@@ -38,18 +39,13 @@ impl Secrets {
     }
 
     /// What comes of the operator's changing this Secret as it changes its own, label and all.
-    async fn apply(&self, name: &str) -> Result<(), String> {
-        let params = PatchParams::apply("salesforce-connector-operator").force();
-        let patch = labelled(
-            name,
-            json!({ "apiVersion": "v1", "kind": "Secret", "stringData": { "token": "new" } }),
-        );
-        said(
-            self.operator
-                .patch(name, &params, &Patch::Apply(&patch))
-                .await
-                .map(drop),
-        )
+    async fn update(&self, name: &str) -> Result<(), String> {
+        let mut secret = self.admin.get(name).await.unwrap();
+        let label = ("app.kubernetes.io/managed-by", "salesforce-connector-operator");
+        secret.labels_mut().insert(label.0.to_owned(), label.1.to_owned());
+        secret.string_data = Some([("token".to_owned(), "new".to_owned())].into());
+        let replaced = self.operator.replace(name, &PostParams::default(), &secret).await;
+        said(replaced.map(drop))
     }
 
     /// What comes of the operator's deleting this Secret.
@@ -132,16 +128,16 @@ async fn the_operator_writes_its_own_secrets_and_no_others() {
     let secrets = enforced(&release, &tenant).await;
 
     secrets.create(&labelled("own", json!({}))).await.unwrap();
-    secrets.apply("own").await.unwrap();
+    secrets.update("own").await.unwrap();
     secrets.delete("own").await.unwrap();
 
     let foreign = secrets.given(&plain("foreign")).await;
-    assert_refused(secrets.apply("foreign").await, LABEL_NEEDED);
+    assert_refused(secrets.update("foreign").await, LABEL_NEEDED);
     assert_refused(secrets.delete("foreign").await, LABEL_NEEDED);
     let other_label =
         json!({ "metadata": { "name": "other", "labels": { "app.kubernetes.io/managed-by": "Helm" } } });
     secrets.given(&other_label).await;
-    assert_refused(secrets.apply("other").await, LABEL_NEEDED);
+    assert_refused(secrets.update("other").await, LABEL_NEEDED);
     assert_eq!(secrets.admin.get("foreign").await.unwrap(), foreign);
     release.uninstall().await;
 }
@@ -174,7 +170,7 @@ async fn in_its_own_namespace_the_operator_writes_a_secret_whose_label_is_gone()
     let own = Secrets::of(&release, &release.namespace).await;
 
     own.given(&plain("sfc-state-stripped")).await;
-    own.apply("sfc-state-stripped").await.unwrap();
+    own.update("sfc-state-stripped").await.unwrap();
     own.delete("sfc-state-stripped").await.unwrap();
     assert_refused(own.create(&token_of_default("token")).await, TYPE_REFUSED);
     release.uninstall().await;

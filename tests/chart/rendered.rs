@@ -105,6 +105,9 @@ async fn by_default_there_is_all_that_is_needed() {
     assert_eq!(container(&documents)["image"], image);
     let wanted = pairs(&[
         ("MALLOC_ARENA_MAX", "2"),
+        ("SFC_LEASE_DURATION_SECONDS", "15"),
+        ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "10"),
+        ("SFC_LEASE_RETRY_SECONDS", "2"),
         ("SFC_LOG", "info"),
         ("SFC_LOG_FORMAT", "json"),
         ("SFC_NAMESPACE", "metadata.namespace"),
@@ -148,6 +151,9 @@ async fn every_value_takes_effect() {
             "SFC_CONNECT_TO",
             "*.my.salesforce.com=192.0.2.7:8443,login.salesforce.com=[2001:db8::7]:8443",
         ),
+        ("SFC_LEASE_DURATION_SECONDS", "60"),
+        ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "40"),
+        ("SFC_LEASE_RETRY_SECONDS", "5"),
         ("SFC_LOG", "salesforce_connector_operator=debug"),
         ("SFC_LOG_FORMAT", "human"),
         ("SFC_NAMESPACE", "metadata.namespace"),
@@ -276,7 +282,7 @@ async fn a_wrong_value_is_refused_by_name() {
     let at_once = [
         ("secretWatch=Sometimes", "at '/secretWatch'"),
         ("watchNamespaces={Sales}", "at '/watchNamespaces/0'"),
-        ("replicas=2", "at '/replicas'"),
+        ("replicas=11", "at '/replicas'"),
         ("logging.format=xml", "at '/logging/format'"),
         ("image.pullPolicy=Sometimes", "at '/image/pullPolicy'"),
         ("image.digest=sha256:abc", "at '/image/digest'"),
@@ -284,6 +290,10 @@ async fn a_wrong_value_is_refused_by_name() {
         ("connectTo={login.salesforce.com}", "at '/connectTo/0'"),
         ("proxy.httpsProxy=proxy:3128", "at '/proxy/httpsProxy'"),
         ("stateRetentionHours=-1", "at '/stateRetentionHours'"),
+        (
+            "leaderElection.leaseDurationSeconds=5",
+            "at '/leaderElection/leaseDurationSeconds'",
+        ),
         ("metrics.service.port=70000", "at '/metrics/service/port'"),
         (
             "crds.instal=false",

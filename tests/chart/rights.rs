@@ -21,7 +21,7 @@ const CONNECTORS: [&str; 3] = [
     "salesforceconnectors/status.salesforce-connector.dev: patch update",
 ];
 const LEASES: &str = "leases.coordination.k8s.io: create get update";
-const SECRETS_BY_NAME: &str = "secrets: create delete get patch";
+const SECRETS_BY_NAME: &str = "secrets: create delete get update";
 
 #[tokio::test]
 async fn by_default_secrets_are_neither_listed_nor_watched_outside_the_own_namespace() {
@@ -47,7 +47,7 @@ async fn secrets_are_listed_and_watched_where_secret_watch_says_so() {
     let elsewhere = release.plane.namespace("tenant").await;
 
     let namespaces = own_namespaces(&release);
-    let secrets = [&namespaces, "secrets: create delete get list patch watch"];
+    let secrets = [&namespaces, "secrets: create delete get list update watch"];
     assert_rights(&release, &elsewhere, &[&CONNECTORS[..], &secrets].concat()).await;
     release.uninstall().await;
 }

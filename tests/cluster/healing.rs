@@ -1,1 +1,447 @@
-//! TODO
+//! What breaks heals by itself where it can; where it can't, it is said once, and Salesforce is left in peace.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ApiResource, DeleteParams, DynamicObject};
+use kube::{Api, ResourceExt};
+use salesforce_connector_operator::api::SalesforceConnector;
+use salesforce_connector_operator::api::{Reason, names};
+use salesforce_connector_operator::settings::SecretWatch;
+use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
+use serde_json::{Value, json};
+use testbed::{ControlPlane, eventually};
+
+use crate::logs;
+use crate::passwords::{by_password, password_input};
+use crate::stage::{DEADLINE, Plane, Stage, client_credentials, condition, status, value};
+
+pub(crate) const TARGET: &str = "crm-salesforce";
+
+pub(crate) async fn by_name() -> Stage {
+    Stage::set(SecretWatch::ByName).await
+}
+
+/// Creates the connector "crm" by client credentials, changed as `change` says.
+pub(crate) async fn crm(stage: &Stage, change: impl FnOnce(&mut Value)) {
+    stage.input("app", &[("client-secret", world::ECA_SECRET)]).await;
+    let mut spec = client_credentials("app");
+    change(&mut spec);
+    stage.create("crm", spec).await;
+}
+
+/// Tested every minute, which the operator's fast clock makes two seconds.
+pub(crate) fn tested_often(spec: &mut Value) {
+    spec["connectionTest"] = json!({ "interval": "1m" });
+}
+
+pub(crate) fn remedy(reason: &str) -> &'static str {
+    Reason::parse(reason).unwrap().remedy()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_ended_at_salesforce_is_replaced_within_one_test_interval() {
+    let stage = by_name().await;
+    crm(&stage, tested_often).await;
+    stage.ready("crm").await;
+    let before = value(&stage.secret(TARGET).await, "access_token");
+    let queries = stage.sim.count(Endpoint::Query);
+    let ended = stage
+        .sim
+        .world(|world| world.revoke_sessions(world::INTEGRATION_USER));
+    assert_eq!(ended, 1);
+    stage.until_token_calls(2).await;
+    let after = stage
+        .until_secret("the Secret holds another token", TARGET, |secret| {
+            let token = value(secret, "access_token");
+            (token != before).then_some(token)
+        })
+        .await;
+    assert!(stage.sim.world(|world| world.access_token_is_good(&after)));
+    stage.ready("crm").await;
+    stage.settle().await;
+    assert_eq!(stage.token_calls(), 2, "once, and not again");
+    let healthy = stage.sim.world(|world| world.count(Endpoint::Query)) - queries;
+    assert!(healthy >= 1, "the new token is tested");
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fresh_token_that_is_refused_is_a_finding_and_no_loop() {
+    let stage = by_name().await;
+    crm(&stage, tested_often).await;
+    stage.ready("crm").await;
+    let refusal = Fault::RestRefusal {
+        status: 401,
+        error_code: "INVALID_SESSION_ID".to_owned(),
+        message: "Session expired or invalid".to_owned(),
+    };
+    let everywhere = FaultRule::always(refusal)
+        .on_all(&Endpoint::DATA)
+        .on(Endpoint::Identity);
+    stage.sim.fault(everywhere);
+    let connector = stage.stalled("crm", "FreshTokenRejected").await;
+    let message = condition(&connector, "Ready").2;
+    assert!(message.contains("Session expired or invalid"), "{message}");
+    assert!(message.contains(remedy("FreshTokenRejected")), "{message}");
+    for _ in 0..3 {
+        stage.settle().await;
+    }
+    assert_eq!(
+        stage.token_calls(),
+        2,
+        "one for the connector, one for the refused token"
+    );
+
+    // Mended in Salesforce: the same token passes the next test, and no login is needed.
+    stage.sim.clear_faults();
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 2);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleting_a_namespace_is_not_held_up() {
+    let stage = by_name().await;
+    for name in ["a", "b"] {
+        stage.good_connector(name).await;
+    }
+    stage.create("c", client_credentials("missing")).await;
+    stage.ready("a").await;
+    stage.ready("b").await;
+    stage.not_ready("c", "InputSecretMissing").await;
+    let namespaces: Api<Namespace> = Api::all(stage.client.clone());
+    let name = stage.namespace.name();
+    namespaces.delete(name, &DeleteParams::default()).await.unwrap();
+    eventually(DEADLINE, "the namespace is gone", async || {
+        match namespaces
+            .get_opt(name)
+            .await
+            .map_err(|error| error.to_string())?
+        {
+            None => Ok(()),
+            Some(namespace) => Err(format!("{:?}", namespace.status)),
+        }
+    })
+    .await;
+    assert_eq!(stage.token_calls(), 2);
+    stage.finish().await;
+}
+
+/// The schema and our types agree but for one thing: the API server takes offsets from UTC that no clock has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_cannot_be_parsed_does_not_stop_the_others() {
+    let mut stage = Stage::bare(SecretWatch::ByName).await;
+    stage.good_connector("good").await;
+    stage.good_connector("bad").await;
+    let patch = json!({ "status": { "failures": {
+        "count": 1, "reason": "X", "message": "x",
+        "firstTime": "2026-11-23T00:00:00+99:59", "lastTime": "2026-11-23T00:00:00Z",
+    } } });
+    patch_status(&stage, "bad", &patch).await;
+    assert!(
+        stage.connectors().get("bad").await.is_err(),
+        "the types should not be able to express it"
+    );
+    stage.start_operator().await;
+    stage.ready("good").await;
+    stage.good_connector("later").await;
+    stage.ready("later").await;
+    let resource = ApiResource::erase::<SalesforceConnector>(&());
+    let untyped: Api<DynamicObject> =
+        Api::namespaced_with(stage.client.clone(), stage.namespace.name(), &resource);
+    let bad = untyped.get("bad").await.unwrap();
+    assert_eq!(bad.data["status"]["failures"]["reason"], "X", "it is left alone");
+    let said = logs::since(stage.logs_from);
+    let said = said
+        .lines()
+        .any(|line| line.contains("can't be parsed") && line.contains(stage.namespace.name()));
+    assert!(said, "it is told in the log");
+    assert_eq!(stage.token_calls(), 2);
+
+    patch_status(&stage, "bad", &json!({ "status": { "failures": null } })).await;
+    stage.ready("bad").await;
+    stage.finish().await;
+}
+
+async fn patch_status(stage: &Stage, name: &str, patch: &Value) {
+    let patch = patch.to_string();
+    let namespace = stage.namespace.name();
+    let ran = stage
+        .plane
+        .kubectl(&[
+            "patch",
+            "sfc",
+            name,
+            "--namespace",
+            namespace,
+            "--subresource=status",
+            "--type=merge",
+            "--patch",
+            &patch,
+        ])
+        .await;
+    assert!(ran.succeeded(), "{ran}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_api_server_is_survived() {
+    let plane = Plane::Own(Box::new(ControlPlane::start().await));
+    let mut stage = Stage::on(plane, SecretWatch::Watch).await;
+    stage.start_operator().await;
+    stage.good_connector("crm").await;
+    stage.ready("crm").await;
+    stage.plane.restart_api_server().await;
+
+    stage
+        .secrets()
+        .delete(TARGET, &DeleteParams::default())
+        .await
+        .unwrap();
+    stage
+        .until_secret("the deleted Secret comes back", TARGET, |_| Some(()))
+        .await;
+    stage.good_connector("later").await;
+    stage.ready("later").await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 3, "the restart itself costs none");
+
+    // Down for longer than a sweep, and changed while nobody could see it.
+    stage.plane.stop_api_server().await;
+    stage.settle().await;
+    stage.plane.start_api_server().await;
+    stage.good_connector("last").await;
+    stage.ready("last").await;
+    assert_eq!(stage.token_calls(), 4);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forty_minutes_of_outage_cost_a_bounded_number_of_calls() {
+    const SPEED: u32 = 240;
+    let stage = Stage::at_speed(SPEED).await;
+    stage.sim.world(|world| world.add_fleet(world::PRODUCTION, 6));
+    for number in 0..3 {
+        fleet_connector(&stage, number).await;
+    }
+    for number in 0..3 {
+        stage.ready(&format!("fleet-{number}")).await;
+    }
+    stage.sim.fault(FaultRule::always(Fault::Maintenance));
+    let before = stage.sim.log().len();
+    // Those with a token keep it; those without one knock, and ever more seldom.
+    for number in 3..6 {
+        fleet_connector(&stage, number).await;
+    }
+    stage.pass(Duration::from_mins(40)).await;
+    let log = stage.sim.log();
+    for number in 0..6 {
+        let client_id = format!("FLEET-APP-{number:05}");
+        let calls = |endpoint: Option<Endpoint>| {
+            let of_it = |entry: &&salesforce_sim::LogEntry| {
+                entry.client_id.as_ref() == Some(&client_id)
+                    && endpoint.is_none_or(|endpoint| entry.endpoint == endpoint)
+            };
+            log[before..].iter().filter(of_it).count()
+        };
+        let (token, all) = (calls(Some(Endpoint::Token)), calls(None));
+        assert!(token <= 15, "connector {number} sent {token} token requests");
+        assert!(all <= 60, "connector {number} sent {all} requests");
+        if number >= 3 {
+            assert!(
+                token >= 3,
+                "connector {number} gave up after {token} token requests"
+            );
+        }
+    }
+    for number in 0..3 {
+        let connector = stage.get(&format!("fleet-{number}")).await;
+        assert_eq!(
+            condition(&connector, "Ready").0,
+            "True",
+            "a passing outage changes nothing"
+        );
+    }
+    let waiting = stage.not_ready("fleet-4", "MaintenancePage").await;
+    assert_eq!(condition(&waiting, "Reconciling").0, "True");
+
+    stage.sim.clear_faults();
+    for number in 0..6 {
+        let connector = stage.ready(&format!("fleet-{number}")).await;
+        assert_eq!(status(&connector).failures, None);
+    }
+    stage.finish().await;
+}
+
+async fn fleet_connector(stage: &Stage, number: u32) {
+    let input = format!("fleet-{number}-app");
+    let secret = format!("fleet-secret-{number:05}");
+    stage.input(&input, &[("client-secret", &secret)]).await;
+    let mut spec = client_credentials(&input);
+    spec["app"]["clientId"] = json!(format!("FLEET-APP-{number:05}"));
+    stage.create(&format!("fleet-{number}"), spec).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passing_outage_leaves_a_valid_token_ready() {
+    let stage = by_name().await;
+    stage.good_connector("crm").await;
+    stage.ready("crm").await;
+    for (request, fault, reason) in [
+        ("1", Fault::Maintenance, "MaintenancePage"),
+        ("2", Fault::BadGateway, "BadGateway"),
+        ("3", Fault::Throttled { retry_after: None }, "TooManyRequests"),
+        ("4", Fault::NoRoute, "HostNotRouted"),
+        ("5", Fault::DropBeforeProcessing, "ConnectionLost"),
+        ("6", Fault::Garbage, "UnreadableAnswer"),
+    ] {
+        stage.sim.fault(FaultRule::always(fault));
+        let connector = tested(&stage, request).await;
+        let (truth, found, message) = condition(&connector, "ConnectionTested");
+        assert_eq!((truth.as_str(), found.as_str()), ("False", reason));
+        assert!(message.contains(remedy(reason)), "{message}");
+        assert_eq!(condition(&connector, "Ready").0, "True", "{reason}");
+        assert_eq!(condition(&connector, "Stalled").0, "", "{reason}");
+        stage.sim.clear_faults();
+    }
+    let connector = tested(&stage, "7").await;
+    assert_eq!(condition(&connector, "ConnectionTested").0, "True");
+    assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
+}
+
+/// Asks for a test and waits for its result.
+async fn tested(stage: &Stage, request: &str) -> SalesforceConnector {
+    stage.annotate("crm", names::TEST_REQUESTED_AT, request).await;
+    stage
+        .until("the test is done", "crm", |connector| {
+            (status(connector).last_handled?.test_requested_at? == request).then(|| connector.clone())
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renamed_my_domain_reaches_the_secret_with_the_next_token() {
+    let stage = by_name().await;
+    stage.sim.world(|world| {
+        world.app(world::CONNECTED).session_timeout = Some(Duration::from_mins(15));
+    });
+    password_input(&stage, "login", world::PASSWORD).await;
+    by_password(&stage, "crm", "login").await;
+    // At the shared login host, which knows every org by its users.
+    stage.merge("crm", json!({ "spec": { "host": null } })).await;
+    stage.ready("crm").await;
+    let renamed = "green-energy.my.salesforce.com";
+    stage
+        .sim
+        .world(|world| world.rename_my_domain(world::PRODUCTION, renamed));
+    stage
+        .until_secret("instance_url is the new one", TARGET, |secret| {
+            (value(secret, "instance_url") == format!("https://{renamed}")).then_some(())
+        })
+        .await;
+    stage
+        .until("the status tells the new one, too", "crm", |connector| {
+            let told = status(connector).identity?.instance_url?;
+            (told == format!("https://{renamed}")).then_some(())
+        })
+        .await;
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspended_connector_turns_unready_when_its_token_expires() {
+    const SPEED: u32 = 120;
+    let stage = Stage::at_speed(SPEED).await;
+    stage
+        .sim
+        .world(|world| world.app(world::ECA).session_timeout = Some(Duration::from_mins(15)));
+    crm(&stage, |_| {}).await;
+    stage.ready("crm").await;
+    stage.merge("crm", json!({ "spec": { "suspend": true } })).await;
+    stage
+        .until("the suspension is seen", "crm", |connector| {
+            (condition(connector, "Ready").1 == "Suspended").then_some(())
+        })
+        .await;
+    let sent = stage.sim.log().len();
+    let connector = stage.not_ready("crm", "TokenExpired").await;
+    assert_eq!(condition(&connector, "Authenticated").0, "False");
+    assert_eq!(stage.sim.log().len(), sent, "nothing is sent while suspended");
+    stage.let_salesforce_catch_up();
+    stage.merge("crm", json!({ "spec": { "suspend": false } })).await;
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_look_writes_nothing() {
+    let stage = by_name().await;
+    crm(&stage, tested_often).await;
+    stage.create("missing", client_credentials("nowhere")).await;
+    stage.ready("crm").await;
+    stage.not_ready("missing", "InputSecretMissing").await;
+    stage.settle().await;
+    let before = versions(&stage).await;
+    let queries = stage.sim.count(Endpoint::Query);
+    for _ in 0..3 {
+        stage.settle().await;
+    }
+    assert!(
+        stage.sim.count(Endpoint::Query) >= queries + 2,
+        "it was looked at and tested meanwhile"
+    );
+    assert_eq!(versions(&stage).await, before);
+    assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
+}
+
+/// resourceVersions of everything that the operator could have written.
+async fn versions(stage: &Stage) -> Vec<(String, Option<String>)> {
+    let list = kube::api::ListParams::default();
+    let mut versions = Vec::new();
+    for connector in stage.connectors().list(&list).await.unwrap() {
+        versions.push((connector.name_any(), connector.resource_version()));
+    }
+    for secret in stage.secrets().list(&list).await.unwrap() {
+        versions.push((secret.name_any(), secret.resource_version()));
+    }
+    for secret in stage.home_secrets().list(&list).await.unwrap() {
+        versions.push((secret.name_any(), secret.resource_version()));
+    }
+    for event in stage.events().list(&list).await.unwrap() {
+        versions.push((event.name_any(), event.resource_version()));
+    }
+    versions
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_host_is_sent_no_more_requests_than_its_budget_has() {
+    const SPEED: u32 = 600;
+    let mut stage = Stage::bare(SecretWatch::ByName).await;
+    stage.speed = SPEED;
+    stage.token_requests_per_hour = 2;
+    stage.start_operator().await;
+    for name in ["a", "b", "c"] {
+        stage.good_connector(name).await;
+    }
+    let waiting = eventually(DEADLINE, "one of the three waits", async || {
+        for name in ["a", "b", "c"] {
+            let connector = stage.get(name).await;
+            if condition(&connector, "Ready").1 == "CallBudgetSpent" {
+                return Ok(connector);
+            }
+        }
+        Err(format!("{} token requests", stage.token_calls()))
+    })
+    .await;
+    assert_eq!(condition(&waiting, "Reconciling").0, "True");
+    assert!(condition(&waiting, "Ready").2.contains(world::PRODUCTION));
+    // Half an hour later there is one more.
+    for name in ["a", "b", "c"] {
+        stage.ready(name).await;
+    }
+    assert_eq!(stage.token_calls(), 3);
+    stage.finish().await;
+}

@@ -20,9 +20,15 @@ pub(crate) fn collect() {
     });
 }
 
-/// What was logged up to now.
-pub(crate) fn so_far() -> String {
-    String::from_utf8_lossy(&LINES.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+/// How much was logged up to now, in bytes.
+pub(crate) fn length() -> usize {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner).len()
+}
+
+/// What was logged from `start` on, by all tests of this process.
+pub(crate) fn since(start: usize) -> String {
+    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(lines.get(start..).unwrap_or_default()).into_owned()
 }
 
 struct Sink;

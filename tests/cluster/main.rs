@@ -11,8 +11,10 @@
 mod canary;
 mod grants;
 mod healing;
+mod identity;
 mod lifecycle;
 mod logs;
+mod passwords;
 mod refusals;
 mod secrets;
 mod stage;

@@ -1,1 +1,452 @@
-//! TODO
+//! Changed inputs are noticed, the consumer's Secret is kept as it should be, and nobody else's is touched.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use salesforce_connector_operator::api::names;
+use salesforce_connector_operator::settings::SecretWatch;
+use salesforce_sim::default_world as world;
+use serde_json::json;
+
+use crate::in_both_modes;
+use crate::stage::{Stage, client_credentials, condition, status, value};
+
+in_both_modes!(
+    a_rotated_client_secret_is_noticed_and_mints_anew,
+    an_edited_target_is_repaired_without_a_mint,
+    an_edited_token_is_replaced_by_a_new_one,
+    a_deleted_target_comes_back_with_a_new_token,
+    a_missing_input_is_waited_for,
+);
+
+const TARGET: &str = "crm-salesforce";
+
+/// A stage with the Ready connector "crm".
+async fn stage_with_crm(stage: Stage) -> Stage {
+    stage.good_connector("crm").await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 1);
+    stage
+}
+
+async fn by_name() -> Stage {
+    Stage::set(SecretWatch::ByName).await
+}
+
+/// Waits until the target Secret holds a token that Salesforce accepts.
+async fn good_token(stage: &Stage) -> Secret {
+    stage
+        .until_secret("the Secret holds a good token", TARGET, |secret| {
+            let token = secret.data.as_ref()?.get("access_token")?;
+            let token = String::from_utf8(token.0.clone()).ok()?;
+            let good = stage.sim.world(|world| world.access_token_is_good(&token));
+            good.then(|| secret.clone())
+        })
+        .await
+}
+
+async fn a_rotated_client_secret_is_noticed_and_mints_anew(stage: Stage) {
+    let stage = stage_with_crm(stage).await;
+    let before = value(&stage.secret(TARGET).await, "access_token");
+    let rotated = "rotated-secret-of-the-app";
+    stage
+        .sim
+        .world(|world| world.rotate_client_secret(world::ECA, rotated, Duration::ZERO));
+    stage.input("crm-app", &[("client-secret", rotated)]).await;
+    let after = value(&good_token(&stage).await, "access_token");
+    assert_ne!(after, before);
+    assert_eq!(stage.token_calls(), 2);
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+async fn an_edited_target_is_repaired_without_a_mint(stage: Stage) {
+    let stage = stage_with_crm(stage).await;
+    let before = stage.secret(TARGET).await;
+    let edit = json!({ "stringData": { "instance_url": "https://elsewhere.example", "surplus": "x" } });
+    stage.merge_secret(TARGET, edit).await;
+    let after = stage
+        .until_secret("the Secret is repaired", TARGET, |secret| {
+            (secret.data == before.data).then(|| secret.clone())
+        })
+        .await;
+    assert_ne!(after.resource_version(), before.resource_version());
+    assert_eq!(stage.token_calls(), 1);
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+async fn an_edited_token_is_replaced_by_a_new_one(stage: Stage) {
+    let stage = stage_with_crm(stage).await;
+    let edit = json!({ "stringData": { "access_token": "00Dtyped-by-hand" } });
+    stage.merge_secret(TARGET, edit).await;
+    good_token(&stage).await;
+    assert_eq!(stage.token_calls(), 2);
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+async fn a_deleted_target_comes_back_with_a_new_token(stage: Stage) {
+    let stage = stage_with_crm(stage).await;
+    let before = stage.secret(TARGET).await;
+    stage
+        .secrets()
+        .delete(TARGET, &DeleteParams::default())
+        .await
+        .unwrap();
+    let after = good_token(&stage).await;
+    assert_ne!(after.uid(), before.uid());
+    assert_eq!(stage.token_calls(), 2, "the token was lost with the Secret");
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+async fn a_missing_input_is_waited_for(stage: Stage) {
+    stage.create("crm", client_credentials("crm-app")).await;
+    let connector = stage.not_ready("crm", "InputSecretMissing").await;
+    assert_eq!(condition(&connector, "Reconciling").0, "True");
+    assert_eq!(condition(&connector, "Stalled").0, "");
+    let message = condition(&connector, "Ready").2;
+    assert!(
+        message.contains("spec.app.clientSecretRef") && message.contains("\"crm-app\""),
+        "{message}"
+    );
+
+    stage
+        .input("crm-app", &[("client_secret", world::ECA_SECRET)])
+        .await;
+    let connector = stage.not_ready("crm", "InputKeyMissing").await;
+    assert_eq!(condition(&connector, "Reconciling").0, "True");
+    let message = condition(&connector, "Ready").2;
+    assert!(message.contains("key \"client-secret\""), "{message}");
+    assert_eq!(stage.sim.log().len(), 0, "nothing is sent without the input");
+
+    stage
+        .input("crm-app", &[("client-secret", world::ECA_SECRET)])
+        .await;
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_secret_is_refused_and_left_as_it_is() {
+    let stage = by_name().await;
+    stage.input(TARGET, &[("precious", "not to be lost")]).await;
+    let before = stage.secret(TARGET).await;
+    stage.good_connector("crm").await;
+    let connector = stage.stalled("crm", "SecretNotOwned").await;
+    assert_eq!(condition(&connector, "SecretSynced").0, "False");
+    assert!(
+        condition(&connector, "Ready").2.contains("\"crm-salesforce\""),
+        "{:?}",
+        status(&connector)
+    );
+    stage.annotate("crm", names::RENEW_REQUESTED_AT, "1").await;
+    stage.annotate("crm", names::TEST_REQUESTED_AT, "1").await;
+    stage.settle().await;
+    assert_eq!(stage.secret(TARGET).await, before);
+    assert_eq!(stage.token_calls(), 0, "no login for a token that has no place");
+
+    stage
+        .secrets()
+        .delete(TARGET, &DeleteParams::default())
+        .await
+        .unwrap();
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+/// An owner reference can be written by anybody who may write the Secret: it proves nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_secret_with_our_owner_reference_is_foreign_all_the_same() {
+    let mut stage = Stage::bare(SecretWatch::ByName).await;
+    stage.good_connector("crm").await;
+    let uid = stage.get("crm").await.uid().unwrap();
+    stage.input(TARGET, &[("precious", "not to be lost")]).await;
+    let owner = json!([{ "apiVersion": "salesforce-connector.dev/v1alpha1", "kind": "SalesforceConnector",
+        "name": "crm", "uid": uid, "controller": true }]);
+    let metadata =
+        json!({ "ownerReferences": owner, "labels": { names::MANAGED_BY: names::MANAGED_BY_VALUE } });
+    stage.merge_secret(TARGET, json!({ "metadata": metadata })).await;
+    let before = stage.secret(TARGET).await;
+    stage.start_operator().await;
+    stage.stalled("crm", "SecretNotOwned").await;
+    stage.settle().await;
+    assert_eq!(stage.secret(TARGET).await, before);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_connectors_on_one_target_the_first_keeps_it() {
+    let stage = by_name().await;
+    stage.input("app", &[("client-secret", world::ECA_SECRET)]).await;
+    let mut spec = client_credentials("app");
+    spec["secret"] = json!({ "name": "shared" });
+    let first = stage.create("first", spec.clone()).await;
+    stage.ready("first").await;
+    stage.create("second", spec).await;
+    stage.stalled("second", "SecretConflict").await;
+    stage.settle().await;
+    let secret = stage.secret("shared").await;
+    assert_eq!(secret.annotations()[names::CONNECTOR_UID], first.uid().unwrap());
+    stage.ready("first").await;
+
+    // Once the first one has gone, with its Secret, the second has the place.
+    stage.delete("first").await;
+    stage.ready("second").await;
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_change_of_name_the_former_secret_goes_once_the_new_one_exists() {
+    let stage = stage_with_crm(by_name().await).await;
+    let token = value(&stage.secret(TARGET).await, "access_token");
+    let rename = json!({ "spec": { "secret": { "name": "renamed" } } });
+    // While another one stands in the place, the former stays.
+    stage.input("renamed", &[("precious", "not to be lost")]).await;
+    stage.merge("crm", rename).await;
+    stage.stalled("crm", "SecretNotOwned").await;
+    stage.settle().await;
+    assert!(
+        stage.has_secret(TARGET).await,
+        "the former Secret stays while there is no new one"
+    );
+    assert_eq!(value(&stage.secret(TARGET).await, "access_token"), token);
+
+    stage
+        .secrets()
+        .delete("renamed", &DeleteParams::default())
+        .await
+        .unwrap();
+    stage.secret_gone(TARGET).await;
+    let connector = stage.ready("crm").await;
+    assert_eq!(status(&connector).secret_name.as_deref(), Some("renamed"));
+    let token = value(&stage.secret("renamed").await, "access_token");
+    assert!(stage.sim.world(|world| world.access_token_is_good(&token)));
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orphaned_secret_outlives_its_connector() {
+    let stage = by_name().await;
+    stage.input("app", &[("client-secret", world::ECA_SECRET)]).await;
+    let mut spec = client_credentials("app");
+    spec["secret"] = json!({ "deletionPolicy": "Orphan" });
+    stage.create("orphan", spec).await;
+    stage.create("changed", client_credentials("app")).await;
+    stage.create("witness", client_credentials("app")).await;
+    for name in ["orphan", "changed", "witness"] {
+        stage.ready(name).await;
+    }
+    assert_eq!(stage.secret("orphan-salesforce").await.owner_references(), []);
+    assert_eq!(
+        stage.secret("changed-salesforce").await.owner_references().len(),
+        1
+    );
+    let calls = stage.token_calls();
+    let orphan = json!({ "spec": { "secret": { "deletionPolicy": "Orphan" } } });
+    stage.merge("changed", orphan).await;
+    stage
+        .until_secret("the owner reference goes", "changed-salesforce", |secret| {
+            secret.owner_references().is_empty().then_some(())
+        })
+        .await;
+    assert_eq!(stage.token_calls(), calls);
+
+    for name in ["orphan", "changed", "witness"] {
+        stage.delete(name).await;
+    }
+    // The garbage collector has been at work when it has collected the last one.
+    stage.secret_gone("witness-salesforce").await;
+    stage.settle().await;
+    assert!(stage.has_secret("orphan-salesforce").await);
+    assert!(stage.has_secret("changed-salesforce").await);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_immutable_target_is_refused_with_a_remedy() {
+    let stage = stage_with_crm(by_name().await).await;
+    stage.merge_secret(TARGET, json!({ "immutable": true })).await;
+    let connector = stage.stalled("crm", "SecretImmutable").await;
+    let message = condition(&connector, "Ready").2;
+    assert!(message.contains("Delete the Secret"), "{message}");
+    stage
+        .secrets()
+        .delete(TARGET, &DeleteParams::default())
+        .await
+        .unwrap();
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stripped_label_is_told_with_the_command_that_restores_it() {
+    let stage = stage_with_crm(by_name().await).await;
+    stage
+        .merge_secret(
+            TARGET,
+            json!({ "metadata": { "labels": { names::MANAGED_BY: null } } }),
+        )
+        .await;
+    let connector = stage.stalled("crm", "SecretLabelRemoved").await;
+    let message = condition(&connector, "Ready").2;
+    let command = "kubectl label secret NAME app.kubernetes.io/managed-by=salesforce-connector-operator";
+    assert!(message.contains(command) && message.contains(TARGET), "{message}");
+
+    let namespace = stage.namespace.name();
+    let label = format!("{}={}", names::MANAGED_BY, names::MANAGED_BY_VALUE);
+    let ran = stage
+        .plane
+        .kubectl(&[
+            "label",
+            "secret",
+            TARGET,
+            &label,
+            "--overwrite",
+            "--namespace",
+            namespace,
+        ])
+        .await;
+    assert!(ran.succeeded(), "{ran}");
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recreated_connector_inherits_nothing() {
+    let mut stage = stage_with_crm(by_name().await).await;
+    let former = stage.get("crm").await.uid().unwrap();
+    stage.stop_operator().await;
+    // With its Secret left behind, as `kubectl delete --cascade=orphan` does.
+    let params = DeleteParams {
+        propagation_policy: Some(kube::api::PropagationPolicy::Orphan),
+        ..DeleteParams::default()
+    };
+    stage.connectors().delete("crm", &params).await.unwrap();
+    testbed::eventually(crate::stage::DEADLINE, "the connector is gone", async || {
+        let found = stage.connectors().get_opt("crm").await.unwrap();
+        found
+            .is_none()
+            .then_some(())
+            .ok_or_else(|| "it is there".to_owned())
+    })
+    .await;
+    let created = stage.create("crm", client_credentials("crm-app")).await;
+    let fresh = status(&created);
+    assert_eq!((fresh.observed_generation, fresh.conditions.len()), (Some(-1), 0));
+
+    stage.start_operator().await;
+    stage.stalled("crm", "SecretConflict").await;
+    assert_eq!(
+        stage.secret(TARGET).await.annotations()[names::CONNECTOR_UID],
+        former,
+        "the Secret of the one before is left alone"
+    );
+    stage
+        .secrets()
+        .delete(TARGET, &DeleteParams::default())
+        .await
+        .unwrap();
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 2);
+
+    // In one go, with the operator at work: the garbage collector and the operator race, and the new one wins.
+    stage.delete("crm").await;
+    let created = stage.create("crm", client_credentials("crm-app")).await;
+    stage.ready("crm").await;
+    assert_eq!(
+        stage.secret(TARGET).await.annotations()[names::CONNECTOR_UID],
+        created.uid().unwrap()
+    );
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_leaves_the_template_leaves_the_secret_and_what_others_wrote_stays() {
+    let stage = by_name().await;
+    stage.input("app", &[("client-secret", world::ECA_SECRET)]).await;
+    let mut spec = client_credentials("app");
+    spec["secret"] = json!({
+        "labels": { "team": "sales", "tier": "gold" },
+        "annotations": { "note": "one", "reloader.example/match": "true" },
+    });
+    stage.create("crm", spec).await;
+    stage.ready("crm").await;
+    let others = json!({ "metadata": { "labels": { "backup": "yes" }, "annotations": { "audit": "seen" } } });
+    stage.merge_secret(TARGET, others).await;
+    let template = json!({ "spec": { "secret": {
+        "labels": { "team": "service", "tier": null },
+        "annotations": null,
+    } } });
+    stage.merge("crm", template).await;
+    let secret = stage
+        .until_secret("the Secret follows the template", TARGET, |secret| {
+            (secret.labels().get("team").map(String::as_str) == Some("service")).then(|| secret.clone())
+        })
+        .await;
+    let labels: BTreeSet<_> = secret.labels().keys().map(String::as_str).collect();
+    let expected = ["backup", "team", names::MANAGED_BY, names::CONNECTOR_LABEL];
+    assert_eq!(labels, expected.into());
+    let annotations = secret.annotations();
+    assert_eq!(annotations.get("audit").map(String::as_str), Some("seen"));
+    assert!(!annotations.contains_key("note"), "{annotations:?}");
+    assert!(
+        !annotations.contains_key("reloader.example/match"),
+        "{annotations:?}"
+    );
+
+    // What others take away of ours comes back.
+    stage
+        .merge_secret(TARGET, json!({ "metadata": { "labels": { "team": null } } }))
+        .await;
+    stage
+        .until_secret("the label comes back", TARGET, |secret| {
+            secret.labels().contains_key("team").then_some(())
+        })
+        .await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ready_formats_serve_their_readers() {
+    let stage = by_name().await;
+    stage.input("app", &[("client-secret", world::ECA_SECRET)]).await;
+    let mut spec = client_credentials("app");
+    spec["secret"] = json!({
+        "type": "example.com/salesforce",
+        "formats": ["Environment", "SalesforceCli", "PubSub"],
+        "keys": { "accessToken": "TOKEN", "orgId": "organization" },
+    });
+    stage.create("crm", spec).await;
+    let connector = stage.ready("crm").await;
+    let secret = stage.secret(TARGET).await;
+    assert_eq!(secret.type_.as_deref(), Some("example.com/salesforce"));
+    let token = value(&secret, "TOKEN");
+    let instance = format!("https://{}", world::PRODUCTION);
+    let organization = status(&connector).identity.unwrap().organization_id.unwrap();
+    for (key, expected) in [
+        ("SALESFORCE_ACCESS_TOKEN", &token),
+        ("SALESFORCE_INSTANCE_URL", &instance),
+        ("SF_ACCESS_TOKEN", &token),
+        ("SF_ORG_INSTANCE_URL", &instance),
+        ("accesstoken", &token),
+        ("instanceurl", &instance),
+        ("tenantid", &organization),
+        ("organization", &organization),
+        ("instance_url", &instance),
+    ] {
+        assert_eq!(&value(&secret, key), expected, "{key}");
+    }
+    let data = secret.data.unwrap();
+    assert!(!data.contains_key("access_token") && !data.contains_key("org_id"));
+    assert_eq!(data.len(), 14);
+    assert!(stage.sim.world(|world| world.access_token_is_good(&token)));
+    stage.finish().await;
+}

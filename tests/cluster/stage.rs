@@ -1,10 +1,12 @@
 //! Where a test plays: a namespace of the real API server, a simulated Salesforce, and an operator between them.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
@@ -26,12 +28,12 @@ use tokio::task::JoinHandle;
 use crate::logs;
 
 /// How long a test waits for anything. Generous: a wait ends when its condition comes true.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// The operator's clock runs this much faster, so that a sweep takes two seconds and not a minute.
 pub(crate) const SPEED: u32 = 30;
 
 pub(crate) struct Stage {
-    pub(crate) plane: &'static ControlPlane,
+    pub(crate) plane: Plane,
     /// As administrator.
     pub(crate) client: Client,
     pub(crate) sim: Simulator,
@@ -42,9 +44,55 @@ pub(crate) struct Stage {
     pub(crate) speed: u32,
     /// How long the operator keeps the state of a connector that is gone, on its own clock.
     pub(crate) state_retention: Duration,
+    pub(crate) token_requests_per_hour: u32,
     operator: Option<Operator>,
     /// Metrics of operators that were stopped.
     metrics: Vec<String>,
+    /// Everything that was put into input Secrets: none of it may be seen anywhere else.
+    inputs: Mutex<Vec<String>>,
+    /// Where this stage's part of the logs begins.
+    pub(crate) logs_from: usize,
+}
+
+/// A control plane: that of all tests, or one of this stage alone, whose parts it may stop.
+pub(crate) enum Plane {
+    Shared(&'static ControlPlane),
+    Own(Box<ControlPlane>),
+}
+
+impl Deref for Plane {
+    type Target = ControlPlane;
+
+    fn deref(&self) -> &ControlPlane {
+        match self {
+            Self::Shared(plane) => plane,
+            Self::Own(plane) => plane,
+        }
+    }
+}
+
+/// The account that the chart makes for the operator. Every operator of these tests has its rights, and no others.
+const SERVICE_ACCOUNT: &str = "sfc-salesforce-connector-operator";
+
+async fn install_chart(plane: &ControlPlane, home: &TestNamespace, mode: SecretWatch) {
+    let chart = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/charts/salesforce-connector-operator"
+    );
+    let mode = match mode {
+        SecretWatch::ByName => "secretWatch=ByName",
+        SecretWatch::Watch => "secretWatch=Watch",
+    };
+    let install = ["install", "sfc", chart, "--namespace", home.name()];
+    let set = [
+        "--set",
+        "crds.install=false",
+        "--set",
+        "replicas=0",
+        "--set",
+        mode,
+    ];
+    let _notes = plane.helm(&[&install[..], &set[..]].concat()).await.stdout();
 }
 
 struct Operator {
@@ -61,35 +109,52 @@ impl Stage {
         stage
     }
 
+    /// A stage with a running operator whose clock runs at another speed.
+    pub(crate) async fn at_speed(speed: u32) -> Self {
+        let mut stage = Self::bare(SecretWatch::ByName).await;
+        stage.speed = speed;
+        stage.start_operator().await;
+        stage
+    }
+
     /// A stage without an operator.
     pub(crate) async fn bare(mode: SecretWatch) -> Self {
+        Self::on(Plane::Shared(ControlPlane::shared().await), mode).await
+    }
+
+    /// A stage without an operator on a control plane of its own.
+    pub(crate) async fn on(plane: Plane, mode: SecretWatch) -> Self {
         logs::collect();
         salesforce_client::install_crypto_provider();
-        let plane = ControlPlane::shared().await;
         plane.install_crd(&crd::crd()).await;
+        let home = plane.namespace("operator").await;
+        install_chart(&plane, &home, mode).await;
         Self {
             client: plane.client().await,
             sim: Simulator::start(default_world::build()).unwrap(),
             namespace: plane.namespace("tenant").await,
-            home: plane.namespace("operator").await,
+            home,
             plane,
             mode,
             speed: SPEED,
             state_retention: Duration::from_hours(24),
+            token_requests_per_hour: 3600,
             operator: None,
             metrics: Vec::new(),
+            inputs: Mutex::default(),
+            logs_from: logs::length(),
         }
     }
 
     pub(crate) async fn start_operator(&mut self) {
         assert!(self.operator.is_none(), "an operator is running already");
         // A client of its own, as a process has: a connection lives and dies with its runtime.
-        let client = self.plane.client().await;
+        let client = self.plane.client_as(&self.home, SERVICE_ACCOUNT).await;
         let settings = Settings {
             namespace: self.home.name().to_owned(),
             watch_namespaces: vec![self.namespace.name().to_owned()],
             secret_watch: self.mode,
-            token_requests_per_hour: 3600,
+            token_requests_per_hour: self.token_requests_per_hour,
             state_retention: self.state_retention,
         };
         let salesforce = salesforce_client::Client::new(self.client_settings()).unwrap();
@@ -147,12 +212,20 @@ impl Stage {
         Api::namespaced(self.client.clone(), self.namespace.name())
     }
 
+    pub(crate) fn events(&self) -> Api<Event> {
+        Api::namespaced(self.client.clone(), self.namespace.name())
+    }
+
     pub(crate) fn home_secrets(&self) -> Api<Secret> {
         Api::namespaced(self.client.clone(), self.home.name())
     }
 
     /// Creates or replaces a Secret with these values.
     pub(crate) async fn input(&self, name: &str, values: &[(&str, &str)]) {
+        self.inputs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(values.iter().map(|(_, value)| (*value).to_owned()));
         let data = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
@@ -255,6 +328,19 @@ impl Stage {
         .await
     }
 
+    /// Waits until Ready is False for this reason, and a person must act.
+    pub(crate) async fn stalled(&self, name: &str, reason: &str) -> SalesforceConnector {
+        let connector = self.not_ready(name, reason).await;
+        assert_eq!(
+            condition(&connector, "Stalled").0,
+            "True",
+            "{:?}",
+            connector.status
+        );
+        assert_eq!(condition(&connector, "Reconciling").0, "");
+        connector
+    }
+
     /// Waits for a Secret in which `look` finds what it looks for.
     pub(crate) async fn until_secret<T>(
         &self,
@@ -275,6 +361,69 @@ impl Stage {
 
     pub(crate) async fn secret(&self, name: &str) -> Secret {
         self.secrets().get(name).await.unwrap()
+    }
+
+    pub(crate) async fn has_secret(&self, name: &str) -> bool {
+        self.secrets().get_metadata_opt(name).await.unwrap().is_some()
+    }
+
+    /// Waits until there is no Secret of this name.
+    pub(crate) async fn secret_gone(&self, name: &str) {
+        eventually(DEADLINE, "the Secret is gone", async || {
+            let found = self.secrets().get_metadata_opt(name).await;
+            match found.map_err(|error| error.to_string())? {
+                None => Ok(()),
+                Some(found) => Err(format!("{:?}", found.metadata)),
+            }
+        })
+        .await;
+    }
+
+    /// Changes a Secret as a person would, by a merge patch.
+    pub(crate) async fn merge_secret(&self, name: &str, patch: Value) {
+        self.secrets()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    /// Waits until Salesforce has seen so many token requests.
+    pub(crate) async fn until_token_calls(&self, calls: u64) {
+        let what = format!("Salesforce has seen {calls} token requests");
+        let waited = self
+            .sim
+            .wait_until(&what, DEADLINE, |world| world.count(Endpoint::Token) >= calls)
+            .await;
+        waited.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(self.token_calls(), calls);
+    }
+
+    /// Lets time pass on the operator's clock.
+    pub(crate) async fn pass(&self, duration: Duration) {
+        tokio::time::sleep(self.speed_adjusted(duration)).await;
+    }
+
+    /// Sets Salesforce's clock to the operator's, which runs faster.
+    pub(crate) fn let_salesforce_catch_up(&self) {
+        let now = self.context().clock.now();
+        self.sim.world(|world| {
+            let behind = now.duration_since(world.clock.now());
+            world.advance(Duration::try_from(behind).unwrap_or_default());
+        });
+    }
+
+    /// What was put into input Secrets during this test.
+    pub(crate) fn inputs(&self) -> Vec<String> {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the running operator works with.
+    pub(crate) fn context(&self) -> &Context {
+        &self
+            .operator
+            .as_ref()
+            .expect("an operator should be running")
+            .context
     }
 
     pub(crate) fn token_calls(&self) -> u64 {
@@ -334,6 +483,8 @@ pub(crate) fn condition(connector: &SalesforceConnector, kind: &str) -> (String,
 /// The text under a key of a Secret.
 pub(crate) fn value(secret: &Secret, key: &str) -> String {
     let data = secret.data.as_ref().and_then(|data| data.get(key));
-    data.map(|bytes| String::from_utf8(bytes.0.clone()).unwrap())
-        .unwrap_or_else(|| panic!("Secret {} has no key {key}", secret.name_any()))
+    let Some(bytes) = data else {
+        panic!("Secret {} has no key {key}", secret.name_any())
+    };
+    String::from_utf8(bytes.0.clone()).unwrap()
 }

@@ -66,11 +66,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-# src/controller/observe.rs reads the Secrets that connectors mention, by name; src/controller/secrets.rs creates, applies
+# src/controller/observe.rs reads the Secrets that connectors mention, by name; src/controller/secrets.rs creates, updates
 # and deletes the Secrets that it owns. The admission policy holds it to those.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch, delete]
+  verbs: [get, create, update, delete]
 {{- if eq .Values.secretWatch "Watch" }}
 # src/controller/wake.rs watches the metadata of Secrets where secretWatch is Watch.
 - apiGroups: [""]

@@ -250,3 +250,6 @@ fn promote_in_place(state: &mut State, expect: &Expect) -> bool {
     state.pin = Some(identity);
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,8 @@ pub use session::{
     Session, StateSeen, WaitReason, Want, WriteReply,
 };
 pub use state::{
-    Access, Attempt, Expiration, FORMAT_VERSION, Grant, Origin, Phase, Rotation, Standing, State, StateError,
+    Access, Attempt, Expiration, FORMAT_VERSION, Grant, Origin, Phase, Rotation, Stage, Standing, State,
+    StateError,
 };
 pub use sweep::{ConnectorRead, Revocation, SWEEP_GRACE, SweepDecision, SweepMark, revocation, sweep};
 pub use time::{

@@ -205,6 +205,8 @@ impl Session {
             Move::Claim(_) => Step::Claim,
             Move::Write(state) => Step::Write(state),
             Move::WriteImport(state) => {
+                // Should it not be there at the next look, ledger and introspection are asked anew.
+                self.tried.import = Import::NotTried;
                 self.tried.imports_written = self.tried.imports_written.saturating_add(1);
                 Step::Write(state)
             }

@@ -1,19 +1,22 @@
 //! The one decision between two looks: given what was read live, which single move comes next.
 
+mod standing;
+
 use std::time::Duration;
 
 use crate::answer::Introspection;
-use crate::attempt::{Finding, promoted, with_finding};
+use crate::attempt::promoted;
 use crate::deposit::{deposit_import, deposit_login};
 use crate::identity::{Judgement, judge};
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::Bootstrap;
 use crate::memory::Memory;
-use crate::session::{Conclusion, ConnectorSeen, Inputs, Introspectable, StateSeen, WaitReason, Want};
-use crate::state::{Access, Attempt, Grant, Phase, Rotation, State};
+use crate::session::{Conclusion, ConnectorSeen, Inputs, StateSeen, WaitReason, Want};
+use crate::state::{Access, Grant, Phase, State};
 use crate::time::Now;
 use crate::token::RefreshToken;
 use crate::trouble::GrantTrouble;
+use standing::Standing;
 
 /// What was read live, in this order: state, connector, consumer. The order matters: whoever announces a serial does
 /// so after writing it to state, so a copy read later than the state is never behind it by accident.
@@ -132,16 +135,6 @@ pub(crate) fn settle(facts: &Facts<'_>) -> Move {
         .unwrap_or_else(|| facts.in_use())
 }
 
-/// What a standing attempt asks for.
-enum Standing {
-    /// A move: introspect, or write what was found.
-    Move(Move),
-    /// Left alone for so long.
-    HoldOff(Duration),
-    /// Unknown; asking again is due after so long, where it can be.
-    Unknown(Option<Duration>),
-}
-
 impl Facts<'_> {
     /// Is this connector ours to act on, and its state ours to read?
     fn ownership(&self) -> Option<Move> {
@@ -253,6 +246,11 @@ impl Facts<'_> {
         }
         if let Some(state) = promoted(state, &self.inputs.expect) {
             return Some(Move::Write(Box::new(state)));
+        }
+        // Nor may a new one take the place of one whose outcome will be known.
+        let unknown = state.next.as_ref().and_then(|next| self.standing(state, next));
+        if let Some(Standing::Unknown(Some(_))) = unknown {
+            return None;
         }
         // An import that waits is redeemed before another one may take its place: its ledger entry may be marked.
         let presentable = |next: &&Grant| next.access.is_none() && next.attempt.is_none() && !next.is_dead();
@@ -376,97 +374,10 @@ impl Facts<'_> {
         let grant = state.grants().find(unknown)?;
         Some(Move::Identify(grant.id.clone(), Box::new(grant.access.clone()?)))
     }
-
-    fn standing(&self, state: &State, grant: &Grant) -> Option<Standing> {
-        let attempt = grant
-            .attempt
-            .as_ref()
-            .filter(|attempt| attempt.phase != Phase::FoundInactive)?;
-        let mine = attempt
-            .id
-            .as_str()
-            .strip_prefix(self.inputs.fresh.attempt.as_str());
-        let own =
-            mine.is_some_and(|rest| rest.starts_with('-')) && self.tried.sent.as_ref() != Some(&attempt.id);
-        if own {
-            // A write of this session that was thought lost has landed after all; nothing was sent.
-            return finding(state, attempt, Finding::NotSent).map(Standing::Move);
-        }
-        let sighting = self.memory.sighting(&attempt.id);
-        let since = sighting.map_or(Duration::ZERO, |seen| {
-            self.view.looked.saturating_sub(seen.first_seen)
-        });
-        let left = self.inputs.limits.hold_off().saturating_sub(since);
-        if left > Duration::ZERO {
-            return Some(match attempt.phase {
-                Phase::Open => Standing::HoldOff(left),
-                Phase::OutcomeUnknown | Phase::FoundInactive => {
-                    let can_mend = self.can_ask() || grant.rotation == Rotation::Fixed;
-                    Standing::Unknown(can_mend.then_some(left))
-                }
-            });
-        }
-        Some(self.overdue(state, grant, attempt))
-    }
-
-    /// Whether an attempt can be closed without asking anybody: a token that doesn't rotate can't be spent, and what
-    /// was not announced by now was not sent. A status that lost its serial proves nothing.
-    fn is_harmless(&self, grant: &Grant, attempt: &Attempt) -> bool {
-        let announced = self
-            .view
-            .connector
-            .as_ref()
-            .and_then(|connector| connector.serial);
-        grant.rotation == Rotation::Fixed || announced.is_some_and(|announced| announced < attempt.serial)
-    }
-
-    fn can_ask(&self) -> bool {
-        self.inputs.introspectable == Introspectable::Possible
-    }
-
-    /// An attempt whose owner has had its time.
-    fn overdue(&self, state: &State, grant: &Grant, attempt: &Attempt) -> Standing {
-        let said = self
-            .tried
-            .introspected
-            .as_ref()
-            .filter(|(id, _)| *id == attempt.id)
-            .map(|(_, said)| *said);
-        let ask_again = self
-            .memory
-            .sighting(&attempt.id)
-            .map_or(Duration::ZERO, |seen| seen.ask_again);
-        let wait = ask_again.saturating_sub(self.now.monotonic);
-        let can_ask = self.can_ask();
-        let unknown = |again: Option<Duration>| {
-            finding(state, attempt, Finding::Unknown).map_or(Standing::Unknown(again), Standing::Move)
-        };
-        let settled =
-            |found: Finding| finding(state, attempt, found).map_or(Standing::Unknown(None), Standing::Move);
-        match said {
-            None if can_ask && wait == Duration::ZERO => {
-                let (attempt, token) = (attempt.id.clone(), grant.refresh_token.clone());
-                Standing::Move(Move::Introspect { attempt, token })
-            }
-            Some(Introspection::Active) => settled(Finding::NotSent),
-            Some(Introspection::Inactive) => settled(Finding::Inactive),
-            None | Some(Introspection::NoAnswer | Introspection::Impossible)
-                if self.is_harmless(grant, attempt) =>
-            {
-                settled(Finding::NotSent)
-            }
-            None | Some(Introspection::NoAnswer) if can_ask => unknown(Some(wait)),
-            None | Some(Introspection::NoAnswer | Introspection::Impossible) => unknown(None),
-        }
-    }
 }
 
 /// After how long a brought token is asked about again when Salesforce gave no answer.
 const ASK_IMPORT_AGAIN: Duration = Duration::from_secs(30);
-
-fn finding(state: &State, attempt: &Attempt, found: Finding) -> Option<Move> {
-    with_finding(state, &attempt.id, found).map(|state| Move::Write(Box::new(state)))
-}
 
 fn trouble(trouble: GrantTrouble) -> Move {
     Move::Done(Conclusion::Trouble {

@@ -141,6 +141,48 @@ pub enum Phase {
     FoundInactive,
 }
 
+/// How far a grant has come, for people: the stages of the diagram in `docs/redeem.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// A brought token that was never presented.
+    Brought,
+    /// It has an access token and nothing stands open.
+    Redeemed,
+    /// An intent stands: the token is being presented, or its owner died.
+    Open,
+    /// It was, or may have been, presented, and nobody knows the answer.
+    OutcomeUnknown,
+    /// Introspection called the token inactive after such an attempt.
+    FoundInactive,
+    /// Salesforce called the token dead.
+    Dead,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Brought,
+        Self::Redeemed,
+        Self::Open,
+        Self::OutcomeUnknown,
+        Self::FoundInactive,
+        Self::Dead,
+    ];
+
+    /// What it means, in a few words.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Brought => "brought, never presented",
+            Self::Redeemed => "has an access token, nothing open",
+            Self::Open => "intent written, perhaps sent",
+            Self::OutcomeUnknown => "perhaps spent, not presented",
+            Self::FoundInactive => "spent, its result is lost or late",
+            Self::Dead => "refused by Salesforce for good",
+        }
+    }
+}
+
 impl State {
     /// An empty state, for a first grant. `floor` is the highest copy of a serial found anywhere.
     #[must_use]
@@ -202,6 +244,19 @@ impl Grant {
             attempt: None,
             stored_attempt: None,
             standing: Standing::Good,
+        }
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match (self.standing, self.attempt.as_ref().map(|attempt| attempt.phase)) {
+            (Standing::Dead, _) => Stage::Dead,
+            (Standing::Good, Some(Phase::Open)) => Stage::Open,
+            (Standing::Good, Some(Phase::OutcomeUnknown)) => Stage::OutcomeUnknown,
+            (Standing::Good, Some(Phase::FoundInactive)) => Stage::FoundInactive,
+            (Standing::Good, None) if self.access.is_none() => Stage::Brought,
+            (Standing::Good, None) => Stage::Redeemed,
         }
     }
 

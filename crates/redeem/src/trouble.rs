@@ -9,6 +9,17 @@ pub enum Actor {
     PlatformEngineer,
 }
 
+impl Actor {
+    /// In words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectorOwner => "whoever owns the connector",
+            Self::PlatformEngineer => "whoever runs the operator",
+        }
+    }
+}
+
 /// Why a grant can't be used. Each one names the person who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GrantTrouble {

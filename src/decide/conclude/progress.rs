@@ -45,16 +45,23 @@ pub(super) fn failures(
             None
         }
         // The token is good and wanted as it is: what failed before, such as a renewal that somebody asked for, is past.
-        // A dead input stays named until it is replaced.
         None if matches!(decision, Decision::Keep { .. }) && outcome.secret == SecretOutcome::InStep => {
-            before.filter(is_dead_input)
+            before.filter(|failures| lasts(failures, outcome))
         }
         None => before,
     }
 }
 
-fn is_dead_input(failures: &FailuresStatus) -> bool {
-    Reason::parse(&failures.reason).is_some_and(|reason| reason.class() == Class::InputMustChange)
+/// Whether a failure stays named although a token is held: a dead input until it is replaced, a token that was refused
+/// fresh until a test has shown that Salesforce takes it.
+fn lasts(failures: &FailuresStatus, outcome: &Outcome) -> bool {
+    let report = outcome.tested.as_ref();
+    let accepted = report.is_some_and(|report| report.verdict == Verdict::Succeeded);
+    match Reason::parse(&failures.reason) {
+        Some(Reason::Own(OwnReason::FreshTokenRejected)) => !accepted,
+        Some(reason) => reason.class() == Class::InputMustChange,
+        None => false,
+    }
 }
 
 /// Whether the held token was still to be verified when this reconcile began.

@@ -486,3 +486,24 @@ fn a_lease_that_is_held_for_unfinished_work_is_renewed_but_not_won() {
         .answered(Duration::ZERO, Duration::ZERO, Answer::Missing);
     assert_eq!(follower.next(0), Step::WaitUntil(Duration::from_secs(2)));
 }
+
+#[test]
+fn a_leader_whose_write_is_refused_looks_at_once_and_yields_to_another_holder() {
+    let (mut alone, mut server) = Alone::leading();
+    let mut taken = server.lease.clone().unwrap();
+    taken.spec.as_mut().unwrap().holder_identity = Some("other".to_owned());
+    server.store(taken);
+
+    let second = Duration::from_secs(2);
+    let Step::Ask { call, .. } = alone.next(2) else {
+        panic!("not renewed")
+    };
+    assert!(matches!(call, Call::Replace(_)));
+    alone.0.answered(second, second, server.answer(call));
+    let Step::Ask { call, .. } = alone.next(2) else {
+        panic!("nothing asked")
+    };
+    assert_eq!(call, Call::Read);
+    alone.0.answered(second, second, server.answer(call));
+    assert_eq!((alone.0.term(), alone.0.holder()), (None, Some("other")));
+}

@@ -105,7 +105,8 @@ impl World {
             }
             Action::LandDelayed => self.act_land(tally),
             Action::Login { c, user } => self.act_login(c, user, tally),
-            Action::DeleteState | Action::Restore(_) => self.act_on_state(action, tally),
+            Action::DeleteState => self.act_delete(tally),
+            Action::Restore(index) => self.act_restore(index, tally),
             Action::Recreate => self.act_recreate(tally),
             Action::Bring => {
                 self.brought = Some(self.salesforce.login(0));
@@ -302,26 +303,22 @@ impl World {
         )
     }
 
-    fn act_on_state(&mut self, action: Action, tally: &mut Tally) -> bool {
-        match action {
-            Action::Restore(index) => {
-                let Some((key, state)) = self.backups.get(index).cloned() else {
-                    return false;
-                };
-                self.ghost.restored = true;
-                self.cluster.put_state(key, state);
-                count_if(true, Event::StateRestored, tally)
-            }
-            _ => {
-                let Some((key, ..)) = self.cluster.states.first() else {
-                    return false;
-                };
-                let key = *key;
-                self.ghost.deleted = true;
-                self.cluster.delete_state(key);
-                count_if(true, Event::StateDeleted, tally)
-            }
-        }
+    fn act_restore(&mut self, index: usize, tally: &mut Tally) -> bool {
+        let Some((key, state)) = self.backups.get(index).cloned() else {
+            return false;
+        };
+        self.ghost.restored = true;
+        self.cluster.put_state(key, state);
+        count_if(true, Event::StateRestored, tally)
+    }
+
+    fn act_delete(&mut self, tally: &mut Tally) -> bool {
+        let Some(key) = self.cluster.states.first().map(|(key, ..)| *key) else {
+            return false;
+        };
+        self.ghost.deleted = true;
+        self.cluster.delete_state(key);
+        count_if(true, Event::StateDeleted, tally)
     }
 
     fn act_recreate(&mut self, tally: &mut Tally) -> bool {

@@ -1,4 +1,4 @@
-//! Repeatable random numbers: SplitMix64, seeded.
+//! Repeatable random numbers from a seed (`SplitMix64`).
 
 #[derive(Clone, Debug)]
 pub(crate) struct Chance(u64);

@@ -485,12 +485,12 @@ impl World {
     }
 
     /// Runs a controller until its session ends, with nothing going wrong.
-    pub(crate) fn drive(&mut self, c: usize, tally: &mut Tally) -> bool {
+    pub(crate) fn drive(&mut self, c: usize, tally: &mut Tally, steps: u32) -> bool {
         if self.controllers[c].phase == Phase::Idle {
             self.refresh_cache(c);
             self.begin(c, true);
         }
-        for _ in 0..200 {
+        for _ in 0..steps {
             match &self.controllers[c].phase {
                 Phase::Idle => return true,
                 Phase::Running(_) => {

@@ -7,7 +7,7 @@ use redeem::{Conclusion, GrantTrouble};
 use crate::action::Action;
 use crate::salesforce::{Stage, numbers};
 use crate::tally::Tally;
-use crate::world::{Phase, Violation, World};
+use crate::world::{Phase, STEPS, Violation, World};
 
 /// How a schedule ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,7 +44,7 @@ impl World {
                     .iter()
                     .all(|controller| controller.login.is_none());
             for c in 0..2 {
-                if !self.drive(c, tally) {
+                if !self.drive(c, tally, STEPS) {
                     return Err(Violation::NeverSettles);
                 }
                 if let Some(violation) = self.violation {
@@ -121,7 +121,7 @@ impl World {
             .states
             .iter()
             .filter(|((_, uid), ..)| *uid == self.uid());
-        let good = states
+        states
             .filter_map(|(_, state, _)| state.current.as_ref())
             .any(|grant| {
                 let access = grant.access.as_ref().map(|access| access.token.expose_secret());
@@ -133,8 +133,7 @@ impl World {
                 self.salesforce.is_good(&grant.refresh_token)
                     && access.is_some()
                     && access == consumer.map(|consumer| consumer.access.as_str())
-            });
-        good
+            })
     }
 
     fn accounts_for(&self, trouble: GrantTrouble) -> bool {
@@ -154,12 +153,13 @@ impl World {
                     !self.salesforce.is_good(&grant.refresh_token) && (line.lost || line.late || human)
                 })
             }
-            GrantTrouble::GrantLost => human,
-            GrantTrouble::StateRolledBack => human,
             GrantTrouble::BootstrapTokenUsed | GrantTrouble::BootstrapTokenInactive => {
                 human || ghost.brought_again
             }
-            GrantTrouble::AuthorizationRequired | GrantTrouble::WrongIdentity => human,
+            GrantTrouble::GrantLost
+            | GrantTrouble::StateRolledBack
+            | GrantTrouble::AuthorizationRequired
+            | GrantTrouble::WrongIdentity => human,
             GrantTrouble::UnsupportedStateVersion
             | GrantTrouble::StateUnreadable
             | GrantTrouble::ClaimedByAnotherInstallation => false,

@@ -1,5 +1,9 @@
 //! How often each kind of event has happened, and the table of it.
 
+use std::collections::BTreeSet;
+
+use redeem::{Grant, Stage, State};
+
 macro_rules! events {
     ($($name:ident => $text:literal,)*) => {
         /// What can happen in a schedule.
@@ -50,22 +54,56 @@ events! {
     SecondInstallation => "connector looked at by a second installation",
 }
 
+/// Counts of events, and on request the ways grants went from stage to stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tally(Vec<u64>);
+pub(crate) struct Tally {
+    counts: Vec<u64>,
+    stages: Option<BTreeSet<(Option<Stage>, Option<Stage>)>>,
+}
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self(vec![0; Event::ALL.len()])
+        Self {
+            counts: vec![0; Event::ALL.len()],
+            stages: None,
+        }
+    }
+
+    pub(crate) fn with_stages() -> Self {
+        Self {
+            stages: Some(BTreeSet::new()),
+            ..Self::new()
+        }
     }
 
     pub(crate) fn count(&mut self, event: Event) {
-        self.0[event as usize] += 1;
+        self.counts[event as usize] += 1;
+    }
+
+    /// Notes what one write of a controller made of each grant; `None` is a grant that isn't there.
+    pub(crate) fn note_stages(&mut self, before: Option<&State>, after: &State) {
+        let Some(stages) = &mut self.stages else { return };
+        let earlier = || before.into_iter().flat_map(State::grants);
+        for grant in earlier() {
+            let now = after.grant(&grant.id);
+            if now != Some(grant) {
+                stages.insert((Some(grant.stage()), now.map(Grant::stage)));
+            }
+        }
+        let new = after
+            .grants()
+            .filter(|grant| !earlier().any(|old| old.id == grant.id));
+        stages.extend(new.map(|grant| (None, Some(grant.stage()))));
+    }
+
+    pub(crate) fn stages(&self) -> impl Iterator<Item = (Option<Stage>, Option<Stage>)> {
+        self.stages.iter().flatten().copied()
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Event::ALL
             .iter()
-            .map(|(event, text)| (*text, self.0[*event as usize]))
+            .map(|(event, text)| (*text, self.counts[*event as usize]))
     }
 
     pub(crate) fn print(&self) {

@@ -19,6 +19,9 @@ use crate::variant::Variant;
 /// Bound of one token request in the model.
 pub(crate) const HTTP: Duration = Duration::from_secs(30);
 
+/// Steps within which an undisturbed session ends.
+pub(crate) const STEPS: u32 = 200;
+
 /// What stays as it is throughout a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Config {
@@ -58,6 +61,7 @@ pub(crate) enum Violation {
 
 /// What happened, for judging the ending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Ghost {
     pub(crate) deleted: bool,
     pub(crate) restored: bool,
@@ -134,7 +138,7 @@ pub(crate) fn limits() -> Limits {
 
 impl World {
     pub(crate) fn new(config: Config, backups_kept: usize) -> Self {
-        let patience = limits().hold_off() - redeem::SEND_WINDOW;
+        let patience = limits().http() + redeem::HOLD_OFF_MARGIN;
         let controller = || Controller {
             phase: Phase::Idle,
             memory: Memory::default(),
@@ -180,7 +184,7 @@ impl World {
     fn redeem_first(&mut self) {
         let mut tally = Tally::new();
         let variant = std::mem::replace(&mut self.config.variant, Variant::Shipped);
-        self.drive(0, &mut tally);
+        self.drive(0, &mut tally, STEPS);
         self.config.variant = variant;
         self.controllers[0].memory = Memory::default();
         assert_eq!(
@@ -242,11 +246,7 @@ impl World {
     /// Starts a session from the controller's cache.
     pub(crate) fn begin(&mut self, c: usize, renew: bool) {
         let installation = self.installation_uid(c);
-        let Config {
-            introspectable,
-            rotates,
-            ..
-        } = self.config;
+        let Config { introspectable, .. } = self.config;
         let controller = &mut self.controllers[c];
         let Cache { uid, seen, brought } = controller.cache;
         let login = controller.login.take();
@@ -259,7 +259,6 @@ impl World {
             None if renew => Want::Renew { seen },
             None => Want::Settle,
         };
-        let _ = rotates;
         let number = controller.sessions;
         controller.sessions += 1;
         let inputs = Inputs {
@@ -316,6 +315,7 @@ impl World {
         if before.as_ref().is_some_and(|before| self.loses(before, after)) {
             self.violate(Violation::StoredResultLost);
         }
+        tally.note_stages(before.as_deref(), after);
         let unknown = |state: &State| {
             state
                 .grants()
@@ -338,13 +338,13 @@ impl World {
     /// Whether a grant of `before` is older or missing in `after` without a grant that takes its place.
     fn loses(&self, before: &State, after: &State) -> bool {
         let id = |grant: &Option<redeem::Grant>| grant.as_ref().map(|grant| grant.id.clone());
-        before.grants().any(|old| match after.grant(&old.id) {
-            Some(new) => numbers(&new.refresh_token).1 < numbers(&old.refresh_token).1,
-            None => {
-                let promoted = after.current.as_ref().is_some_and(|grant| grant.access.is_some());
-                let replaced = id(&before.next) == Some(old.id.clone()) && after.next.is_some();
-                !promoted && !replaced && !self.ghost.restored && !self.ghost.deleted
+        before.grants().any(|old| {
+            if let Some(new) = after.grant(&old.id) {
+                return numbers(&new.refresh_token).1 < numbers(&old.refresh_token).1;
             }
+            let promoted = after.current.as_ref().is_some_and(|grant| grant.access.is_some());
+            let replaced = id(&before.next) == Some(old.id.clone()) && after.next.is_some();
+            !promoted && !replaced && !self.ghost.restored && !self.ghost.deleted
         })
     }
 

@@ -1,0 +1,107 @@
+//! The diagrams of `docs/redeem.md`, drawn from what the code does.
+
+use std::fmt::Write as _;
+
+use redeem::{Effect, GrantTrouble, Stage};
+
+use crate::driver::Fault;
+use crate::random;
+use crate::tally::Tally;
+use crate::variant::Variant;
+use crate::world::{Config, Phase, Start, World};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/redeem.md");
+const AGAIN: &str = "REDEEM_WRITE_DOCS=1 cargo test -p redeem --test model diagram";
+
+/// Stages of a grant and every way between them that a controller's write took in 60,000 random schedules.
+fn stages() -> String {
+    let mut tally = Tally::with_stages();
+    for seed in 0..60_000 {
+        random::run(seed, Variant::Shipped, &mut tally);
+    }
+    let mut text = String::from("```mermaid\nstateDiagram-v2\n");
+    for stage in Stage::ALL {
+        writeln!(text, "    {stage:?}: {}", stage.meaning()).unwrap();
+    }
+    let name = |stage: Option<Stage>| stage.map_or_else(|| "[*]".to_owned(), |stage| format!("{stage:?}"));
+    for (from, to) in tally.stages() {
+        writeln!(text, "    {} --> {}", name(from), name(to)).unwrap();
+    }
+    text + "```\n"
+}
+
+/// The effects of an undisturbed session, in order.
+fn effects(start: Start) -> String {
+    let config = Config {
+        rotates: true,
+        introspectable: true,
+        installations: 1,
+        start,
+        variant: Variant::Shipped,
+    };
+    let mut world = World::new(config, 0);
+    let mut tally = Tally::new();
+    world.begin(0, true);
+    let mut text = String::from("```text\n");
+    while let Phase::Running(session) = &world.controllers[0].phase {
+        let effect = (**session).clone().next(world.now(0));
+        writeln!(text, "{}", name(&effect)).unwrap();
+        world.step(0, Fault::None, &mut tally);
+        if matches!(effect, Effect::Send { .. }) {
+            // Arrive, then decide and deliver.
+            world.drive(0, &mut tally, 2);
+        }
+    }
+    text + "```\n"
+}
+
+fn name(effect: &Effect) -> String {
+    let text = format!("{effect:?}");
+    text.split([' ', '(']).next().unwrap_or_default().to_owned()
+}
+
+fn troubles() -> String {
+    let mut text =
+        String::from("| reason | what has happened | who acts | what to do |\n| --- | --- | --- | --- |\n");
+    for trouble in GrantTrouble::ALL {
+        let (meaning, remedy) = (trouble.meaning(), trouble.remedy());
+        writeln!(
+            text,
+            "| `{}` | {meaning} | {} | {remedy} |",
+            trouble.as_str(),
+            trouble.actor().as_str()
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn replace(page: &str, mark: &str, block: &str) -> String {
+    let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- end of {mark} -->"));
+    let (before, rest) = page
+        .split_once(&begin)
+        .expect("a mark in docs/redeem.md before each drawn block");
+    let (_, after) = rest
+        .split_once(&end)
+        .expect("a mark in docs/redeem.md after each drawn block");
+    format!("{before}{begin}{block}{end}{after}")
+}
+
+#[test]
+fn the_diagrams_in_the_docs_are_what_the_code_does() {
+    let page = std::fs::read_to_string(PAGE).expect("docs/redeem.md");
+    let blocks = [
+        ("stages", stages()),
+        ("import", effects(Start::Brought)),
+        ("renewal", effects(Start::Redeemed)),
+        ("troubles", troubles()),
+    ];
+    let drawn = blocks
+        .iter()
+        .fold(page.clone(), |page, (mark, block)| replace(&page, mark, block));
+    if std::env::var_os("REDEEM_WRITE_DOCS").is_some() {
+        std::fs::write(PAGE, &drawn).expect("docs/redeem.md");
+    } else {
+        assert!(drawn == page, "docs/redeem.md is out of date; run: {AGAIN}");
+    }
+}

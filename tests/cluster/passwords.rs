@@ -1,0 +1,110 @@
+//! A password that Salesforce refused is not sent again: nobody is ever locked out of Salesforce by the operator.
+
+use salesforce_connector_operator::api::names;
+use salesforce_sim::default_world as world;
+use serde_json::json;
+
+use crate::healing::{by_name, remedy};
+use crate::stage::{Stage, condition, status};
+
+/// Creates a connector by password whose password is in a Secret.
+pub(crate) async fn by_password(stage: &Stage, name: &str, input: &str) {
+    let reference = |key: &str| json!({ "name": input, "key": key });
+    let spec = json!({
+        "host": world::PRODUCTION,
+        "app": { "clientId": world::CONNECTED, "clientSecretRef": reference("client-secret") },
+        "auth": { "password": {
+            "usernameRef": reference("username"),
+            "passwordRef": reference("password"),
+            "securityTokenRef": reference("security-token"),
+        } },
+    });
+    stage.create(name, spec).await;
+}
+
+pub(crate) async fn password_input(stage: &Stage, name: &str, password: &str) {
+    let values = [
+        ("client-secret", world::CONNECTED_SECRET),
+        ("username", world::INTEGRATION_USER),
+        ("password", password),
+        ("security-token", world::SECURITY_TOKEN),
+    ];
+    stage.input(name, &values).await;
+}
+
+fn failed_logins(stage: &Stage) -> u32 {
+    stage
+        .sim
+        .world(|world| world.user(world::INTEGRATION_USER).failed_logins)
+}
+
+const WRONG: &str = "wrong-password-in-the-secret";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_sent_once_until_it_changes() {
+    let mut stage = by_name().await;
+    password_input(&stage, "login", WRONG).await;
+    by_password(&stage, "crm", "login").await;
+    let connector = stage.stalled("crm", "WrongPassword").await;
+    let message = condition(&connector, "Ready").2;
+    assert!(message.contains(remedy("WrongPassword")), "{message}");
+    assert_eq!(status(&connector).failures.unwrap().next_attempt_time, None);
+    assert_eq!(stage.token_calls(), 1);
+
+    stage
+        .merge_secret("login", json!({ "metadata": { "labels": { "team": "sales" } } }))
+        .await;
+    stage.annotate("crm", names::TEST_REQUESTED_AT, "1").await;
+    stage
+        .merge("crm", json!({ "spec": { "displayName": "CRM" } }))
+        .await;
+    stage.settle().await;
+    stage.stop_operator().await;
+    stage.start_operator().await;
+    // Another connector with the same user and password, which it has from a Secret of its own.
+    password_input(&stage, "copy", WRONG).await;
+    by_password(&stage, "second", "copy").await;
+    let second = stage.stalled("second", "PasswordRefusedBefore").await;
+    assert!(!condition(&second, "Ready").2.contains(world::INTEGRATION_USER));
+    stage.settle().await;
+    assert_eq!((stage.token_calls(), failed_logins(&stage)), (1, 1));
+
+    password_input(&stage, "login", world::PASSWORD).await;
+    let connector = stage.ready("crm").await;
+    assert_eq!(status(&connector).failures, None);
+    assert_eq!((stage.token_calls(), failed_logins(&stage)), (2, 0));
+    let username = status(&connector).identity.unwrap().username;
+    assert_eq!(username, None, "it came through a reference");
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_password_is_sent_once_more_when_somebody_asks() {
+    let stage = by_name().await;
+    password_input(&stage, "login", WRONG).await;
+    by_password(&stage, "crm", "login").await;
+    stage.stalled("crm", "WrongPassword").await;
+    stage.annotate("crm", names::RENEW_REQUESTED_AT, "1").await;
+    stage.until_token_calls(2).await;
+    stage.settle().await;
+    assert_eq!((stage.token_calls(), failed_logins(&stage)), (2, 2));
+    stage.stalled("crm", "WrongPassword").await;
+
+    // It was right all along, as when a locked user is freed: what was refused once is remembered no longer.
+    stage
+        .sim
+        .world(|world| world.change_password(world::INTEGRATION_USER, WRONG));
+    let token = stage.sim.world(|world| {
+        let user = world.user(world::INTEGRATION_USER);
+        user.security_token = salesforce_sim::Secret::new(world::SECURITY_TOKEN);
+        user.username.clone()
+    });
+    assert_eq!(token, world::INTEGRATION_USER);
+    stage.annotate("crm", names::RENEW_REQUESTED_AT, "2").await;
+    stage.ready("crm").await;
+    password_input(&stage, "copy", WRONG).await;
+    by_password(&stage, "second", "copy").await;
+    stage.ready("second").await;
+    assert_eq!(stage.token_calls(), 4);
+    stage.finish().await;
+}
