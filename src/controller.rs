@@ -18,6 +18,7 @@ mod passwords;
 mod probe;
 mod report;
 mod secrets;
+pub mod sweep;
 mod wake;
 
 use std::sync::Arc;
@@ -55,7 +56,10 @@ pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + 
     let watches = scopes
         .iter()
         .map(|scope| run_scope(context.clone(), scope, stop.clone()));
-    futures::future::join_all(watches).await;
+    tokio::select! {
+        _ = futures::future::join_all(watches) => {}
+        () = sweep::run(&context) => {}
+    }
 }
 
 /// One watch with its own store: two watches that fill one store would each drop the other's objects when they restart.

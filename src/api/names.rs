@@ -55,6 +55,14 @@ pub const LEDGER_PREFIX: &str = "sfc-";
 pub const REFUSED_PASSWORD_PREFIX: &str = "sfc-refused-password-";
 /// In the operator's namespace: label that tells what a Secret of the operator holds.
 pub const PURPOSE: &str = "salesforce-connector.dev/purpose";
+/// Value of [`PURPOSE`]: the stored grants of a connector.
+pub const STATE: &str = "state";
+/// Value of [`PURPOSE`]: an entry of the ledger of brought refresh tokens.
+pub const LEDGER: &str = "ledger";
+/// Value of [`PURPOSE`]: the memory of a refused password.
+pub const REFUSED_PASSWORD: &str = "refused-password";
+/// On a stored grant or a ledger entry: when its connector was first found to be gone (RFC 3339).
+pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
 
 /// Name of the consumer's Secret where `spec.secret.name` is left out.
 #[must_use]

@@ -25,6 +25,14 @@ pub enum Error {
         /// What went wrong.
         source: kube::Error,
     },
+    /// Listing the operator's own Secrets.
+    #[error("failed to list the Secrets of purpose {purpose} in the operator's namespace")]
+    ListSecrets {
+        /// What they hold.
+        purpose: &'static str,
+        /// What went wrong.
+        source: kube::Error,
+    },
     /// Deleting a Secret.
     #[error("failed to delete Secret \"{name}\"")]
     DeleteSecret {
@@ -67,6 +75,7 @@ impl Error {
             Self::ReadSecret { .. } => "ReadSecret",
             Self::WriteSecret { .. } => "WriteSecret",
             Self::DeleteSecret { .. } => "DeleteSecret",
+            Self::ListSecrets { .. } => "ListSecrets",
             Self::WriteStatus(_) => "WriteStatus",
             Self::ReadNamespace { .. } => "ReadNamespace",
             Self::Session => "Session",
@@ -84,6 +93,7 @@ impl Error {
             | Self::WriteStatus(source)
             | Self::ReadSecret { source, .. }
             | Self::WriteSecret { source, .. }
+            | Self::ListSecrets { source, .. }
             | Self::DeleteSecret { source, .. } => source,
             Self::ReadNamespace { .. }
             | Self::Session

@@ -28,13 +28,13 @@ use crate::decide::observed::Observed;
 use crate::decide::secret::Owner;
 use crate::decide::validate::{Connector, Method};
 
-pub(super) use kubernetes::{place, read_state};
+pub(super) use kubernetes::{bytes, place, read_state, state_name, understood};
 
 /// Bound of one token request as a whole. It must fit into what is left of a lease of 15 s that is renewed every 2 s, or
 /// no redeem would ever begin; Salesforce answers within a second or two.
 const HTTP_LIMIT: Duration = Duration::from_secs(10);
 /// Bound of one call of the API server; what takes longer has an unknown outcome and is looked at again.
-const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
 
 /// Which installation this is, on which cluster.
 #[derive(Debug, Clone)]

@@ -47,7 +47,7 @@ pub(super) async fn remember_refusal(context: &Context, digest: &Digest) -> Resu
     let name = name(digest);
     let labels = [
         (names::MANAGED_BY, names::MANAGED_BY_VALUE),
-        (names::PURPOSE, "refused-password"),
+        (names::PURPOSE, names::REFUSED_PASSWORD),
     ];
     let secret = Secret {
         metadata: ObjectMeta {

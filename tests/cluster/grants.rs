@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams};
+use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use crate::stage::{Stage, condition, status, value};
 const RENEW: &str = "salesforce-connector.dev/renew-requested-at";
 
 /// A connector with a rotating grant, brought as a refresh token.
-async fn brought(stage: &Stage, name: &str) -> String {
+pub(crate) async fn brought(stage: &Stage, name: &str) -> String {
     let token = stage
         .sim
         .world(|w| w.grant_refresh_token(world::ROTATING, world::INTEGRATION_USER));
@@ -26,16 +27,14 @@ async fn brought(stage: &Stage, name: &str) -> String {
             ],
         )
         .await;
-    stage
-        .create(
-            name,
-            spec(
-                name,
-                &json!({ "refreshTokenRef": { "name": format!("{name}-grant"), "key": "refresh-token" } }),
-            ),
-        )
-        .await;
+    brought_again(stage, name).await;
     token
+}
+
+/// A connector with the bootstrap Secret that is there already.
+pub(crate) async fn brought_again(stage: &Stage, name: &str) -> SalesforceConnector {
+    let bootstrap = json!({ "refreshTokenRef": { "name": format!("{name}-grant"), "key": "refresh-token" } });
+    stage.create(name, spec(name, &bootstrap)).await
 }
 
 fn spec(name: &str, bootstrap: &Value) -> Value {
@@ -58,7 +57,7 @@ async fn renew(stage: &Stage, name: &str, request: &str) {
         .await;
 }
 
-fn assert_nothing_burned(stage: &Stage) {
+pub(crate) fn assert_nothing_burned(stage: &Stage) {
     assert_eq!(stage.sim.world(|w| (w.replays(), w.revoked_families())), (0, 0));
 }
 

@@ -18,6 +18,7 @@ mod passwords;
 mod refusals;
 mod secrets;
 mod stage;
+mod sweep;
 
 /// Runs each scenario in both ways of noticing changed Secrets.
 macro_rules! in_both_modes {

@@ -42,6 +42,8 @@ pub(crate) struct Stage {
     pub(crate) home: TestNamespace,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
+    /// How long the operator keeps the state of a connector that is gone, on its own clock.
+    pub(crate) state_retention: Duration,
     pub(crate) token_requests_per_hour: u32,
     operator: Option<Operator>,
     /// Metrics of operators that were stopped.
@@ -135,6 +137,7 @@ impl Stage {
             plane,
             mode,
             speed: SPEED,
+            state_retention: Duration::from_hours(24),
             token_requests_per_hour: 3600,
             operator: None,
             metrics: Vec::new(),
@@ -152,7 +155,7 @@ impl Stage {
             watch_namespaces: vec![self.namespace.name().to_owned()],
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
-            state_retention: Duration::from_hours(24),
+            state_retention: self.state_retention,
         };
         let salesforce = salesforce_client::Client::new(self.client_settings()).unwrap();
         let key = digest_key::read_or_create(&client, &settings.namespace)

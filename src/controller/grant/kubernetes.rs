@@ -51,7 +51,8 @@ pub(in crate::controller) async fn read_state(context: &Context, uid: &str) -> R
     Ok(found.map_or(StateSeen::Absent, |secret| understood(&secret)))
 }
 
-fn understood(secret: &Secret) -> StateSeen {
+/// The state in a Secret, as far as it can be understood.
+pub(in crate::controller) fn understood(secret: &Secret) -> StateSeen {
     match State::from_data(&bytes(secret)) {
         Ok(state) => StateSeen::Found(Box::new(state), version(secret)),
         Err(StateError::UnsupportedVersion) => StateSeen::UnsupportedVersion,
@@ -59,7 +60,8 @@ fn understood(secret: &Secret) -> StateSeen {
     }
 }
 
-fn state_name(uid: &str) -> String {
+/// Name of the Secret with the state of the connector of that uid.
+pub(in crate::controller) fn state_name(uid: &str) -> String {
     format!("{}{uid}", names::STATE_PREFIX)
 }
 
@@ -67,7 +69,8 @@ fn ledger_name(name: &LedgerName) -> String {
     format!("{}{}", names::LEDGER_PREFIX, name.as_str())
 }
 
-fn bytes(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
+/// The data of a Secret.
+pub(in crate::controller) fn bytes(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
     secret
         .data
         .iter()
@@ -222,8 +225,13 @@ impl Shell {
     }
 
     pub(super) async fn create_ledger(&self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
-        self.create(own_secret(ledger_name(name), "ledger", entry.to_data(), None))
-            .await
+        self.create(own_secret(
+            ledger_name(name),
+            names::LEDGER,
+            entry.to_data(),
+            None,
+        ))
+        .await
     }
 
     pub(super) async fn mark_ledger(
@@ -234,7 +242,7 @@ impl Shell {
     ) -> Reply {
         self.replace(own_secret(
             ledger_name(name),
-            "ledger",
+            names::LEDGER,
             entry.to_data(),
             Some(version),
         ))
@@ -259,7 +267,7 @@ impl Shell {
             return Reply::Write(WriteReply::Refused);
         };
         let reply = self
-            .create(own_secret(state_name(&self.owner.uid), "state", data, None))
+            .create(own_secret(state_name(&self.owner.uid), names::STATE, data, None))
             .await;
         self.note(state, &reply);
         reply
@@ -272,7 +280,7 @@ impl Shell {
         let reply = self
             .replace(own_secret(
                 state_name(&self.owner.uid),
-                "state",
+                names::STATE,
                 data,
                 Some(version),
             ))

@@ -1,0 +1,322 @@
+//! What is removed once its connector is gone? Stored grants, ledger entries and refused passwords, now and then, by the
+//! leader.
+//!
+//! Nothing is removed in doubt: it takes two looks a grace apart that both find the connector gone, and a look that fails,
+//! is forbidden or can't tell says nothing. The one place that lists Secrets: the operator's own, by their label.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::{Api, ResourceExt};
+use redeem::{
+    ConnectorRead, ConnectorRef, LEDGER_RETENTION, LedgerEntry, StateSeen, SweepDecision, SweepMark,
+};
+use serde_json::json;
+
+use super::grant::{KUBERNETES_LIMIT, bytes, state_name, understood};
+use super::{Context, Error, error};
+use crate::api::{SalesforceConnector, names};
+use crate::decide::schedule::signed;
+
+/// The longest time between two sweeps.
+const PERIOD: Duration = Duration::from_mins(10);
+/// The shortest: a grace of nothing must not spin.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// Secrets in one answer of the API server.
+const PAGE: u32 = 500;
+
+/// Sweeps for as long as it is polled, while this process leads.
+pub(super) async fn run(context: &Context) {
+    loop {
+        let period = (context.settings.state_retention / 2).clamp(SHORTEST, PERIOD);
+        tokio::time::sleep(context.clock.sleep_for(period)).await;
+        if !context.lease.leads() {
+            continue;
+        }
+        if let Err(error) = sweep(context).await {
+            context.metrics.reconcile_errors(error.operation());
+            tracing::warn!(error = %error::chain(&error), "The sweep was broken off; it is tried again");
+        }
+    }
+}
+
+async fn sweep(context: &Context) -> Result<(), Error> {
+    let states = list(context, names::STATE).await?;
+    let known = Known::of(context);
+    for secret in &states {
+        log(secret, sweep_state(context, secret, &known).await);
+    }
+    let stored: HashSet<String> = states.iter().map(ResourceExt::name_any).collect();
+    for secret in &list(context, names::LEDGER).await? {
+        log(secret, sweep_ledger(context, secret, &known, &stored).await);
+    }
+    for secret in &list(context, names::REFUSED_PASSWORD).await? {
+        log(secret, sweep_password(context, secret).await);
+    }
+    Ok(())
+}
+
+/// One Secret that can't be dealt with now must not stop the others.
+fn log(secret: &Secret, result: Result<(), Error>) {
+    let Err(error) = result else { return };
+    let (name, error) = (secret.name_any(), error::chain(&error));
+    tracing::info!(secret.name = %name, error = %error, "The sweep left a Secret for the next time");
+}
+
+/// Connectors that the watches know of.
+struct Known {
+    /// Their uids.
+    uids: HashSet<String>,
+    /// Whether a uid that is not among them is nowhere in the cluster.
+    complete: bool,
+}
+
+impl Known {
+    fn of(context: &Context) -> Self {
+        let stores = context.connectors.stores();
+        let ready = stores
+            .iter()
+            .all(|store| matches!(store.wait_until_ready().now_or_never(), Some(Ok(()))));
+        let connectors = stores.iter().flat_map(kube::runtime::reflector::Store::state);
+        Self {
+            uids: connectors.filter_map(|connector| connector.uid()).collect(),
+            complete: ready && !stores.is_empty() && context.settings.watch_namespaces.is_empty(),
+        }
+    }
+
+    fn has(&self, uid: &str) -> bool {
+        self.uids.contains(uid)
+    }
+}
+
+async fn sweep_state(context: &Context, secret: &Secret, known: &Known) -> Result<(), Error> {
+    let StateSeen::Found(state, _) = understood(secret) else {
+        return Ok(()); // another version's, or damaged: not ours to judge
+    };
+    let (uid, mark) = (&state.connector.uid, mark(secret));
+    if secret.name_any() != state_name(uid) || (mark.is_none() && known.has(uid)) {
+        return Ok(());
+    }
+    let read = read_connector(context, &state.connector).await;
+    let grace = signed(context.settings.state_retention);
+    match redeem::sweep(uid, &read, mark, context.clock.now(), grace) {
+        SweepDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
+        SweepDecision::Keep | SweepDecision::Undecided => Ok(()),
+        SweepDecision::Mark(mark) => {
+            tracing::info!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
+                "The connector is gone; its stored grant is kept for a while");
+            annotate(context, secret, Some(mark)).await
+        }
+        SweepDecision::Remove => {
+            delete(context, secret).await?;
+            tracing::info!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
+                "Removed the stored grant of a connector that is gone");
+            Ok(())
+        }
+    }
+}
+
+/// An entry names its connector by uid alone, so it takes a watch of the whole cluster to tell that it is gone.
+async fn sweep_ledger(
+    context: &Context,
+    secret: &Secret,
+    known: &Known,
+    stored: &HashSet<String>,
+) -> Result<(), Error> {
+    let Ok(entry) = LedgerEntry::from_data(&bytes(secret)) else {
+        return Ok(());
+    };
+    let (uid, mark) = (&entry.connector_uid, mark(secret));
+    let read = if known.has(uid) || stored.contains(&state_name(uid)) {
+        ConnectorRead::Found(uid.clone())
+    } else if known.complete {
+        ConnectorRead::NotFound
+    } else {
+        ConnectorRead::NotWatched
+    };
+    match redeem::sweep(uid, &read, mark, context.clock.now(), LEDGER_RETENTION) {
+        SweepDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
+        SweepDecision::Keep | SweepDecision::Undecided => Ok(()),
+        SweepDecision::Mark(mark) => annotate(context, secret, Some(mark)).await,
+        SweepDecision::Remove => delete(context, secret).await,
+    }
+}
+
+/// A password that was refused this long ago has been changed, or may cost its user one more refusal.
+async fn sweep_password(context: &Context, secret: &Secret) -> Result<(), Error> {
+    let Some(created) = &secret.metadata.creation_timestamp else {
+        return Ok(());
+    };
+    if context.clock.now().duration_since(created.0) > LEDGER_RETENTION {
+        return delete(context, secret).await;
+    }
+    Ok(())
+}
+
+/// Reads a connector live. Its metadata suffices: one that can't be parsed is there all the same.
+async fn read_connector(context: &Context, connector: &ConnectorRef) -> ConnectorRead {
+    let watched = &context.settings.watch_namespaces;
+    if !watched.is_empty() && !watched.iter().any(|each| **each == *connector.namespace) {
+        return ConnectorRead::NotWatched;
+    }
+    let api: Api<SalesforceConnector> = Api::namespaced(context.once.clone(), &connector.namespace);
+    match tokio::time::timeout(KUBERNETES_LIMIT, api.get_metadata(&connector.name)).await {
+        Ok(answer) => judge(&connector.name, answer.map(|found| found.uid())),
+        Err(_) => ConnectorRead::Failed,
+    }
+}
+
+/// What the API server's answer says about the connector of that name.
+///
+/// Only a 404 that names the object says that the object is gone. It looks the same in a namespace that is gone; where the
+/// CRD is gone, the 404 is about the path and names nothing.
+#[must_use]
+pub fn judge(name: &str, answer: kube::Result<Option<String>>) -> ConnectorRead {
+    let status = match answer {
+        Ok(Some(uid)) => return ConnectorRead::Found(uid.into()),
+        Err(kube::Error::Api(status)) => status,
+        Ok(None) | Err(_) => return ConnectorRead::Failed,
+    };
+    let names_it = status
+        .details
+        .as_ref()
+        .is_some_and(|details| details.name == name && details.group == names::GROUP);
+    match status.code {
+        404 if status.reason == "NotFound" && names_it => ConnectorRead::NotFound,
+        404 => ConnectorRead::NoCrd,
+        401 | 403 => ConnectorRead::Forbidden,
+        _ => ConnectorRead::Failed,
+    }
+}
+
+fn mark(secret: &Secret) -> Option<SweepMark> {
+    let text = secret.annotations().get(names::GONE_SINCE)?;
+    let gone_since: Timestamp = text.parse().ok()?;
+    Some(SweepMark { gone_since })
+}
+
+fn own_secrets(context: &Context) -> Api<Secret> {
+    Api::namespaced(context.client.clone(), &context.settings.namespace)
+}
+
+async fn list(context: &Context, purpose: &'static str) -> Result<Vec<Secret>, Error> {
+    let mut found = Vec::new();
+    let mut params = ListParams::default()
+        .labels(&format!("{}={purpose}", names::PURPOSE))
+        .limit(PAGE);
+    loop {
+        let page = own_secrets(context).list(&params).await;
+        let page = page.map_err(|source| Error::ListSecrets { purpose, source })?;
+        found.extend(page.items);
+        match page.metadata.continue_ {
+            Some(more) if !more.is_empty() => params = params.continue_token(&more),
+            Some(_) | None => return Ok(found),
+        }
+    }
+}
+
+/// Sets the mark, or takes it away, on the very version that was looked at.
+async fn annotate(context: &Context, secret: &Secret, mark: Option<SweepMark>) -> Result<(), Error> {
+    let text = mark.map(|mark| mark.gone_since.to_string());
+    let patch = Patch::Merge(json!({ "metadata": {
+        "uid": secret.uid(),
+        "resourceVersion": secret.resource_version(),
+        "annotations": { names::GONE_SINCE: text },
+    } }));
+    let params = PatchParams {
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let name = secret.name_any();
+    match own_secrets(context).patch_metadata(&name, &params, &patch).await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(Error::WriteSecret { name, source }),
+    }
+}
+
+/// Deletes the very version that was looked at: one that was written or created again meanwhile stays.
+async fn delete(context: &Context, secret: &Secret) -> Result<(), Error> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: secret.uid(),
+            resource_version: secret.resource_version(),
+        }),
+        ..DeleteParams::default()
+    };
+    let name = secret.name_any();
+    match own_secrets(context).delete(&name, &params).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(source) => Err(Error::DeleteSecret { name, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::response::StatusDetails;
+
+    use super::*;
+
+    /// An error of the API server, as `tests/cluster/sweep.rs` sees it from a real one.
+    fn refused(code: u16, reason: &str, details: Option<(&str, &str)>) -> kube::Error {
+        let details = details.map(|(name, group)| StatusDetails {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            kind: "salesforceconnectors".to_owned(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 0,
+        });
+        let status = kube::core::Status {
+            code,
+            reason: reason.to_owned(),
+            details,
+            ..kube::core::Status::default()
+        };
+        kube::Error::Api(Box::new(status))
+    }
+
+    #[test]
+    fn an_answer_that_does_not_name_the_connector_says_nothing_of_it() {
+        let cases = [
+            (Ok(Some("uid".to_owned())), ConnectorRead::Found("uid".into())),
+            (Ok(None), ConnectorRead::Failed),
+            (
+                Err(refused(404, "NotFound", Some(("crm", names::GROUP)))),
+                ConnectorRead::NotFound,
+            ),
+            (
+                Err(refused(404, "NotFound", Some(("other", names::GROUP)))),
+                ConnectorRead::NoCrd,
+            ),
+            (
+                Err(refused(404, "NotFound", Some(("crm", "")))),
+                ConnectorRead::NoCrd,
+            ),
+            (Err(refused(404, "NotFound", None)), ConnectorRead::NoCrd),
+            (
+                Err(refused(404, "Failed to parse error data", None)),
+                ConnectorRead::NoCrd,
+            ),
+            (
+                Err(refused(403, "Forbidden", Some(("crm", names::GROUP)))),
+                ConnectorRead::Forbidden,
+            ),
+            (Err(refused(401, "Unauthorized", None)), ConnectorRead::Forbidden),
+            (Err(refused(500, "InternalError", None)), ConnectorRead::Failed),
+            (Err(refused(503, "", None)), ConnectorRead::Failed),
+            (
+                Err(kube::Error::LinesCodecMaxLineLengthExceeded),
+                ConnectorRead::Failed,
+            ),
+        ];
+        for (answer, read) in cases {
+            let shown = format!("{answer:?}");
+            assert_eq!(judge("crm", answer), read, "{shown}");
+        }
+    }
+}
