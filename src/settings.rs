@@ -34,6 +34,6 @@ pub struct Settings {
     pub pauses: Pauses,
 }
 
-/// Bound of one token request of the redeem protocol as a whole. It must fit into what is left of a lease of 15 s that is
-/// renewed every 2 s, or no redeem would ever begin; Salesforce answers within a second or two.
-pub const TOKEN_REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// Bound of one request that presents a refresh token, as a whole: an answer that comes later is lost, and with it the
+/// grant. It has to fit into what is left of a lease, which is why a lease lasts 40 s.
+pub const TOKEN_REQUEST_LIMIT: Duration = Duration::from_secs(30);
