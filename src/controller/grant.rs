@@ -28,7 +28,7 @@ use crate::decide::observed::Observed;
 use crate::decide::secret::Owner;
 use crate::decide::validate::{Connector, Method};
 
-pub(super) use kubernetes::{bytes, place, read_state, state_name, understood};
+pub(super) use kubernetes::{bytes, keep_wish, place, read_state, state_name, understood};
 
 /// Bound of one token request as a whole. It must fit into what is left of a lease of 15 s that is renewed every 2 s, or
 /// no redeem would ever begin; Salesforce answers within a second or two.
@@ -153,10 +153,11 @@ fn inputs(
         MintReason::Requested
         | MintReason::InputsChanged
         | MintReason::SessionEnded
-        | MintReason::RenewalDue => Want::Renew { seen },
+        | MintReason::RenewalDue
+        | MintReason::KeepAlive => Want::Renew { seen },
     };
     let brought = match &connector.method {
-        Method::AuthorizationCode { brought } => brought.as_ref(),
+        Method::AuthorizationCode { brought, .. } => brought.as_ref(),
         Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
     };
     Ok(Inputs {

@@ -7,6 +7,7 @@ use redeem::GrantTrouble;
 use super::expiry::renewal_time;
 use super::grant::{Business, GrantView};
 use super::held::Held;
+use super::keep_alive;
 use super::observed::{Activity, Knowledge, Observed};
 use super::schedule::signed;
 use super::target::Target;
@@ -30,6 +31,8 @@ pub enum MintReason {
     SessionEnded,
     /// The held token's time is up, or nearly so.
     RenewalDue,
+    /// The stored grant would lapse if it were left unused for longer.
+    KeepAlive,
 }
 
 impl MintReason {
@@ -43,6 +46,7 @@ impl MintReason {
             Self::GrantOpen => "GrantOpen",
             Self::SessionEnded => "SessionEnded",
             Self::RenewalDue => "RenewalDue",
+            Self::KeepAlive => "KeepAlive",
         }
     }
 }
@@ -61,7 +65,11 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         return Decision::Reject(rejection.clone());
     }
     if observed.activity == Activity::Suspended {
-        return Decision::Wait(WaitReason::Suspended);
+        return if keep_alive::is_due(observed, now) {
+            permitted(observed, connector, MintReason::KeepAlive, now)
+        } else {
+            Decision::Wait(WaitReason::Suspended)
+        };
     }
     match wanted(observed, connector, now) {
         Some(why) => permitted(observed, connector, why, now),
@@ -88,7 +96,10 @@ fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<
     if observed.knowledge == Knowledge::TokenRejected {
         return Some(MintReason::SessionEnded);
     }
-    (renewal_of(held, connector, &observed.owner.uid) <= now).then_some(MintReason::RenewalDue)
+    if renewal_of(held, connector, &observed.owner.uid) <= now {
+        return Some(MintReason::RenewalDue);
+    }
+    keep_alive::is_due(observed, now).then_some(MintReason::KeepAlive)
 }
 
 fn grant_business(observed: &Observed) -> Business {
