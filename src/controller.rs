@@ -28,7 +28,7 @@ use futures::{FutureExt, StreamExt};
 use kube::core::DeserializeGuard;
 use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher;
 
 pub use context::Context;
@@ -66,10 +66,11 @@ pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + 
 async fn run_scope(
     context: Arc<Context>,
     scope: &Scope,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
+    stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) {
     let (reader, writer) = reflector::store();
     context.connectors.add(reader.clone());
+    let stopped_early = stopped_before_listed(stop.clone(), reader.clone());
     let controller = Controller::for_stream(wake::connectors(&context, scope, writer), reader.clone())
         .with_config(Config::default().concurrency(WORKERS))
         .reconcile_all_on(context.lease.terms())
@@ -80,10 +81,22 @@ async fn run_scope(
             wake::mentioning(&reader, &secret)
         }),
     };
-    controller
+    let running = controller
         .run(reconcile_within_limit, on_error, context)
-        .for_each(log_watch_errors)
-        .await;
+        .for_each(log_watch_errors);
+    tokio::select! {
+        () = running => {}
+        () = stopped_early => {}
+    }
+}
+
+/// Resolves if `stop` comes before the first list: the controller would then wait for a list that nobody reads any more,
+/// for ever. Nothing is in progress at that time.
+async fn stopped_before_listed(stop: impl Future<Output = ()>, connectors: Store<Guarded>) {
+    stop.await;
+    if connectors.wait_until_ready().now_or_never().is_some() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Errors of a reconcile are logged where they are handled, in [`on_error`].

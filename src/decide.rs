@@ -1,6 +1,6 @@
 //! What is to be done, and what has come of it? Pure: values and a clock in, values out; the linter keeps it so.
 //!
-//! [`decide`] looks at what was observed and answers with a [`Decision`]; [`conclude`] looks at what came of it and
+//! [`decide()`] looks at what was observed and answers with a [`Decision`]; [`conclude()`] looks at what came of it and
 //! answers with a status, events and the time of the next look. Conditions are output only: no decision reads them.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unused_async)]
 
@@ -18,6 +18,8 @@ pub mod keep_alive;
 pub mod ladder;
 pub mod mint;
 pub mod observed;
+#[cfg(test)]
+mod properties;
 pub mod schedule;
 pub mod secret;
 pub mod target;

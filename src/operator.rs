@@ -186,8 +186,12 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
             continue;
         }
         if !readiness.missing().is_empty() {
-            for store in &stores {
-                let _ = store.wait_until_ready().await;
+            // Asked, not awaited: a store wakes only the last of those that wait for it, and that must be the controller.
+            let ready = |store: &kube::runtime::reflector::Store<controller::Guarded>| {
+                store.wait_until_ready().now_or_never().is_some()
+            };
+            if !stores.iter().all(ready) {
+                continue;
             }
             readiness.done(CONNECTORS);
         }

@@ -1,14 +1,19 @@
 //! Do the pages under docs/ say what the code does? The generated ones are compared with the code.
-#![expect(clippy::unwrap_used, reason = "a test ends where its fixture is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends where its fixture is wrong"
+)]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use salesforce_connector_operator::api::crd;
 use salesforce_connector_operator::api::reasons::{Actor, Reason};
 use salesforce_connector_operator::api::status::SalesforceConnectorStatus;
 use salesforce_connector_operator::metrics::Metrics;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[path = "support/generated.rs"]
 mod generated;
@@ -121,6 +126,76 @@ fn every_reason_is_explained_in_whole_sentences_without_anything_that_html_would
             assert!(!text.contains(['<', '{', '|', '\n']), "{name}: {text}");
             assert!(!text.contains("  "), "{name}: {text}");
         }
+    }
+}
+
+#[test]
+fn the_page_of_fields_lists_the_crd() {
+    generated::assert_generated("docs/api.md", &fields_page());
+}
+
+fn fields_page() -> String {
+    let crd = serde_json::to_value(crd::crd()).unwrap();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+    let mut page = format!(
+        "{HEAD}
+# SalesforceConnector
+
+Every field of `salesforce-connector.dev/v1alpha1`, as `kubectl explain sfc.spec` and `kubectl explain sfc.status` print
+it. Fields marked with * are required where their parent is there. What may be combined with what is checked by the API
+server, which answers with a sentence; [examples](../examples) show whole connectors.
+"
+    );
+    for part in ["spec", "status"] {
+        let _ = write!(
+            page,
+            "\n## {part}\n\n| field | type | default | meaning |\n| --- | --- | --- | --- |\n"
+        );
+        fields(&schema[part], part, &mut page);
+    }
+    page
+}
+
+fn fields(schema: &Value, path: &str, page: &mut String) {
+    let required = |name: &str| {
+        schema["required"]
+            .as_array()
+            .is_some_and(|names| names.contains(&json!(name)))
+    };
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let star = if required(name) { "\\*" } else { "" };
+        let default = match &field["default"] {
+            Value::Null => String::new(),
+            value => format!("`{value}`"),
+        };
+        let meaning = field["description"].as_str().unwrap_or_default();
+        let meaning = meaning
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace('|', "\\|");
+        let path = format!("{path}.{name}");
+        let _ = writeln!(
+            page,
+            "| `{path}`{star} | {} | {default} | {meaning} |",
+            kind(field)
+        );
+        fields(field, &path, page);
+        fields(&field["items"], &format!("{path}[]"), page);
+    }
+}
+
+fn kind(field: &Value) -> String {
+    if let Some(values) = field["enum"].as_array() {
+        let values: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
+        return values.join(", ");
+    }
+    let name = field["type"].as_str().unwrap_or_default();
+    match (name, field.get("additionalProperties")) {
+        ("array", _) => format!("list of {}", kind(&field["items"])),
+        ("object", Some(values)) => format!("map to {}", kind(values)),
+        ("string", _) if field["format"] == "date-time" => "time".to_owned(),
+        _ => name.to_owned(),
     }
 }
 

@@ -9,6 +9,8 @@
 #[path = "kstatus/world.rs"]
 mod world;
 
+use std::sync::LazyLock;
+
 use salesforce_connector_operator::api::crd;
 use serde_json::{Value, json};
 
@@ -63,9 +65,12 @@ fn an_object_that_nobody_has_looked_at_is_in_progress_thanks_to_the_default_of_i
 
 /// What the API server makes of a status that nobody has written.
 fn default_status() -> Value {
-    let crd = serde_json::to_value(crd::crd()).unwrap();
-    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/status/default";
-    crd.pointer(path).unwrap().clone()
+    static DEFAULT: LazyLock<Value> = LazyLock::new(|| {
+        let crd = serde_json::to_value(crd::crd()).unwrap();
+        let path = "/spec/versions/0/schema/openAPIV3Schema/properties/status/default";
+        crd.pointer(path).unwrap().clone()
+    });
+    DEFAULT.clone()
 }
 
 const SCHEDULES: u64 = 1_200;

@@ -49,8 +49,8 @@ pub const LEASE: &str = "salesforce-connector-operator";
 pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 /// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.
 pub const STATE_PREFIX: &str = "sfc-state-";
-/// In the operator's namespace: prefix of the ledger of brought refresh tokens, followed by a keyed digest.
-pub const LEDGER_PREFIX: &str = "sfc-ledger-";
+/// In the operator's namespace: prefix of the ledger of brought refresh tokens, followed by `ledger-` and a keyed digest.
+pub const LEDGER_PREFIX: &str = "sfc-";
 /// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest.
 pub const REFUSED_PASSWORD_PREFIX: &str = "sfc-refused-password-";
 /// In the operator's namespace: label that tells what a Secret of the operator holds.

@@ -203,7 +203,7 @@ pub struct JwtBearerSpec {
     /// Key of a Secret that holds the RSA private key in PEM form (PKCS#8 or PKCS#1, not encrypted) that belongs to the
     /// certificate uploaded to the app.
     pub private_key_ref: SecretKeyRef,
-    /// Audience of the assertion. Default: https://login.salesforce.com for Live, https://test.salesforce.com for Sandbox.
+    /// Audience of the assertion. Default: `https://login.salesforce.com` for Live, `https://test.salesforce.com` for Sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = Rule::new("self.startsWith('https://')").message("audience must begin with https://"))]

@@ -154,6 +154,7 @@ fn inputs(
         | MintReason::InputsChanged
         | MintReason::SessionEnded
         | MintReason::RenewalDue
+        | MintReason::Retry
         | MintReason::KeepAlive => Want::Renew { seen },
     };
     let brought = match &connector.method {

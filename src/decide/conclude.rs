@@ -173,9 +173,16 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     }
     let mut status = before.clone();
     status.observed_generation = Some(observed.generation);
+    let failures = observed
+        .connector
+        .as_ref()
+        .map(|connector| progress::failures(observed, decision, connector, outcome, now));
+    if let Ok(failures) = failures {
+        status.failures = failures;
+    }
+    let outcome = &without_forgotten_token(observed, outcome);
     if let Ok(connector) = &observed.connector {
         status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
-        status.failures = progress::failures(observed, decision, connector, outcome, now);
         status.token = outcome.held.as_ref().map(|held| TokenStatus {
             human_needed_by: human_needed_by(held, observed, outcome, status.failures.as_ref()),
             ..token_status(held, connector, &observed.owner.uid)
@@ -204,6 +211,33 @@ fn secret_name(before: Option<String>, connector: &Connector, outcome: &Outcome)
     match outcome.secret {
         SecretOutcome::InStep => wanted,
         SecretOutcome::Untouched | SecretOutcome::Withheld | SecretOutcome::Refused(_) => before.or(wanted),
+    }
+}
+
+/// A new token that was withheld is forgotten, and the Secret goes on carrying what it carried before. The next look will
+/// find that, so this one says it, or the two would write the status to and fro.
+fn without_forgotten_token(observed: &Observed, outcome: &Outcome) -> Outcome {
+    let kept = observed
+        .held
+        .as_ref()
+        .is_some_and(|held| observed.identity_verified(held));
+    match (&outcome.secret, &outcome.held) {
+        (SecretOutcome::Withheld, None) => Outcome {
+            held: observed.held.clone(),
+            secret: if kept || observed.held.is_none() {
+                SecretOutcome::Untouched
+            } else {
+                SecretOutcome::Withheld
+            },
+            ..outcome.clone()
+        },
+        (
+            SecretOutcome::Withheld
+            | SecretOutcome::InStep
+            | SecretOutcome::Untouched
+            | SecretOutcome::Refused(_),
+            _,
+        ) => outcome.clone(),
     }
 }
 

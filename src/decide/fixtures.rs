@@ -186,9 +186,10 @@ pub(crate) fn reported(observed: Observed, conclusion: Conclusion) -> Observed {
 
 /// Nothing was sent and nothing had to be written.
 pub(crate) fn kept(observed: &Observed) -> Outcome {
-    let secret = match (&observed.target, &observed.held) {
-        (Target::Ours(_), Some(_)) => SecretOutcome::InStep,
-        (Target::Ours(_) | Target::Absent | Target::Refused(_), _) => SecretOutcome::Untouched,
+    let secret = match (&observed.held, observed.activity) {
+        (None, _) | (_, Activity::Suspended) => SecretOutcome::Untouched,
+        (Some(held), Activity::Active) if observed.identity_verified(held) => SecretOutcome::InStep,
+        (Some(_), Activity::Active) => SecretOutcome::Withheld,
     };
     Outcome {
         grant: None,

@@ -13,8 +13,9 @@ use super::schedule::signed;
 use super::target::Target;
 use super::validate::{Connector, Method};
 use super::{Decision, Rejection, TestReason, WaitReason};
+use crate::api::Reason;
 use crate::api::reasons::OwnReason;
-use crate::api::status::TestResult;
+use crate::api::status::{FailuresStatus, TestResult};
 
 /// Why a token must be obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum MintReason {
     RenewalDue,
     /// The stored grant would lapse if it were left unused for longer.
     KeepAlive,
+    /// The last attempt failed, such as a renewal that somebody asked for; it is repeated until one succeeds.
+    Retry,
 }
 
 impl MintReason {
@@ -47,6 +50,7 @@ impl MintReason {
             Self::SessionEnded => "SessionEnded",
             Self::RenewalDue => "RenewalDue",
             Self::KeepAlive => "KeepAlive",
+            Self::Retry => "Retry",
         }
     }
 }
@@ -99,7 +103,20 @@ fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<
     if renewal_of(held, connector, &observed.owner.uid) <= now {
         return Some(MintReason::RenewalDue);
     }
+    let verified = observed.identity_verified(held);
+    if verified && failed_attempt(observed, connector).is_some() {
+        return Some(MintReason::Retry);
+    }
     keep_alive::is_due(observed, now).then_some(MintReason::KeepAlive)
+}
+
+/// The failed attempt to obtain a token with these inputs, if the last one failed. A token that was refused when fresh is
+/// not among them: it was obtained, and what is to be found out is whether Salesforce takes it by now.
+fn failed_attempt<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
+    let failures = observed.status.failures.as_ref()?;
+    let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
+    let obtained = failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str();
+    (same && !obtained).then_some(failures)
 }
 
 fn grant_business(observed: &Observed) -> Business {
@@ -124,26 +141,30 @@ fn permitted(observed: &Observed, connector: &Connector, why: MintReason, now: T
     let failures = observed.status.failures.as_ref();
     let failures = failures
         .filter(|failures| failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
-    match failures.map(|failures| failures.next_attempt_time.as_ref().map(|time| time.0)) {
-        // What Salesforce said to this connector itself tells more than that the password was refused before.
-        Some(None) => Decision::Wait(WaitReason::InputMustChange),
-        Some(Some(_)) | None if observed.knowledge == Knowledge::PasswordRefusedBefore => {
-            Decision::Reject(refused_before(connector))
-        }
-        None => Decision::Mint { why },
-        Some(Some(next)) if next <= now => Decision::Mint { why },
+    let next = failures.map(|failures| failures.next_attempt_time.as_ref().map(|time| time.0));
+    match next {
+        None => unless_refused_before(observed, connector, why),
+        Some(Some(next)) if next <= now => unless_refused_before(observed, connector, why),
+        // Nothing but the failed attempt asks for a token: the one that is held goes on being tested.
+        Some(_) if why == MintReason::Retry => Decision::Keep {
+            test: due_test(observed, connector, now),
+        },
         Some(Some(next)) => Decision::Wait(WaitReason::BackOff(next)),
+        Some(None) => Decision::Wait(WaitReason::InputMustChange),
     }
 }
 
-fn refused_before(connector: &Connector) -> Rejection {
-    let subject = match &connector.method {
-        Method::Password(_) => format!("host {}", connector.host),
-        Method::ClientCredentials | Method::JwtBearer { .. } | Method::AuthorizationCode { .. } => {
-            String::new()
+/// A password that another connector, or this one before its status was lost, has tried in vain is not sent again.
+fn unless_refused_before(observed: &Observed, connector: &Connector, why: MintReason) -> Decision {
+    match (observed.knowledge, &connector.method) {
+        (Knowledge::PasswordRefusedBefore, Method::Password(_)) => {
+            let subject = format!("host {}", connector.host);
+            Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject))
         }
-    };
-    Rejection::new(OwnReason::PasswordRefusedBefore, subject)
+        (Knowledge::Clean | Knowledge::TokenRejected | Knowledge::PasswordRefusedBefore, _) => {
+            Decision::Mint { why }
+        }
+    }
 }
 
 /// Why a test is due, if it is.

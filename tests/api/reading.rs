@@ -172,7 +172,7 @@ async fn kubectl_explain_reads_like_documentation() {
         "OAuth JWT bearer: the app proves itself with a private key and names the user. Needs no shared secret; the user must be pre-authorized for the app.",
         "username <string> -required- Username (not e-mail address) of the user to log in as.",
         "privateKeyRef <Object> -required- Key of a Secret that holds the RSA private key in PEM form",
-        "audience <string> Audience of the assertion. Default: https://login.salesforce.com for Live",
+        "audience <string> Audience of the assertion. Default: `https://login.salesforce.com` for Live",
     ] {
         assert!(words.contains(sentence), "{sentence}\n{explained}");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
@@ -34,10 +34,10 @@ pub(crate) async fn brought(stage: &Stage, name: &str) -> String {
 /// A connector with the bootstrap Secret that is there already.
 pub(crate) async fn brought_again(stage: &Stage, name: &str) -> SalesforceConnector {
     let bootstrap = json!({ "refreshTokenRef": { "name": format!("{name}-grant"), "key": "refresh-token" } });
-    stage.create(name, spec(name, bootstrap)).await
+    stage.create(name, spec(name, &bootstrap)).await
 }
 
-fn spec(name: &str, bootstrap: Value) -> Value {
+fn spec(name: &str, bootstrap: &Value) -> Value {
     json!({
         "host": world::PRODUCTION,
         "app": {
@@ -118,7 +118,7 @@ async fn a_bootstrap_secret_may_go_after_the_import_and_a_restart_presents_nothi
     let client_secret = [("client-secret", world::ROTATING_SECRET)];
     stage
         .secrets()
-        .delete("crm-grant", &Default::default())
+        .delete("crm-grant", &DeleteParams::default())
         .await
         .unwrap();
     stage.input("crm-grant", &client_secret).await;
@@ -161,7 +161,7 @@ async fn an_sfdx_auth_url_is_imported_and_one_of_another_org_refused() {
     };
     write(&url("other.my.salesforce.com")).await;
     let reference = json!({ "sfdxAuthUrlRef": { "name": "crm-grant", "key": "url" } });
-    stage.create("crm", spec("crm", reference)).await;
+    stage.create("crm", spec("crm", &reference)).await;
     stage.not_ready("crm", "SfdxAuthUrlMismatch").await;
     assert_eq!(stage.token_calls(), 0);
     write(&url(world::PRODUCTION)).await;
@@ -247,7 +247,7 @@ async fn a_spent_bootstrap_token_is_refused_unpresented_wherever_it_is_brought_a
             "copy",
             spec(
                 "copy",
-                json!({ "refreshTokenRef": { "name": "copy-grant", "key": "refresh-token" } }),
+                &json!({ "refreshTokenRef": { "name": "copy-grant", "key": "refresh-token" } }),
             ),
         )
         .await;
@@ -258,7 +258,7 @@ async fn a_spent_bootstrap_token_is_refused_unpresented_wherever_it_is_brought_a
             "again",
             spec(
                 "crm",
-                json!({ "refreshTokenRef": { "name": "crm-grant", "key": "refresh-token" } }),
+                &json!({ "refreshTokenRef": { "name": "crm-grant", "key": "refresh-token" } }),
             ),
         )
         .await;
@@ -279,7 +279,7 @@ async fn a_connector_that_nobody_logged_in_for_says_so() {
             "crm",
             spec(
                 "crm",
-                json!({ "refreshTokenRef": { "name": "crm-grant", "key": "refresh-token" } }),
+                &json!({ "refreshTokenRef": { "name": "crm-grant", "key": "refresh-token" } }),
             ),
         )
         .await;

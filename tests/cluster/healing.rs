@@ -384,6 +384,13 @@ async fn a_second_look_writes_nothing() {
     stage.not_ready("missing", "InputSecretMissing").await;
     stage.settle().await;
     let before = versions(&stage).await;
+    let namespace = stage.namespace.name();
+    assert_ne!(
+        logs::writes(stage.logs_from, namespace),
+        Vec::<String>::new(),
+        "writes are logged"
+    );
+    let from_here = logs::length();
     let queries = stage.sim.count(Endpoint::Query);
     for _ in 0..3 {
         stage.settle().await;
@@ -392,6 +399,7 @@ async fn a_second_look_writes_nothing() {
         stage.sim.count(Endpoint::Query) >= queries + 2,
         "it was looked at and tested meanwhile"
     );
+    assert_eq!(logs::writes(from_here, namespace), Vec::<String>::new());
     assert_eq!(versions(&stage).await, before);
     assert_eq!(stage.token_calls(), 1);
     stage.finish().await;
@@ -405,9 +413,6 @@ async fn versions(stage: &Stage) -> Vec<(String, Option<String>)> {
         versions.push((connector.name_any(), connector.resource_version()));
     }
     for secret in stage.secrets().list(&list).await.unwrap() {
-        versions.push((secret.name_any(), secret.resource_version()));
-    }
-    for secret in stage.home_secrets().list(&list).await.unwrap() {
         versions.push((secret.name_any(), secret.resource_version()));
     }
     for event in stage.events().list(&list).await.unwrap() {

@@ -31,6 +31,21 @@ pub(crate) fn since(start: usize) -> String {
     String::from_utf8_lossy(lines.get(start..).unwrap_or_default()).into_owned()
 }
 
+/// Requests that would change something in `namespace`, as the Kubernetes client logged them since `start`: the API server
+/// itself takes no notice of a write that changes nothing.
+pub(crate) fn writes(start: usize, namespace: &str) -> Vec<String> {
+    let in_namespace = format!("/namespaces/{namespace}/");
+    let writing = ["POST", "PUT", "PATCH", "DELETE"].map(|method| format!("\"http.method\":\"{method}\""));
+    let lines = since(start);
+    let lines = lines
+        .lines()
+        .filter(|line| line.contains("\"message\":\"requesting\"") && line.contains(&in_namespace));
+    lines
+        .filter(|line| writing.iter().any(|method| line.contains(method)))
+        .map(str::to_owned)
+        .collect()
+}
+
 struct Sink;
 
 impl io::Write for Sink {

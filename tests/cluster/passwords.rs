@@ -38,7 +38,9 @@ fn failed_logins(stage: &Stage) -> u32 {
         .world(|world| world.user(world::INTEGRATION_USER).failed_logins)
 }
 
+// The operators of all tests share their memory of refused passwords, so each test has its own.
 const WRONG: &str = "wrong-password-in-the-secret";
+const MISJUDGED: &str = "right-password-of-a-locked-user";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_sent_once_until_it_changes() {
@@ -81,7 +83,7 @@ async fn a_wrong_password_is_sent_once_until_it_changes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_password_is_sent_once_more_when_somebody_asks() {
     let stage = by_name().await;
-    password_input(&stage, "login", WRONG).await;
+    password_input(&stage, "login", MISJUDGED).await;
     by_password(&stage, "crm", "login").await;
     stage.stalled("crm", "WrongPassword").await;
     stage.annotate("crm", names::RENEW_REQUESTED_AT, "1").await;
@@ -93,7 +95,7 @@ async fn a_refused_password_is_sent_once_more_when_somebody_asks() {
     // It was right all along, as when a locked user is freed: what was refused once is remembered no longer.
     stage
         .sim
-        .world(|world| world.change_password(world::INTEGRATION_USER, WRONG));
+        .world(|world| world.change_password(world::INTEGRATION_USER, MISJUDGED));
     let token = stage.sim.world(|world| {
         let user = world.user(world::INTEGRATION_USER);
         user.security_token = salesforce_sim::Secret::new(world::SECURITY_TOKEN);
@@ -102,7 +104,7 @@ async fn a_refused_password_is_sent_once_more_when_somebody_asks() {
     assert_eq!(token, world::INTEGRATION_USER);
     stage.annotate("crm", names::RENEW_REQUESTED_AT, "2").await;
     stage.ready("crm").await;
-    password_input(&stage, "copy", WRONG).await;
+    password_input(&stage, "copy", MISJUDGED).await;
     by_password(&stage, "second", "copy").await;
     stage.ready("second").await;
     assert_eq!(stage.token_calls(), 4);

@@ -12,6 +12,7 @@ use kube::{Api, ResourceExt};
 use redeem::{ConnectorRead, ConnectorRef, State};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::controller::sweep::judge;
+use salesforce_connector_operator::decide::validate::OnDelete;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, Fault, FaultRule, RefreshTokenPolicy, default_world as world};
 use serde_json::json;
@@ -45,9 +46,9 @@ async fn state(stage: &Stage, uid: &str) -> Option<Secret> {
 
 async fn until_marked(stage: &Stage, uid: &str) {
     eventually(DEADLINE, "the state is marked", async || {
-        let state = state(stage, uid).await.expect("the state went without a mark");
-        let marked = state.annotations().contains_key(GONE_SINCE);
-        marked.then_some(()).ok_or(format!("{:?}", state.metadata))
+        let found = state(stage, uid).await.expect("the state went without a mark");
+        let marked = found.annotations().contains_key(GONE_SINCE);
+        marked.then_some(()).ok_or(format!("{:?}", found.metadata))
     })
     .await;
 }
@@ -98,8 +99,8 @@ async fn a_connector_of_the_same_name_neither_adopts_nor_keeps_the_state() {
 }
 
 /// Puts a copy of a state where that of another connector would be.
-async fn plant(stage: &Stage, state: &Secret, connector: ConnectorRef) {
-    let bytes = state.data.iter().flatten();
+async fn plant(stage: &Stage, model: &Secret, connector: ConnectorRef) {
+    let bytes = model.data.iter().flatten();
     let bytes = bytes.map(|(key, value)| (key.clone(), value.0.clone())).collect();
     let planted = State {
         connector: connector.clone(),
@@ -109,7 +110,7 @@ async fn plant(stage: &Stage, state: &Secret, connector: ConnectorRef) {
     let secret = Secret {
         metadata: ObjectMeta {
             name: Some(format!("sfc-state-{}", connector.uid)),
-            labels: state.metadata.labels.clone(),
+            labels: model.metadata.labels.clone(),
             ..ObjectMeta::default()
         },
         data: Some(
@@ -150,17 +151,20 @@ async fn a_namespace_that_is_not_watched_any_more_keeps_its_states() {
 }
 
 /// Asks for revocation on deletion, or no longer, and waits until the state says so.
-async fn revoke_on_delete(stage: &Stage, name: &str, wanted: bool) {
-    let settings = json!({ "authorizationCode": { "revokeOnDelete": wanted } });
+async fn revoke_on_delete(stage: &Stage, name: &str, wanted: OnDelete) {
+    let settings = json!({ "authorizationCode": { "revokeOnDelete": wanted == OnDelete::Revoke } });
     stage.merge(name, json!({ "spec": { "auth": settings } })).await;
     let uid = uid(&stage.get(name).await);
     eventually(DEADLINE, "the state says what is to become of it", async || {
-        let state = state(stage, &uid).await.expect("the connector is there");
-        let host = state.annotations().get(REVOKE_AT).map(String::as_str);
-        let expected = wanted.then_some(world::PRODUCTION);
+        let found = state(stage, &uid).await.expect("the connector is there");
+        let host = found.annotations().get(REVOKE_AT).map(String::as_str);
+        let expected = match wanted {
+            OnDelete::Revoke => Some(world::PRODUCTION),
+            OnDelete::Leave => None,
+        };
         (host == expected)
             .then_some(())
-            .ok_or(format!("{:?}", state.metadata))
+            .ok_or(format!("{:?}", found.metadata))
     })
     .await;
 }
@@ -169,11 +173,11 @@ async fn revoke_on_delete(stage: &Stage, name: &str, wanted: bool) {
 async fn to_be_revoked(stage: &Stage, name: &str) -> (String, String) {
     brought(stage, name).await;
     let uid = uid(&stage.ready(name).await);
-    revoke_on_delete(stage, name, true).await;
+    revoke_on_delete(stage, name, OnDelete::Revoke).await;
     renew(stage, name, "1").await;
     stage.ready(name).await;
-    let state = state(stage, &uid).await.expect("the connector is there");
-    (uid, value(&state, "refresh-token"))
+    let found = state(stage, &uid).await.expect("the connector is there");
+    (uid, value(&found, "refresh-token"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,7 +185,7 @@ async fn a_grant_is_revoked_before_its_state_is_removed_where_that_was_asked_for
     let stage = hasty().await;
     let (revoked, token) = to_be_revoked(&stage, "revoked").await;
     let (spared, other) = to_be_revoked(&stage, "spared").await;
-    revoke_on_delete(&stage, "spared", false).await;
+    revoke_on_delete(&stage, "spared", OnDelete::Leave).await;
     let is_good = |token: &str| stage.sim.world(|w| w.refresh_token_is_good(token));
     assert!(is_good(&token) && is_good(&other));
 

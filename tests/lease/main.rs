@@ -392,3 +392,13 @@ async fn a_follower_knows_every_connector_and_works_on_them_once_it_leads() {
     running.await.unwrap();
     follower.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_controller_that_is_stopped_before_it_has_listed_the_connectors_ends() {
+    let plane = ControlPlane::shared().await;
+    plane.install_crd(&crd::crd()).await;
+    let home = plane.namespace("early").await;
+    let context = context(plane, &home, &home, LeaseState::sole()).await;
+    let running = controller::run(context, std::future::ready(()));
+    tokio::time::timeout(DEADLINE, running).await.expect("it ends");
+}

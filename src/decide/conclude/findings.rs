@@ -226,9 +226,10 @@ fn failure_finding(failures: &FailuresStatus) -> Finding {
 
 /// Whether trouble may pass by itself.
 fn passing(reason: Reason) -> bool {
-    match reason.class() {
-        Class::Transient | Class::Uncertain | Class::RenewToken => true,
-        Class::InputMustChange | Class::MendInSalesforce | Class::Bug => false,
+    match (reason, reason.class()) {
+        (Reason::Own(own), _) => !own.needs_person(),
+        (_, Class::Transient | Class::Uncertain | Class::RenewToken) => true,
+        (_, Class::InputMustChange | Class::MendInSalesforce | Class::Bug) => false,
     }
 }
 

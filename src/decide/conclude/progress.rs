@@ -44,24 +44,18 @@ pub(super) fn failures(
         {
             None
         }
-        // The token is good and wanted as it is: what failed before, such as a renewal that somebody asked for, is past.
-        None if matches!(decision, Decision::Keep { .. }) && outcome.secret == SecretOutcome::InStep => {
-            before.filter(|failures| lasts(failures, outcome))
-        }
+        None if matches!(decision, Decision::Keep { .. }) => before.filter(|failures| {
+            failures.inputs_digest.as_deref() == Some(digest) && !is_past(failures, outcome)
+        }),
         None => before,
     }
 }
 
-/// Whether a failure stays named although a token is held: a dead input until it is replaced, a token that was refused
-/// fresh until a test has shown that Salesforce takes it.
-fn lasts(failures: &FailuresStatus, outcome: &Outcome) -> bool {
+/// Whether a test has just shown that Salesforce takes the token which it refused when it was fresh.
+fn is_past(failures: &FailuresStatus, outcome: &Outcome) -> bool {
     let report = outcome.tested.as_ref();
     let accepted = report.is_some_and(|report| report.verdict == Verdict::Succeeded);
-    match Reason::parse(&failures.reason) {
-        Some(Reason::Own(OwnReason::FreshTokenRejected)) => !accepted,
-        Some(reason) => reason.class() == Class::InputMustChange,
-        None => false,
-    }
+    accepted && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
 }
 
 /// Whether the held token was still to be verified when this reconcile began.
@@ -76,6 +70,12 @@ fn unverified(observed: &Observed) -> bool {
 fn trouble(outcome: &Outcome) -> Option<Trouble> {
     if let Some(Minted::Failed { trouble, .. }) = &outcome.minted {
         return Some(trouble.clone());
+    }
+    if let (Some(Minted::Obtained { .. }), SecretOutcome::Refused(rejection)) =
+        (&outcome.minted, &outcome.secret)
+    {
+        // The Secret goes on carrying the token of before, which may be dead by now.
+        return Some(rejection.clone().into());
     }
     let report = outcome.tested.as_ref()?;
     let fresh = outcome.minted.is_some() || outcome.secret == SecretOutcome::Withheld;

@@ -393,7 +393,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
         [
             "Ready: False EnvironmentMismatch",
             "Authenticated: False EnvironmentMismatch",
-            "SecretSynced: False Pending",
+            "SecretSynced: Unknown Pending",
             "ConnectionTested: False EnvironmentMismatch",
             "Stalled: True EnvironmentMismatch",
         ]

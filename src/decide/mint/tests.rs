@@ -1,11 +1,9 @@
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::api::reasons::Refusal;
-use crate::decide::conclude::{Outcome, conclude};
 use crate::decide::digest::Digest;
-use crate::decide::fixtures::{self, after, carrying, connector, fresh, now, of, settled, spec};
+use crate::decide::fixtures::{self, after, connector, fresh, now, of, settled, spec};
 use crate::decide::observed::Requests;
 
 const KEEP: Decision = Decision::Keep { test: None };
@@ -173,8 +171,13 @@ fn a_password_that_was_refused_is_sent_only_on_request() {
     let rejection = Rejection::new(OwnReason::PasswordRefusedBefore, "host acme.my.salesforce.com");
     assert_eq!(decide(&observed, now()), Decision::Reject(rejection));
     assert_eq!(
-        decide(&asked_to_renew(observed), now()),
+        decide(&asked_to_renew(observed.clone()), now()),
         mint(MintReason::Requested)
+    );
+    // The connector that tried it goes on showing what Salesforce said.
+    assert_eq!(
+        decide(&after_failure(observed, None), after(60)),
+        Decision::Wait(WaitReason::InputMustChange)
     );
 }
 
@@ -246,111 +249,4 @@ fn a_token_that_could_not_be_verified_is_tested_again_under_the_same_back_off() 
         decide(&asked_to_test(failed), after(1)),
         test(TestReason::Verification)
     );
-}
-
-/// Any situation that can be made of the knobs below.
-fn situation() -> impl Strategy<Value = Observed> {
-    let next = prop_oneof![Just(None), (-4000..8000_i64).prop_map(Some)];
-    let failed = prop_oneof![Just(None), (next, any::<bool>()).prop_map(Some)];
-    let token = prop_oneof![
-        Just(None),
-        (-8000..8000_i64, any::<bool>(), any::<bool>()).prop_map(Some)
-    ];
-    let flags = (
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-        1..10_000_u64,
-    );
-    (failed, token, flags).prop_map(|(failed, token, (renew, test, suspended, rejected, sweep))| {
-        let mut observed = fresh();
-        if let Some((expires, same_inputs, in_secret)) = token {
-            let mut held = fixtures::held(of(&observed));
-            held.expiration.time = after(expires);
-            if !same_inputs {
-                held.inputs_digest = Digest::from_text("another");
-            }
-            if in_secret {
-                observed = carrying(settled(), held);
-            } else {
-                observed.held = Some(held);
-            }
-        }
-        if let Some((next, same_inputs)) = failed {
-            observed = after_failure(observed, next.map(after));
-            if !same_inputs {
-                observed.status.failures.as_mut().unwrap().inputs_digest = Some("another".into());
-            }
-        }
-        observed.requests.renew = renew.then(|| "1".into());
-        observed.requests.test = test.then(|| "1".into());
-        observed.sweep_period = std::time::Duration::from_secs(sweep);
-        if suspended {
-            observed.activity = Activity::Suspended;
-        }
-        if rejected {
-            observed.knowledge = Knowledge::TokenRejected;
-        }
-        observed
-    })
-}
-
-/// What an act without any news leaves behind.
-fn without_news(observed: &Observed) -> Outcome {
-    fixtures::kept(observed)
-}
-
-proptest! {
-    #[test]
-    fn time_alone_never_takes_back_the_decision_to_obtain_a_token(
-        observed in situation(), early in -9000..9000_i64, later in 0..100_000_i64,
-    ) {
-        let first = decide(&observed, after(early));
-        if matches!(first, Decision::Mint { .. }) {
-            prop_assert_eq!(decide(&observed, after(early + later)), first);
-        }
-    }
-
-    #[test]
-    fn nothing_is_sent_within_the_back_off_unless_inputs_changed_or_somebody_asks(
-        observed in situation(), at in -9000..9000_i64,
-    ) {
-        let same_inputs = observed.status.failures.as_ref().filter(|failures| {
-            failures.inputs_digest.as_deref() == Some(of(&observed).attempt_digest.as_str())
-        });
-        let waiting = same_inputs.is_some_and(|failures| {
-            failures.next_attempt_time.as_ref().is_none_or(|next| next.0 > after(at))
-        });
-        if waiting && !observed.renewal_requested() {
-            let decision = decide(&observed, after(at));
-            let sends = matches!(decision, Decision::Mint { .. });
-            prop_assert!(!sends, "{:?}", decision);
-        }
-    }
-
-    #[test]
-    fn nothing_is_sent_while_suspended(observed in situation(), at in -9000..9000_i64) {
-        if observed.activity == Activity::Suspended {
-            prop_assert_eq!(decide(&observed, after(at)), Decision::Wait(WaitReason::Suspended));
-        }
-    }
-
-    #[test]
-    fn a_second_conclusion_from_the_same_facts_writes_nothing(observed in situation(), at in -9000..9000_i64) {
-        let decision = decide(&observed, after(at));
-        let outcome = without_news(&observed);
-        let first = conclude(&observed, &decision, &outcome, after(at));
-        let again = fixtures::reported(observed, first);
-        let second = conclude(&again, &decision, &outcome, after(at));
-        prop_assert_eq!((second.status, second.events), (None, vec![]));
-    }
-
-    #[test]
-    fn the_next_look_is_neither_at_once_nor_after_the_sweep(observed in situation(), at in -9000..9000_i64) {
-        let decision = decide(&observed, after(at));
-        let next = conclude(&observed, &decision, &without_news(&observed), after(at)).next;
-        let sweep = observed.sweep_period.mul_f64(1.1);
-        prop_assert!(next >= std::time::Duration::from_secs(1) && next <= sweep.max(std::time::Duration::from_secs(1)), "{next:?}");
-    }
 }
