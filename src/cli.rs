@@ -9,8 +9,9 @@ use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
 
+use crate::controller::pause::Pauses;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
-use crate::settings::{SecretWatch, Settings};
+use crate::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
 
 /// Kubernetes operator that obtains, renews and verifies Salesforce OAuth tokens.
 #[derive(Debug, Parser)]
@@ -81,12 +82,12 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_STATE_RETENTION_HOURS", default_value_t = 24)]
     pub state_retention_hours: u64,
 
-    /// Seconds for which other replicas wait for a leader that is silent. A token request has to end within it.
-    #[arg(long, env = "SFC_LEASE_DURATION_SECONDS", default_value_t = 15, value_parser = lease_seconds())]
+    /// Seconds for which other replicas wait for a leader that is silent. A token request (30 s) has to end within it.
+    #[arg(long, env = "SFC_LEASE_DURATION_SECONDS", default_value_t = 40, value_parser = lease_seconds())]
     pub lease_duration_seconds: u32,
 
     /// Seconds after which a leader that could not renew its lease stops to lead. Less than the duration.
-    #[arg(long, env = "SFC_LEASE_RENEW_DEADLINE_SECONDS", default_value_t = 10, value_parser = lease_seconds())]
+    #[arg(long, env = "SFC_LEASE_RENEW_DEADLINE_SECONDS", default_value_t = 20, value_parser = lease_seconds())]
     pub lease_renew_deadline_seconds: u32,
 
     /// Seconds between two renewals of the lease, and between two tries to get it. At most half of the renew deadline.
@@ -100,6 +101,15 @@ pub struct RunArgs {
     /// Let time run this many times as fast. For tests only.
     #[arg(long, env = "SFC_CLOCK_SPEED", default_value_t = 1, hide = true)]
     pub clock_speed: u32,
+
+    /// Bound of one request that presents a refresh token. For tests only.
+    #[arg(long, env = "SFC_TOKEN_REQUEST_LIMIT_SECONDS", default_value_t = TOKEN_REQUEST_LIMIT.as_secs(), hide = true,
+        value_parser = value_parser!(u64).range(1..=redeem::HTTP_LIMIT_MAX.as_secs()))]
+    pub token_request_limit_seconds: u64,
+
+    /// Folder in which tests name the points to stop at. For tests only.
+    #[arg(long, env = "SFC_TEST_PAUSE_IN", hide = true)]
+    pub test_pause_in: Option<PathBuf>,
 }
 
 fn lease_seconds() -> RangedI64ValueParser<u32> {
@@ -132,6 +142,19 @@ pub enum SettingsError {
     /// The times of leader election.
     #[error("the times of leader election can't be used together")]
     Lease(#[source] InvalidLeaseSettings),
+    /// With such a lease no refresh token would ever be presented.
+    #[error(
+        "--lease-duration-seconds ({duration:?}) must be at least {least:?}: a token request of up to {limit:?} and two \
+         times --lease-retry-seconds have to fit into it"
+    )]
+    LeaseTooShort {
+        /// The lease duration.
+        duration: Duration,
+        /// The shortest one that would do.
+        least: Duration,
+        /// Bound of a token request.
+        limit: Duration,
+    },
 }
 
 impl RunArgs {
@@ -144,18 +167,28 @@ impl RunArgs {
             secret_watch: self.secret_watch,
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),
+            token_request_limit: Duration::from_secs(self.token_request_limit_seconds),
+            pauses: Pauses::in_folder(self.test_pause_in.clone()),
         }
     }
 
     /// Times of leader election.
     pub fn lease_settings(&self) -> Result<LeaseSettings, SettingsError> {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-        LeaseSettings::new(
-            seconds(self.lease_duration_seconds),
-            seconds(self.lease_renew_deadline_seconds),
-            seconds(self.lease_retry_seconds),
-        )
-        .map_err(SettingsError::Lease)
+        let duration = seconds(self.lease_duration_seconds);
+        let retry = seconds(self.lease_retry_seconds);
+        let settings = LeaseSettings::new(duration, seconds(self.lease_renew_deadline_seconds), retry)
+            .map_err(SettingsError::Lease)?;
+        let limit = Duration::from_secs(self.token_request_limit_seconds);
+        let least = limit + 2 * retry;
+        if duration < least {
+            return Err(SettingsError::LeaseTooShort {
+                duration,
+                least,
+                limit,
+            });
+        }
+        Ok(settings)
     }
 
     /// Settings of the Salesforce client.

@@ -15,6 +15,7 @@ pub mod grant;
 mod login;
 pub mod observe;
 mod passwords;
+pub mod pause;
 mod probe;
 mod report;
 mod secrets;

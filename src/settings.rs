@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::controller::pause::Pauses;
+
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SecretWatch {
@@ -26,4 +28,12 @@ pub struct Settings {
     pub token_requests_per_hour: u32,
     /// How long a removed connector's state is kept.
     pub state_retention: Duration,
+    /// Bound of one request that presents a refresh token, as a whole.
+    pub token_request_limit: Duration,
+    /// Where tests stop the process.
+    pub pauses: Pauses,
 }
+
+/// Bound of one request that presents a refresh token, as a whole: an answer that comes later is lost, and with it the
+/// grant. It has to fit into what is left of a lease, which is why a lease lasts 40 s.
+pub const TOKEN_REQUEST_LIMIT: Duration = Duration::from_secs(30);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::pause::Side;
 use super::{Context, Error, grant, login, probe, secrets};
 use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
 use crate::decide::grant::{held as grant_held, renewed_with};
@@ -202,12 +203,15 @@ async fn settle(
     let wanted = connector
         .template
         .render(&observed.owner, held, &context.digest_key);
+    let pauses = &context.settings.pauses;
+    pauses.at(&observed.owner.name, Side::Before, "SecretWrite").await;
     let written = match &observed.target {
         Target::Ours(found) if in_step(found, &wanted) => Ok(()),
         Target::Ours(found) => secrets::update(context, found, &wanted).await?,
         Target::Absent => secrets::create(context, &observed.owner, connector, &wanted).await?,
         Target::Refused(rejection) => Err(rejection.clone()),
     };
+    pauses.at(&observed.owner.name, Side::After, "SecretWrite").await;
     if let Err(rejection) = written {
         return Ok(SecretOutcome::Refused(rejection));
     }

@@ -10,16 +10,17 @@ mod salesforce;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redeem::{
-    Bootstrap, ClusterUid, Conclusion, ConnectorRef, Effect, Expect, FreshIds, Inputs, InstallationUid,
-    Introspectable, Limits, Memory, Now, Outcome, Reply, Session, State, Want,
+    Answer, Bootstrap, ClusterUid, Conclusion, ConnectorRef, Effect, Expect, FreshIds, Inputs,
+    InstallationUid, Introspectable, Limits, Memory, Now, Outcome, Reply, Session, State, Want, WriteReply,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use salesforce_client::Failure;
 use tokio::sync::watch;
 
+use super::pause::Side;
 use super::{Context, Error};
 use crate::decide::MintReason;
 use crate::decide::conclude::{Minted, Trouble};
@@ -30,9 +31,6 @@ use crate::decide::validate::{Connector, Method};
 
 pub(super) use kubernetes::{bytes, keep_wish, place, read_state, state_name, understood};
 
-/// Bound of one token request as a whole. It must fit into what is left of a lease of 15 s that is renewed every 2 s, or
-/// no redeem would ever begin; Salesforce answers within a second or two.
-const HTTP_LIMIT: Duration = Duration::from_secs(10);
 /// Bound of one call of the API server; what takes longer has an unknown outcome and is looked at again.
 pub(super) const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
 
@@ -117,6 +115,8 @@ pub(super) async fn settle(
         known: None,
         failure: None,
         sent: false,
+        answered: None,
+        announced: false,
     };
     let running = Running::begin(context);
     let session = tokio::spawn(async move {
@@ -184,7 +184,7 @@ fn inputs(
             Some(_) => Introspectable::Possible,
             None => Introspectable::Impossible,
         },
-        limits: Limits::new(HTTP_LIMIT).map_err(Error::Limits)?,
+        limits: Limits::new(context.settings.token_request_limit).map_err(Error::Limits)?,
         fresh: FreshIds {
             attempt: redeem::AttemptId::new(random()?),
             grant: redeem::GrantId::new(random()?),
@@ -238,6 +238,10 @@ struct Shell {
     failure: Option<Failure>,
     /// Whether Salesforce has granted a new token in this session.
     sent: bool,
+    /// When Salesforce's new token came in, until it is stored.
+    answered: Option<Instant>,
+    /// Whether the last effect was the announcement of an intent.
+    announced: bool,
 }
 
 impl Shell {
@@ -247,9 +251,47 @@ impl Shell {
                 Effect::Done(outcome) => return (*outcome, self),
                 effect => effect,
             };
-            tracing::debug!(effect = name_of(&effect), "Redeem protocol");
+            let point = self.point(&effect);
+            tracing::debug!(effect = point, "Redeem protocol");
+            let pauses = self.context.settings.pauses.clone();
+            pauses.at(&self.owner.name, Side::Before, point).await;
             let reply = self.perform(effect).await;
+            pauses.at(&self.owner.name, Side::After, point).await;
+            self.measure(&reply);
             session.on(reply, self.now());
+        }
+    }
+
+    /// The name of an effect, by what it is for: of two writes of the state, one is the intent and one stores the result.
+    fn point(&mut self, effect: &Effect) -> &'static str {
+        let announced = std::mem::replace(&mut self.announced, matches!(effect, Effect::Announce { .. }));
+        match effect {
+            Effect::ReadState if announced => "ReadBack",
+            Effect::CreateState { .. } | Effect::WriteState { .. } if self.answered.is_some() => "Store",
+            Effect::WriteState { state, .. } if self.is_intent(state) => "Intent",
+            effect => name_of(effect),
+        }
+    }
+
+    fn is_intent(&self, state: &State) -> bool {
+        let attempts = |state: &State| -> Vec<_> {
+            let attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
+            attempts.map(|attempt| attempt.id.clone()).collect()
+        };
+        let known = self.known.as_ref().map(attempts).unwrap_or_default();
+        attempts(state).iter().any(|attempt| !known.contains(attempt))
+    }
+
+    /// The irreducible window: from the answer that only this process knows to its being stored.
+    fn measure(&mut self, reply: &Reply) {
+        match (reply, self.answered) {
+            (Reply::Answer(Answer::Granted(_)), _) => self.answered = Some(Instant::now()),
+            (Reply::Write(WriteReply::Written(_)), Some(answered)) => {
+                let microseconds = u64::try_from(answered.elapsed().as_micros()).unwrap_or(u64::MAX);
+                tracing::info!(microseconds, "Stored what Salesforce answered");
+                self.answered = None;
+            }
+            _ => {}
         }
     }
 

@@ -7,6 +7,7 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource as _, ResourceExt};
 
 use super::context::namespace;
+use super::pause::Side;
 use super::{Context, Error};
 use crate::api::SalesforceConnector;
 use crate::decide::conclude::{EventDraft, EventKind, Minted, Outcome};
@@ -37,9 +38,14 @@ pub(super) async fn report(
         written.status = Some(status);
         let api: Api<SalesforceConnector> = Api::namespaced(context.client.clone(), &namespace(connector));
         // The body carries the uid and resourceVersion that were observed: a re-created connector can't inherit this.
+        let pauses = &context.settings.pauses;
+        pauses
+            .at(&connector.name_any(), Side::Before, "StatusWrite")
+            .await;
         api.replace_status(&connector.name_any(), &PostParams::default(), &written)
             .await
             .map_err(Error::WriteStatus)?;
+        pauses.at(&connector.name_any(), Side::After, "StatusWrite").await;
         context.remember_replaced(connector);
     }
     for event in conclusion.events {

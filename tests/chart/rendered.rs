@@ -105,8 +105,8 @@ async fn by_default_there_is_all_that_is_needed() {
     assert_eq!(container(&documents)["image"], image);
     let wanted = pairs(&[
         ("MALLOC_ARENA_MAX", "2"),
-        ("SFC_LEASE_DURATION_SECONDS", "15"),
-        ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "10"),
+        ("SFC_LEASE_DURATION_SECONDS", "40"),
+        ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "20"),
         ("SFC_LEASE_RETRY_SECONDS", "2"),
         ("SFC_LOG", "info"),
         ("SFC_LOG_FORMAT", "json"),
@@ -152,7 +152,7 @@ async fn every_value_takes_effect() {
             "*.my.salesforce.com=192.0.2.7:8443,login.salesforce.com=[2001:db8::7]:8443",
         ),
         ("SFC_LEASE_DURATION_SECONDS", "60"),
-        ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "40"),
+        ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "45"),
         ("SFC_LEASE_RETRY_SECONDS", "5"),
         ("SFC_LOG", "salesforce_connector_operator=debug"),
         ("SFC_LOG_FORMAT", "human"),

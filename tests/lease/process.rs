@@ -128,7 +128,7 @@ fn times_that_do_not_fit_together_are_refused_with_the_flag_to_change() {
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
         "error: a setting can't be used: the times of leader election can't be used together: \
-         --lease-renew-deadline-seconds (10s) must be less than --lease-duration-seconds (10s): a leader has to stop \
+         --lease-renew-deadline-seconds (20s) must be less than --lease-duration-seconds (10s): a leader has to stop \
          before another may take over\n"
     );
 }

@@ -1,0 +1,95 @@
+//! What does the operator cost? `make bench` measures a release build of it against a real API server and the simulator,
+//! each a process of its own, and prints the table of docs/benchmarks.md.
+
+mod audit;
+mod bare;
+mod fleet;
+mod machine;
+mod measure;
+mod operator;
+mod parallel;
+mod plane;
+mod process;
+mod salesforce;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What went wrong, as text: there is nobody to tell one error from another.
+pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures what the operator costs.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The operator to measure
+    #[arg(long, default_value = "target/release/salesforce-connector-operator")]
+    operator: PathBuf,
+    /// The simulated Salesforce
+    #[arg(long, default_value = "target/release/salesforce-sim")]
+    simulator: PathBuf,
+    /// Sizes of the fleets, separated by commas; one connector is always measured
+    #[arg(long, value_delimiter = ',', default_values_t = [1000, 5000])]
+    sizes: Vec<usize>,
+    /// One small fleet and few foreign Secrets, to see that everything works
+    #[arg(long)]
+    quick: bool,
+    /// File to write the result to as well
+    #[arg(long)]
+    write: Option<PathBuf>,
+    /// Folder to keep the operator's log of each stage in
+    #[arg(long)]
+    logs: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    tokio::select! {
+        result = run(&args) => match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("bench: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        // Whatever was started ends with its value.
+        () = told_to_stop() => {
+            eprintln!("bench: stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), Failed> {
+    let scale = measure::Scale::of(args.quick, &args.sizes);
+    let programs = measure::Programs {
+        operator: args.operator.clone(),
+        simulator: args.simulator.clone(),
+        logs: args.logs.clone(),
+    };
+    let before = machine::Facts::gather();
+    let result = measure::everything(&programs, &scale).await?;
+    let report = table::report(&before, &scale, &result);
+    println!("\n{report}");
+    if let Some(path) = &args.write {
+        std::fs::write(path, report)
+            .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,327 @@
+//! What is measured, in which order? One stage after another, each on an API server of its own.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
+
+use crate::audit::{self, Requests};
+use crate::bare::{self, Rates, as_f64};
+use crate::fleet::secret;
+use crate::operator::{self, Mode, Operator};
+use crate::plane::Plane;
+use crate::process::Memory;
+use crate::salesforce::{self, Calls};
+use crate::{Failed, parallel};
+
+/// The programs that are measured.
+pub(crate) struct Programs {
+    pub(crate) operator: PathBuf,
+    pub(crate) simulator: PathBuf,
+    /// Where logs are kept; nowhere without.
+    pub(crate) logs: Option<PathBuf>,
+}
+
+/// How much of it.
+pub(crate) struct Scale {
+    /// Sizes of the fleets; the first is 1.
+    pub(crate) sizes: Vec<usize>,
+    /// Objects that the bare rates are measured with.
+    pub(crate) bare: usize,
+    /// Foreign Secrets.
+    pub(crate) foreign: usize,
+    /// How long memory is left to settle.
+    settle: Duration,
+}
+
+/// Bytes of a foreign Secret.
+pub(crate) const FOREIGN_BYTES: usize = 20 * 1024;
+/// After the last connector is Ready: what was under way has ended.
+const MOMENT: Duration = Duration::from_secs(1);
+/// In mode `ByName` a sweep reads on and on, 10 times a second. Fewer reads than this in a look mean nothing else runs.
+const SWEEP_AT_MOST: u64 = 50;
+const LOOK: Duration = Duration::from_secs(2);
+
+impl Scale {
+    /// The usual scale, or a small one.
+    pub(crate) fn of(quick: bool, sizes: &[usize]) -> Self {
+        if quick {
+            return Self {
+                sizes: vec![1, 200],
+                bare: 200,
+                foreign: 500,
+                settle: Duration::from_secs(3),
+            };
+        }
+        let sizes = std::iter::once(1).chain(sizes.iter().copied()).collect();
+        Self {
+            sizes,
+            bare: 1000,
+            foreign: 5000,
+            settle: Duration::from_secs(8),
+        }
+    }
+}
+
+/// All of it.
+pub(crate) struct Everything {
+    pub(crate) version: String,
+    pub(crate) rounds: Vec<Round>,
+    pub(crate) foreign: Foreign,
+}
+
+/// What a fleet of one size costs.
+pub(crate) struct Round {
+    pub(crate) size: usize,
+    /// Writes a second of the same API server, just before.
+    pub(crate) bare: Rates,
+    /// The operator runs, and the connectors are created.
+    pub(crate) running: Running,
+    /// Seconds from the operator's start to all Ready, where all objects existed; the server's bare rates before.
+    pub(crate) started: (f64, Rates),
+    pub(crate) restart: Restart,
+}
+
+/// From the first create to all Ready.
+pub(crate) struct Running {
+    /// Seconds that creating took.
+    pub(crate) creates: f64,
+    /// Seconds until all were Ready.
+    pub(crate) ready: f64,
+    pub(crate) requests: Requests,
+    pub(crate) calls: Calls,
+    /// Milliseconds of CPU for each connector.
+    pub(crate) cpu: f64,
+    /// Once it had settled.
+    pub(crate) memory: Memory,
+}
+
+/// What a restart costs when nothing has changed.
+pub(crate) struct Restart {
+    pub(crate) requests: Requests,
+    pub(crate) calls: Calls,
+    /// Milliseconds of CPU for each connector, the start of the process included.
+    pub(crate) cpu: f64,
+    pub(crate) memory: Memory,
+}
+
+/// Growth in MB by Secrets that are none of the operator's business.
+pub(crate) struct Foreign {
+    /// In mode `ByName`: started after they were there, against before.
+    pub(crate) by_name: f64,
+    /// In mode `Watch`: while they were created.
+    pub(crate) watch_running: f64,
+    /// In mode `Watch`: started after they were there, against before.
+    pub(crate) watch_started: f64,
+}
+
+/// Measures everything.
+pub(crate) async fn everything(programs: &Programs, scale: &Scale) -> Result<Everything, Failed> {
+    let began = Instant::now();
+    testbed::install_crypto();
+    let mut rounds = Vec::new();
+    for size in scale.sizes.iter().copied() {
+        rounds.push(round(programs, scale, size).await?);
+    }
+    let (foreign, version) = foreign(programs, scale).await?;
+    say(&format!("done in {:.0} s", began.elapsed().as_secs_f64()));
+    Ok(Everything {
+        version,
+        rounds,
+        foreign,
+    })
+}
+
+fn say(what: &str) {
+    eprintln!("bench: {what}");
+}
+
+async fn round(programs: &Programs, scale: &Scale, size: usize) -> Result<Round, Failed> {
+    say(&format!("{size}: control plane, simulator, bare write rates"));
+    let plane = Plane::start(programs, Mode::ByName, size).await?;
+    let bare = bare_rates(&plane, scale).await?;
+    plane.fleet().create_inputs(0..size).await?;
+    say(&format!(
+        "{size}: the operator runs, {size} connectors are created"
+    ));
+    let log = operator::log(&plane, programs.logs.as_ref(), &format!("{size}-running"))?;
+    let mut operator = Operator::start(&programs.operator, &plane, Mode::ByName, &log)?;
+    operator.leads().await?;
+    let running = running(&plane, &operator, scale, size).await?;
+    operator.process.terminate().await?;
+    say(&format!(
+        "{size}: all Ready after {:.2} s; restart",
+        running.ready
+    ));
+    let restart = restart(programs, scale, &plane, size).await?;
+    drop(plane);
+
+    say(&format!(
+        "{size}: a new control plane, on which the operator starts last"
+    ));
+    let plane = Plane::start(programs, Mode::ByName, size).await?;
+    let bare_of_second = bare_rates(&plane, scale).await?;
+    let started = started(programs, &plane, size).await?;
+    say(&format!("{size}: all Ready after {started:.2} s"));
+    Ok(Round {
+        size,
+        bare,
+        running,
+        started: (started, bare_of_second),
+        restart,
+    })
+}
+
+async fn bare_rates(plane: &Plane, scale: &Scale) -> Result<Rates, Failed> {
+    let namespace = plane.another_namespace().await;
+    bare::rates(&plane.clients, &namespace, scale.bare).await
+}
+
+async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize) -> Result<Running, Failed> {
+    let fleet = plane.fleet();
+    let (requests, calls) = (plane.audit.so_far()?, plane.salesforce.calls().await?);
+    let cpu = operator.process.cpu()?;
+    let began = Instant::now();
+    let (creates, ready) = tokio::try_join!(fleet.create_connectors(0..size), fleet.all_ready(size))?;
+    tokio::time::sleep(MOMENT).await;
+    let cpu = operator.process.cpu()? - cpu;
+    let requests = audit::between(&requests, &plane.audit.so_far()?);
+    let calls = salesforce::between(&calls, &plane.salesforce.calls().await?);
+    tokio::time::sleep(scale.settle).await;
+    Ok(Running {
+        creates: creates.as_secs_f64(),
+        ready: (ready - began).as_secs_f64(),
+        requests,
+        calls,
+        cpu: per_connector(cpu, size),
+        memory: operator.process.memory()?,
+    })
+}
+
+fn per_connector(cpu: Duration, size: usize) -> f64 {
+    cpu.as_secs_f64() * 1000.0 / as_f64(size)
+}
+
+async fn started(programs: &Programs, plane: &Plane, size: usize) -> Result<f64, Failed> {
+    let fleet = plane.fleet();
+    fleet.create_inputs(0..size).await?;
+    fleet.create_connectors(0..size).await?;
+    let log = operator::log(plane, programs.logs.as_ref(), &format!("{size}-started"))?;
+    let began = Instant::now();
+    let operator = Operator::start(&programs.operator, plane, Mode::ByName, &log)?;
+    let ready = fleet.all_ready(size).await?;
+    operator.process.terminate().await?;
+    Ok((ready - began).as_secs_f64())
+}
+
+async fn restart(programs: &Programs, scale: &Scale, plane: &Plane, size: usize) -> Result<Restart, Failed> {
+    let (requests, calls) = (plane.audit.so_far()?, plane.salesforce.calls().await?);
+    let log = operator::log(plane, programs.logs.as_ref(), &format!("{size}-restart"))?;
+    let mut operator = Operator::start(&programs.operator, plane, Mode::ByName, &log)?;
+    operator.leads().await?;
+    until_all_is_read(plane, &requests, size).await?;
+    let cpu = operator.process.cpu()?;
+    let restart = Restart {
+        requests: audit::between(&requests, &plane.audit.so_far()?),
+        calls: salesforce::between(&calls, &plane.salesforce.calls().await?),
+        cpu: per_connector(cpu, size),
+        memory: {
+            tokio::time::sleep(scale.settle).await;
+            operator.process.memory()?
+        },
+    };
+    operator.process.terminate().await?;
+    Ok(restart)
+}
+
+/// Until the operator has read at least one Secret of each connector, and no more than the sweep is going on.
+async fn until_all_is_read(plane: &Plane, before: &Requests, size: usize) -> Result<(), Failed> {
+    let mut earlier = 0;
+    for _ in 0..60 {
+        tokio::time::sleep(LOOK).await;
+        let requests = audit::between(before, &plane.audit.so_far()?);
+        let reads = requests.get("get secrets").copied().unwrap_or(0);
+        let total = audit::total(&requests);
+        if reads >= size as u64 && total - earlier < SWEEP_AT_MOST {
+            return Ok(());
+        }
+        earlier = total;
+    }
+    Err("the operator had not come to rest 2 minutes after its restart".into())
+}
+
+async fn foreign(programs: &Programs, scale: &Scale) -> Result<(Foreign, String), Failed> {
+    let count = scale.foreign;
+    say(&format!(
+        "{count} foreign Secrets of 20 KiB: control plane, simulator"
+    ));
+    let plane = Plane::start(programs, Mode::Watch, 1).await?;
+    let fleet = plane.fleet();
+    fleet.create_inputs(0..1).await?;
+    fleet.create_connectors(0..1).await?;
+    let by_name_before = memory(programs, scale, &plane, Mode::ByName, "by-name-before").await?;
+
+    let watch = idle(programs, scale, &plane, Mode::Watch, "watch-before").await?;
+    let watch_before = watch.process.memory()?.now;
+    say("they are created");
+    create_foreign(&plane, count).await?;
+    tokio::time::sleep(scale.settle).await;
+    let watch_after = watch.process.memory()?.now;
+    watch.process.terminate().await?;
+
+    say("the operator starts where they are");
+    let watch_started = memory(programs, scale, &plane, Mode::Watch, "watch-after").await?;
+    let by_name_after = memory(programs, scale, &plane, Mode::ByName, "by-name-after").await?;
+    let foreign = Foreign {
+        by_name: by_name_after - by_name_before,
+        watch_running: watch_after - watch_before,
+        watch_started: watch_started - watch_before,
+    };
+    Ok((foreign, plane.version().await?))
+}
+
+/// Starts the operator and lets it come to rest.
+async fn idle(
+    programs: &Programs,
+    scale: &Scale,
+    plane: &Plane,
+    mode: Mode,
+    stage: &str,
+) -> Result<Operator, Failed> {
+    let log = operator::log(plane, programs.logs.as_ref(), stage)?;
+    let mut operator = Operator::start(&programs.operator, plane, mode, &log)?;
+    operator.leads().await?;
+    plane.fleet().all_ready(1).await?;
+    tokio::time::sleep(scale.settle).await;
+    Ok(operator)
+}
+
+/// Resident memory of an operator that was started anew, in MB.
+async fn memory(
+    programs: &Programs,
+    scale: &Scale,
+    plane: &Plane,
+    mode: Mode,
+    stage: &str,
+) -> Result<f64, Failed> {
+    let operator = idle(programs, scale, plane, mode, stage).await?;
+    let memory = operator.process.memory()?.now;
+    operator.process.terminate().await?;
+    Ok(memory)
+}
+
+async fn create_foreign(plane: &Plane, count: usize) -> Result<(), Failed> {
+    let namespace = plane.another_namespace().await;
+    let values = json!({ "blob": "x".repeat(FOREIGN_BYTES) });
+    let namespace = namespace.name();
+    parallel::for_each(&plane.clients, 0..count, async |client, number| {
+        let secret = secret(&format!("foreign-{number:05}"), &values).map_err(kube::Error::SerdeError)?;
+        let api: Api<Secret> = Api::namespaced(client, namespace);
+        api.create(&PostParams::default(), &secret).await.map(drop)
+    })
+    .await
+    .map(drop)
+}

@@ -1,0 +1,80 @@
+//! The operator as a process, set up as its chart sets it up.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Failed;
+use crate::plane::{NAMESPACE, Plane};
+use crate::process::Process;
+
+/// How changed Secrets are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    ByName,
+    Watch,
+}
+
+impl Mode {
+    /// As flag and chart have it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ByName => "ByName",
+            Self::Watch => "Watch",
+        }
+    }
+}
+
+/// A running operator.
+pub(crate) struct Operator {
+    pub(crate) process: Process,
+    address: String,
+}
+
+impl Operator {
+    /// Starts it; it may not lead yet.
+    pub(crate) fn start(program: &Path, plane: &Plane, mode: Mode, log: &Path) -> Result<Self, Failed> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let mut command = Command::new(program);
+        command
+            .args(["run", "--namespace", NAMESPACE, "--listen", &address])
+            .args(["--secret-watch", mode.as_str()])
+            .arg(format!("--connect-to=*={}", plane.salesforce.https))
+            .arg("--ca-file")
+            .arg(&plane.salesforce.ca)
+            // All connectors are of one org here.
+            .args(["--token-requests-per-hour", "1000000"])
+            .env("KUBECONFIG", &plane.kubeconfig)
+            .env("MALLOC_ARENA_MAX", "2")
+            .env("NO_PROXY", "127.0.0.1");
+        let process = Process::start(command, log)?;
+        Ok(Self { process, address })
+    }
+
+    /// Waits until it leads and has read what there is.
+    pub(crate) async fn leads(&mut self) -> Result<(), Failed> {
+        for _ in 0..1200 {
+            self.process.check()?;
+            let ready = self.get("/readyz").await.is_ok();
+            let metrics = self.get("/metrics").await.unwrap_or_default();
+            if ready && metrics.contains("salesforce_connector_leader 1") {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Err("the operator did not lead within 30 s".into())
+    }
+
+    async fn get(&self, path: &str) -> Result<String, reqwest::Error> {
+        let answer = reqwest::get(format!("http://{}{path}", self.address)).await?;
+        answer.error_for_status()?.text().await
+    }
+}
+
+/// Where the log of a stage goes.
+pub(crate) fn log(plane: &Plane, kept: Option<&PathBuf>, stage: &str) -> Result<PathBuf, Failed> {
+    let dir = kept.map_or(plane.dir(), PathBuf::as_path);
+    std::fs::create_dir_all(dir)?;
+    Ok(dir.join(format!("operator-{stage}.log")))
+}

@@ -1,0 +1,104 @@
+//! A new API server with the chart installed, and a simulated Salesforce beside it.
+
+use std::path::{Path, PathBuf};
+
+use kube::Client;
+use tempfile::TempDir;
+use testbed::{ControlPlane, TestNamespace};
+
+use crate::audit::Audit;
+use crate::fleet::Fleet;
+use crate::measure::Programs;
+use crate::operator::Mode;
+use crate::salesforce::Salesforce;
+use crate::{Failed, parallel};
+
+/// The operator's own namespace, as the README has it.
+pub(crate) const NAMESPACE: &str = "salesforce-connector-system";
+const NAME: &str = "salesforce-connector-operator";
+const CHART: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../charts/salesforce-connector-operator"
+);
+
+/// Where one stage of the measurement plays.
+pub(crate) struct Plane {
+    pub(crate) salesforce: Salesforce,
+    pub(crate) audit: Audit,
+    /// The operator's, with the rights that the chart grants.
+    pub(crate) kubeconfig: PathBuf,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) namespace: TestNamespace,
+    control_plane: ControlPlane,
+    dir: TempDir,
+}
+
+impl Plane {
+    /// Starts everything but the operator.
+    pub(crate) async fn start(programs: &Programs, mode: Mode, apps: usize) -> Result<Self, Failed> {
+        let dir = TempDir::new()?;
+        let user = format!("system:serviceaccount:{NAMESPACE}:{NAME}");
+        let (audit, flags) = Audit::flags(dir.path(), &user)?;
+        let control_plane = ControlPlane::start_with(flags).await;
+        let salesforce = Salesforce::start(&programs.simulator, dir.path(), apps).await?;
+        let mode = format!("secretWatch={}", mode.as_str());
+        let install = [
+            "install",
+            NAME,
+            CHART,
+            "--namespace",
+            NAMESPACE,
+            "--create-namespace",
+        ];
+        let values = ["--set", "replicas=0", "--set", &mode];
+        let installed = control_plane
+            .helm(&[install.as_slice(), values.as_slice()].concat())
+            .await;
+        if !installed.succeeded() {
+            return Err(installed.to_string().into());
+        }
+        let crd = [
+            "wait",
+            "--for=condition=Established",
+            "crd/salesforceconnectors.salesforce-connector.dev",
+        ];
+        let established = control_plane.kubectl(&crd).await;
+        if !established.succeeded() {
+            return Err(established.to_string().into());
+        }
+        let mut clients = Vec::new();
+        for _ in 0..parallel::CLIENTS {
+            clients.push(control_plane.client().await);
+        }
+        Ok(Self {
+            kubeconfig: control_plane.kubeconfig_for(NAMESPACE, NAME).await,
+            namespace: control_plane.namespace("bench").await,
+            salesforce,
+            audit,
+            clients,
+            control_plane,
+            dir,
+        })
+    }
+
+    /// A namespace of its own for what is not to be measured.
+    pub(crate) async fn another_namespace(&self) -> TestNamespace {
+        self.control_plane.namespace("other").await
+    }
+
+    /// The connectors to be measured.
+    pub(crate) fn fleet(&self) -> Fleet {
+        Fleet::new(self.clients.clone(), self.namespace.name().to_owned())
+    }
+
+    /// Where files of this stage are.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The version of the API server.
+    pub(crate) async fn version(&self) -> Result<String, Failed> {
+        let client = self.clients.first().ok_or("there is no client")?;
+        Ok(client.apiserver_version().await?.git_version)
+    }
+}

@@ -1,0 +1,98 @@
+//! How is a program run and looked at? Its end is certain; its memory and CPU are read from /proc.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Failed;
+
+/// A program that runs until it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    name: String,
+}
+
+impl Process {
+    /// Starts it, with its output in a file.
+    pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self, Failed> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let output = File::create(log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .map_err(|error| format!("failed to start {name}: {error}; `make bench` builds it"))?;
+        Ok(Self { child, name })
+    }
+
+    /// Says so where it has ended by itself.
+    pub(crate) fn check(&mut self) -> Result<(), Failed> {
+        match self.child.try_wait()? {
+            Some(status) => Err(format!("{} ended by itself: {status}", self.name).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it as Kubernetes ends a pod, and waits for its end.
+    pub(crate) async fn terminate(mut self) -> Result<(), Failed> {
+        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+            kill_process(pid, Signal::TERM)?;
+        }
+        for _ in 0..300 {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(format!("{} did not end within 15 s of SIGTERM", self.name).into())
+    }
+
+    /// Resident memory now, and at its highest, in MB (10⁶ bytes).
+    pub(crate) fn memory(&self) -> Result<Memory, Failed> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib = |field: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            let number = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+            number.ok_or_else(|| format!("/proc has no {field}"))
+        };
+        Ok(Memory {
+            now: kib("VmRSS:")? * 1024.0 / 1e6,
+            peak: kib("VmHWM:")? * 1024.0 / 1e6,
+        })
+    }
+
+    /// CPU time spent so far, in user and system mode.
+    pub(crate) fn cpu(&self) -> Result<Duration, Failed> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // proc(5): utime and stime are fields 14 and 15; the name in field 2 may contain spaces.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        Ok(Duration::from_millis(
+            ticks * 1000 / rustix::param::clock_ticks_per_second(),
+        ))
+    }
+}
+
+/// Resident memory in MB (10⁶ bytes).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) now: f64,
+    pub(crate) peak: f64,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended where this fails.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

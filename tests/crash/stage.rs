@@ -1,0 +1,312 @@
+//! Where a test plays: namespaces of the real API server, a simulated Salesforce, connectors, and processes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, ResourceExt as _};
+use redeem::State;
+use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd, names};
+use salesforce_sim::{Endpoint, Simulator, default_world as world};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testbed::{ControlPlane, TestNamespace, eventually};
+
+use crate::operator::{Operator, Setup};
+
+/// How long a test waits for anything: a lease has to run out, then a hold-off, then what failed is tried again.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(4);
+
+pub(crate) struct Stage {
+    pub(crate) plane: &'static ControlPlane,
+    client: Client,
+    pub(crate) sim: Simulator,
+    pub(crate) namespace: TestNamespace,
+    /// The operator's own namespace.
+    pub(crate) home: TestNamespace,
+    /// For the names of points, and logs.
+    pub(crate) folder: TempDir,
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        let plane = ControlPlane::shared().await;
+        plane.install_crd(&crd::crd()).await;
+        let mut world = world::build();
+        world.switches.approval_limit = 1000;
+        let sim = Simulator::start(world).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), sim.ca_pem()).unwrap();
+        Self {
+            client: plane.client().await,
+            namespace: plane.namespace("tenant").await,
+            home: plane.namespace("operator").await,
+            plane,
+            sim,
+            folder,
+        }
+    }
+
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// A process with direct ways to Kubernetes and Salesforce.
+    pub(crate) fn start(&self, name: &'static str) -> Operator {
+        Operator::start(self, &self.setup(name))
+    }
+
+    pub(crate) fn setup(&self, name: &'static str) -> Setup {
+        Setup {
+            name,
+            kubeconfig: self.plane.kubeconfig_path().to_owned(),
+            salesforce: self.sim.https_addr(),
+            clock_speed: 1,
+        }
+    }
+
+    /// Has the process stop where it comes to `point` with `connector`.
+    pub(crate) fn pause(&self, connector: &str, point: &str) {
+        std::fs::write(self.folder.path().join(format!("{connector}.{point}")), "").unwrap();
+    }
+
+    fn reached_file(&self, connector: &str, point: &str) -> PathBuf {
+        self.folder.path().join(format!("{connector}.{point}.reached"))
+    }
+
+    pub(crate) async fn reached(&self, connector: &str, point: &str) {
+        let file = self.reached_file(connector, point);
+        eventually(DEADLINE, &format!("{connector} to come to {point}"), async || {
+            if file.exists() {
+                return Ok(());
+            }
+            let found = self.connectors().get(connector).await;
+            Err(format!("{:?}", found.map(|connector| connector.status)))
+        })
+        .await;
+    }
+
+    pub(crate) fn resume(&self, connector: &str, point: &str) {
+        std::fs::remove_file(self.reached_file(connector, point)).unwrap();
+    }
+
+    pub(crate) fn connectors(&self) -> Api<SalesforceConnector> {
+        Api::namespaced(self.client.clone(), self.namespace.name())
+    }
+
+    fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), self.namespace.name())
+    }
+
+    fn own_secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), self.home.name())
+    }
+
+    pub(crate) async fn lease(&self) -> Lease {
+        let leases: Api<Lease> = Api::namespaced(self.client.clone(), self.home.name());
+        leases.get(names::LEASE).await.unwrap()
+    }
+
+    async fn input(&self, name: &str, values: &[(&str, &str)]) {
+        let data = values
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            data: Some(data.collect()),
+            ..Secret::default()
+        };
+        let params = PatchParams::apply("test").force();
+        let patch = Patch::Apply(&secret);
+        self.secrets().patch(name, &params, &patch).await.unwrap();
+    }
+
+    /// A connector with a grant that rotates, brought as a refresh token. Returns the number of the grant.
+    pub(crate) async fn bring(&self, name: &str) -> u64 {
+        let (token, grant) = self.sim.world(|world| {
+            let token = world.grant_refresh_token(world::ROTATING, world::INTEGRATION_USER);
+            (token, world.grants().last().unwrap().number)
+        });
+        let secret = format!("{name}-input");
+        let values = [
+            ("refresh-token", token.as_str()),
+            ("client-secret", world::ROTATING_SECRET),
+        ];
+        self.input(&secret, &values).await;
+        let bootstrap = json!({ "refreshTokenRef": { "name": secret, "key": "refresh-token" } });
+        let auth = json!({ "authorizationCode": { "bootstrap": bootstrap } });
+        self.create(name, world::ROTATING, auth).await;
+        grant
+    }
+
+    /// A connector by client credentials.
+    pub(crate) async fn client_credentials(&self, name: &str) {
+        self.input(&format!("{name}-input"), &[("client-secret", world::ECA_SECRET)])
+            .await;
+        self.create(name, world::ECA, json!({ "clientCredentials": {} }))
+            .await;
+    }
+
+    pub(crate) async fn create(&self, name: &str, client_id: &str, auth: Value) {
+        let connector = serde_json::from_value(json!({
+            "apiVersion": "salesforce-connector.dev/v1alpha1",
+            "kind": "SalesforceConnector",
+            "metadata": { "name": name },
+            "spec": {
+                "host": world::PRODUCTION,
+                "app": {
+                    "clientId": client_id,
+                    "clientSecretRef": { "name": format!("{name}-input"), "key": "client-secret" },
+                },
+                "auth": auth,
+            },
+        }));
+        self.connectors()
+            .create(&PostParams::default(), &connector.unwrap())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> SalesforceConnector {
+        self.connectors().get(name).await.unwrap()
+    }
+
+    pub(crate) async fn delete(&self, name: &str) {
+        self.connectors()
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn merge(&self, name: &str, patch: Value) {
+        self.connectors()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn request_renewal(&self, name: &str, request: &str) {
+        let annotations = json!({ names::RENEW_REQUESTED_AT: request });
+        self.merge(name, json!({ "metadata": { "annotations": annotations } }))
+            .await;
+    }
+
+    /// Waits until `look` finds what it looks for in the connector.
+    pub(crate) async fn until<T>(
+        &self,
+        what: &str,
+        name: &str,
+        mut look: impl FnMut(&SalesforceConnector) -> Option<T>,
+    ) -> T {
+        eventually(DEADLINE, &format!("{name}: {what}"), async || {
+            let found = self.connectors().get(name).await;
+            let connector = found.map_err(|error| error.to_string())?;
+            look(&connector).ok_or_else(|| serde_json::to_string_pretty(&connector.status).unwrap())
+        })
+        .await
+    }
+
+    pub(crate) async fn not_ready(&self, name: &str, reason: &str) {
+        self.until(&format!("Ready is False with {reason}"), name, |connector| {
+            let (truth, found) = ready(connector);
+            (truth == "False" && found == reason).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the connector is Ready and says that it has dealt with `renewal`, with the newest tokens of its
+    /// grant stored and delivered.
+    pub(crate) async fn healthy(&self, name: &str, renewal: Option<&str>) {
+        eventually(
+            DEADLINE,
+            &format!("{name} to be Ready with tokens that work, renewed as asked ({renewal:?})"),
+            async || {
+                let found = self.connectors().get(name).await;
+                let connector = found.map_err(|error| error.to_string())?;
+                let status = status(&connector);
+                let handled = status.last_handled.as_ref();
+                let handled = handled.and_then(|handled| handled.renew_requested_at.as_deref());
+                let shown = format!("{}", serde_json::to_string_pretty(&status).unwrap());
+                let good = ready(&connector).0 == "True" && (renewal.is_none() || handled == renewal);
+                let tokens = self.tokens_are_good(&connector).await;
+                (good && tokens == Ok(()))
+                    .then_some(())
+                    .ok_or_else(|| format!("{tokens:?} {shown}"))
+            },
+        )
+        .await;
+    }
+
+    async fn tokens_are_good(&self, connector: &SalesforceConnector) -> Result<(), String> {
+        let told = |error: kube::Error| error.to_string();
+        let name = format!("{}-salesforce", connector.name_any());
+        let delivered = self.secrets().get(&name).await.map_err(told)?;
+        let access = delivered.data.unwrap_or_default().remove("access_token");
+        let access = String::from_utf8(access.ok_or("no access_token")?.0).unwrap();
+        let name = format!("{}{}", names::STATE_PREFIX, connector.uid().unwrap());
+        let stored = self.own_secrets().get(&name).await.map_err(told)?;
+        let data: BTreeMap<_, _> = stored.data.unwrap_or_default().into_iter().collect();
+        let data = data.into_iter().map(|(key, value)| (key, value.0)).collect();
+        let state = State::from_data(&data).map_err(|error| error.to_string())?;
+        let grant = state.current.as_ref().ok_or("no grant in use")?;
+        if grant.attempt.is_some() {
+            return Err("an attempt is open".to_owned());
+        }
+        let newest = grant.access.as_ref().map(|access| access.token.expose_secret());
+        if newest != Some(&access) {
+            return Err("the newest access token is not delivered".to_owned());
+        }
+        let refresh = grant.refresh_token.expose_secret();
+        let good = self.sim.world(|world| {
+            (
+                world.access_token_is_good(&access),
+                world.refresh_token_is_good(refresh),
+            )
+        });
+        (good == (true, true))
+            .then_some(())
+            .ok_or_else(|| format!("access token and refresh token good: {good:?}"))
+    }
+
+    pub(crate) fn token_calls(&self) -> u64 {
+        self.sim.count(Endpoint::Token)
+    }
+
+    /// How often a token of this grant was presented to be redeemed.
+    pub(crate) fn presented(&self, grant: u64) -> usize {
+        let log = self.sim.log();
+        let of_grant = |label: salesforce_sim::RefreshTokenLabel| label.grant == grant;
+        log.iter()
+            .filter(|entry| entry.endpoint == Endpoint::Token && entry.refresh_token.is_some_and(of_grant))
+            .count()
+    }
+
+    /// No spent token was presented, and no family of tokens was revoked for it.
+    pub(crate) fn assert_nothing_burned(&self) {
+        let burned = self
+            .sim
+            .world(|world| (world.replays(), world.revoked_families()));
+        assert_eq!(burned, (0, 0), "{:#?}", self.sim.log());
+    }
+}
+
+pub(crate) fn status(connector: &SalesforceConnector) -> SalesforceConnectorStatus {
+    connector.status.clone().unwrap_or_default()
+}
+
+/// Status and reason of condition Ready; empty where there is none.
+pub(crate) fn ready(connector: &SalesforceConnector) -> (String, String) {
+    let conditions = status(connector).conditions;
+    let found = conditions
+        .into_iter()
+        .find(|condition| condition.type_ == "Ready");
+    found.map_or_else(Default::default, |found| (found.status, found.reason))
+}
