@@ -1,4 +1,21 @@
 //! Kubernetes operator that obtains, renews and verifies Salesforce OAuth tokens.
+//!
+//! ```text
+//! main, cli, telemetry, settings, clock   what the process was asked to do, and its surroundings
+//! operator                                how the process lives: starts its parts, ends them in order
+//! lease                                   which replica works
+//! server, metrics                         what others may ask it
+//!
+//! api                                     the contract: resource, reasons, names, CRD
+//! decide                                  PURE: what is to be done, and what has come of it
+//! controller                              observe -> decide -> act -> conclude -> report
+//! controller::grant                       carries out what the redeem protocol (crates/redeem) asks for
+//! budget, digest_key                      calls that a host may be sent; the key of keyed digests
+//! ```
+//!
+//! Beside it: `crates/salesforce-client` talks to Salesforce and knows no Kubernetes, `crates/redeem` spends single-use
+//! refresh tokens and does no I/O, `crates/salesforce-sim` is the Salesforce of the tests and knows neither,
+//! `crates/testbed` is their Kubernetes. Read on in [`controller`], then [`decide::mint`], then [`api::spec`].
 
 pub mod api;
 pub mod budget;
