@@ -134,6 +134,7 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     };
 
     let mut observed = observe::observe(&context, &connector).await?; // Kubernetes
+    grant::keep_wish(&context, &observed).await?; // Kubernetes
     let mut decision = decide(&observed, context.clock.now()); // no client
     let mut outcome = act::act(&context, &observed, &decision).await?; // Salesforce, then the Secret
     if act::token_was_rejected(&decision, &outcome) {

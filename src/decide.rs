@@ -14,6 +14,7 @@ pub mod grant;
 pub mod held;
 pub mod identity;
 pub mod inputs;
+pub mod keep_alive;
 pub mod ladder;
 pub mod mint;
 pub mod observed;

@@ -57,6 +57,8 @@ pub const REFUSED_PASSWORD_PREFIX: &str = "sfc-refused-password-";
 pub const PURPOSE: &str = "salesforce-connector.dev/purpose";
 /// Value of [`PURPOSE`]: the stored grants of a connector.
 pub const STATE: &str = "state";
+/// On a stored grant: login host to revoke it at before it is removed; absent where it is left alone.
+pub const REVOKE_AT: &str = "salesforce-connector.dev/revoke-at";
 /// Value of [`PURPOSE`]: an entry of the ledger of brought refresh tokens.
 pub const LEDGER: &str = "ledger";
 /// Value of [`PURPOSE`]: the memory of a refused password.

@@ -107,8 +107,9 @@ pub struct SalesforceConnectorSpec {
     #[schemars(default = "empty_object")]
     pub connection_test: ConnectionTestSpec,
 
-    /// While true, nothing is sent to Salesforce, apart from what keeps a refresh token from lapsing. The Secret stays as
-    /// it is; Ready turns False once its token has expired. Default: false.
+    /// While true, nothing is sent to Salesforce, apart from what keeps a refresh token from lapsing (authorizationCode:
+    /// once in about 20 days, which brings a new token). Otherwise the Secret stays as it is; Ready turns False once its
+    /// token has expired. Default: false.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -224,6 +225,19 @@ pub struct AuthorizationCodeSpec {
     /// afterwards the Secret that brought it can be deleted. A changed value is imported again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrap: Option<BootstrapSpec>,
+    /// How long Salesforce lets a refresh token of the app live unused (refresh token policy of the app: "Expire refresh
+    /// token if not used for"): 1h to 87600h. The operator uses it once within this time even where nobody needs a token,
+    /// also while suspended. Default: 720h, which are 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = rules::duration_between("authorizationCode.refreshTokenIdleLimit", "1h", "87600h"))]
+    pub refresh_token_idle_limit: Option<Duration>,
+    /// Whether the refresh token is revoked in Salesforce after the connector was deleted. With it dies every access token
+    /// that came from it, also where a copy is in use elsewhere, or where Salesforce has given the same session to another
+    /// connector with this user and app. The deletion doesn't wait: the operator does it before it removes the stored
+    /// grant, about a day later, and gives up after five tries. Default: false.
+    #[serde(default)]
+    pub revoke_on_delete: bool,
 }
 
 /// Where a refresh token to begin with is found; exactly one.

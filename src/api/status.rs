@@ -114,7 +114,8 @@ pub struct TokenStatus {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 64))]
     pub scopes: Vec<String>,
-    /// By when a person must log in again, where the app's refresh token policy makes it necessary.
+    /// By when a person must log in again, unless what fails now passes before (authorizationCode only). Absent while the
+    /// grant can be renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub human_needed_by: Option<Time>,
 }

@@ -7,6 +7,7 @@ use super::{Context, Error, grant, login, probe, secrets};
 use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
 use crate::decide::grant::{held as grant_held, renewed_with};
 use crate::decide::held::Held;
+use crate::decide::keep_alive::outlook;
 use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::mint::due_test;
 use crate::decide::observed::{Activity, Observed};
@@ -121,6 +122,7 @@ async fn renew_grant(
     let grant = settled.state.as_ref().map(|state| GrantOutcome {
         serial: i64::try_from(state.serial.0).unwrap_or(i64::MAX),
         imported: state.imported.clone(),
+        outlook: outlook(state, connector, &observed.owner.uid),
     });
     let minted = settled.minted;
     let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {
@@ -160,8 +162,12 @@ async fn deliver(
 ) -> Result<Outcome, Error> {
     if observed.identity_verified(&held) {
         let secret = settle(context, observed, connector, &held, None).await?;
-        let routine = matches!(why, MintReason::RenewalDue | MintReason::GrantOpen);
-        let test = !routine || due_test(observed, connector, context.clock.now()).is_some();
+        let routine = matches!(
+            why,
+            MintReason::RenewalDue | MintReason::GrantOpen | MintReason::KeepAlive
+        );
+        let due = || due_test(observed, connector, context.clock.now()).is_some();
+        let test = !routine || (observed.activity == Activity::Active && due());
         let tested = if test {
             Some(probe::probe(context, connector, &held).await)
         } else {

@@ -29,7 +29,7 @@ use crate::decide::observed::Observed;
 use crate::decide::secret::Owner;
 use crate::decide::validate::{Connector, Method};
 
-pub(super) use kubernetes::{bytes, place, read_state, state_name, understood};
+pub(super) use kubernetes::{bytes, keep_wish, place, read_state, state_name, understood};
 
 /// Bound of one call of the API server; what takes longer has an unknown outcome and is looked at again.
 pub(super) const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
@@ -154,10 +154,11 @@ fn inputs(
         | MintReason::InputsChanged
         | MintReason::SessionEnded
         | MintReason::RenewalDue
-        | MintReason::Retry => Want::Renew { seen },
+        | MintReason::Retry
+        | MintReason::KeepAlive => Want::Renew { seen },
     };
     let brought = match &connector.method {
-        Method::AuthorizationCode { brought } => brought.as_ref(),
+        Method::AuthorizationCode { brought, .. } => brought.as_ref(),
         Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
     };
     Ok(Inputs {

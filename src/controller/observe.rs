@@ -48,7 +48,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         .and_then(|secret| read_back(secret, &context.digest_key));
     let grant = match &checked {
         Ok(Connector {
-            method: Method::AuthorizationCode { brought },
+            method: Method::AuthorizationCode { brought, .. },
             ..
         }) => Some(view(context, connector, &target, brought.as_ref()).await?),
         Ok(_) | Err(_) => None,
@@ -87,7 +87,7 @@ async fn view(
     target: &Target,
     brought: Option<&salesforce_client::RefreshToken>,
 ) -> Result<GrantView, Error> {
-    let state = super::grant::read_state(context, &connector.uid().unwrap_or_default()).await?;
+    let (state, revoke_at) = super::grant::read_state(context, &connector.uid().unwrap_or_default()).await?;
     let place = super::grant::place(context).await?;
     let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
     let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
@@ -96,6 +96,7 @@ async fn view(
         .and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
     Ok(GrantView {
         state,
+        revoke_at,
         brought: brought.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());
             redeem::Digest::of(context.digest_key.hmac(), &token)

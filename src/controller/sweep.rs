@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use redeem::{
-    ConnectorRead, ConnectorRef, LEDGER_RETENTION, LedgerEntry, StateSeen, SweepDecision, SweepMark,
+    ConnectorRead, ConnectorRef, LEDGER_RETENTION, LedgerEntry, Revocation, State, StateSeen, SweepDecision,
+    SweepMark,
 };
+use salesforce_client::{Host, RefreshToken, Refusal, TokenToRevoke};
 use serde_json::json;
 
-use super::grant::{KUBERNETES_LIMIT, bytes, state_name, understood};
+use super::grant::{KUBERNETES_LIMIT, bytes, place, state_name, understood};
 use super::{Context, Error, error};
 use crate::api::{SalesforceConnector, names};
 use crate::decide::schedule::signed;
@@ -26,6 +29,8 @@ use crate::decide::schedule::signed;
 const PERIOD: Duration = Duration::from_mins(10);
 /// The shortest: a grace of nothing must not spin.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// Tries to revoke a grant before it is removed all the same.
+const REVOCATION_TRIES: u32 = 5;
 /// Secrets in one answer of the API server.
 const PAGE: u32 = 500;
 
@@ -112,10 +117,81 @@ async fn sweep_state(context: &Context, secret: &Secret, known: &Known) -> Resul
             annotate(context, secret, Some(mark)).await
         }
         SweepDecision::Remove => {
-            delete(context, secret).await?;
+            let Some(secret) = revoked(context, secret, &state).await? else {
+                return Ok(());
+            };
+            delete(context, &secret).await?;
             tracing::info!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
                 "Removed the stored grant of a connector that is gone");
             Ok(())
+        }
+    }
+}
+
+/// Revokes the grants in a state where that was asked for. Answers with the Secret to remove, at its latest version, or
+/// with nothing as long as another try is worth while.
+async fn revoked(context: &Context, secret: &Secret, state: &State) -> Result<Option<Secret>, Error> {
+    let host = secret.annotations().get(names::REVOKE_AT);
+    let Some(host) = host.and_then(|host| host.parse::<Host>().ok()) else {
+        return Ok(Some(secret.clone()));
+    };
+    // A state of another cluster came with a backup: its grant is in use there.
+    if state.cluster != place(context).await?.cluster {
+        return Ok(Some(secret.clone()));
+    }
+    let counted = match redeem::revocation(state, REVOCATION_TRIES) {
+        Revocation::Finished => return Ok(Some(secret.clone())),
+        Revocation::Try(counted) => counted,
+    };
+    let Some(written) = count_try(context, secret, &counted).await? else {
+        return Ok(None);
+    };
+    let mut all = true;
+    for grant in counted.grants().filter(|grant| !grant.is_dead()) {
+        all &= revoke(context, &host, &grant.refresh_token, &counted).await;
+    }
+    Ok(all.then_some(written))
+}
+
+/// Writes the state with the try that is counted in it.
+async fn count_try(context: &Context, secret: &Secret, counted: &State) -> Result<Option<Secret>, Error> {
+    let Ok(data) = counted.to_data() else {
+        return Ok(None);
+    };
+    let mut wanted = secret.clone();
+    wanted.data = Some(
+        data.into_iter()
+            .map(|(key, value)| (key, ByteString(value)))
+            .collect(),
+    );
+    let name = secret.name_any();
+    match own_secrets(context)
+        .replace(&name, &PostParams::default(), &wanted)
+        .await
+    {
+        Ok(written) => Ok(Some(written)),
+        Err(source) => Err(Error::WriteSecret { name, source }),
+    }
+}
+
+/// Revokes one refresh token; whether it is dead now.
+async fn revoke(context: &Context, host: &Host, token: &redeem::RefreshToken, state: &State) -> bool {
+    let token = RefreshToken::new(token.expose_secret().to_owned());
+    let answer = context
+        .salesforce
+        .revoke(host, TokenToRevoke::Refresh(&token))
+        .await;
+    let ConnectorRef { name, namespace, .. } = &state.connector;
+    match answer.map_err(|failure| failure.refusal) {
+        Ok(()) | Err(Refusal::TokenInvalid | Refusal::TokenTypeNotSupported) => {
+            tracing::info!(object.name = %name, object.namespace = %namespace,
+                "Revoked the grant of a connector that is gone");
+            true
+        }
+        Err(refusal) => {
+            tracing::warn!(object.name = %name, object.namespace = %namespace, reason = refusal.as_str(),
+                tries = state.revocation_tries, "Could not revoke the grant of a connector that is gone");
+            false
         }
     }
 }

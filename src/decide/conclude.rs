@@ -12,12 +12,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::conditions::{ConditionType, Finding, Truth, merge};
 use super::expiry::renewal_time;
 use super::held::Held;
+use super::keep_alive::{self, Outlook};
 use super::ladder::TestReport;
 use super::observed::{Activity, Observed};
 use super::validate::{Connector, UsernameDisplay};
 use super::{Decision, MintReason, Rejection, whole_seconds};
 use crate::api::Reason;
-use crate::api::status::{IdentityStatus, LastHandledStatus, SalesforceConnectorStatus, TokenStatus};
+use crate::api::status::{
+    FailuresStatus, IdentityStatus, LastHandledStatus, SalesforceConnectorStatus, TokenStatus,
+};
 
 /// What was done.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub struct GrantOutcome {
     pub serial: i64,
     /// Digest of the brought token that was imported last.
     pub imported: Option<redeem::Digest>,
+    /// How long the grant is good for.
+    pub outlook: Option<Outlook>,
 }
 
 impl Outcome {
@@ -53,6 +58,16 @@ impl Outcome {
             tested: None,
             secret: SecretOutcome::Untouched,
             grant: None,
+        }
+    }
+}
+
+impl Outcome {
+    /// How long the stored grant is good for: as it stands afterwards.
+    fn outlook(&self, observed: &Observed) -> Option<Outlook> {
+        match &self.grant {
+            Some(grant) => grant.outlook,
+            None => keep_alive::observed_outlook(observed),
         }
     }
 }
@@ -162,20 +177,20 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
         .connector
         .as_ref()
         .map(|connector| progress::failures(observed, decision, connector, outcome, now));
+    if let Ok(failures) = failures {
+        status.failures = failures;
+    }
     let outcome = &without_forgotten_token(observed, outcome);
     if let Ok(connector) = &observed.connector {
         status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
-        status.token = outcome
-            .held
-            .as_ref()
-            .map(|held| token_status(held, connector, &observed.owner.uid));
+        status.token = outcome.held.as_ref().map(|held| TokenStatus {
+            human_needed_by: human_needed_by(held, observed, outcome, status.failures.as_ref()),
+            ..token_status(held, connector, &observed.owner.uid)
+        });
         status.identity = identity_status(before.identity.clone(), connector, outcome);
         status.grant_serial = before
             .grant_serial
             .max(outcome.grant.as_ref().map(|grant| grant.serial));
-    }
-    if let Ok(failures) = failures {
-        status.failures = failures;
     }
     status.connection_test = progress::connection_test(observed, outcome, now);
     status.last_handled = progress::last_handled(observed, outcome);
@@ -238,6 +253,17 @@ fn token_status(held: &Held, connector: &Connector, uid: &str) -> TokenStatus {
         scopes,
         human_needed_by: None,
     }
+}
+
+fn human_needed_by(
+    held: &Held,
+    observed: &Observed,
+    outcome: &Outcome,
+    failures: Option<&FailuresStatus>,
+) -> Option<Time> {
+    let outlook = outcome.outlook(observed)?;
+    let by = keep_alive::human_needed_by(outlook, held.expiration.time, failures)?;
+    Some(Time(whole_seconds(by)))
 }
 
 /// Facts of the org are kept while the org stays the same; they are only read by tests.

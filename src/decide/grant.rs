@@ -9,7 +9,7 @@ use salesforce_client::AccessToken;
 use super::digest::Digest;
 use super::held::{Expiration, Held, Identity, Renewal};
 use super::schedule::signed;
-use super::validate::Connector;
+use super::validate::{Connector, Method, OnDelete};
 use super::{expiry, whole_seconds};
 use crate::api::status::ExpirySource;
 
@@ -18,6 +18,8 @@ use crate::api::status::ExpirySource;
 pub struct GrantView {
     /// The operator's Secret with the state.
     pub state: StateSeen,
+    /// Host that the state says to revoke it at once its connector is gone.
+    pub revoke_at: Option<String>,
     /// Digest of the brought refresh token, if there is one.
     pub brought: Option<TokenDigest>,
     /// The highest serial that was copied elsewhere: to the status or to the consumer's Secret.
@@ -76,6 +78,18 @@ impl GrantView {
     pub fn imported(&self) -> bool {
         let imported = self.state().and_then(|state| state.imported.as_ref());
         self.brought.is_some() && self.brought.as_ref() == imported
+    }
+}
+
+/// Host to revoke the grant at once the connector is gone, if it is to be revoked.
+#[must_use]
+pub fn revoke_at(connector: &Connector) -> Option<&str> {
+    match &connector.method {
+        Method::AuthorizationCode { policy, .. } => match policy.on_delete {
+            OnDelete::Revoke => Some(connector.host.name()),
+            OnDelete::Leave => None,
+        },
+        Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
     }
 }
 

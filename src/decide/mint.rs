@@ -7,6 +7,7 @@ use redeem::GrantTrouble;
 use super::expiry::renewal_time;
 use super::grant::{Business, GrantView};
 use super::held::Held;
+use super::keep_alive;
 use super::observed::{Activity, Knowledge, Observed};
 use super::schedule::signed;
 use super::target::Target;
@@ -31,6 +32,8 @@ pub enum MintReason {
     SessionEnded,
     /// The held token's time is up, or nearly so.
     RenewalDue,
+    /// The stored grant would lapse if it were left unused for longer.
+    KeepAlive,
     /// The last attempt failed, such as a renewal that somebody asked for; it is repeated until one succeeds.
     Retry,
 }
@@ -46,6 +49,7 @@ impl MintReason {
             Self::GrantOpen => "GrantOpen",
             Self::SessionEnded => "SessionEnded",
             Self::RenewalDue => "RenewalDue",
+            Self::KeepAlive => "KeepAlive",
             Self::Retry => "Retry",
         }
     }
@@ -65,7 +69,11 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         return Decision::Reject(rejection.clone());
     }
     if observed.activity == Activity::Suspended {
-        return Decision::Wait(WaitReason::Suspended);
+        return if keep_alive::is_due(observed, now) {
+            permitted(observed, connector, MintReason::KeepAlive, now)
+        } else {
+            Decision::Wait(WaitReason::Suspended)
+        };
     }
     match wanted(observed, connector, now) {
         Some(why) => permitted(observed, connector, why, now),
@@ -96,9 +104,10 @@ fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<
         return Some(MintReason::RenewalDue);
     }
     let verified = observed.identity_verified(held);
-    failed_attempt(observed, connector)
-        .filter(|_| verified)
-        .map(|_| MintReason::Retry)
+    if verified && failed_attempt(observed, connector).is_some() {
+        return Some(MintReason::Retry);
+    }
+    keep_alive::is_due(observed, now).then_some(MintReason::KeepAlive)
 }
 
 /// The failed attempt to obtain a token with these inputs, if the last one failed. A token that was refused when fresh is

@@ -86,10 +86,33 @@ pub enum Method {
     AuthorizationCode {
         /// A refresh token to begin with.
         brought: Option<RefreshToken>,
+        /// What holds for the grant.
+        policy: GrantPolicy,
     },
     /// OAuth username and password.
     Password(PasswordLogin),
 }
+
+/// What the user says of a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantPolicy {
+    /// How long Salesforce lets a refresh token live unused.
+    pub idle_limit: Duration,
+    /// What becomes of the grant in Salesforce when the connector is deleted.
+    pub on_delete: OnDelete,
+}
+
+/// What becomes of a grant in Salesforce when its connector is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    /// It lives on.
+    Leave,
+    /// It is revoked.
+    Revoke,
+}
+
+/// Salesforce's own idle limit for apps where it is turned on (salesforce.md section 2.6).
+const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
 
 /// Username, password and security token.
 #[derive(Debug, Clone)]
@@ -262,6 +285,14 @@ fn method(
     match authorization_code {
         Some(code) => Ok(Method::AuthorizationCode {
             brought: sfdx::brought_token(code, inputs, host, app)?,
+            policy: GrantPolicy {
+                idle_limit: code.refresh_token_idle_limit.map_or(IDLE_LIMIT, Into::into),
+                on_delete: if code.revoke_on_delete {
+                    OnDelete::Revoke
+                } else {
+                    OnDelete::Leave
+                },
+            },
         }),
         None => Ok(Method::ClientCredentials),
     }
@@ -322,8 +353,10 @@ fn attempt_digest(
         .unwrap_or_default();
     let version = spec.connection_test.api_version.as_str();
     let brought = match method {
-        Method::AuthorizationCode { brought: Some(token) } => token.expose(),
-        Method::AuthorizationCode { brought: None }
+        Method::AuthorizationCode {
+            brought: Some(token), ..
+        } => token.expose(),
+        Method::AuthorizationCode { brought: None, .. }
         | Method::ClientCredentials
         | Method::JwtBearer { .. }
         | Method::Password(_) => "",

@@ -141,7 +141,7 @@ fn login(text: &str) -> Login {
                 assert_eq!(private_key.expose(), world::JWT_KEY_PKCS8.trim());
                 format!("jwtBearer {username} {}", audience.as_str())
             }
-            Method::AuthorizationCode { brought } => {
+            Method::AuthorizationCode { brought, .. } => {
                 format!("authorizationCode {}", brought.expect("a brought token").expose())
             }
             Method::Password(login) => format!(

@@ -148,6 +148,17 @@ async fn rules_about_the_login_method() {
                 complaint: "spec.auth.jwtBearer.audience: Invalid value: audience must begin with https://",
             },
             Case {
+                accepted: vec![
+                    code(json!({ "refreshTokenIdleLimit": "1h", "revokeOnDelete": true })),
+                    code(json!({ "refreshTokenIdleLimit": "720h" })),
+                    code(json!({ "refreshTokenIdleLimit": "87600h", "revokeOnDelete": false })),
+                ],
+                refused: ["59m", "87601h", "30d", ""]
+                    .map(|limit| code(json!({ "refreshTokenIdleLimit": limit })))
+                    .into(),
+                complaint: "spec.auth.authorizationCode.refreshTokenIdleLimit: Invalid value: authorizationCode.refreshTokenIdleLimit must be a duration from 1h to 87600h, written like 90s, 15m or 1h30m",
+            },
+            Case {
                 accepted: vec![code(json!({ "scopes": ["api", "refresh_token"] })), code(json!({ "scopes": ["offline_access"] }))],
                 refused: vec![code(json!({ "scopes": ["api refresh_token", "refresh_token"] }))],
                 complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must have one scope in each entry, such as api, without spaces",

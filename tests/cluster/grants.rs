@@ -48,7 +48,7 @@ fn spec(name: &str, bootstrap: &Value) -> Value {
     })
 }
 
-async fn renew(stage: &Stage, name: &str, request: &str) {
+pub(crate) async fn renew(stage: &Stage, name: &str, request: &str) {
     stage.annotate(name, RENEW, request).await;
     stage
         .until("the renewal is echoed", name, |connector| {

@@ -43,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) home: TestNamespace,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
+    /// The namespace that the operator works in; the tenant's own unless set.
+    pub(crate) watched: Option<String>,
     /// How long the operator keeps the state of a connector that is gone, on its own clock.
     pub(crate) state_retention: Duration,
     pub(crate) token_requests_per_hour: u32,
@@ -138,6 +140,7 @@ impl Stage {
             plane,
             mode,
             speed: SPEED,
+            watched: None,
             state_retention: Duration::from_hours(24),
             token_requests_per_hour: 3600,
             operator: None,
@@ -153,7 +156,11 @@ impl Stage {
         let client = self.plane.client_as(&self.home, SERVICE_ACCOUNT).await;
         let settings = Settings {
             namespace: self.home.name().to_owned(),
-            watch_namespaces: vec![self.namespace.name().to_owned()],
+            watch_namespaces: vec![
+                self.watched
+                    .clone()
+                    .unwrap_or_else(|| self.namespace.name().to_owned()),
+            ],
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: self.state_retention,

@@ -1,21 +1,28 @@
-//! What becomes of a stored grant whose connector is gone: kept for a while, then removed, and never for a wrong reason.
+//! What becomes of a stored grant that nobody uses: kept alive while its connector is suspended; once that is gone, kept
+//! for a while, revoked where asked for, then removed, and never for a wrong reason.
 
 use std::time::Duration;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{ListParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
-use redeem::ConnectorRead;
+use redeem::{ConnectorRead, ConnectorRef, State};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::controller::sweep::judge;
+use salesforce_connector_operator::decide::validate::OnDelete;
 use salesforce_connector_operator::settings::SecretWatch;
+use salesforce_sim::{Endpoint, Fault, FaultRule, RefreshTokenPolicy, default_world as world};
+use serde_json::json;
 use testbed::eventually;
 
-use crate::grants::{assert_nothing_burned, brought, brought_again};
-use crate::stage::{DEADLINE, Stage};
+use crate::grants::{assert_nothing_burned, brought, brought_again, renew};
+use crate::stage::{DEADLINE, Stage, status, value};
 
 const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
+const REVOKE_AT: &str = "salesforce-connector.dev/revoke-at";
 
 /// A stage whose operator removes what is left behind after two minutes on its clock: four seconds.
 async fn hasty() -> Stage {
@@ -39,9 +46,9 @@ async fn state(stage: &Stage, uid: &str) -> Option<Secret> {
 
 async fn until_marked(stage: &Stage, uid: &str) {
     eventually(DEADLINE, "the state is marked", async || {
-        let state = state(stage, uid).await.expect("the state went without a mark");
-        let marked = state.annotations().contains_key(GONE_SINCE);
-        marked.then_some(()).ok_or(format!("{:?}", state.metadata))
+        let found = state(stage, uid).await.expect("the state went without a mark");
+        let marked = found.annotations().contains_key(GONE_SINCE);
+        marked.then_some(()).ok_or(format!("{:?}", found.metadata))
     })
     .await;
 }
@@ -88,6 +95,158 @@ async fn a_connector_of_the_same_name_neither_adopts_nor_keeps_the_state() {
     stage.not_ready("crm", "BootstrapTokenUsed").await;
     assert!(state(&stage, &second).await.is_none());
     assert_eq!(stage.token_calls(), calls);
+    stage.finish().await;
+}
+
+/// Puts a copy of a state where that of another connector would be.
+async fn plant(stage: &Stage, model: &Secret, connector: ConnectorRef) {
+    let bytes = model.data.iter().flatten();
+    let bytes = bytes.map(|(key, value)| (key.clone(), value.0.clone())).collect();
+    let planted = State {
+        connector: connector.clone(),
+        ..State::from_data(&bytes).unwrap()
+    };
+    let data = planted.to_data().unwrap();
+    let secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(format!("sfc-state-{}", connector.uid)),
+            labels: model.metadata.labels.clone(),
+            ..ObjectMeta::default()
+        },
+        data: Some(
+            data.into_iter()
+                .map(|(key, value)| (key, ByteString(value)))
+                .collect(),
+        ),
+        ..Secret::default()
+    };
+    stage
+        .home_secrets()
+        .create(&PostParams::default(), &secret)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_that_is_not_watched_any_more_keeps_its_states() {
+    let mut stage = hasty().await;
+    brought(&stage, "crm").await;
+    let uid = uid(&stage.ready("crm").await);
+    stage.stop_operator().await;
+    stage.delete("crm").await;
+    let kept = state(&stage, &uid).await.expect("nothing sweeps");
+    // This one, whose namespace is watched, shows that sweeps went on for longer than the grace.
+    let elsewhere = ConnectorRef {
+        uid: "elsewhere".into(),
+        namespace: "elsewhere".into(),
+        name: "crm".into(),
+    };
+    plant(&stage, &kept, elsewhere).await;
+    stage.watched = Some("elsewhere".to_owned());
+    stage.start_operator().await;
+    until_marked(&stage, "elsewhere").await;
+    until_removed(&stage, "elsewhere").await;
+    assert_eq!(state(&stage, &uid).await, Some(kept));
+    stage.finish().await;
+}
+
+/// Asks for revocation on deletion, or no longer, and waits until the state says so.
+async fn revoke_on_delete(stage: &Stage, name: &str, wanted: OnDelete) {
+    let settings = json!({ "authorizationCode": { "revokeOnDelete": wanted == OnDelete::Revoke } });
+    stage.merge(name, json!({ "spec": { "auth": settings } })).await;
+    let uid = uid(&stage.get(name).await);
+    eventually(DEADLINE, "the state says what is to become of it", async || {
+        let found = state(stage, &uid).await.expect("the connector is there");
+        let host = found.annotations().get(REVOKE_AT).map(String::as_str);
+        let expected = match wanted {
+            OnDelete::Revoke => Some(world::PRODUCTION),
+            OnDelete::Leave => None,
+        };
+        (host == expected)
+            .then_some(())
+            .ok_or(format!("{:?}", found.metadata))
+    })
+    .await;
+}
+
+/// Uid of a connector whose grant has been renewed since its deletion was to revoke it, and the refresh token it has now.
+async fn to_be_revoked(stage: &Stage, name: &str) -> (String, String) {
+    brought(stage, name).await;
+    let uid = uid(&stage.ready(name).await);
+    revoke_on_delete(stage, name, OnDelete::Revoke).await;
+    renew(stage, name, "1").await;
+    stage.ready(name).await;
+    let found = state(stage, &uid).await.expect("the connector is there");
+    (uid, value(&found, "refresh-token"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_is_revoked_before_its_state_is_removed_where_that_was_asked_for() {
+    let stage = hasty().await;
+    let (revoked, token) = to_be_revoked(&stage, "revoked").await;
+    let (spared, other) = to_be_revoked(&stage, "spared").await;
+    revoke_on_delete(&stage, "spared", OnDelete::Leave).await;
+    let is_good = |token: &str| stage.sim.world(|w| w.refresh_token_is_good(token));
+    assert!(is_good(&token) && is_good(&other));
+
+    stage.delete("revoked").await;
+    stage.delete("spared").await;
+    until_removed(&stage, &revoked).await;
+    until_removed(&stage, &spared).await;
+    assert!(!is_good(&token), "the grant should be revoked");
+    assert!(is_good(&other), "nobody asked to revoke this one");
+    assert_eq!(stage.sim.count(Endpoint::Revoke), 1);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_can_not_be_revoked_is_removed_after_five_tries() {
+    let stage = hasty().await;
+    let (uid, token) = to_be_revoked(&stage, "crm").await;
+    let down = Fault::Answer {
+        status: 503,
+        content_type: "text/html".to_owned(),
+        body: "down".to_owned(),
+        headers: Vec::new(),
+    };
+    stage.sim.fault(FaultRule::always(down).on(Endpoint::Revoke));
+    stage.delete("crm").await;
+    until_removed(&stage, &uid).await;
+    assert!(stage.sim.world(|w| w.refresh_token_is_good(&token)));
+    assert_eq!(stage.sim.count(Endpoint::Revoke), 5);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspended_grant_is_used_inside_its_idle_limit_and_still_good_afterwards() {
+    let mut stage = Stage::bare(SecretWatch::ByName).await;
+    stage.speed = 600; // an hour in six seconds
+    stage.sim.world(|w| {
+        w.app(world::ROTATING).refresh_token_policy = RefreshTokenPolicy::Idle(Duration::from_hours(1));
+    });
+    stage.start_operator().await;
+    brought(&stage, "crm").await;
+    stage.ready("crm").await;
+    let limit = json!({ "refreshTokenIdleLimit": "1h" });
+    let spec = json!({ "suspend": true, "auth": { "authorizationCode": limit } });
+    stage.merge("crm", json!({ "spec": spec })).await;
+    let suspended = |connector: &SalesforceConnector| {
+        let current = status(connector).observed_generation == connector.metadata.generation;
+        current.then_some(())
+    };
+    stage.until("the suspension is seen", "crm", suspended).await;
+    let before = stage.token_calls();
+    // Three uses, each within the hour, so more than an hour passes.
+    eventually(DEADLINE, "the grant is used three times", async || {
+        stage.let_salesforce_catch_up();
+        let used = stage.token_calls() - before;
+        (used >= 3).then_some(()).ok_or(format!("{used} times"))
+    })
+    .await;
+    stage.merge("crm", json!({ "spec": { "suspend": false } })).await;
+    renew(&stage, "crm", "1").await;
+    stage.ready("crm").await;
+    assert_nothing_burned(&stage);
     stage.finish().await;
 }
 

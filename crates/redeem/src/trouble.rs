@@ -151,26 +151,27 @@ impl GrantTrouble {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::AuthorizationRequired => {
-                "Log in with `kubectl salesforce login`, or put a refresh token into the bootstrap Secret."
+                "Put a refresh token or an sfdx auth URL into a Secret and name it in \
+                 spec.auth.authorizationCode.bootstrap."
             }
             Self::OutcomeUnknown => {
-                "Log in again with `kubectl salesforce login`, or put a new refresh token into the bootstrap Secret. \
+                "Authorize the app again and put the new refresh token into the bootstrap Secret. \
                  With a client secret (spec.app.clientSecretRef) the operator can ask Salesforce by itself whether the \
                  old token still works."
             }
             Self::ReauthorizationRequired | Self::GrantLost | Self::StateRolledBack => {
-                "Log in again with `kubectl salesforce login`, or put a new refresh token into the bootstrap Secret."
+                "Authorize the app again and put the new refresh token into the bootstrap Secret."
             }
             Self::UnsupportedStateVersion => {
                 "Run the version of the operator that wrote the Secret, or a newer one; or delete the Secret and log in \
                  again."
             }
             Self::StateUnreadable => {
-                "Restore what was changed in the Secret; or delete it and log in again with `kubectl salesforce login`."
+                "Restore what was changed in the Secret; or delete it and put a new refresh token into the bootstrap Secret."
             }
             Self::BootstrapTokenUsed => {
-                "Put a refresh token into the bootstrap Secret that was never imported, or log in with `kubectl \
-                 salesforce login`. If the connector works, delete the bootstrap Secret."
+                "If the connector works, delete the bootstrap Secret. If it doesn't, authorize the app again and put a \
+                 refresh token into the bootstrap Secret that was never imported."
             }
             Self::BootstrapTokenInactive => {
                 "Check that the token was issued to this app (spec.app) by this org (spec.host), or put a new one into \
@@ -181,7 +182,7 @@ impl GrantTrouble {
                  bootstrap Secret, clear status.controller and log in again: a token that the other one imported is spent."
             }
             Self::WrongIdentity => {
-                "Log in as the expected user with `kubectl salesforce login`, or correct spec.expect."
+                "Authorize the app as the expected user and bring that refresh token, or correct spec.expect."
             }
         }
     }

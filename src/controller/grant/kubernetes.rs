@@ -16,6 +16,8 @@ use serde_json::json;
 use super::{KUBERNETES_LIMIT, Place, Shell};
 use crate::api::{SalesforceConnector, names};
 use crate::controller::{Context, Error};
+use crate::decide::Observed;
+use crate::decide::grant::revoke_at;
 use crate::decide::target::owning_connector;
 
 /// Which installation this is, on which cluster; read once.
@@ -40,15 +42,46 @@ async fn uid_of_namespace(context: &Context, name: &str) -> Result<String, Error
     Ok(api.get(name).await.map_err(failed)?.uid().unwrap_or_default())
 }
 
-/// Reads the state of a connector, as far as it can be understood.
-pub(in crate::controller) async fn read_state(context: &Context, uid: &str) -> Result<StateSeen, Error> {
+/// Reads the state of a connector, as far as it can be understood, and where it is to be revoked.
+pub(in crate::controller) async fn read_state(
+    context: &Context,
+    uid: &str,
+) -> Result<(StateSeen, Option<String>), Error> {
     let name = state_name(uid);
     let api: Api<Secret> = Api::namespaced(context.once.clone(), &context.settings.namespace);
     let found = api
         .get_opt(&name)
         .await
         .map_err(|source| Error::ReadSecret { name, source })?;
-    Ok(found.map_or(StateSeen::Absent, |secret| understood(&secret)))
+    Ok(found.map_or((StateSeen::Absent, None), |secret| {
+        let revoke_at = secret.annotations().get(names::REVOKE_AT).cloned();
+        (understood(&secret), revoke_at)
+    }))
+}
+
+/// Brings what is to become of the grant after the connector in step with the spec. The sweep finds it with the state,
+/// when the connector is gone. Outside of any session: a version that was written meanwhile stays as it is.
+pub(in crate::controller) async fn keep_wish(context: &Context, observed: &Observed) -> Result<(), Error> {
+    let (Ok(connector), Some(view)) = (&observed.connector, &observed.grant) else {
+        return Ok(());
+    };
+    let wanted = revoke_at(connector);
+    let StateSeen::Found(_, version) = &view.state else {
+        return Ok(());
+    };
+    if view.revoke_at.as_deref() == wanted {
+        return Ok(());
+    }
+    let patch = Patch::Merge(json!({ "metadata": {
+        "resourceVersion": version.as_str(),
+        "annotations": { names::REVOKE_AT: wanted },
+    } }));
+    let name = state_name(&observed.owner.uid);
+    let api: Api<Secret> = Api::namespaced(context.once.clone(), &context.settings.namespace);
+    match api.patch_metadata(&name, &PatchParams::default(), &patch).await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(Error::WriteSecret { name, source }),
+    }
 }
 
 /// The state in a Secret, as far as it can be understood.
@@ -266,9 +299,7 @@ impl Shell {
         let Ok(data) = state.to_data() else {
             return Reply::Write(WriteReply::Refused);
         };
-        let reply = self
-            .create(own_secret(state_name(&self.owner.uid), names::STATE, data, None))
-            .await;
+        let reply = self.create(self.state_secret(data, None)).await;
         self.note(state, &reply);
         reply
     }
@@ -277,16 +308,20 @@ impl Shell {
         let Ok(data) = state.to_data() else {
             return Reply::Write(WriteReply::Refused);
         };
-        let reply = self
-            .replace(own_secret(
-                state_name(&self.owner.uid),
-                names::STATE,
-                data,
-                Some(version),
-            ))
-            .await;
+        let reply = self.replace(self.state_secret(data, Some(version))).await;
         self.note(state, &reply);
         reply
+    }
+
+    /// Every write of the state carries what is to become of it: a replaced Secret keeps no annotation of before.
+    fn state_secret(&self, data: BTreeMap<String, Vec<u8>>, version: Option<&ResourceVersion>) -> Secret {
+        let mut secret = own_secret(state_name(&self.owner.uid), names::STATE, data, version);
+        if let Some(host) = revoke_at(&self.connector) {
+            secret
+                .annotations_mut()
+                .insert(names::REVOKE_AT.to_owned(), host.to_owned());
+        }
+        secret
     }
 
     fn note(&mut self, state: State, reply: &Reply) {

@@ -9,6 +9,7 @@ use crate::api::Reason;
 use crate::api::reasons::OwnReason;
 use crate::api::status::SalesforceConnectorStatus;
 use crate::decide::Decision;
+use crate::decide::keep_alive::Outlook;
 use crate::decide::mint::next_test;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::{jittered, signed, since};
@@ -51,16 +52,21 @@ fn moments(
     if let Some(Minted::Waiting { length }) = &outcome.minted {
         moments.push(now + signed(*length));
     }
+    let mut again = status
+        .failures
+        .as_ref()
+        .and_then(|failures| failures.next_attempt_time.as_ref())
+        .map(|next| next.0);
+    if let Some(Outlook::Alive(plan)) = outcome.outlook(observed) {
+        moments.push(plan.due);
+        again = again.filter(|_| !suspended(observed) || plan.due <= now);
+    } else if suspended(observed) {
+        again = None;
+    }
+    moments.extend(again);
     if suspended(observed) {
         return moments;
     }
-    moments.extend(
-        status
-            .failures
-            .as_ref()
-            .and_then(|failures| failures.next_attempt_time.as_ref())
-            .map(|next| next.0),
-    );
     if let Ok(connector) = &observed.connector {
         let mut after = observed.clone();
         after.status = status.clone();

@@ -151,7 +151,7 @@ fn authorization_code_takes_what_was_brought_and_does_without() {
         let checked = validate("crm", &spec, inputs, &HostAllowList::default(), &key()).unwrap();
         assert_eq!(checked.method.grant(now()), None);
         match checked.method {
-            Method::AuthorizationCode { brought } => brought,
+            Method::AuthorizationCode { brought, .. } => brought,
             other => panic!("{other:?}"),
         }
     };

@@ -1,0 +1,204 @@
+use std::time::Duration;
+
+use redeem::{
+    Access, AccessToken, ConnectorRef, Grant, GrantId, Identity, Origin, RefreshToken, ResourceVersion,
+    Serial, Standing, State, StateSeen,
+};
+use serde_json::json;
+
+use super::*;
+use crate::api::reasons::Refusal;
+use crate::decide::conclude::{Minted, Outcome, conclude};
+use crate::decide::fixtures::{
+    self, ORGANIZATION, USER, after, carrying, connector, fresh, kept, now, of, settled, spec,
+};
+use crate::decide::grant::{self, GrantView};
+use crate::decide::observed::Activity;
+use crate::decide::{Decision, MintReason, WaitReason, decide};
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+fn cluster() -> redeem::ClusterUid {
+    redeem::ClusterUid::new("this cluster")
+}
+
+/// A grant that was used just now.
+fn state(standing: Standing) -> State {
+    let connector = ConnectorRef {
+        uid: "uid".into(),
+        namespace: "sales".into(),
+        name: "crm".into(),
+    };
+    let mut grant = Grant::new(
+        GrantId::new("grant"),
+        RefreshToken::new("refresh".to_owned()),
+        Origin::Login,
+    );
+    grant.standing = standing;
+    grant.identity = Some(Identity {
+        organization_id: ORGANIZATION.to_owned(),
+        user_id: USER.to_owned(),
+        username: None,
+    });
+    grant.access = Some(Access {
+        token: AccessToken::new("00Dx!token-1".to_owned()),
+        serial: Serial(3),
+        instance_url: "https://acme.my.salesforce.com".to_owned(),
+        scopes: vec!["api".to_owned()],
+        issued_at: None,
+        expiration: None,
+        received_at: now(),
+    });
+    State {
+        current: Some(grant),
+        ..State::new(connector, cluster(), Serial(3))
+    }
+}
+
+/// A settled connector with a grant that was used just now.
+fn observed(settings: &serde_json::Value, standing: Standing) -> Observed {
+    let connector = connector(&spec(json!({ "auth": { "authorizationCode": settings } })));
+    let state = state(standing);
+    let held = grant::held(&state, None, &connector).unwrap();
+    let settled = settled();
+    let mut observed = carrying(
+        Observed {
+            connector: Ok(connector),
+            ..settled
+        },
+        held,
+    );
+    observed.grant = Some(GrantView {
+        state: StateSeen::Found(Box::new(state), ResourceVersion::new("7")),
+        revoke_at: None,
+        brought: None,
+        floor: Serial(3),
+        cluster: cluster(),
+    });
+    observed
+}
+
+fn suspended(observed: Observed) -> Observed {
+    Observed {
+        activity: Activity::Suspended,
+        ..observed
+    }
+}
+
+const KEEP_ALIVE: Decision = Decision::Mint {
+    why: MintReason::KeepAlive,
+};
+const SUSPENDED: Decision = Decision::Wait(WaitReason::Suspended);
+
+#[test]
+fn a_suspended_grant_is_used_between_half_and_two_thirds_of_its_idle_limit() {
+    let cases = [
+        (json!({}), 30 * DAY),
+        (json!({ "refreshTokenIdleLimit": "720h" }), 30 * DAY),
+        (json!({ "refreshTokenIdleLimit": "72h" }), 3 * DAY),
+        (json!({ "refreshTokenIdleLimit": "1h" }), HOUR),
+    ];
+    for (settings, idle) in cases {
+        let observed = suspended(observed(&settings, Standing::Good));
+        assert_eq!(decide(&observed, now()), SUSPENDED, "{settings}");
+        assert_eq!(decide(&observed, after(idle / 2)), SUSPENDED, "{settings}");
+        assert_eq!(decide(&observed, after(idle * 2 / 3)), KEEP_ALIVE, "{settings}");
+    }
+}
+
+#[test]
+fn a_grant_at_work_is_used_by_its_renewals_and_in_time_where_tokens_outlive_the_idle_limit() {
+    let long = Observed {
+        last_test: Some(after(DAY)),
+        ..observed(&json!({ "refreshTokenIdleLimit": "1h" }), Standing::Good)
+    };
+    let long = {
+        let mut held = long.held.clone().unwrap();
+        held.expiration.time = after(DAY);
+        carrying_grant(long, held)
+    };
+    assert_eq!(decide(&long, after(HOUR / 2)), Decision::Keep { test: None });
+    assert_eq!(decide(&long, after(HOUR * 2 / 3)), KEEP_ALIVE);
+
+    let usual = observed(&json!({}), Standing::Good);
+    let renewal = Decision::Mint {
+        why: MintReason::RenewalDue,
+    };
+    assert_eq!(decide(&usual, after(HOUR)), renewal);
+}
+
+fn carrying_grant(observed: Observed, held: crate::decide::held::Held) -> Observed {
+    let grant = observed.grant.clone();
+    Observed {
+        grant,
+        ..carrying(observed, held)
+    }
+}
+
+#[test]
+fn a_dead_grant_a_fresh_one_and_other_methods_have_no_keep_alive() {
+    let dead = suspended(observed(&json!({}), Standing::Dead));
+    assert_eq!(decide(&dead, after(29 * DAY)), SUSPENDED);
+    let other = suspended(settled());
+    assert_eq!(decide(&other, after(29 * DAY)), SUSPENDED);
+    assert_eq!(observed_outlook(&fresh()), None);
+}
+
+#[test]
+fn a_keep_alive_that_failed_waits_for_its_next_attempt_also_while_suspended() {
+    let mut observed = suspended(observed(&json!({}), Standing::Good));
+    let (due, next) = (after(20 * DAY), after(20 * DAY + 60));
+    observed.status.failures = Some(fixtures::failures(
+        of(&observed),
+        Refusal::SalesforceUnavailable,
+        Some(next),
+    ));
+    let waiting = decide(&observed, due);
+    assert_eq!(waiting, Decision::Wait(WaitReason::BackOff(next)));
+    let conclusion = conclude(&observed, &waiting, &kept(&observed), due);
+    assert_eq!(conclusion.next, Duration::from_mins(1));
+    assert_eq!(decide(&observed, next), KEEP_ALIVE);
+}
+
+#[test]
+fn a_suspended_connector_is_looked_at_when_its_keep_alive_is_due() {
+    let observed = Observed {
+        sweep_period: Duration::from_hours(24 * 365),
+        ..suspended(observed(&json!({}), Standing::Good))
+    };
+    let Some(Outlook::Alive(plan)) = observed_outlook(&observed) else {
+        panic!("the grant is good")
+    };
+    let long_expired = after(10 * DAY);
+    let conclusion = conclude(&observed, &SUSPENDED, &kept(&observed), long_expired);
+    assert_eq!(
+        conclusion.next,
+        crate::decide::schedule::since(long_expired, plan.due)
+    );
+}
+
+#[test]
+fn a_person_is_asked_for_only_where_the_grant_can_not_be_renewed() {
+    let by = |observed: &Observed, minted: Option<Minted>| {
+        let outcome = Outcome {
+            minted,
+            ..kept(observed)
+        };
+        let decision = Decision::Wait(WaitReason::InputMustChange);
+        let status = conclude(observed, &decision, &outcome, after(1))
+            .status
+            .unwrap_or(observed.status.clone());
+        status.token.unwrap().human_needed_by.map(|time| time.0)
+    };
+    let failed = |observed: &Observed| fixtures::refused(observed, Refusal::SalesforceUnavailable).minted;
+    let good = observed(&json!({}), Standing::Good);
+    assert_eq!(by(&good, None), None);
+    assert_eq!(by(&suspended(good.clone()), None), None);
+    assert_eq!(by(&good, failed(&good)), Some(after(30 * DAY)));
+    let dead = observed(&json!({}), Standing::Dead);
+    let expires = dead.held.as_ref().unwrap().expiration.time;
+    assert_eq!(by(&dead, failed(&dead)), Some(expires));
+    let other = settled();
+    assert_eq!(by(&other, failed(&other)), None);
+}
