@@ -132,7 +132,7 @@ async fn live_on(stage: &Stage, points: &[(String, String)], renewal: Option<&st
         stage.healthy(connector, Some("again")).await;
     }
     stage.assert_nothing_burned();
-    show(second.windows());
+    show(second.stored());
 }
 
 /// Prints how long the irreducible window was: from Salesforce's answer to its being stored.

@@ -1,8 +1,12 @@
 //! What if the operator dies, freezes or is cut off, at any moment? The real process against a real API server and a
 //! simulated Salesforce whose refresh tokens work once: no grant may be lost that could have been kept.
 
-#![expect(clippy::unwrap_used, reason = "this is a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod kill;
 mod operator;
+mod outage;
+mod partition;
+mod sieve;
 mod stage;
+mod suspend;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -138,8 +138,27 @@ impl Operator {
     }
 
     /// How long each new token was in this process alone: from Salesforce's answer to its being stored.
-    pub(crate) fn windows(&self) -> Vec<Duration> {
-        windows(&self.log)
+    pub(crate) fn stored(&self) -> Vec<Duration> {
+        let said = self.said("Stored what Salesforce answered").into_iter();
+        said.map(|fields| Duration::from_micros(fields["microseconds"].as_u64().unwrap()))
+            .collect()
+    }
+
+    /// What came of each refresh token that this process presented.
+    pub(crate) fn answers(&self) -> Vec<String> {
+        let said = self.said("Presented a refresh token").into_iter();
+        said.map(|fields| fields["answer"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The fields of all log lines with a message.
+    fn said(&self, message: &str) -> Vec<Value> {
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        log.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .map(|mut line| line["fields"].take())
+            .filter(|fields| fields["message"] == message)
+            .collect()
     }
 }
 
@@ -153,16 +172,4 @@ impl Drop for Operator {
             eprintln!("{}:\n{}", self.log.display(), lines[from..].join("\n"));
         }
     }
-}
-
-fn windows(log: &Path) -> Vec<Duration> {
-    let log = std::fs::read_to_string(log).unwrap();
-    let fields = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let microseconds = fields.filter_map(|line| {
-        let fields = line.get("fields").unwrap_or(&line);
-        fields.get("microseconds")?.as_u64()
-    });
-    microseconds.map(Duration::from_micros).collect()
 }

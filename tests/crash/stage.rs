@@ -234,7 +234,7 @@ impl Stage {
                 let status = status(&connector);
                 let handled = status.last_handled.as_ref();
                 let handled = handled.and_then(|handled| handled.renew_requested_at.as_deref());
-                let shown = format!("{}", serde_json::to_string_pretty(&status).unwrap());
+                let shown = serde_json::to_string_pretty(&status).unwrap();
                 let good = ready(&connector).0 == "True" && (renewal.is_none() || handled == renewal);
                 let tokens = self.tokens_are_good(&connector).await;
                 (good && tokens == Ok(()))

@@ -1,0 +1,110 @@
+//! A leader that is frozen (SIGSTOP) in the middle of a redeem, replaced by another process, and then goes on (SIGCONT).
+
+use crate::operator::Operator;
+use crate::stage::Stage;
+
+const CONNECTOR: &str = "crm";
+
+/// A connector whose renewal has come to `point` in the leader, which is frozen there; another process leads now.
+struct Replaced {
+    stage: Stage,
+    grant: u64,
+    frozen: Operator,
+    leader: Operator,
+}
+
+impl Replaced {
+    /// The renewal that was begun has come to a good end, under the other process.
+    async fn renewed(&self) {
+        self.stage.healthy(CONNECTOR, Some("1")).await;
+        self.leader.leads().await;
+        self.stage.assert_nothing_burned();
+    }
+
+    fn presented(&self) -> usize {
+        self.stage.presented(self.grant)
+    }
+}
+
+async fn replaced_at(point: &str) -> Replaced {
+    let stage = Stage::set().await;
+    let frozen = stage.start("first");
+    let grant = stage.bring(CONNECTOR).await;
+    stage.healthy(CONNECTOR, None).await;
+    let leader = stage.start("second");
+    leader.follows().await;
+    stage.pause(CONNECTOR, point);
+    stage.request_renewal(CONNECTOR, "1").await;
+    stage.reached(CONNECTOR, point).await;
+    frozen.freeze();
+    stage.resume(CONNECTOR, point);
+    leader.leads().await;
+    Replaced {
+        stage,
+        grant,
+        frozen,
+        leader,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_freezes_before_sending_is_replaced_without_a_loss_and_sends_nothing_late() {
+    tokio::join!(
+        frozen_before_the_check(),
+        frozen_before_sending_for_good(),
+        frozen_between_check_and_sending(),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_late_result_of_a_leader_that_froze_with_it_is_stored() {
+    tokio::join!(
+        woken_while_the_next_one_holds_off(),
+        woken_after_the_next_one_gave_up()
+    );
+}
+
+/// It goes on to the check of the send window, and sends nothing.
+async fn frozen_before_the_check() {
+    let replaced = replaced_at("after-ReadBack").await;
+    replaced.frozen.go_on();
+    replaced.frozen.follows().await;
+    replaced.renewed().await;
+    let answers = replaced.frozen.answers();
+    assert_eq!(answers, ["Granted"], "nothing but the import was sent");
+    assert_eq!(replaced.presented(), 2, "the import, and one renewal");
+}
+
+async fn frozen_before_sending_for_good() {
+    let replaced = replaced_at("before-Send").await;
+    replaced.renewed().await;
+    assert_eq!(replaced.presented(), 2, "the import, and one renewal");
+}
+
+/// It has checked already, and sends; the next one still leaves the attempt alone, and uses what came of it.
+async fn frozen_between_check_and_sending() {
+    let replaced = replaced_at("before-Send").await;
+    replaced.frozen.go_on();
+    replaced.frozen.follows().await;
+    replaced.renewed().await;
+    assert_eq!(replaced.frozen.answers(), ["Granted", "Granted"]);
+}
+
+async fn woken_while_the_next_one_holds_off() {
+    let replaced = replaced_at("after-Send").await;
+    replaced.frozen.go_on();
+    replaced.frozen.follows().await;
+    replaced.renewed().await;
+    assert_eq!(replaced.frozen.stored().len(), 2);
+}
+
+/// Its result heals what the next one called lost.
+async fn woken_after_the_next_one_gave_up() {
+    let replaced = replaced_at("after-Send").await;
+    let stage = &replaced.stage;
+    stage.not_ready(CONNECTOR, "ReauthorizationRequired").await;
+    replaced.frozen.go_on();
+    replaced.frozen.follows().await;
+    replaced.renewed().await;
+    assert_eq!(replaced.frozen.stored().len(), 2);
+}
