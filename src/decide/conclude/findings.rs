@@ -97,7 +97,10 @@ impl Facts<'_> {
     fn token_trouble(&self) -> Option<Finding> {
         let failures = self.status.failures.as_ref();
         let failed = failures.map(failure_finding);
-        let terminal = failed.clone().filter(|finding| !passing(finding.reason));
+        let given_up = failures.is_some_and(|failures| failures.next_attempt_time.is_none());
+        let terminal = failed
+            .clone()
+            .filter(|finding| given_up || !passing(finding.reason));
         if terminal.is_some() {
             return terminal;
         }
@@ -135,14 +138,16 @@ impl Facts<'_> {
     }
 
     fn authenticated(&self) -> Finding {
-        let failed = self.status.failures.as_ref().map(failure_finding);
+        let failures = self.status.failures.as_ref();
+        let failed = failures.map(failure_finding);
+        let goes_on = failures.is_some_and(|failures| failures.next_attempt_time.is_some());
         let valid = self
             .outcome
             .held
             .as_ref()
             .is_some_and(|held| held.expiration.time > self.now);
         match (failed, valid) {
-            (Some(finding), true) if passing(finding.reason) => {
+            (Some(finding), true) if goes_on && passing(finding.reason) => {
                 Finding::plain(Truth::True, OwnReason::LoggedIn)
             }
             (Some(finding), _) => finding,
