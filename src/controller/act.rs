@@ -7,7 +7,7 @@ use super::{Context, Error, grant, login, probe, secrets};
 use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
 use crate::decide::grant::{held as grant_held, renewed_with};
 use crate::decide::held::Held;
-use crate::decide::keep_alive::outlook;
+use crate::decide::keep_alive::{end, outlook};
 use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::mint::due_test;
 use crate::decide::observed::{Activity, Observed};
@@ -123,6 +123,7 @@ async fn renew_grant(
         serial: i64::try_from(state.serial.0).unwrap_or(i64::MAX),
         imported: state.imported.clone(),
         outlook: outlook(state, connector, &observed.owner.uid),
+        end: end(state, connector),
     });
     let minted = settled.minted;
     let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {

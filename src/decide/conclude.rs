@@ -46,6 +46,8 @@ pub struct GrantOutcome {
     pub imported: Option<redeem::Digest>,
     /// How long the grant is good for.
     pub outlook: Option<Outlook>,
+    /// When Salesforce ends it however often it is used.
+    pub end: Option<Timestamp>,
 }
 
 impl Outcome {
@@ -68,6 +70,14 @@ impl Outcome {
         match &self.grant {
             Some(grant) => grant.outlook,
             None => keep_alive::observed_outlook(observed),
+        }
+    }
+
+    /// When Salesforce ends the stored grant however often it is used.
+    fn end(&self, observed: &Observed) -> Option<Timestamp> {
+        match &self.grant {
+            Some(grant) => grant.end,
+            None => keep_alive::observed_end(observed),
         }
     }
 }
@@ -261,8 +271,10 @@ fn human_needed_by(
     outcome: &Outcome,
     failures: Option<&FailuresStatus>,
 ) -> Option<Time> {
-    let outlook = outcome.outlook(observed)?;
-    let by = keep_alive::human_needed_by(outlook, held.expiration.time, failures)?;
+    let outlook = outcome.outlook(observed);
+    let lapses =
+        outlook.and_then(|outlook| keep_alive::human_needed_by(outlook, held.expiration.time, failures));
+    let by = lapses.into_iter().chain(outcome.end(observed)).min()?;
     Some(Time(whole_seconds(by)))
 }
 

@@ -36,6 +36,16 @@ pub fn outlook(state: &State, connector: &Connector, uid: &str) -> Option<Outloo
     )))
 }
 
+/// When Salesforce ends the grant however often it is used, where the app's policy does so.
+#[must_use]
+pub fn end(state: &State, connector: &Connector) -> Option<Timestamp> {
+    let Method::AuthorizationCode { policy, .. } = &connector.method else {
+        return None;
+    };
+    let begun = state.access()?.begun_at;
+    policy.lifetime.map(|lifetime| begun + signed(lifetime))
+}
+
 /// Keeps the jitter apart from that of other waits.
 const SALT: i32 = 3;
 
@@ -45,6 +55,13 @@ pub fn observed_outlook(observed: &Observed) -> Option<Outlook> {
     let connector = observed.connector.as_ref().ok()?;
     let state = observed.grant.as_ref()?.state()?;
     outlook(state, connector, &observed.owner.uid)
+}
+
+/// The end of the grant that was observed.
+#[must_use]
+pub fn observed_end(observed: &Observed) -> Option<Timestamp> {
+    let connector = observed.connector.as_ref().ok()?;
+    end(observed.grant.as_ref()?.state()?, connector)
 }
 
 /// Whether the grant must be used now, so that it doesn't lapse.

@@ -98,6 +98,8 @@ pub enum Method {
 pub struct GrantPolicy {
     /// How long Salesforce lets a refresh token live unused.
     pub idle_limit: Duration,
+    /// After how long Salesforce ends a grant, used or not.
+    pub lifetime: Option<Duration>,
     /// What becomes of the grant in Salesforce when the connector is deleted.
     pub on_delete: OnDelete,
 }
@@ -287,6 +289,7 @@ fn method(
             brought: sfdx::brought_token(code, inputs, host, app)?,
             policy: GrantPolicy {
                 idle_limit: code.refresh_token_idle_limit.map_or(IDLE_LIMIT, Into::into),
+                lifetime: code.refresh_token_lifetime.map(Into::into),
                 on_delete: if code.revoke_on_delete {
                     OnDelete::Revoke
                 } else {

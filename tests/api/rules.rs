@@ -159,6 +159,11 @@ async fn rules_about_the_login_method() {
                 complaint: "spec.auth.authorizationCode.refreshTokenIdleLimit: Invalid value: authorizationCode.refreshTokenIdleLimit must be a duration from 1h to 87600h, written like 90s, 15m or 1h30m",
             },
             Case {
+                accepted: vec![code(json!({ "refreshTokenLifetime": "2160h" }))],
+                refused: vec![code(json!({ "refreshTokenLifetime": "90d" }))],
+                complaint: "spec.auth.authorizationCode.refreshTokenLifetime: Invalid value: authorizationCode.refreshTokenLifetime must be a duration from 1h to 87600h, written like 90s, 15m or 1h30m",
+            },
+            Case {
                 accepted: vec![code(json!({ "scopes": ["api", "refresh_token"] })), code(json!({ "scopes": ["offline_access"] }))],
                 refused: vec![code(json!({ "scopes": ["api refresh_token", "refresh_token"] }))],
                 complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must have one scope in each entry, such as api, without spaces",

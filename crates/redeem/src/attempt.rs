@@ -140,7 +140,10 @@ fn with_result(state: &State, holding: &Holding, answer: &TokenAnswer, expect: &
     let mut identity = answer.identity.clone();
     identity.username = identity.username.or(username.and_then(|known| known.username));
     grant.identity = Some(identity);
-    grant.access = Some(access(answer, serial));
+    let begun_at = grant.access.as_ref().map(|earlier| earlier.begun_at);
+    let mut access = access(answer, serial);
+    access.begun_at = begun_at.unwrap_or(access.begun_at);
+    grant.access = Some(access);
     grant.attempt = None;
     grant.stored_attempt = Some(holding.attempt.clone());
     grant.standing = Standing::Good;

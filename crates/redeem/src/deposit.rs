@@ -75,5 +75,6 @@ pub(crate) fn access(answer: &TokenAnswer, serial: Serial) -> Access {
         issued_at: answer.issued_at,
         expiration: answer.expiration.clone(),
         received_at: answer.received_at,
+        begun_at: answer.received_at,
     }
 }

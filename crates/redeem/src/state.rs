@@ -83,6 +83,8 @@ pub struct Access {
     pub expiration: Option<Expiration>,
     /// Wall time of the answer; the keep-alive counts from here.
     pub received_at: Timestamp,
+    /// Wall time of the grant's first answer: a policy that ends a grant after a fixed time counts from here.
+    pub begun_at: Timestamp,
 }
 
 /// When an access token ends, and how that is known.

@@ -49,6 +49,7 @@ fn state(standing: Standing) -> State {
         issued_at: None,
         expiration: None,
         received_at: now(),
+        begun_at: now(),
     });
     State {
         current: Some(grant),
@@ -201,4 +202,37 @@ fn a_person_is_asked_for_only_where_the_grant_can_not_be_renewed() {
     assert_eq!(by(&dead, failed(&dead)), Some(expires));
     let other = settled();
     assert_eq!(by(&other, failed(&other)), None);
+}
+
+#[test]
+fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_is_needed() {
+    let settings = json!({ "refreshTokenLifetime": "2160h" });
+    let observed = observed(&settings, Standing::Good);
+    let needed = |observed: &Observed| {
+        let conclusion = conclude(
+            observed,
+            &Decision::Keep { test: None },
+            &kept(observed),
+            after(60),
+        );
+        conclusion
+            .status
+            .unwrap()
+            .token
+            .unwrap()
+            .human_needed_by
+            .map(|time| time.0)
+    };
+    assert_eq!(needed(&observed), Some(after(90 * DAY)));
+    let endless = self::observed(&json!({}), Standing::Good);
+    let conclusion = conclude(
+        &endless,
+        &Decision::Keep { test: None },
+        &kept(&endless),
+        after(60),
+    );
+    assert_eq!(
+        conclusion.status.and_then(|status| status.token?.human_needed_by),
+        None
+    );
 }

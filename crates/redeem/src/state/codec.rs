@@ -103,6 +103,7 @@ struct AccessRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expiration: Option<Expiration>,
     received_at: Timestamp,
+    begun_at: Timestamp,
 }
 
 impl State {
@@ -212,6 +213,7 @@ impl AccessRecord {
             issued_at: access.issued_at,
             expiration: access.expiration.clone(),
             received_at: access.received_at,
+            begun_at: access.begun_at,
         }
     }
 
@@ -224,6 +226,7 @@ impl AccessRecord {
             issued_at: self.issued_at,
             expiration: self.expiration,
             received_at: self.received_at,
+            begun_at: self.begun_at,
         })
     }
 }

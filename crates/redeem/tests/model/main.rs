@@ -46,7 +46,7 @@ fn short(value: &impl std::fmt::Debug) -> String {
             "",
         ),
         (
-            ", instance_url: \"\", scopes: [], issued_at: None, expiration: None, received_at: 1970-01-01T00:00:00Z",
+            ", instance_url: \"\", scopes: [], issued_at: None, expiration: None, received_at: 1970-01-01T00:00:00Z, begun_at: 1970-01-01T00:00:00Z",
             "",
         ),
         ("Identity { organization_id: \"o\", user_id: ", "{"),

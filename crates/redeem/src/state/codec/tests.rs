@@ -23,6 +23,7 @@ prop_compose! {
         issued_at in prop::option::of(time()),
         expiration in prop::option::of((time(), "[A-Z][a-z]{1,8}")),
         received_at in time(),
+        begun_at in time(),
     ) -> Access {
         Access {
             token: AccessToken::new(token),
@@ -32,6 +33,7 @@ prop_compose! {
             issued_at,
             expiration: expiration.map(|(time, source)| Expiration { time, source }),
             received_at,
+            begun_at,
         }
     }
 }
