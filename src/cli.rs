@@ -1,6 +1,7 @@
 //! What was the process asked to do? Flags and environment, parsed once into values.
 #![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -157,13 +158,26 @@ pub enum SettingsError {
     },
 }
 
+/// Each namespace once: two watches of one namespace would work on the same connectors at the same time.
+fn distinct(namespaces: &[String]) -> Vec<String> {
+    let named = namespaces
+        .iter()
+        .map(|name| name.trim())
+        .filter(|name| !name.is_empty());
+    named
+        .map(str::to_owned)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
 impl RunArgs {
     /// Settings of the controller.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
             namespace: self.namespace.clone(),
-            watch_namespaces: self.watch_namespaces.clone(),
+            watch_namespaces: distinct(&self.watch_namespaces),
             secret_watch: self.secret_watch,
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),

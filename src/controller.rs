@@ -134,7 +134,10 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     };
 
     let mut observed = observe::observe(&context, &connector).await?; // Kubernetes
-    grant::keep_wish(&context, &observed).await?; // Kubernetes
+    if let Err(error) = grant::keep_wish(&context, &observed).await {
+        // It is for after the connector; the token is for now.
+        tracing::warn!(error = %error::chain(&error), "Could not note whether the grant is to be revoked in the end");
+    }
     let mut decision = decide(&observed, context.clock.now()); // no client
     let mut outcome = act::act(&context, &observed, &decision).await?; // Salesforce, then the Secret
     if act::token_was_rejected(&decision, &outcome) {
@@ -161,7 +164,11 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
 #[expect(clippy::needless_pass_by_value, reason = "the form that the controller calls")]
 fn on_error(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
     context.metrics.reconcile_errors(error.operation());
-    let wait = error.retry_after();
+    let before = object
+        .0
+        .as_ref()
+        .map_or(0, |connector| context.count_error(connector));
+    let wait = error.retry_after(before);
     let reference = ObjectRef::from_obj(&*object);
     if error.is_conflict() {
         tracing::debug!(object = %reference, "The object changed meanwhile; looking again");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::PostParams;
+use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -22,8 +22,21 @@ const RETRY: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum DigestKeyError {
     /// The Secret has no usable key.
-    #[error("Secret \"{namespace}/{name}\" holds no key of {KEY_BYTES} bytes or more; delete it, and a new one is made", name = names::DIGEST_KEY_SECRET)]
+    #[error("Secret \"{namespace}/{name}\" holds no key of {KEY_BYTES} bytes or more; restore it from a backup", name = names::DIGEST_KEY_SECRET)]
     Unusable {
+        /// The operator's namespace.
+        namespace: String,
+    },
+    /// The Secret is gone, and what was written with its key is not. A new key would know none of the refresh tokens that
+    /// are spent.
+    #[error(
+        "Secret \"{namespace}/{name}\" is gone, but Secrets of the operator that depend on it are there: restore it from a \
+         backup; without one, delete the Secrets with the label {purpose} in that namespace, after which every connector \
+         with authorizationCode must be authorized again",
+        name = names::DIGEST_KEY_SECRET,
+        purpose = names::PURPOSE
+    )]
+    Lost {
         /// The operator's namespace.
         namespace: String,
     },
@@ -38,7 +51,15 @@ pub async fn read_or_create(client: &Client, namespace: &str) -> Result<DigestKe
     loop {
         let found = match api.get_opt(names::DIGEST_KEY_SECRET).await {
             Ok(Some(secret)) => return usable(&secret, namespace),
-            Ok(None) => api.create(&PostParams::default(), &new_secret()?).await,
+            Ok(None) => match depends_on_a_key(&api).await {
+                Ok(true) => {
+                    return Err(DigestKeyError::Lost {
+                        namespace: namespace.to_owned(),
+                    });
+                }
+                Ok(false) => api.create(&PostParams::default(), &new_secret()?).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         match found {
@@ -51,6 +72,13 @@ pub async fn read_or_create(client: &Client, namespace: &str) -> Result<DigestKe
             }
         }
     }
+}
+
+/// Whether there are stored grants or ledger entries, which were written with a key.
+async fn depends_on_a_key(api: &Api<Secret>) -> kube::Result<bool> {
+    let written = format!("{} in (state, ledger)", names::PURPOSE);
+    let list = ListParams::default().labels(&written).limit(1);
+    Ok(!api.list_metadata(&list).await?.items.is_empty())
 }
 
 fn usable(secret: &Secret, namespace: &str) -> Result<DigestKey, DigestKeyError> {

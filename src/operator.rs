@@ -152,10 +152,23 @@ async fn work(
     // After `stop` the lease is kept until this resolves: while a token is being redeemed.
     let in_progress = context.clone();
     let drained = async move { in_progress.grants.idle().await };
-    let election = tokio::spawn(elector.run(stop.clone(), drained));
-    controller::run(context.clone(), stop).await;
+    let mut election = tokio::spawn(elector.run(stop.clone(), drained));
+    let mut controller = std::pin::pin!(controller::run(context.clone(), stop.clone()));
+    let elected = tokio::select! {
+        () = &mut controller => election.await,
+        ended = &mut election => {
+            // With `stop` the election may end first. Without, it broke off, and nobody would ever lead again: what is
+            // in progress is finished, and the process ends so that it is started anew.
+            if stop.now_or_never().is_some() {
+                controller.await;
+            }
+            ended
+        }
+    };
+    if let Err(error) = elected {
+        tracing::error!(error = %error, "The election broke off");
+    }
     context.grants.idle().await;
-    let _ = election.await;
     for helper in helpers {
         helper.abort();
     }

@@ -12,6 +12,11 @@ pub struct InvalidFilter(String);
 /// Begins logging.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), InvalidFilter> {
     let filter = EnvFilter::try_new(filter).map_err(|_| InvalidFilter(filter.to_owned()))?;
+    // It logs the bodies of answers that it can't parse, Secrets among them.
+    let filter = match "kube_client::client=off".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

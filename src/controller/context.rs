@@ -85,6 +85,8 @@ struct Memory {
     last_test: Option<Timestamp>,
     /// resourceVersion that our last status write replaced: the cache may still show it.
     replaced: Option<String>,
+    /// Reconciles that Kubernetes has failed in a row.
+    errors: u32,
 }
 
 /// The stores of connectors, one for each watch, known once the watches have begun.
@@ -193,8 +195,24 @@ impl Context {
         self.memorize(connector, |memory| memory.replaced = connector.resource_version());
     }
 
+    /// Counts a reconcile that Kubernetes has failed, and says how many there were in a row before it.
+    pub(super) fn count_error(&self, connector: &SalesforceConnector) -> u32 {
+        let mut before = 0;
+        self.memorize(connector, |memory| {
+            before = memory.errors;
+            memory.errors = memory.errors.saturating_add(1);
+        });
+        before
+    }
+
+    /// A reconcile has come to its end.
+    pub(super) fn forget_errors(&self, connector: &SalesforceConnector) {
+        self.memorize(connector, |memory| memory.errors = 0);
+    }
+
     /// Forgets connectors that are gone.
     pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
+        self.grants.forget_except(alive);
         self.lock().retain(|uid, _| alive.contains(uid));
     }
 

@@ -106,14 +106,17 @@ impl Error {
         matches!(source, kube::Error::Api(status) if status.is_conflict() || status.is_not_found())
     }
 
-    /// When to look again: soon after a conflict, later where the API server has trouble.
+    /// When to look again after so many errors in a row: soon after a conflict, ever later where the API server has
+    /// trouble. What Salesforce had answered meanwhile is asked for again, so this is a back-off of logins too.
     #[must_use]
-    pub fn retry_after(&self) -> Duration {
-        if self.is_conflict() {
+    pub fn retry_after(&self, before: u32) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(300);
+        let first = if self.is_conflict() {
             Duration::from_secs(1)
         } else {
             Duration::from_secs(5)
-        }
+        };
+        first.saturating_mul(1 << before.min(8)).min(LONGEST)
     }
 }
 

@@ -21,7 +21,7 @@ use salesforce_client::Failure;
 use tokio::sync::watch;
 
 use super::pause::Side;
-use super::{Context, Error};
+use super::{Context, Error, login};
 use crate::decide::MintReason;
 use crate::decide::conclude::{Minted, Trouble};
 use crate::decide::explain;
@@ -65,6 +65,11 @@ impl Grants {
         let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
     }
 
+    /// Forgets connectors that are gone.
+    pub(super) fn forget_except(&self, alive: &std::collections::HashSet<String>) {
+        self.memory().retain(|uid, _| alive.contains(uid));
+    }
+
     fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,6 +106,13 @@ pub(super) async fn settle(
     connector: &Connector,
     why: MintReason,
 ) -> Result<Settled, Error> {
+    // Where something is open, most sessions send nothing; an import sends once.
+    if why != MintReason::GrantOpen
+        && let Err(trouble) = login::spend_budget(context, connector)
+    {
+        let minted = Some(Minted::Failed { why, trouble });
+        return Ok(Settled { minted, state: None });
+    }
     let place = kubernetes::place(context).await?;
     let inputs = inputs(context, observed, connector, why, place)?;
     let memory = context
@@ -207,7 +219,7 @@ fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
         Conclusion::Ready | Conclusion::ConnectorGone => None,
         Conclusion::Waiting { length, .. } => Some(Minted::Waiting { length }),
         Conclusion::Unspent => match &shell.failure {
-            Some(failure) => failed(super::login::trouble(failure)),
+            Some(failure) => failed(login::trouble(failure)),
             None => Some(Minted::Waiting {
                 length: KUBERNETES_LIMIT,
             }),

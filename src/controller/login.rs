@@ -52,7 +52,7 @@ async fn with_password(
         }
         Err(refused) => {
             if refused.refusal == Some(Refusal::WrongPassword) {
-                passwords::remember_refusal(context, &digest).await?;
+                passwords::remember_refusal(context, &digest).await;
             }
             Ok(Err(refused.trouble))
         }
@@ -78,7 +78,10 @@ async fn request(context: &Context, observed: &Observed, connector: &Connector) 
     let Some(grant) = connector.method.grant(now) else {
         return Err(Rejection::new(redeem::GrantTrouble::AuthorizationRequired, "").into());
     };
-    spend_budget(context, connector)?;
+    spend_budget(context, connector).map_err(|trouble| Refused {
+        refusal: None,
+        trouble,
+    })?;
     let answer = context
         .salesforce
         .token(&connector.host, &connector.app, &grant)
@@ -99,18 +102,16 @@ async fn request(context: &Context, observed: &Observed, connector: &Connector) 
     Ok(held(context, observed, connector, token, identity).await)
 }
 
-fn spend_budget(context: &Context, connector: &Connector) -> Result<(), Refused> {
+/// Takes a request out of the budget of the login host.
+pub(super) fn spend_budget(context: &Context, connector: &Connector) -> Result<(), Trouble> {
     let host = connector.host.name();
     context.budget.take(host, context.clock.now()).map_err(|wait| {
         let reason = OwnReason::CallBudgetSpent.into();
         let message = explain(reason, &format!("host {host}"));
-        Refused {
-            refusal: None,
-            trouble: Trouble {
-                reason,
-                message,
-                retry_after: Some(wait),
-            },
+        Trouble {
+            reason,
+            message,
+            retry_after: Some(wait),
         }
     })
 }

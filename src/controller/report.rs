@@ -42,15 +42,18 @@ pub(super) async fn report(
         pauses
             .at(&connector.name_any(), Side::Before, "StatusWrite")
             .await;
-        api.replace_status(&connector.name_any(), &PostParams::default(), &written)
-            .await
-            .map_err(Error::WriteStatus)?;
-        pauses.at(&connector.name_any(), Side::After, "StatusWrite").await;
+        let result = api
+            .replace_status(&connector.name_any(), &PostParams::default(), &written)
+            .await;
+        // Written or refused for a conflict: the version that we started from is not the latest any more.
         context.remember_replaced(connector);
+        result.map_err(Error::WriteStatus)?;
+        pauses.at(&connector.name_any(), Side::After, "StatusWrite").await;
     }
     for event in conclusion.events {
         publish(context, connector, event).await;
     }
+    context.forget_errors(connector);
     Ok(Action::requeue(context.clock.sleep_for(conclusion.next)))
 }
 

@@ -79,7 +79,11 @@ pub fn human_needed_by(
     failures: Option<&FailuresStatus>,
 ) -> Option<Timestamp> {
     match outlook {
-        Outlook::Alive(plan) => failures.map(|_| plan.lapses),
+        Outlook::Alive(plan) => failures.map(|failures| match failures.next_attempt_time {
+            Some(_) => plan.lapses,
+            // The operator has given up: no token comes after the one that expires then.
+            None => expires,
+        }),
         Outlook::Dead => Some(expires),
     }
 }

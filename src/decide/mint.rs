@@ -66,7 +66,12 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         return Decision::Reject(Rejection::new(GrantTrouble::AuthorizationRequired, ""));
     }
     if let Target::Refused(rejection) = &observed.target {
-        return Decision::Reject(rejection.clone());
+        // A grant is kept alive even where its token can't be delivered.
+        return if keep_alive::is_due(observed, now) {
+            permitted(observed, connector, MintReason::KeepAlive, now)
+        } else {
+            Decision::Reject(rejection.clone())
+        };
     }
     if observed.activity == Activity::Suspended {
         return if keep_alive::is_due(observed, now) {

@@ -16,6 +16,8 @@ use crate::refusal::Refusal;
 pub(crate) struct Verdict {
     pub(crate) refusal: Refusal,
     pub(crate) said: String,
+    /// Whether these are Salesforce's own words in its own form, and known: not those of a proxy, a gateway or a page.
+    pub(crate) understood: bool,
 }
 
 /// What an answer that is no success means. `grant` is what was presented at the token endpoint; `None` is for
@@ -44,6 +46,7 @@ pub(crate) fn judge(
         content.known(grant)
     };
     Verdict {
+        understood: known.is_some() && matches!(content, Content::Oauth(_)),
         refusal: known.unwrap_or_else(|| by_status(grant, status, &content)),
         said: content.words(status),
     }

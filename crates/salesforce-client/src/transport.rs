@@ -297,7 +297,11 @@ impl Received {
         let verdict = judge(grant, self.status, self.content_type(), &self.body);
         Failure {
             refusal: verdict.refusal,
-            sent: sent(self.status, verdict.refusal),
+            sent: match grant {
+                // Something between us and Salesforce may have put its own answer in the place of a success.
+                Some(_) if !verdict.understood && !turned_away(self.status) => Sent::Unknown,
+                Some(_) | None => sent(self.status, verdict.refusal),
+            },
             http_status: Some(self.status),
             retry_after: retry_after(&self.headers),
             server_date: server_date(&self.headers),
@@ -315,6 +319,12 @@ impl Received {
         let failure = Failure::unknown(refusal, scrubber.clean(why));
         unreadable(&self.headers, self.status, failure)
     }
+}
+
+/// Whether a status alone says that the request went no further: 420 is Salesforce Edge without a route to the org, and
+/// 429 turns a request away before it is worked on.
+fn turned_away(status: u16) -> bool {
+    matches!(status, 420 | 429)
 }
 
 /// Whether Salesforce may have acted although it refused. Server trouble may come after the deed.

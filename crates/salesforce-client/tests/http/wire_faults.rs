@@ -45,11 +45,39 @@ async fn a_redirect_is_refused_and_not_followed() {
         let failure = failure_of(response(status, &[&location], "")).await;
         assert_eq!(
             (failure.refusal, failure.sent),
-            (Refusal::RedirectRefused, Sent::Answered),
+            (Refusal::RedirectRefused, Sent::Unknown),
             "{status}"
         );
     }
     assert_eq!(target.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn only_salesforces_own_words_say_that_a_token_was_not_spent() {
+    let known = r#"{"error":"invalid_client","error_description":"invalid client credentials"}"#;
+    let unheard = r#"{"error":"unheard_of","error_description":"nobody knows"}"#;
+    let rest = r#"[{"errorCode":"INSUFFICIENT_ACCESS","message":"no"}]"#;
+    let html = "<html><head><title>Blocked by policy</title></head></html>";
+    for (reply, sent) in [
+        (json("400 Bad Request", known), Sent::Answered),
+        (json("400 Bad Request", unheard), Sent::Unknown),
+        (json("403 Forbidden", rest), Sent::Unknown),
+        (
+            response("403 Forbidden", &["Content-Type: text/html"], html),
+            Sent::Unknown,
+        ),
+        (response("403 Forbidden", &[], ""), Sent::Unknown),
+        (
+            response("407 Proxy Authentication Required", &[], ""),
+            Sent::Unknown,
+        ),
+        (response("413 Content Too Large", &[], ""), Sent::Unknown),
+        (response("420 Unknown", &[], ""), Sent::Answered),
+        (response("429 Too Many Requests", &[], ""), Sent::Answered),
+    ] {
+        let failure = failure_of(reply).await;
+        assert_eq!(failure.sent, sent, "{failure:?}");
+    }
 }
 
 #[tokio::test]
