@@ -185,29 +185,10 @@ async fn show_role(mut lease: LeaseState, metrics: Arc<Metrics>) {
 async fn keep_house(context: Arc<Context>, readiness: Readiness) {
     const EVERY: Duration = Duration::from_secs(5);
     let mut known: HashSet<(String, String)> = HashSet::new();
+    context.wait_until_listed().await;
+    readiness.done(CONNECTORS);
     loop {
-        tokio::time::sleep(
-            EVERY.min(Duration::from_millis(if readiness.missing().is_empty() {
-                5000
-            } else {
-                50
-            })),
-        )
-        .await;
         let stores = context.connectors.stores();
-        if stores.is_empty() {
-            continue;
-        }
-        if !readiness.missing().is_empty() {
-            // Asked, not awaited: a store wakes only the last of those that wait for it, and that must be the controller.
-            let ready = |store: &kube::runtime::reflector::Store<controller::Guarded>| {
-                store.wait_until_ready().now_or_never().is_some()
-            };
-            if !stores.iter().all(ready) {
-                continue;
-            }
-            readiness.done(CONNECTORS);
-        }
         let state: Vec<_> = stores
             .iter()
             .flat_map(kube::runtime::reflector::Store::state)
@@ -231,6 +212,7 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
         context
             .metrics
             .population(known.len(), controller::observe::sweep(&context));
+        tokio::time::sleep(EVERY).await;
     }
 }
 

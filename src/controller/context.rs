@@ -8,6 +8,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt};
 use salesforce_client::HostAllowList;
+use tokio::sync::watch;
 
 use super::{Error, Guarded};
 use crate::api::{SalesforceConnector, names};
@@ -91,12 +92,28 @@ struct Memory {
 
 /// The stores of connectors, one for each watch, known once the watches have begun.
 #[derive(Default)]
-pub struct Connectors(Mutex<Vec<Store<Guarded>>>);
+pub struct Connectors {
+    stores: Mutex<Vec<Store<Guarded>>>,
+    /// How many stores hold all that there was when their watch began. Not [`Store::wait_until_ready`]: it wakes
+    /// only the one who asked last, and the controller asks, too.
+    listed: watch::Sender<usize>,
+}
 
 impl Connectors {
     /// Makes a store known.
     pub fn add(&self, store: Store<Guarded>) {
         self.stores_mut().push(store);
+    }
+
+    /// Where it is noted, once for each store, that it holds all that there was when its watch began.
+    pub(super) fn listed(&self) -> watch::Sender<usize> {
+        self.listed.clone()
+    }
+
+    /// Waits until so many stores hold all that there was when their watches began. Any number may wait.
+    pub async fn wait_until_listed(&self, stores: usize) {
+        // We hold the sender, so it can't be gone.
+        let _ = self.listed.subscribe().wait_for(|listed| *listed >= stores).await;
     }
 
     /// How many connectors there are.
@@ -112,7 +129,7 @@ impl Connectors {
     }
 
     fn stores_mut(&self) -> std::sync::MutexGuard<'_, Vec<Store<Guarded>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,6 +169,12 @@ impl Context {
             passwords: super::passwords::InFlight::default(),
             memory: Mutex::default(),
         })
+    }
+
+    /// Waits until all connectors are known that there were when the watches began.
+    pub async fn wait_until_listed(&self) {
+        let watches = super::wake::Scope::of(&self.settings).len();
+        self.connectors.wait_until_listed(watches).await;
     }
 
     /// The connector to work on: the cached one, or a live one where the cache still shows what our last write replaced.
@@ -238,4 +261,47 @@ impl Context {
 #[must_use]
 pub fn namespace(connector: &SalesforceConnector) -> String {
     connector.namespace().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    /// Whether somebody was woken.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn poll(wait: &mut (impl Future<Output = ()> + Unpin), wakes: &Arc<Woken>) -> std::task::Poll<()> {
+        wait.poll_unpin(&mut std::task::Context::from_waker(&wakes.clone().into()))
+    }
+
+    #[test]
+    fn everyone_who_waits_hears_that_all_stores_are_filled() {
+        let connectors = Connectors::default();
+        let wakes = [Arc::<Woken>::default(), Arc::default()];
+        let mut waits = [(); 2].map(|()| Box::pin(connectors.wait_until_listed(2)));
+        for (wait, wakes) in waits.iter_mut().zip(&wakes) {
+            assert!(poll(wait, wakes).is_pending());
+        }
+        connectors.listed().send_modify(|listed| *listed += 1);
+        for (wait, wakes) in waits.iter_mut().zip(&wakes) {
+            assert!(poll(wait, wakes).is_pending());
+            wakes.0.store(false, Ordering::Relaxed);
+        }
+        connectors.listed().send_modify(|listed| *listed += 1);
+        for (wait, wakes) in waits.iter_mut().zip(&wakes) {
+            assert!(wakes.0.load(Ordering::Relaxed));
+            assert!(poll(wait, wakes).is_ready());
+        }
+    }
 }

@@ -187,7 +187,7 @@ async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize)
     let began = Instant::now();
     let (creates, ready) = tokio::try_join!(fleet.create_connectors(0..size), fleet.all_ready(size))?;
     tokio::time::sleep(MOMENT).await;
-    let cpu = operator.process.cpu()? - cpu;
+    let cpu = operator.process.cpu()?.saturating_sub(cpu);
     let requests = audit::between(&requests, &plane.audit.so_far()?);
     let calls = salesforce::between(&calls, &plane.salesforce.calls().await?);
     tokio::time::sleep(scale.settle).await;
