@@ -12,6 +12,8 @@ mod canary;
 mod grants;
 mod healing;
 mod identity;
+#[path = "../support/leak.rs"]
+mod leak;
 mod lifecycle;
 mod logs;
 mod passwords;

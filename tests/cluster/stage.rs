@@ -440,8 +440,8 @@ impl Stage {
         self.sim.count(Endpoint::Token)
     }
 
-    /// Waits until the operator has looked at everything again at least once: a canary connector is created after now,
-    /// and a sweep has passed. What was not done by then is not going to be done.
+    /// Lets the time of a sweep, in which the operator looks at everything again, pass on its clock. Nothing here proves
+    /// that it did look: what a test finds unchanged afterwards may also be the work of an operator that hangs.
     pub(crate) async fn settle(&self) {
         let sweeps = self.speed_adjusted(Duration::from_secs(70));
         tokio::time::sleep(sweeps).await;

@@ -1,13 +1,17 @@
 //! Two real processes: what they answer to probes, and what SIGTERM does.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use salesforce_connector_operator::api::crd;
 use testbed::{ControlPlane, TestNamespace, eventually};
 
-use crate::DEADLINE;
+use crate::{DEADLINE, leak};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
 
@@ -18,7 +22,7 @@ struct Operator {
 
 impl Operator {
     /// With a lease that does not expire within a test.
-    fn start(plane: &ControlPlane, home: &TestNamespace) -> Self {
+    fn start(plane: &ControlPlane, home: &TestNamespace, log: &Path) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
@@ -36,7 +40,7 @@ impl Operator {
                 "--log-format",
                 "human",
                 "--log",
-                "warn",
+                "debug",
             ])
             .args([
                 "--lease-duration-seconds",
@@ -48,6 +52,7 @@ impl Operator {
             .env("KUBECONFIG", plane.kubeconfig_path())
             .env("NO_PROXY", "127.0.0.1")
             .stdout(Stdio::null())
+            .stderr(File::create(log).unwrap())
             .spawn()
             .unwrap();
         Self { process, address }
@@ -107,15 +112,26 @@ async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_termi
     let plane = ControlPlane::shared().await;
     plane.install_crd(&crd::crd()).await;
     let home = plane.namespace("replicas").await;
-    let first = Operator::start(plane, &home);
+    let folder = tempfile::tempdir().unwrap();
+    let logs = ["first.log", "second.log"].map(|name| folder.path().join(name));
+    let first = Operator::start(plane, &home, &logs[0]);
     first.until("/metrics", "salesforce_connector_leader 1\n").await;
-    let second = Operator::start(plane, &home);
+    let second = Operator::start(plane, &home, &logs[1]);
     second.until("/readyz", " 200 OK").await;
     second.until("/metrics", "salesforce_connector_leader 0\n").await;
     first.until("/metrics", "salesforce_connector_leader 1\n").await;
     first.terminate().await;
     second.until("/metrics", "salesforce_connector_leader 1\n").await;
     second.terminate().await;
+
+    let own: Api<Secret> = Api::namespaced(plane.client().await, home.name());
+    let key = leak::digest_key(&own).await;
+    let secrets = [leak::fixed(), vec![key.expect("a leader made a digest key")]].concat();
+    for log in logs {
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert!(!text.is_empty(), "{} should tell something", log.display());
+        assert_eq!(leak::find(&secrets, &text), None, "{}", log.display());
+    }
 }
 
 #[test]
