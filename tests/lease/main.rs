@@ -1,11 +1,6 @@
 //! Leader election on a real API server: races, partitions, calls that hang, hand-over, and what a follower leaves alone.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "this is a test"
-)]
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 #[path = "../support/leak.rs"]
 mod leak;
