@@ -170,25 +170,10 @@ async fn show_role(mut lease: LeaseState, metrics: Arc<Metrics>) {
 async fn keep_house(context: Arc<Context>, readiness: Readiness) {
     const EVERY: Duration = Duration::from_secs(5);
     let mut known: HashSet<(String, String)> = HashSet::new();
+    context.wait_until_listed().await;
+    readiness.done(CONNECTORS);
     loop {
-        tokio::time::sleep(
-            EVERY.min(Duration::from_millis(if readiness.missing().is_empty() {
-                5000
-            } else {
-                50
-            })),
-        )
-        .await;
         let stores = context.connectors.stores();
-        if stores.is_empty() {
-            continue;
-        }
-        if !readiness.missing().is_empty() {
-            for store in &stores {
-                let _ = store.wait_until_ready().await;
-            }
-            readiness.done(CONNECTORS);
-        }
         let state: Vec<_> = stores
             .iter()
             .flat_map(kube::runtime::reflector::Store::state)
@@ -212,6 +197,7 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
         context
             .metrics
             .population(known.len(), controller::observe::sweep(&context));
+        tokio::time::sleep(EVERY).await;
     }
 }
 

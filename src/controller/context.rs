@@ -8,6 +8,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt};
 use salesforce_client::HostAllowList;
+use tokio::sync::watch;
 
 use super::{Error, Guarded};
 use crate::api::{SalesforceConnector, names};
@@ -89,12 +90,28 @@ struct Memory {
 
 /// The stores of connectors, one for each watch, known once the watches have begun.
 #[derive(Default)]
-pub struct Connectors(Mutex<Vec<Store<Guarded>>>);
+pub struct Connectors {
+    stores: Mutex<Vec<Store<Guarded>>>,
+    /// How many stores hold all that there was when their watch began. Not [`Store::wait_until_ready`]: it wakes
+    /// only the one who asked last, and the controller asks, too.
+    listed: watch::Sender<usize>,
+}
 
 impl Connectors {
     /// Makes a store known.
     pub fn add(&self, store: Store<Guarded>) {
         self.stores_mut().push(store);
+    }
+
+    /// Where it is noted, once for each store, that it holds all that there was when its watch began.
+    pub(super) fn listed(&self) -> watch::Sender<usize> {
+        self.listed.clone()
+    }
+
+    /// Waits until so many stores hold all that there was when their watches began. Any number may wait.
+    pub async fn wait_until_listed(&self, stores: usize) {
+        // We hold the sender, so it can't be gone.
+        let _ = self.listed.subscribe().wait_for(|listed| *listed >= stores).await;
     }
 
     /// How many connectors there are.
@@ -110,7 +127,7 @@ impl Connectors {
     }
 
     fn stores_mut(&self) -> std::sync::MutexGuard<'_, Vec<Store<Guarded>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,6 +167,12 @@ impl Context {
             passwords: super::passwords::InFlight::default(),
             memory: Mutex::default(),
         })
+    }
+
+    /// Waits until all connectors are known that there were when the watches began.
+    pub async fn wait_until_listed(&self) {
+        let watches = super::wake::Scope::of(&self.settings).len();
+        self.connectors.wait_until_listed(watches).await;
     }
 
     /// The connector to work on: the cached one, or a live one where the cache still shows what our last write replaced.
@@ -220,4 +243,32 @@ impl Context {
 #[must_use]
 pub fn namespace(connector: &SalesforceConnector) -> String {
     connector.namespace().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn everyone_who_waits_hears_that_all_stores_are_filled() {
+        let connectors = Arc::new(Connectors::default());
+        let waits = [connectors.clone(), connectors.clone()]
+            .map(|connectors| tokio::spawn(async move { connectors.wait_until_listed(2).await }));
+        let listed = connectors.listed();
+        for waiting in [true, true, false] {
+            tokio::task::yield_now().await; // one thread: now all have asked
+            if waiting {
+                assert!(waits.iter().all(|wait| !wait.is_finished()));
+                listed.send_modify(|stores| *stores += 1);
+            }
+        }
+        for wait in waits {
+            tokio::time::timeout(Duration::from_secs(10), wait)
+                .await
+                .expect("the waiter should have been woken")
+                .unwrap();
+        }
+    }
 }

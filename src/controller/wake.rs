@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use futures::Stream;
+use futures::{Stream, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
@@ -20,9 +20,17 @@ pub(super) fn connectors(
     scope: &Scope,
     writer: Writer<Guarded>,
 ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + Send + 'static {
+    let mut listed = Some(context.connectors.listed());
     watcher(api(context, scope), watcher::Config::default().streaming_lists())
         .modify(|connector: &mut Guarded| connector.managed_fields_mut().clear())
         .reflect(writer)
+        .inspect_ok(move |event| {
+            // Once: a watch that has to begin anew lists anew.
+            let first = listed.take_if(|_| matches!(event, watcher::Event::InitDone));
+            if let Some(listed) = first {
+                listed.send_modify(|stores| *stores += 1);
+            }
+        })
         .applied_objects()
         .predicate_filter(relevant, PredicateConfig::default())
 }

@@ -54,21 +54,36 @@ impl Operator {
 
     /// Waits until it leads and has read what there is.
     pub(crate) async fn leads(&mut self) -> Result<(), Failed> {
+        let mut last = String::new();
         for _ in 0..1200 {
             self.process.check()?;
-            let ready = self.get("/readyz").await.is_ok();
-            let metrics = self.get("/metrics").await.unwrap_or_default();
-            if ready && metrics.contains("salesforce_connector_leader 1") {
-                return Ok(());
-            }
+            last = match self.leading().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(missing)) => missing,
+                Err(error) => error.to_string(),
+            };
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        Err("the operator did not lead within 30 s".into())
+        Err(format!("the operator did not lead within 30 s: {last}").into())
     }
 
-    async fn get(&self, path: &str) -> Result<String, reqwest::Error> {
+    /// What is missing for it to work.
+    async fn leading(&self) -> Result<Option<String>, reqwest::Error> {
+        let (ready, why) = self.get("/readyz").await?;
+        if !ready {
+            return Ok(Some(why));
+        }
+        let (_, metrics) = self.get("/metrics").await?;
+        let leads = metrics
+            .lines()
+            .any(|line| line == "salesforce_connector_leader 1");
+        Ok((!leads).then(|| "another one leads".to_owned()))
+    }
+
+    /// Whether the answer is a success, and its text.
+    async fn get(&self, path: &str) -> Result<(bool, String), reqwest::Error> {
         let answer = reqwest::get(format!("http://{}{path}", self.address)).await?;
-        answer.error_for_status()?.text().await
+        Ok((answer.status().is_success(), answer.text().await?))
     }
 }
 
