@@ -141,7 +141,7 @@ impl Fleet {
                 *last_unready = object.data;
                 continue;
             }
-            if ready.insert(object.name_any()) && ready.len() % step == 0 {
+            if ready.insert(object.name_any()) && ready.len().is_multiple_of(step) {
                 eprintln!("    {} of {expected} Ready", ready.len());
             }
             if ready.len() >= expected {

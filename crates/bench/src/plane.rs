@@ -29,7 +29,7 @@ pub(crate) struct Plane {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) clients: Vec<Client>,
     pub(crate) namespace: TestNamespace,
-    control_plane: ControlPlane,
+    cluster: ControlPlane,
     dir: TempDir,
 }
 
@@ -76,14 +76,14 @@ impl Plane {
             salesforce,
             audit,
             clients,
-            control_plane,
+            cluster: control_plane,
             dir,
         })
     }
 
     /// A namespace of its own for what is not to be measured.
     pub(crate) async fn another_namespace(&self) -> TestNamespace {
-        self.control_plane.namespace("other").await
+        self.cluster.namespace("other").await
     }
 
     /// The connectors to be measured.
