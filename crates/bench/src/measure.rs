@@ -13,7 +13,7 @@ use crate::bare::{self, Rates, as_f64};
 use crate::fleet::secret;
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
-use crate::process::Memory;
+use crate::process::{self, Memory};
 use crate::salesforce::{self, Calls};
 use crate::{Failed, parallel};
 
@@ -95,8 +95,55 @@ pub(crate) struct Running {
     pub(crate) calls: Calls,
     /// Milliseconds of CPU for each connector.
     pub(crate) cpu: f64,
+    /// The same of the others at work.
+    pub(crate) cpu_of_others: Others,
     /// Once it had settled.
     pub(crate) memory: Memory,
+}
+
+/// Milliseconds of CPU for each connector.
+pub(crate) struct Others {
+    pub(crate) simulator: f64,
+    /// Who creates the connectors and watches.
+    pub(crate) client: f64,
+    /// The control plane, and whatever else runs on the machine.
+    pub(crate) rest: f64,
+}
+
+/// CPU that each has spent so far.
+struct Spent {
+    operator: Duration,
+    simulator: Duration,
+    client: Duration,
+    machine: Duration,
+}
+
+impl Spent {
+    fn so_far(plane: &Plane, operator: &Operator) -> Result<Self, Failed> {
+        Ok(Self {
+            operator: operator.process.cpu()?,
+            simulator: plane.salesforce.process.cpu()?,
+            client: process::cpu_of("self")?,
+            machine: process::cpu_of_machine()?,
+        })
+    }
+
+    /// Of the operator and the others, since an earlier look.
+    fn since(&self, before: &Self, size: usize) -> (f64, Others) {
+        let each = |now: Duration, before: Duration| per_connector(now.saturating_sub(before), size);
+        let operator = each(self.operator, before.operator);
+        let simulator = each(self.simulator, before.simulator);
+        let client = each(self.client, before.client);
+        let rest = each(self.machine, before.machine) - operator - simulator - client;
+        (
+            operator,
+            Others {
+                simulator,
+                client,
+                rest,
+            },
+        )
+    }
 }
 
 /// What a restart costs when nothing has changed.
@@ -183,11 +230,11 @@ async fn bare_rates(plane: &Plane, scale: &Scale) -> Result<Rates, Failed> {
 async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize) -> Result<Running, Failed> {
     let fleet = plane.fleet();
     let (requests, calls) = (plane.audit.so_far()?, plane.salesforce.calls().await?);
-    let cpu = operator.process.cpu()?;
+    let spent = Spent::so_far(plane, operator)?;
     let began = Instant::now();
     let (creates, ready) = tokio::try_join!(fleet.create_connectors(0..size), fleet.all_ready(size))?;
     tokio::time::sleep(MOMENT).await;
-    let cpu = operator.process.cpu()?.saturating_sub(cpu);
+    let (cpu, cpu_of_others) = Spent::so_far(plane, operator)?.since(&spent, size);
     let requests = audit::between(&requests, &plane.audit.so_far()?);
     let calls = salesforce::between(&calls, &plane.salesforce.calls().await?);
     tokio::time::sleep(scale.settle).await;
@@ -196,7 +243,8 @@ async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize)
         ready: (ready - began).as_secs_f64(),
         requests,
         calls,
-        cpu: per_connector(cpu, size),
+        cpu,
+        cpu_of_others,
         memory: operator.process.memory()?,
     })
 }

@@ -65,21 +65,36 @@ impl Process {
         })
     }
 
-    /// CPU time spent so far, in user and system mode.
+    /// CPU time spent so far.
     pub(crate) fn cpu(&self) -> Result<Duration, Failed> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // proc(5): utime and stime are fields 14 and 15; the name in field 2 may contain spaces.
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-        let ticks: u64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<u64>().ok())
-            .sum();
-        Ok(Duration::from_millis(
-            ticks * 1000 / rustix::param::clock_ticks_per_second(),
-        ))
+        cpu_of(&self.child.id().to_string())
     }
+}
+
+/// CPU time that a process has spent so far in user and system mode; `self` is this one.
+pub(crate) fn cpu_of(pid: &str) -> Result<Duration, Failed> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // proc(5): utime and stime are fields 14 and 15; the name in field 2 may contain spaces.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    Ok(ticks(fields.split_whitespace().skip(11).take(2)))
+}
+
+/// CPU time that the whole machine has spent so far, whatever on.
+pub(crate) fn cpu_of_machine() -> Result<Duration, Failed> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().unwrap_or_default();
+    // proc(5): cpu user nice system idle iowait irq softirq steal; guests are part of user.
+    let fields = line.split_whitespace().skip(1).take(8).enumerate();
+    Ok(ticks(
+        fields
+            .filter(|(place, _)| !matches!(place, 3 | 4))
+            .map(|(_, field)| field),
+    ))
+}
+
+fn ticks<'a>(fields: impl Iterator<Item = &'a str>) -> Duration {
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
 }
 
 /// Resident memory in MB (10⁶ bytes).

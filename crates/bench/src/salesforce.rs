@@ -13,7 +13,7 @@ pub(crate) const HOST: &str = "green-itr.my.salesforce.com";
 
 /// A simulated Salesforce in a process of its own.
 pub(crate) struct Salesforce {
-    _process: Process,
+    pub(crate) process: Process,
     pub(crate) https: String,
     pub(crate) ca: PathBuf,
     control: String,
@@ -45,7 +45,7 @@ impl Salesforce {
                 (address("https "), address("control "), said.contains("\norg "))
             {
                 return Ok(Self {
-                    _process: process,
+                    process,
                     https,
                     ca,
                     control,

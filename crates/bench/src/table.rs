@@ -105,6 +105,17 @@ fn fleet(rounds: &[Round]) -> String {
         row("CPU per connector, ms", "1.5", &|round| {
             format!("{:.2}", round.running.cpu)
         }),
+        row(
+            "… of simulator, load client, control plane and all else, ms",
+            "",
+            &|round| {
+                let others = &round.running.cpu_of_others;
+                format!(
+                    "{:.1}, {:.1}, {:.1}",
+                    others.simulator, others.client, others.rest
+                )
+            },
+        ),
         row("resident memory, MB", "12 with 1, 20 with 1,000", &|round| {
             megabytes(round.running.memory.now)
         }),

@@ -166,7 +166,7 @@ async fn jwt_bearer(
     ];
     let request = transport.form(host, PATH, &form)?;
     let received = transport
-        .send(Lane::Oauth, request, Some(grant.kind()), scrubber)
+        .send(Lane::of(grant.kind()), request, Some(grant.kind()), scrubber)
         .await?;
     let answer: Answer = serde_json::from_slice(&received.body)
         .map_err(|_| received.not_understood("the token response lacks a field or is no JSON", scrubber))?;

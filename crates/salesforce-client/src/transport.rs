@@ -47,8 +47,8 @@ pub fn install_crypto_provider() {
 }
 
 pub(crate) struct Transport {
-    oauth: reqwest::Client,
-    rest: reqwest::Client,
+    single: reqwest::Client,
+    pooled: reqwest::Client,
     settings: ClientSettings,
 }
 
@@ -63,11 +63,24 @@ impl std::fmt::Debug for Transport {
 /// Which connections a request goes over.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Lane {
-    /// A new connection each time: a request never goes onto one that is half dead, so a reset always comes
-    /// after sending and is never a reason to send again.
+    /// For what may be spent by being sent. A new connection each time: a request never goes onto one
+    /// that is half dead, so a reset always comes after sending and is never a reason to send again.
+    Single,
+    /// For other OAuth requests: kept-alive connections, because a TLS handshake costs more than all the rest.
     Oauth,
-    /// Kept-alive connections, for reads.
+    /// For reads of the REST API: kept-alive connections.
     Rest,
+}
+
+impl Lane {
+    /// The lane of a token request. What can be presented again loses nothing when a connection breaks; a refresh token
+    /// or a code may be spent by it, and a password is not to be tried more often than was asked for.
+    pub(crate) fn of(grant: GrantKind) -> Self {
+        match grant {
+            GrantKind::ClientCredentials | GrantKind::JwtBearer => Self::Oauth,
+            GrantKind::RefreshToken | GrantKind::Password | GrantKind::AuthorizationCode => Self::Single,
+        }
+    }
 }
 
 /// A whole answer. Its body may hold tokens: no `Debug`.
@@ -82,12 +95,12 @@ impl Transport {
     pub(crate) fn new(settings: ClientSettings) -> Result<Self, BuildError> {
         // Building a reqwest client without a provider panics.
         install_crypto_provider();
-        // HTTP/1.1 alone: HTTP/2 would share one connection between token requests.
-        let oauth = builder(&settings)?.pool_max_idle_per_host(0).http1_only();
-        let rest = builder(&settings)?.pool_idle_timeout(Duration::from_secs(30));
+        // HTTP/1.1 alone: HTTP/2 would share one connection between these requests.
+        let single = builder(&settings)?.pool_max_idle_per_host(0).http1_only();
+        let pooled = builder(&settings)?.pool_idle_timeout(Duration::from_secs(30));
         Ok(Self {
-            oauth: oauth.build().map_err(BuildError::HttpClient)?,
-            rest: rest.build().map_err(BuildError::HttpClient)?,
+            single: single.build().map_err(BuildError::HttpClient)?,
+            pooled: pooled.build().map_err(BuildError::HttpClient)?,
             settings,
         })
     }
@@ -119,7 +132,7 @@ impl Transport {
     pub(crate) fn form(&self, host: &Host, path: &str, form: &[(&str, &str)]) -> Result<Request, Failure> {
         self.check_host(host)?;
         let request = self
-            .oauth
+            .single
             .post(format!("{}{path}", self.base_of(host)))
             .form(form);
         request
@@ -137,7 +150,7 @@ impl Transport {
     ) -> Result<Request, Failure> {
         self.check_instance(instance)?;
         let request = self
-            .rest
+            .pooled
             .get(format!("{instance}{path}"))
             .header(ACCEPT, "application/json");
         let mut request = request.build().map_err(not_built)?;
@@ -163,8 +176,9 @@ impl Transport {
         scrubber: &Scrubber,
     ) -> Result<Received, Failure> {
         let (client, cap) = match lane {
-            Lane::Oauth => (&self.oauth, OAUTH_CAP),
-            Lane::Rest => (&self.rest, REST_CAP),
+            Lane::Single => (&self.single, OAUTH_CAP),
+            Lane::Oauth => (&self.pooled, OAUTH_CAP),
+            Lane::Rest => (&self.pooled, REST_CAP),
         };
         let start = Instant::now();
         let response = client

@@ -55,7 +55,7 @@ impl<'a> Bridge<'a> {
             .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "failed to build the token request"))?;
         let received = self
             .transport
-            .send(Lane::Oauth, request, Some(self.grant), self.scrubber)
+            .send(Lane::of(self.grant), request, Some(self.grant), self.scrubber)
             .await?;
         let mut response = HttpResponse::new(received.body.to_vec());
         *response.headers_mut() = received.headers.clone();

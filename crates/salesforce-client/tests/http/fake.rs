@@ -16,6 +16,8 @@ pub(crate) enum Reply {
     Bytes(Vec<u8>),
     /// Send these bytes, keep the connection, and never read from it again.
     BytesThenDeaf(Vec<u8>),
+    /// Send these bytes to each request on the connection.
+    BytesAgain(Vec<u8>),
     /// Close without a word.
     Close,
     /// Keep the connection and say nothing.
@@ -112,6 +114,13 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, reply: Reply, se
         Reply::BytesThenDeaf(bytes) => {
             let _ = stream.write_all(&bytes).await;
             std::future::pending::<()>().await;
+        }
+        Reply::BytesAgain(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            while let Some(request) = read_request(&mut stream).await {
+                seen.lock().unwrap().push(request);
+                let _ = stream.write_all(&bytes).await;
+            }
         }
         Reply::Close => {}
         Reply::Hang => std::future::pending().await,

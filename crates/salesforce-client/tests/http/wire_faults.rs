@@ -327,7 +327,7 @@ async fn a_server_that_speaks_no_tls_was_not_sent_to() {
 }
 
 #[tokio::test]
-async fn each_token_request_gets_a_connection_of_its_own() {
+async fn each_refresh_gets_a_connection_of_its_own() {
     // A second request on the same connection would never be answered.
     let keep_alive = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{ROTATED}",
@@ -337,6 +337,24 @@ async fn each_token_request_gets_a_connection_of_its_own() {
     let (client, host) = (plain_client(), host_of(&fake));
     for _ in 0..5 {
         refresh(&client, &host).await.unwrap();
+    }
+    assert_eq!(fake.requests().len(), 5);
+}
+
+#[tokio::test]
+async fn grants_that_can_be_presented_again_share_a_connection() {
+    let keep_alive = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{ROTATED}",
+        ROTATED.len()
+    );
+    // A second connection would get no answer.
+    let fake = Fake::plain(vec![Reply::BytesAgain(keep_alive.into_bytes()), Reply::Close]).await;
+    let (client, host) = (plain_client(), host_of(&fake));
+    for _ in 0..5 {
+        client
+            .token(&host, &app(), &Grant::ClientCredentials)
+            .await
+            .unwrap();
     }
     assert_eq!(fake.requests().len(), 5);
 }
