@@ -75,6 +75,7 @@ async fn killed_while_importing(side: &str) {
     let first = stage.start("first");
     die_at(&stage, first, &points).await;
     live_on(&stage, &points, None).await;
+    stage.finish().await;
 }
 
 async fn killed_while_renewing(side: &str) {
@@ -93,6 +94,7 @@ async fn killed_while_renewing(side: &str) {
     }
     die_at(&stage, first, &points).await;
     live_on(&stage, &points, Some("1")).await;
+    stage.finish().await;
 }
 
 /// A connector for each point.

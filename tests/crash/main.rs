@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod kill;
+#[path = "../support/leak.rs"]
+mod leak;
 mod operator;
 mod outage;
 mod partition;

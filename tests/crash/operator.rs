@@ -13,6 +13,10 @@ use testbed::eventually;
 use crate::stage::{DEADLINE, Stage};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
+/// What a process logs unless its test says otherwise.
+pub(crate) const LOG: &str = "salesforce_connector_operator=debug,warn";
+/// All that the operator, and every library in it, has to say to somebody who looks for a fault.
+pub(crate) const TALKATIVE: &str = "debug";
 /// Times of leader election in these tests.
 pub(crate) const LEASE: Duration = Duration::from_secs(12);
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
@@ -34,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) salesforce: SocketAddr,
     pub(crate) clock_speed: u32,
+    /// What it logs.
+    pub(crate) log: &'static str,
 }
 
 /// A running process; killed by drop, as `kill -9` does, wherever it is.
@@ -55,7 +61,7 @@ impl Operator {
             .args(["--namespace", stage.home.name()])
             .args(["--watch-namespaces", stage.namespace.name()])
             .args(["--listen", &address.to_string()])
-            .args(["--log", "salesforce_connector_operator=debug,warn"])
+            .args(["--log", setup.log])
             .args(["--connect-to", &format!("*={}", setup.salesforce)])
             .arg("--ca-file")
             .arg(stage.ca_file())

@@ -41,7 +41,7 @@ async fn no_way_to_salesforce() {
     let told = endure(&stage).await;
     assert!(told.contains("ConnectionFailed"), "{told:?}");
     link.heal();
-    all_recover(&stage, operator).await;
+    all_recover(stage, operator).await;
 }
 
 async fn outage_of(fault: Fault) {
@@ -55,7 +55,7 @@ async fn outage_of(fault: Fault) {
     let told = endure(&stage).await;
     assert!(told.contains("OutcomeUnknown"), "{told:?}");
     stage.sim.clear_faults();
-    all_recover(&stage, operator).await;
+    all_recover(stage, operator).await;
 }
 
 fn fast(stage: &Stage) -> Setup {
@@ -95,11 +95,12 @@ async fn endure(stage: &Stage) -> BTreeSet<String> {
     told
 }
 
-async fn all_recover(stage: &Stage, operator: Operator) {
+async fn all_recover(stage: Stage, operator: Operator) {
     for connector in CONNECTORS {
         stage.request_renewal(connector, "afterwards").await;
     }
-    all_healthy(stage, Some("afterwards")).await;
+    all_healthy(&stage, Some("afterwards")).await;
     stage.assert_nothing_burned();
     drop(operator);
+    stage.finish().await;
 }

@@ -1,15 +1,20 @@
 //! A leader that is cut off from the API server, but not from Salesforce, while it redeems.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
 use salesforce_sim::{Endpoint, Fault, FaultRule};
 use testbed::proxy::TcpProxy;
+use tokio::time::Instant;
 
-use crate::operator::{LEASE, Operator, RETRY, Setup};
+use crate::operator::{LEASE, Operator, RETRY, Setup, TALKATIVE};
 use crate::stage::{DEADLINE, Stage};
 
 const CONNECTOR: &str = "crm";
 /// Longer than cutting the link takes, shorter than the limit of a token request.
 const ANSWER_AFTER: Fault = Fault::Delay { millis: 2500 };
+/// What the bound on a takeover, the lease time plus two retry periods, leaves out: a renewal that was on its way when the
+/// link went, two calls of the API server, and this test's own look at the metrics, on a machine that runs other tests.
+const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// How the network fails.
 #[derive(Clone, Copy)]
@@ -38,14 +43,21 @@ async fn partition(loss: Loss) {
         &stage,
         &Setup {
             kubeconfig,
+            log: TALKATIVE,
             ..stage.setup("first")
         },
     );
     let grant = stage.bring(CONNECTOR).await;
     stage.healthy(CONNECTOR, None).await;
-    let second = stage.start("second");
+    let second = Operator::start(
+        &stage,
+        &Setup {
+            log: TALKATIVE,
+            ..stage.setup("second")
+        },
+    );
     second.follows().await;
-    assert_eq!(holder(&stage).await.0, "first");
+    assert_eq!(holder(&stage).await, "first");
 
     let before = stage.token_calls();
     stage.sim.fault(FaultRule::once(ANSWER_AFTER).on(Endpoint::Token));
@@ -61,19 +73,19 @@ async fn partition(loss: Loss) {
         Loss::Cut => link.cut(),
         Loss::Blackhole => link.blackhole(),
     }
-    let (_, last_renewed) = holder(&stage).await;
+    let cut_off = Instant::now();
 
     second.leads().await;
-    let (now_leads, acquired) = holder(&stage).await;
-    assert_eq!(now_leads, "second");
-    let silent = acquired.duration_since(last_renewed).unsigned_abs();
+    let leaderless = cut_off.elapsed();
+    assert_eq!(holder(&stage).await, "second");
     let bound = LEASE + 2 * RETRY;
-    // Both clocks are this machine's; the margin is for a machine that does much else.
     assert!(
-        silent <= 2 * bound,
-        "took over after {silent:?}, expected {bound:?}"
+        leaderless <= bound + TOLERANCE,
+        "took over after {leaderless:?}, expected {bound:?}"
     );
-    println!("took over {silent:?} after the last renewal (lease time plus two retry periods: {bound:?})");
+    println!(
+        "took over {leaderless:?} after the leader was cut off (lease time plus two retry periods: {bound:?})"
+    );
     first.follows().await;
     assert_eq!(stage.presented(grant), 2, "the import, and the renewal in flight");
 
@@ -86,17 +98,11 @@ async fn partition(loss: Loss) {
     assert_eq!(first.answers(), ["Granted", "Granted"]);
     let presented = first.answers().len() + second.answers().len();
     assert_eq!(presented, stage.presented(grant), "each by one process");
+    stage.finish().await;
 }
 
-/// Who holds the lease, and when it was acquired or last renewed.
-async fn holder(stage: &Stage) -> (String, Timestamp) {
-    let spec = stage.lease().await.spec.unwrap();
-    let holder = spec.holder_identity.unwrap();
-    let name = holder.split('_').next().unwrap().to_owned();
-    let time = if name == "first" {
-        spec.renew_time
-    } else {
-        spec.acquire_time
-    };
-    (name, time.unwrap().0)
+/// Who holds the lease.
+async fn holder(stage: &Stage) -> String {
+    let holder = stage.lease().await.spec.unwrap().holder_identity.unwrap();
+    holder.split('_').next().unwrap().to_owned()
 }

@@ -28,6 +28,7 @@ async fn stale_state_a_status_concluded_from_an_older_spec_is_not_written_over_a
     assert_eq!(status(&connector).observed_generation, Some(2));
     stage.resume(CONNECTOR, "after-StatusWrite");
     assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,6 +50,7 @@ async fn stale_state_a_connector_created_anew_inherits_no_status_of_the_one_befo
     let connector = stage.get(CONNECTOR).await;
     assert_eq!(connector.uid(), anew);
     assert_eq!(ready(&connector).0, "False", "{:?}", connector.status);
+    stage.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,6 +94,7 @@ async fn missed_event_a_connector_deleted_and_created_anew_unseen_is_another_one
     );
     assert_eq!(stage.presented(grant), 1);
     stage.assert_nothing_burned();
+    stage.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,4 +113,5 @@ async fn crash_in_mid_reconcile_a_token_that_reached_the_secret_alone_is_not_obt
         })
         .await;
     assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
 }

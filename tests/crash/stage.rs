@@ -7,8 +7,9 @@ use std::time::Duration;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
 use redeem::State;
 use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd, names};
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::{ControlPlane, TestNamespace, eventually};
 
-use crate::operator::{Operator, Setup};
+use crate::leak;
+use crate::operator::{LOG, Operator, Setup};
 
 /// How long a test waits for anything: a lease has to run out, then a hold-off, then what failed is tried again.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(4);
@@ -67,6 +69,7 @@ impl Stage {
             kubeconfig: self.plane.kubeconfig_path().to_owned(),
             salesforce: self.sim.https_addr(),
             clock_speed: 1,
+            log: LOG,
         }
     }
 
@@ -295,6 +298,73 @@ impl Stage {
             .sim
             .world(|world| (world.replays(), world.revoked_families()));
         assert_eq!(burned, (0, 0), "{:#?}", self.sim.log());
+    }
+
+    /// Ends the test: no secret may have left its place.
+    pub(crate) async fn finish(self) {
+        assert_eq!(self.find_leak().await, None, "a secret leaked");
+    }
+
+    /// Where the first secret shows that must not, and what stands before it.
+    async fn find_leak(&self) -> Option<(String, String)> {
+        let mut secrets = leak::fixed();
+        let issued = self.sim.world(|world| world.issued_secrets());
+        secrets.extend(issued.into_iter().map(String::into_bytes));
+        secrets.extend(leak::digest_key(&self.own_secrets()).await);
+        let mut channels = self.logs();
+        let list = ListParams::default();
+        let mut connectors = self.connectors().list(&list).await.unwrap().items;
+        for connector in &mut connectors {
+            connector.metadata.managed_fields = None;
+        }
+        let events: Api<Event> = Api::namespaced(self.client.clone(), self.namespace.name());
+        let events = events.list(&list).await.unwrap().items;
+        channels.push((
+            "the connectors".to_owned(),
+            serde_json::to_string(&connectors).unwrap(),
+        ));
+        channels.push(("the events".to_owned(), serde_json::to_string(&events).unwrap()));
+        let mut channels = channels.into_iter();
+        channels.find_map(|(channel, text)| leak::find(&secrets, &text).map(|place| (channel, place)))
+    }
+
+    /// What each process wrote.
+    fn logs(&self) -> Vec<(String, String)> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        let logs: Vec<_> = files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .map(|path| (path.display().to_string(), std::fs::read(path).unwrap()))
+            .map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned()))
+            .collect();
+        assert!(
+            logs.iter().any(|(_, text)| !text.is_empty()),
+            "no process wrote a log"
+        );
+        logs
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_in_the_log_of_a_process_is_found() {
+    let stage = Stage::set().await;
+    let operator = stage.start("first");
+    stage.client_credentials("crm").await;
+    stage
+        .until("it is Ready", "crm", |connector| {
+            (ready(connector).0 == "True").then_some(())
+        })
+        .await;
+    operator.kill();
+    assert_eq!(stage.find_leak().await, None, "nothing is planted yet");
+    let log = stage.folder.path().join("first.log");
+    let clean = std::fs::read(&log).unwrap();
+    let token = stage.sim.world(|world| world.issued_secrets().pop().unwrap());
+    let key = leak::digest_key(&stage.own_secrets()).await.unwrap();
+    for planted in [token, format!("{key:?}")] {
+        std::fs::write(&log, [&clean[..], planted.as_bytes()].concat()).unwrap();
+        let (place, _) = stage.find_leak().await.unwrap();
+        assert_eq!(place, log.display().to_string());
     }
 }
 

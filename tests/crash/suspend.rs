@@ -24,6 +24,10 @@ impl Replaced {
     fn presented(&self) -> usize {
         self.stage.presented(self.grant)
     }
+
+    async fn finish(self) {
+        self.stage.finish().await;
+    }
 }
 
 async fn replaced_at(point: &str) -> Replaced {
@@ -73,12 +77,14 @@ async fn frozen_before_the_check() {
     let answers = replaced.frozen.answers();
     assert_eq!(answers, ["Granted"], "nothing but the import was sent");
     assert_eq!(replaced.presented(), 2, "the import, and one renewal");
+    replaced.finish().await;
 }
 
 async fn frozen_before_sending_for_good() {
     let replaced = replaced_at("before-Send").await;
     replaced.renewed().await;
     assert_eq!(replaced.presented(), 2, "the import, and one renewal");
+    replaced.finish().await;
 }
 
 /// It has checked already, and sends; the next one still leaves the attempt alone, and uses what came of it.
@@ -88,6 +94,7 @@ async fn frozen_between_check_and_sending() {
     replaced.frozen.follows().await;
     replaced.renewed().await;
     assert_eq!(replaced.frozen.answers(), ["Granted", "Granted"]);
+    replaced.finish().await;
 }
 
 async fn woken_while_the_next_one_holds_off() {
@@ -96,6 +103,7 @@ async fn woken_while_the_next_one_holds_off() {
     replaced.frozen.follows().await;
     replaced.renewed().await;
     assert_eq!(replaced.frozen.stored().len(), 2);
+    replaced.finish().await;
 }
 
 /// Its result heals what the next one called lost.
@@ -107,4 +115,5 @@ async fn woken_after_the_next_one_gave_up() {
     replaced.frozen.follows().await;
     replaced.renewed().await;
     assert_eq!(replaced.frozen.stored().len(), 2);
+    replaced.finish().await;
 }
