@@ -23,7 +23,7 @@ demo: ## Show it all on this machine: a control plane, a simulated Salesforce, t
 demo-down: ## End what `make demo` left running
 	@scripts/demo-down
 
-bench: ## Measure what the README's table says (not a test; half an hour)
+bench: ## Measure what the README's table says (not a test; about six minutes, besides the build)
 	@scripts/bench
 
 audit: ## Look for known vulnerabilities in dependencies (needs the network)
