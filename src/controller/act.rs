@@ -40,7 +40,13 @@ pub fn token_was_rejected(decision: &Decision, outcome: &Outcome) -> bool {
         .tested
         .as_ref()
         .is_some_and(|report| matches!(report.verdict, Verdict::TokenRejected { .. }));
-    rejected && matches!(decision, Decision::Keep { .. })
+    let held_before = match decision {
+        Decision::Keep { .. } => true,
+        // A grant with something open is settled, which need not bring a token.
+        Decision::Mint { .. } => outcome.minted.is_none(),
+        Decision::Wait(_) | Decision::Reject(_) => false,
+    };
+    rejected && held_before
 }
 
 impl Outcome {

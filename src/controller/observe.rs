@@ -87,7 +87,8 @@ async fn view(
     target: &Target,
     brought: Option<&salesforce_client::RefreshToken>,
 ) -> Result<GrantView, Error> {
-    let (state, revoke_at) = super::grant::read_state(context, &connector.uid().unwrap_or_default()).await?;
+    let uid = connector.uid().unwrap_or_default();
+    let (state, revoke_at) = super::grant::read_state(context, &uid).await?;
     let place = super::grant::place(context).await?;
     let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
     let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
@@ -95,7 +96,7 @@ async fn view(
         .ours()
         .and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
     Ok(GrantView {
-        state,
+        state: grant::of_connector(state, &uid),
         revoke_at,
         brought: brought.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());

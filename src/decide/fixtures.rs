@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redeem::{
+    Access, ClusterUid, ConnectorRef, Grant, GrantId, Origin, ResourceVersion, Serial, Standing, State,
+    StateSeen,
+};
 use salesforce_client::{
     AccessToken, Answer, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Identity,
     Organization, Refusal, Sent,
@@ -13,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::conclude::{Conclusion, Minted, Outcome, SecretOutcome, Trouble, conclude};
 use super::digest::DigestKey;
+use super::grant::{self, GrantView};
 use super::held::{self, Expiration, Held, Renewal};
 use super::inputs::{Input, Inputs, references};
 use super::ladder::{Flow, Ladder, OrgFlow, TestReport};
@@ -317,4 +322,81 @@ pub(crate) fn failed(connector: &Connector, refusal: Refusal) -> TestReport {
     assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
     assert_eq!(ladder.identity(&identity(), Err(failure(refusal))), Flow::Stop);
     ladder.finish()
+}
+
+pub(crate) fn cluster() -> ClusterUid {
+    ClusterUid::new("this cluster")
+}
+
+/// A state with a grant that was used just now.
+pub(crate) fn state(standing: Standing) -> State {
+    let Owner { name, namespace, uid } = owner();
+    let connector = ConnectorRef {
+        uid: uid.as_str().into(),
+        namespace: namespace.as_str().into(),
+        name: name.as_str().into(),
+    };
+    let mut grant = Grant::new(
+        GrantId::new("grant"),
+        redeem::RefreshToken::new("refresh".to_owned()),
+        Origin::Login,
+    );
+    grant.standing = standing;
+    grant.identity = Some(user(USER));
+    grant.access = Some(access("00Dx!token-1"));
+    State {
+        pin: Some(user(USER)),
+        current: Some(grant),
+        ..State::new(connector, cluster(), Serial(3))
+    }
+}
+
+/// A user of the org of these tests.
+pub(crate) fn user(user_id: &str) -> redeem::Identity {
+    redeem::Identity {
+        organization_id: ORGANIZATION.to_owned(),
+        user_id: user_id.to_owned(),
+        username: None,
+    }
+}
+
+/// An access token that was obtained just now.
+pub(crate) fn access(token: &str) -> Access {
+    Access {
+        token: redeem::AccessToken::new(token.to_owned()),
+        serial: Serial(3),
+        instance_url: "https://acme.my.salesforce.com".to_owned(),
+        scopes: vec!["api".to_owned()],
+        issued_at: None,
+        expiration: None,
+        received_at: now(),
+        begun_at: now(),
+    }
+}
+
+/// A settled authorizationCode connector with a grant that was used just now.
+pub(crate) fn granted(settings: &Value, standing: Standing) -> Observed {
+    let connector = connector(&spec(json!({ "auth": { "authorizationCode": settings } })));
+    let state = state(standing);
+    let held = grant::held(&state, None, &connector).unwrap();
+    let mut observed = carrying(
+        Observed {
+            connector: Ok(connector),
+            ..settled()
+        },
+        held,
+    );
+    observed.grant = Some(GrantView {
+        state: found(state),
+        revoke_at: None,
+        brought: None,
+        floor: Serial(3),
+        cluster: cluster(),
+    });
+    observed
+}
+
+/// A state that can be read.
+pub(crate) fn found(state: State) -> StateSeen {
+    StateSeen::Found(Box::new(state), ResourceVersion::new("7"))
 }

@@ -3,7 +3,10 @@
 //! What is done about it is the redeem protocol's business (crate `redeem`); here is only whether there is anything to do.
 
 use jiff::Timestamp;
-use redeem::{ClusterUid, Digest as TokenDigest, Serial, State, StateSeen};
+use redeem::{
+    ClusterUid, Digest as TokenDigest, Expect, Grant, GrantTrouble, Judgement, Phase, Serial, State,
+    StateSeen,
+};
 use salesforce_client::AccessToken;
 
 use super::digest::Digest;
@@ -11,6 +14,7 @@ use super::held::{Expiration, Held, Identity, Renewal};
 use super::schedule::signed;
 use super::validate::{Connector, Method, OnDelete};
 use super::{expiry, whole_seconds};
+use crate::api::spec::ExpectSpec;
 use crate::api::status::ExpirySource;
 
 /// What was observed of a grant.
@@ -73,12 +77,81 @@ impl GrantView {
         }
     }
 
+    /// Whether the grant in use can be renewed as it stands, whatever else is open beside it.
+    #[must_use]
+    pub fn works(&self, expect: &ExpectSpec) -> bool {
+        let current = self
+            .state()
+            .and_then(|state| Some((state, state.current.as_ref()?)));
+        current.is_some_and(|(state, grant)| {
+            grant.access.is_some()
+                && grant.attempt.is_none()
+                && !grant.is_dead()
+                && judged(state, grant, expect) == Some(Judgement::AsExpected)
+        })
+    }
+
+    /// Whether trouble that was told of the grant may still be there. A late result, an answer about the token, or a
+    /// person who restored the state ends it, and no input changes with that.
+    #[must_use]
+    pub fn may_still_be(&self, trouble: GrantTrouble, expect: &ExpectSpec) -> bool {
+        if self.works(expect) {
+            return false;
+        }
+        match trouble {
+            GrantTrouble::GrantLost => matches!(self.state, StateSeen::Absent),
+            GrantTrouble::StateRolledBack => {
+                matches!(self.state, StateSeen::Found(..)) && self.state().is_none()
+            }
+            GrantTrouble::UnsupportedStateVersion => matches!(self.state, StateSeen::UnsupportedVersion),
+            GrantTrouble::StateUnreadable => matches!(self.state, StateSeen::Unreadable),
+            GrantTrouble::AuthorizationRequired => self.grant().is_none(),
+            GrantTrouble::BootstrapTokenUsed | GrantTrouble::BootstrapTokenInactive => {
+                self.state().is_none_or(|state| state.current.is_none())
+            }
+            GrantTrouble::OutcomeUnknown => self.grant().is_some_and(is_unknown),
+            GrantTrouble::ReauthorizationRequired => self.grant().is_some_and(Grant::is_dead),
+            GrantTrouble::WrongIdentity => self.state().is_some_and(|state| is_foreign(state, expect)),
+            // Another installation's status is not ours to write: it is never remembered there.
+            GrantTrouble::ClaimedByAnotherInstallation => false,
+        }
+    }
+
+    /// The grant that a person hears of: the one in use; before there is one, the one that waits.
+    fn grant(&self) -> Option<&Grant> {
+        self.state()?.grants().next()
+    }
+
     /// Whether the brought token has been imported, so that nobody needs its Secret any more.
     #[must_use]
     pub fn imported(&self) -> bool {
         let imported = self.state().and_then(|state| state.imported.as_ref());
         self.brought.is_some() && self.brought.as_ref() == imported
     }
+}
+
+fn is_unknown(grant: &Grant) -> bool {
+    let attempt = grant.attempt.as_ref();
+    attempt.is_some_and(|attempt| attempt.phase == Phase::OutcomeUnknown)
+}
+
+/// Whether the grant that a person hears of belongs to somebody else. One in use without an identity counts as such.
+fn is_foreign(state: &State, expect: &ExpectSpec) -> bool {
+    let grant = state.grants().next();
+    match grant.and_then(|grant| judged(state, grant, expect)) {
+        Some(Judgement::Wrong) => true,
+        Some(Judgement::AsExpected | Judgement::UsernameUnknown) => false,
+        None => state.current.is_some(),
+    }
+}
+
+fn judged(state: &State, grant: &Grant, expect: &ExpectSpec) -> Option<Judgement> {
+    let expect = Expect {
+        organization_id: expect.organization_id.clone(),
+        username: expect.username.clone(),
+    };
+    let identity = grant.identity.as_ref()?;
+    Some(redeem::judge(identity, &expect, state.pin.as_ref()))
 }
 
 /// Host to revoke the grant at once the connector is gone, if it is to be revoked.
@@ -90,6 +163,15 @@ pub fn revoke_at(connector: &Connector) -> Option<&str> {
             OnDelete::Leave => None,
         },
         Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
+    }
+}
+
+/// The state as far as it speaks of this connector: another's, put there by hand, is none of ours to read.
+#[must_use]
+pub fn of_connector(seen: StateSeen, uid: &str) -> StateSeen {
+    match seen {
+        StateSeen::Found(state, _) if state.connector.uid != uid.into() => StateSeen::Unreadable,
+        seen => seen,
     }
 }
 
@@ -152,3 +234,6 @@ pub fn renewed_with(held: Held, inputs: &Digest) -> Held {
         ..held
     }
 }
+
+#[cfg(test)]
+mod tests;

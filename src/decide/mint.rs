@@ -88,18 +88,21 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     }
 }
 
-/// The first reason to obtain a token, if there is any.
+/// The first reason to obtain a token, if there is any. A grant that works is renewed in time whatever else is open: what
+/// was brought beside it may be refused for ever, and must not let it lapse.
 fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<MintReason> {
     if observed.renewal_requested() {
         return Some(MintReason::Requested);
     }
-    if grant_business(observed) == Business::Open {
+    let open = grant_business(observed) == Business::Open;
+    if open && !grant_works(observed, connector) {
         return Some(MintReason::GrantOpen);
     }
     let Some(held) = &observed.held else {
         return Some(MintReason::NoToken);
     };
-    if held.inputs_digest != connector.inputs_digest {
+    // An app that was changed together with the brought token is not sent the token of before.
+    if held.inputs_digest != connector.inputs_digest && !open {
         return Some(MintReason::InputsChanged);
     }
     if observed.knowledge == Knowledge::TokenRejected {
@@ -108,20 +111,48 @@ fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<
     if renewal_of(held, connector, &observed.owner.uid) <= now {
         return Some(MintReason::RenewalDue);
     }
-    let verified = observed.identity_verified(held);
-    if verified && failed_attempt(observed, connector).is_some() {
-        return Some(MintReason::Retry);
+    if keep_alive::is_due(observed, now) {
+        return Some(MintReason::KeepAlive);
     }
-    keep_alive::is_due(observed, now).then_some(MintReason::KeepAlive)
+    if open {
+        return Some(MintReason::GrantOpen);
+    }
+    let verified = observed.identity_verified(held);
+    (verified && failed_attempt(observed, connector).is_some()).then_some(MintReason::Retry)
 }
 
-/// The failed attempt to obtain a token with these inputs, if the last one failed. A token that was refused when fresh is
-/// not among them: it was obtained, and what is to be found out is whether Salesforce takes it by now.
+/// The failed attempt to obtain a token with these inputs, if the last one failed and was to be repeated. A token that was
+/// refused when fresh is not among them: it was obtained, and what is to be found out is whether Salesforce takes it by now.
 fn failed_attempt<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
     let failures = observed.status.failures.as_ref()?;
     let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
     let obtained = failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str();
-    (same && !obtained).then_some(failures)
+    (same && !obtained && !is_over(failures, observed)).then_some(failures)
+}
+
+/// Whether a failure is over although no attempt has succeeded: it was given up for what the grant was in, and the grant
+/// is out of that.
+#[must_use]
+pub fn is_over(failures: &FailuresStatus, observed: &Observed) -> bool {
+    failures.next_attempt_time.is_none() && !may_still_be(failures, observed)
+}
+
+/// Whether what failed an attempt may still be there. Only of the grant's own trouble it can be seen.
+fn may_still_be(failures: &FailuresStatus, observed: &Observed) -> bool {
+    let (Some(view), Ok(connector)) = (&observed.grant, &observed.connector) else {
+        return true;
+    };
+    match Reason::parse(&failures.reason) {
+        Some(Reason::Grant(trouble)) => view.may_still_be(trouble, &connector.expect),
+        Some(Reason::Own(_) | Reason::Salesforce(_)) | None => true,
+    }
+}
+
+/// The failure that is remembered for these inputs, while what failed may still be there.
+fn standing_failure<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
+    let failures = observed.status.failures.as_ref()?;
+    let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
+    (same && may_still_be(failures, observed)).then_some(failures)
 }
 
 fn grant_business(observed: &Observed) -> Business {
@@ -129,6 +160,11 @@ fn grant_business(observed: &Observed) -> Business {
         .grant
         .as_ref()
         .map_or(Business::None, GrantView::business)
+}
+
+fn grant_works(observed: &Observed, connector: &Connector) -> bool {
+    let view = observed.grant.as_ref();
+    view.is_some_and(|view| view.works(&connector.expect))
 }
 
 /// When the held token is due.
@@ -143,9 +179,7 @@ fn permitted(observed: &Observed, connector: &Connector, why: MintReason, now: T
     if why == MintReason::Requested {
         return Decision::Mint { why };
     }
-    let failures = observed.status.failures.as_ref();
-    let failures = failures
-        .filter(|failures| failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
+    let failures = standing_failure(observed, connector);
     let next = failures.map(|failures| failures.next_attempt_time.as_ref().map(|time| time.0));
     match next {
         None => unless_refused_before(observed, connector, why),
@@ -197,9 +231,7 @@ pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> O
 
 /// A token that has not reached the consumer yet is verified under the same back-off as an attempt to obtain one.
 fn verification_may_run(observed: &Observed, connector: &Connector, now: Timestamp) -> bool {
-    let failures = observed.status.failures.as_ref();
-    let failures = failures
-        .filter(|failures| failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
+    let failures = standing_failure(observed, connector);
     observed.test_requested()
         || failures.is_none_or(|failures| {
             failures

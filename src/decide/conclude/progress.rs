@@ -10,6 +10,7 @@ use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
 use crate::decide::ladder::{TestReport, Verdict};
+use crate::decide::mint::is_over;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::{next_attempt, signed, since};
 use crate::decide::validate::Connector;
@@ -29,6 +30,7 @@ pub(super) fn failures(
     now: Timestamp,
 ) -> Option<FailuresStatus> {
     let before = observed.status.failures.clone();
+    let before = before.filter(|failures| !is_over(failures, observed));
     let digest = connector.attempt_digest.as_str();
     match trouble(outcome) {
         Some(trouble) => {

@@ -1,84 +1,17 @@
 use std::time::Duration;
 
-use redeem::{
-    Access, AccessToken, ConnectorRef, Grant, GrantId, Identity, Origin, RefreshToken, ResourceVersion,
-    Serial, Standing, State, StateSeen,
-};
+use redeem::Standing;
 use serde_json::json;
 
 use super::*;
 use crate::api::reasons::Refusal;
 use crate::decide::conclude::{Minted, Outcome, conclude};
-use crate::decide::fixtures::{
-    self, ORGANIZATION, USER, after, carrying, connector, fresh, kept, now, of, settled, spec,
-};
-use crate::decide::grant::{self, GrantView};
+use crate::decide::fixtures::{self, after, carrying, fresh, granted as observed, kept, now, of, settled};
 use crate::decide::observed::Activity;
 use crate::decide::{Decision, MintReason, WaitReason, decide};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
-
-fn cluster() -> redeem::ClusterUid {
-    redeem::ClusterUid::new("this cluster")
-}
-
-/// A grant that was used just now.
-fn state(standing: Standing) -> State {
-    let connector = ConnectorRef {
-        uid: "uid".into(),
-        namespace: "sales".into(),
-        name: "crm".into(),
-    };
-    let mut grant = Grant::new(
-        GrantId::new("grant"),
-        RefreshToken::new("refresh".to_owned()),
-        Origin::Login,
-    );
-    grant.standing = standing;
-    grant.identity = Some(Identity {
-        organization_id: ORGANIZATION.to_owned(),
-        user_id: USER.to_owned(),
-        username: None,
-    });
-    grant.access = Some(Access {
-        token: AccessToken::new("00Dx!token-1".to_owned()),
-        serial: Serial(3),
-        instance_url: "https://acme.my.salesforce.com".to_owned(),
-        scopes: vec!["api".to_owned()],
-        issued_at: None,
-        expiration: None,
-        received_at: now(),
-        begun_at: now(),
-    });
-    State {
-        current: Some(grant),
-        ..State::new(connector, cluster(), Serial(3))
-    }
-}
-
-/// A settled connector with a grant that was used just now.
-fn observed(settings: &serde_json::Value, standing: Standing) -> Observed {
-    let connector = connector(&spec(json!({ "auth": { "authorizationCode": settings } })));
-    let state = state(standing);
-    let held = grant::held(&state, None, &connector).unwrap();
-    let settled = settled();
-    let mut observed = carrying(
-        Observed {
-            connector: Ok(connector),
-            ..settled
-        },
-        held,
-    );
-    observed.grant = Some(GrantView {
-        state: StateSeen::Found(Box::new(state), ResourceVersion::new("7")),
-        revoke_at: None,
-        brought: None,
-        floor: Serial(3),
-        cluster: cluster(),
-    });
-    observed
-}
 
 fn suspended(observed: Observed) -> Observed {
     Observed {
@@ -224,7 +157,7 @@ fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_
             .map(|time| time.0)
     };
     assert_eq!(needed(&observed), Some(after(90 * DAY)));
-    let endless = self::observed(&json!({}), Standing::Good);
+    let endless = fixtures::granted(&json!({}), Standing::Good);
     let conclusion = conclude(
         &endless,
         &Decision::Keep { test: None },

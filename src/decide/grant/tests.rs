@@ -1,0 +1,292 @@
+use redeem::{Attempt, AttemptId, GrantId, Origin, RefreshToken, Standing};
+use serde_json::json;
+
+use super::*;
+use crate::decide::conclude::{Conclusion, conclude};
+use crate::decide::fixtures::{self, after, cluster, found, granted, kept, of, user};
+use crate::decide::observed::{Activity, Knowledge, Observed};
+use crate::decide::{Decision, MintReason, WaitReason, decide};
+
+/// How a state can stand, each with a name.
+fn states() -> Vec<(&'static str, StateSeen)> {
+    let with = |change: fn(&mut State)| {
+        let mut state = fixtures::state(Standing::Good);
+        change(&mut state);
+        found(state)
+    };
+    vec![
+        ("working", with(|_| ())),
+        ("absent", StateSeen::Absent),
+        ("newer version", StateSeen::UnsupportedVersion),
+        ("unreadable", StateSeen::Unreadable),
+        ("old", with(|state| state.serial = Serial(2))),
+        (
+            "of another cluster",
+            with(|state| state.cluster = ClusterUid::new("another")),
+        ),
+        ("empty", with(|state| state.current = None)),
+        (
+            "open",
+            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(Phase::Open))),
+        ),
+        (
+            "unknown",
+            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(Phase::OutcomeUnknown))),
+        ),
+        (
+            "inactive",
+            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(Phase::FoundInactive))),
+        ),
+        (
+            "dead",
+            with(|state| state.current.as_mut().unwrap().standing = Standing::Dead),
+        ),
+        (
+            "somebody else's",
+            with(|state| state.current.as_mut().unwrap().identity = Some(user("005000000000001AAA"))),
+        ),
+        (
+            "working, with another beside it",
+            with(|state| state.next = Some(somebody_elses())),
+        ),
+        (
+            "somebody else's, waiting alone",
+            with(|state| {
+                state.current = None;
+                state.next = Some(somebody_elses());
+            }),
+        ),
+    ]
+}
+
+fn attempt(phase: Phase) -> Attempt {
+    Attempt {
+        id: AttemptId::new("attempt"),
+        serial: Serial(3),
+        phase,
+    }
+}
+
+/// A grant that came in, was redeemed, and turned out to be another user's.
+fn somebody_elses() -> Grant {
+    let mut grant = Grant::new(
+        GrantId::new("another"),
+        RefreshToken::new("another".to_owned()),
+        Origin::Login,
+    );
+    grant.identity = Some(user("005000000000001AAA"));
+    grant.access = Some(fixtures::access("00Dx!another"));
+    grant
+}
+
+fn view(state: StateSeen) -> GrantView {
+    GrantView {
+        state,
+        revoke_at: None,
+        brought: None,
+        floor: Serial(3),
+        cluster: cluster(),
+    }
+}
+
+/// The settled connector, with its state in this condition.
+fn observed(state: StateSeen) -> Observed {
+    let observed = granted(&json!({}), Standing::Good);
+    let view = view(state);
+    let held = view.state().and_then(|state| held(state, None, of(&observed)));
+    Observed {
+        grant: Some(view),
+        held,
+        ..observed
+    }
+}
+
+#[test]
+fn each_state_of_a_grant_bears_out_the_trouble_that_is_told_of_it_and_no_other() {
+    use GrantTrouble::{
+        AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUsed, GrantLost, OutcomeUnknown,
+        ReauthorizationRequired, StateRolledBack, StateUnreadable, UnsupportedStateVersion, WrongIdentity,
+    };
+    // What has been said of a brought token holds for as long as no grant is in use.
+    let none_in_use = |told: GrantTrouble| {
+        [
+            AuthorizationRequired,
+            told,
+            BootstrapTokenUsed,
+            BootstrapTokenInactive,
+        ]
+    };
+    for (name, state) in states() {
+        let expected: Vec<GrantTrouble> = match name {
+            "working" | "working, with another beside it" | "open" => vec![],
+            "absent" => none_in_use(GrantLost).into(),
+            "newer version" => none_in_use(UnsupportedStateVersion).into(),
+            "unreadable" => none_in_use(StateUnreadable).into(),
+            "old" | "of another cluster" => none_in_use(StateRolledBack).into(),
+            "empty" => vec![AuthorizationRequired, BootstrapTokenUsed, BootstrapTokenInactive],
+            "unknown" => vec![OutcomeUnknown],
+            "inactive" | "dead" => vec![ReauthorizationRequired],
+            "somebody else's" => vec![WrongIdentity],
+            "somebody else's, waiting alone" => {
+                vec![BootstrapTokenUsed, BootstrapTokenInactive, WrongIdentity]
+            }
+            other => panic!("{other}"),
+        };
+        let view = view(state);
+        let told: Vec<GrantTrouble> = GrantTrouble::ALL
+            .into_iter()
+            .filter(|trouble| view.may_still_be(*trouble, &ExpectSpec::default()))
+            .collect();
+        let mut expected = expected;
+        expected.sort();
+        assert_eq!(told, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_grant_works_unless_it_is_gone_old_open_dead_or_somebody_else_s() {
+    let working: Vec<_> = states()
+        .into_iter()
+        .filter(|(_, state)| view(state.clone()).works(&ExpectSpec::default()))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(working, ["working", "working, with another beside it"]);
+}
+
+#[test]
+fn a_state_of_another_connector_is_not_read() {
+    let state = found(fixtures::state(Standing::Good));
+    assert_eq!(of_connector(state.clone(), &fixtures::owner().uid), state);
+    assert_eq!(of_connector(state, "another"), StateSeen::Unreadable);
+}
+
+/// A brought token that is never imported, beside a grant that works.
+fn refused_beside_a_working_one() -> Observed {
+    let mut observed = observed(found(fixtures::state(Standing::Good)));
+    observed.grant.as_mut().unwrap().brought = Some(TokenDigest::of(
+        fixtures::key().hmac(),
+        &RefreshToken::new("used".to_owned()),
+    ));
+    observed
+}
+
+fn mint(why: MintReason) -> Decision {
+    Decision::Mint { why }
+}
+
+#[test]
+fn a_grant_that_works_is_renewed_in_time_whatever_is_open_beside_it() {
+    let observed = refused_beside_a_working_one();
+    assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
+    assert_eq!(decide(&observed, after(7200)), mint(MintReason::RenewalDue));
+    let rejected = Observed {
+        knowledge: Knowledge::TokenRejected,
+        ..observed.clone()
+    };
+    assert_eq!(decide(&rejected, after(1)), mint(MintReason::SessionEnded));
+    let mut idle = observed.clone();
+    idle.held.as_mut().unwrap().expiration.time = after(1_000_000_000);
+    assert_eq!(decide(&idle, after(29 * 86_400)), mint(MintReason::KeepAlive));
+    // An app that changes together with the brought token isn't sent the token of before.
+    let mut changed = observed.clone();
+    changed.held.as_mut().unwrap().inputs_digest = Digest::from_text("another");
+    assert_eq!(decide(&changed, after(1)), mint(MintReason::GrantOpen));
+}
+
+#[test]
+fn a_grant_that_does_not_work_is_settled_before_it_is_renewed() {
+    for name in ["open", "unknown", "inactive"] {
+        let (_, state) = states().into_iter().find(|(found, _)| *found == name).unwrap();
+        let decision = decide(&observed(state), after(7200));
+        assert_eq!(decision, mint(MintReason::GrantOpen), "{name}");
+    }
+}
+
+/// A failure that was given up for this trouble.
+fn given_up(mut observed: Observed, trouble: GrantTrouble) -> Observed {
+    let failures = fixtures::failures(of(&observed), trouble, None);
+    observed.status.failures = Some(failures);
+    observed
+}
+
+fn failures(conclusion: Conclusion, before: &Observed) -> Option<String> {
+    let status = conclusion.status.unwrap_or_else(|| before.status.clone());
+    status.failures.map(|failures| failures.reason)
+}
+
+#[test]
+fn trouble_that_is_over_holds_nothing_up_and_is_forgotten_at_the_next_look() {
+    let told = GrantTrouble::ALL
+        .into_iter()
+        .filter(|trouble| *trouble != GrantTrouble::ClaimedByAnotherInstallation);
+    for trouble in told {
+        let healed = given_up(observed(found(fixtures::state(Standing::Good))), trouble);
+        assert!(
+            matches!(decide(&healed, after(1)), Decision::Keep { .. }),
+            "{trouble:?}: nothing asks for a token"
+        );
+        assert_eq!(
+            decide(&healed, after(7200)),
+            mint(MintReason::RenewalDue),
+            "{trouble:?}"
+        );
+        for activity in [Activity::Active, Activity::Suspended] {
+            let healed = Observed {
+                activity,
+                ..healed.clone()
+            };
+            let decision = decide(&healed, after(1));
+            let conclusion = conclude(&healed, &decision, &kept(&healed), after(1));
+            assert_eq!(conclusion.status.as_ref().unwrap().conditions[0].status, "True");
+            assert_eq!(failures(conclusion, &healed), None, "{trouble:?} {activity:?}");
+        }
+        let suspended = Observed {
+            activity: Activity::Suspended,
+            ..healed
+        };
+        assert_eq!(
+            decide(&suspended, after(29 * 86_400)),
+            mint(MintReason::KeepAlive),
+            "{trouble:?}"
+        );
+    }
+}
+
+#[test]
+fn trouble_that_lasts_is_looked_into_once_and_waits_for_somebody_to_act() {
+    for (name, trouble) in [
+        ("absent", GrantTrouble::GrantLost),
+        ("newer version", GrantTrouble::UnsupportedStateVersion),
+        ("unreadable", GrantTrouble::StateUnreadable),
+        ("old", GrantTrouble::StateRolledBack),
+        ("of another cluster", GrantTrouble::StateRolledBack),
+        ("unknown", GrantTrouble::OutcomeUnknown),
+        ("inactive", GrantTrouble::ReauthorizationRequired),
+        ("dead", GrantTrouble::ReauthorizationRequired),
+        ("somebody else's", GrantTrouble::WrongIdentity),
+        ("somebody else's, waiting alone", GrantTrouble::WrongIdentity),
+    ] {
+        let (_, state) = states().into_iter().find(|(found, _)| *found == name).unwrap();
+        let lasting = given_up(observed(state), trouble);
+        let wait = Decision::Wait(WaitReason::InputMustChange);
+        assert_eq!(decide(&lasting, after(7200)), wait, "{name}");
+        let conclusion = conclude(&lasting, &wait, &kept(&lasting), after(7200));
+        assert_eq!(
+            failures(conclusion, &lasting).as_deref(),
+            Some(trouble.as_str()),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_renewal_whose_outcome_was_unknown_is_repeated_once_the_token_is_known_to_be_good() {
+    let mut observed = observed(found(fixtures::state(Standing::Good)));
+    let again = Some(after(900));
+    observed.status.failures = Some(fixtures::failures(
+        of(&observed),
+        GrantTrouble::OutcomeUnknown,
+        again,
+    ));
+    assert_eq!(decide(&observed, after(1)), mint(MintReason::Retry));
+}
