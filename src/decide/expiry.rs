@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use salesforce_client::{Introspection, TokenResponse};
 
 use super::held::{Expiration, Held, Renewal};
-use super::schedule::{jittered, signed};
+use super::schedule::{jittered, later, signed};
 use super::whole_seconds;
 use crate::api::status::ExpirySource;
 
@@ -47,7 +47,7 @@ pub fn of_new_token(
         // It has outlived what was stated, kept alive by use, and whoever states an end states one that has passed; it
         // lasts at least the shortest timeout from its last use. An end in the past would be renewed at every look.
         Some(held) => Expiration {
-            time: whole_seconds(now + signed(ASSUMED_LIFETIME)),
+            time: whole_seconds(later(now, ASSUMED_LIFETIME)),
             source: held.expiration.source,
             renewal: Renewal::AtExpiry,
         },
@@ -71,11 +71,8 @@ fn known_expiry(
     }
     // Counted from our own clock: `issued_at` is Salesforce's, and is old when a living session is returned again.
     match declared {
-        Some(lifetime) => (whole_seconds(now + signed(lifetime)), ExpirySource::Declared),
-        None => (
-            whole_seconds(now + signed(ASSUMED_LIFETIME)),
-            ExpirySource::Assumed,
-        ),
+        Some(lifetime) => (whole_seconds(later(now, lifetime)), ExpirySource::Declared),
+        None => (whole_seconds(later(now, ASSUMED_LIFETIME)), ExpirySource::Assumed),
     }
 }
 

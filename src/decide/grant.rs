@@ -11,7 +11,7 @@ use salesforce_client::AccessToken;
 
 use super::digest::Digest;
 use super::held::{Expiration, Held, Identity, Renewal};
-use super::schedule::signed;
+use super::schedule::later;
 use super::validate::{Connector, Method, OnDelete};
 use super::{expiry, whole_seconds};
 use crate::api::spec::ExpectSpec;
@@ -221,8 +221,8 @@ fn expiration(access: &redeem::Access, connector: &Connector) -> Expiration {
 
 fn lifetime(from: Timestamp, connector: &Connector) -> (Timestamp, ExpirySource) {
     match connector.lifetime {
-        Some(lifetime) => (from + signed(lifetime), ExpirySource::Declared),
-        None => (from + signed(expiry::ASSUMED_LIFETIME), ExpirySource::Assumed),
+        Some(lifetime) => (later(from, lifetime), ExpirySource::Declared),
+        None => (later(from, expiry::ASSUMED_LIFETIME), ExpirySource::Assumed),
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use redeem::{KeepAlive, State};
 
 use super::observed::Observed;
-use super::schedule::{jitter_byte, signed};
+use super::schedule::{jitter_byte, later, signed};
 use super::validate::{Connector, Method};
 use crate::api::status::FailuresStatus;
 
@@ -43,7 +43,7 @@ pub fn end(state: &State, connector: &Connector) -> Option<Timestamp> {
         return None;
     };
     let begun = state.access()?.begun_at;
-    policy.lifetime.map(|lifetime| begun + signed(lifetime))
+    policy.lifetime.map(|lifetime| later(begun, lifetime))
 }
 
 /// Keeps the jitter apart from that of other waits.

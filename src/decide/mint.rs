@@ -9,7 +9,7 @@ use super::grant::{Business, GrantView};
 use super::held::Held;
 use super::keep_alive;
 use super::observed::{Activity, Knowledge, Observed};
-use super::schedule::signed;
+use super::schedule::{jittered, later};
 use super::target::Target;
 use super::validate::{Connector, Method};
 use super::{Decision, Rejection, TestReason, WaitReason};
@@ -251,7 +251,7 @@ pub fn next_test(observed: &Observed, connector: &Connector) -> Option<Timestamp
         TestResult::Succeeded => connector.test_interval,
         TestResult::Failed => connector.test_interval.min(RETEST_FAILED),
     };
-    Some(latest + signed(super::schedule::jittered(interval, &observed.owner.uid, 1)))
+    Some(later(latest, jittered(interval, &observed.owner.uid, 1)))
 }
 
 /// A failed test is repeated after two minutes: what it complains of is mended in Salesforce, and people wait for it.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::whole_seconds;
 use crate::api::reasons::Class;
 
 /// First wait after a passing failure; doubled each time.
@@ -48,7 +49,7 @@ pub fn next_attempt(
         Class::Transient => back_off(count),
     };
     let wait = jittered(wait, uid, count).max(retry_after.unwrap_or_default());
-    Some(super::whole_seconds(now + signed(wait)))
+    Some(whole_seconds(later(now, wait)))
 }
 
 fn back_off(count: i32) -> Duration {
@@ -72,7 +73,8 @@ pub fn sweep_period(connectors: usize) -> Duration {
 /// struck at one moment comes back spread out, and the same run can be repeated.
 #[must_use]
 pub fn jittered(wait: Duration, uid: &str, salt: i32) -> Duration {
-    wait + wait.mul_f64(fraction(uid, salt) * 0.1)
+    let tenth = Duration::try_from_secs_f64(wait.as_secs_f64() * 0.1 * fraction(uid, salt));
+    wait.saturating_add(tenth.unwrap_or_default())
 }
 
 /// A number in 0..1 from the uid (FNV-1a, spread by a final mix).
@@ -104,7 +106,14 @@ pub fn since(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
-/// For adding to a timestamp; saturates far beyond every interval used here.
+/// The moment `wait` after `at`. Saturates, as `+` of a timestamp would panic: a wait may be what somebody else asked for.
+#[must_use]
+pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
+    // It fails for calendar units alone, which a duration has not.
+    at.saturating_add(signed(wait)).unwrap_or(Timestamp::MAX)
+}
+
+/// For reckoning with timestamps; saturates far beyond every interval used here.
 #[must_use]
 pub fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
@@ -170,6 +179,16 @@ mod tests {
             let jittered_wait = jittered(wait, &uid, salt);
             prop_assert!(jittered_wait >= wait && jittered_wait <= wait.mul_f64(1.1));
             prop_assert_eq!(jittered_wait, jittered(wait, &uid, salt));
+        }
+
+        #[test]
+        fn no_wait_that_somebody_asks_for_is_too_long_to_be_reckoned_with(seconds in any::<u64>(), nanos in 0..1_000_000_000_u32, now in any::<i32>()) {
+            let (asked, now) = (Duration::new(seconds, nanos), at(now.into()));
+            let second = now.as_second().saturating_add_unsigned(seconds).min(Timestamp::MAX.as_second());
+            prop_assert_eq!(whole_seconds(later(now, asked)), at(second));
+            let next = next_attempt(Class::Transient, 1, now, now, Some(asked), UID);
+            prop_assert!(next >= Some(at(second)), "{next:?}");
+            prop_assert!(jittered(asked, UID, 1) >= asked);
         }
 
         #[test]

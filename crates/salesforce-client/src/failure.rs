@@ -28,7 +28,8 @@ pub struct Failure {
     pub sent: Sent,
     /// The HTTP status, if there was an answer.
     pub http_status: Option<u16>,
-    /// How long to wait, if the answer said so (`Retry-After`, in seconds or as a date).
+    /// How long to wait, if the answer said so (`Retry-After`, in seconds or as a date); at
+    /// most 24 hours.
     pub retry_after: Option<Duration>,
     /// The answer's `Date` header: the other side's clock.
     pub server_date: Option<Timestamp>,

@@ -24,6 +24,9 @@ use crate::secrets::AccessToken;
 use crate::settings::{ClientSettings, Proxies, TransportSecurity};
 use crate::token::rescue;
 
+/// The longest `Retry-After` that is believed: a day, Salesforce's longest period of account (its API allocation). A
+/// mistaken or hostile number must not silence anybody for years.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// The most that is read of an OAuth answer, in bytes. Real ones have about 2 KiB.
 pub(crate) const OAUTH_CAP: usize = 64 * 1024;
 /// The most that is read of a REST answer, in bytes. Describe global of a large org has a few MiB.
@@ -369,12 +372,18 @@ fn http_date(text: &str) -> Option<Timestamp> {
 /// where there is one.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = http_date(text)?;
-    let from = server_date(headers).unwrap_or_else(Timestamp::now);
-    Some(Duration::try_from(until.duration_since(from)).unwrap_or(Duration::ZERO))
+    let asked = if is_number(text) {
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let until = http_date(text)?;
+        let from = server_date(headers).unwrap_or_else(Timestamp::now);
+        Duration::try_from(until.duration_since(from)).unwrap_or(Duration::ZERO)
+    };
+    Some(asked.min(LONGEST_RETRY_AFTER))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::decide::Decision;
 use crate::decide::keep_alive::Outlook;
 use crate::decide::mint::next_test;
 use crate::decide::observed::Observed;
-use crate::decide::schedule::{jittered, signed, since};
+use crate::decide::schedule::{jittered, later, since};
 
 /// A missing input is looked for this often: with GitOps it often arrives a moment later, and looking costs one read.
 const MISSING_INPUT: Duration = Duration::from_secs(15);
@@ -50,7 +50,7 @@ fn moments(
         moments.extend([token.renewal_time.0, token.expiration_time.0]);
     }
     if let Some(Minted::Waiting { length }) = &outcome.minted {
-        moments.push(now + signed(*length));
+        moments.push(later(now, *length));
     }
     let mut again = status
         .failures

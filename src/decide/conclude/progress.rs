@@ -12,7 +12,7 @@ use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus
 use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::mint::is_over;
 use crate::decide::observed::Observed;
-use crate::decide::schedule::{next_attempt, signed, since};
+use crate::decide::schedule::{later, next_attempt, since};
 use crate::decide::validate::Connector;
 use crate::decide::{Decision, explain, whole_seconds};
 
@@ -138,7 +138,7 @@ fn again(
     uid: &str,
 ) -> Option<Timestamp> {
     match trouble.reason {
-        Reason::Grant(_) => asked.map(|wait| whole_seconds(now + signed(wait))),
+        Reason::Grant(_) => asked.map(|wait| whole_seconds(later(now, wait))),
         Reason::Own(_) | Reason::Salesforce(_) => {
             next_attempt(trouble.reason.class(), count, first, now, asked, uid)
         }

@@ -5,6 +5,7 @@ use crate::api::reasons::Refusal;
 use crate::decide::digest::Digest;
 use crate::decide::fixtures::{self, after, connector, fresh, now, of, settled, spec};
 use crate::decide::observed::Requests;
+use crate::decide::schedule::signed;
 
 const KEEP: Decision = Decision::Keep { test: None };
 

@@ -20,6 +20,18 @@ fn retry_after_is_read_in_seconds_and_as_a_date_by_the_servers_own_clock() {
 }
 
 #[test]
+fn no_retry_after_is_longer_than_a_day() {
+    let day = Some(Duration::from_hours(24));
+    let date = (DATE, "Mon, 23 Nov 2026 02:00:00 GMT");
+    let of = |value| retry_after(&headers(&[date.clone(), (RETRY_AFTER, value)]));
+    assert_eq!(of("86399"), Some(Duration::from_secs(86399)));
+    assert_eq!(of("86401"), day);
+    assert_eq!(of("18446744073709551615"), day);
+    assert_eq!(of("99999999999999999999999999"), day, "more than 64 bits");
+    assert_eq!(of("Fri, 31 Dec 2027 23:59:59 GMT"), day);
+}
+
+#[test]
 fn the_servers_clock_is_read() {
     let date = server_date(&headers(&[(DATE, "Mon, 23 Nov 2026 02:00:00 GMT")]));
     assert_eq!(date, Some("2026-11-23T02:00:00Z".parse().unwrap()));
