@@ -63,6 +63,8 @@ pub const REVOKE_AT: &str = "salesforce-connector.dev/revoke-at";
 pub const LEDGER: &str = "ledger";
 /// Value of [`PURPOSE`]: the memory of a refused password.
 pub const REFUSED_PASSWORD: &str = "refused-password";
+/// On the memory of a password whose answer was lost: from when on it may be sent again (RFC 3339).
+pub const UNCLEAR_UNTIL: &str = "salesforce-connector.dev/unclear-until";
 /// On a stored grant or a ledger entry: when its connector was first found to be gone (RFC 3339).
 pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
 

@@ -106,6 +106,8 @@ own_reasons! {
     // Limits.
     /// The login host has used up the calls that the operator allows it for now.
     CallBudgetSpent => Transient, Nobody, "Nothing to do if it passes; otherwise look for connectors that log in too often (metric salesforce_connector_token_requests_total).";
+    /// The password was sent and no clear answer came: Salesforce may have counted it as a wrong one. It is not sent again for an hour or more, so that nobody is locked out.
+    PasswordOutcomeUnknown => Transient, Nobody, "Nothing to do if it passes. If the password is known to be right, ask for a try now: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
     /// This password was refused before, by this host and for this user; it is not sent again, so that nobody is locked out.
     PasswordRefusedBefore => InputMustChange, Developer, "Correct the password in its Secret. If it is right by now, ask for one more try: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
 
@@ -221,6 +223,9 @@ impl OwnReason {
             | Self::SecretTypeDiffers
             | Self::SecretWriteRefused => {
                 "At once in mode Watch; otherwise within the sweep, which metric salesforce_connector_sweep_period_seconds tells."
+            }
+            Self::PasswordOutcomeUnknown => {
+                "After an hour, then after twice the time, up to a day; once the password changes; or when a renewal is requested."
             }
             Self::EnvironmentMismatch
             | Self::UnexpectedOrganization

@@ -1,15 +1,19 @@
 //! How is a token obtained by the methods that can always log in again? (authorizationCode: see `grant`.)
 
-use salesforce_client::{AccessToken, Failure, Introspection, Refusal, TokenResponse, TokenToInspect};
+use std::time::Duration;
 
-use super::{Context, Error, passwords};
+use salesforce_client::{AccessToken, Failure, Introspection, Refusal, Sent, TokenResponse, TokenToInspect};
+
+use super::passwords::{self, Memory};
+use super::{Context, Error};
 use crate::api::reasons::OwnReason;
 use crate::api::status::ExpirySource;
 use crate::decide::conclude::Trouble;
 use crate::decide::held::{Expiration, Held, Identity};
 use crate::decide::observed::Observed;
+use crate::decide::schedule::{later, since, unclear_password_wait};
 use crate::decide::validate::{Connector, Method, PasswordLogin};
-use crate::decide::{MintReason, Rejection, expiry, explain, identity};
+use crate::decide::{MintReason, Rejection, expiry, explain, identity, whole_seconds};
 
 /// Logs in. What Salesforce refuses is the inner error.
 pub(super) async fn login(
@@ -28,7 +32,8 @@ pub(super) async fn login(
     }
 }
 
-/// One attempt at a time for a user, and none with a password that was refused before, unless somebody asked for it.
+/// One attempt at a time for a user, and none with a password that was refused before, or may have been a short time ago,
+/// unless somebody asked for it. An answer that was lost may have been a refusal, which Salesforce has counted.
 async fn with_password(
     context: &Context,
     observed: &Observed,
@@ -39,36 +44,86 @@ async fn with_password(
     let digest = login.refusal_digest(&connector.host, &context.digest_key);
     let lock = context.passwords.of(connector.host.name(), &login.username);
     let _only_one = lock.lock().await;
-    if why != MintReason::Requested && passwords::was_refused(context, &digest).await? {
-        let host = format!("host {}", connector.host);
-        return Ok(Err(Rejection::new(OwnReason::PasswordRefusedBefore, host).into()));
+    if why != MintReason::Requested
+        && let Some(memory) = passwords::recall(context, &digest).await?
+    {
+        return Ok(Err(remembered(context, connector, memory)));
     }
-    match request(context, observed, connector).await {
+    let Refused { trouble, answer } = match request(context, observed, connector).await {
         Ok(held) => {
             if why == MintReason::Requested {
-                passwords::forget_refusal(context, &digest).await?;
+                passwords::forget(context, &digest).await?;
             }
-            Ok(Ok(held))
+            return Ok(Ok(held));
         }
-        Err(refused) => {
-            if refused.refusal == Some(Refusal::WrongPassword) {
-                passwords::remember_refusal(context, &digest).await;
-            }
-            Ok(Err(refused.trouble))
+        Err(refused) => refused,
+    };
+    match answer {
+        Some(Failure {
+            refusal: Refusal::WrongPassword,
+            ..
+        }) => {
+            passwords::remember(context, &digest, Memory::Refused).await;
+            Ok(Err(trouble))
         }
+        Some(failure) if failure.sent == Sent::Unknown => {
+            let failures = observed.status.failures.as_ref();
+            let of_this =
+                failures.filter(|it| it.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
+            let wait = unclear_password_wait(of_this);
+            let until = whole_seconds(later(context.clock.now(), wait));
+            passwords::remember(context, &digest, Memory::Unclear { until }).await;
+            let particulars = format!("{}: {}", failure.refusal, failure.detail);
+            Ok(Err(unclear(wait, &particulars)))
+        }
+        Some(_) | None => Ok(Err(trouble)),
+    }
+}
+
+/// Why a password is not sent: what is remembered of it.
+fn remembered(context: &Context, connector: &Connector, memory: Memory) -> Trouble {
+    let host = format!("host {}", connector.host);
+    match memory {
+        Memory::Refused => Rejection::new(OwnReason::PasswordRefusedBefore, host).into(),
+        Memory::Unclear { until } => unclear(since(context.clock.now(), until), &host),
+    }
+}
+
+fn unclear(wait: Duration, particulars: &str) -> Trouble {
+    let reason = OwnReason::PasswordOutcomeUnknown.into();
+    Trouble {
+        reason,
+        message: explain(reason, particulars),
+        retry_after: Some(wait),
     }
 }
 
 struct Refused {
-    refusal: Option<Refusal>,
     trouble: Trouble,
+    /// What was answered, or not; nothing where nothing was sent, or where a token came that is not to be used.
+    answer: Option<Failure>,
+}
+
+impl From<Trouble> for Refused {
+    fn from(trouble: Trouble) -> Self {
+        Self {
+            trouble,
+            answer: None,
+        }
+    }
 }
 
 impl From<Rejection> for Refused {
     fn from(rejection: Rejection) -> Self {
+        Trouble::from(rejection).into()
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
         Self {
-            refusal: None,
-            trouble: rejection.into(),
+            trouble: trouble(&failure),
+            answer: Some(failure),
         }
     }
 }
@@ -78,10 +133,7 @@ async fn request(context: &Context, observed: &Observed, connector: &Connector) 
     let Some(grant) = connector.method.grant(now) else {
         return Err(Rejection::new(redeem::GrantTrouble::AuthorizationRequired, "").into());
     };
-    spend_budget(context, connector).map_err(|trouble| Refused {
-        refusal: None,
-        trouble,
-    })?;
+    spend_budget(context, connector)?;
     let answer = context
         .salesforce
         .token(&connector.host, &connector.app, &grant)
@@ -90,10 +142,7 @@ async fn request(context: &Context, observed: &Observed, connector: &Connector) 
         .as_ref()
         .map_or_else(|failure| failure.refusal.as_str(), |_| "Succeeded");
     context.metrics.token_request(connector.method.name(), result);
-    let token = answer.map_err(|failure| Refused {
-        refusal: Some(failure.refusal),
-        trouble: trouble(&failure),
-    })?;
+    let token = answer?;
     let identity = Identity {
         organization_id: token.id.organization_id.to_string(),
         user_id: token.id.user_id.to_string(),
@@ -142,7 +191,7 @@ async fn held(
     let expiration = expiry::of_new_token(&token, introspection.as_ref(), connector.lifetime, earlier, now);
     let issue_time = match earlier {
         Some(earlier) if earlier.token == token.access_token => earlier.issue_time,
-        Some(_) | None => crate::decide::whole_seconds(now),
+        Some(_) | None => whole_seconds(now),
     };
     let scopes = if token.scopes.is_empty() {
         introspection.map(|answer| answer.scopes).unwrap_or_default()
@@ -182,7 +231,7 @@ pub(super) async fn with_known_expiry(context: &Context, connector: &Connector, 
         .filter(|answer| answer.active);
     match answer.and_then(|answer| answer.expires_at) {
         Some(time) => {
-            let time = crate::decide::whole_seconds(time);
+            let time = whole_seconds(time);
             Held {
                 expiration: Expiration {
                     time,

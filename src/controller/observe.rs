@@ -156,11 +156,10 @@ async fn knowledge(context: &Context, connector: Option<&Connector>) -> Result<K
     match connector.map(|connector| (&connector.method, &connector.host)) {
         Some((Method::Password(login), host)) => {
             let digest = login.refusal_digest(host, &context.digest_key);
-            let refused = passwords::was_refused(context, &digest).await?;
-            Ok(if refused {
-                Knowledge::PasswordRefusedBefore
-            } else {
-                Knowledge::Clean
+            // What is merely unclear is for the login: it waits, and says until when.
+            Ok(match passwords::recall(context, &digest).await? {
+                Some(passwords::Memory::Refused) => Knowledge::PasswordRefusedBefore,
+                Some(passwords::Memory::Unclear { .. }) | None => Knowledge::Clean,
             })
         }
         Some(_) | None => Ok(Knowledge::Clean),

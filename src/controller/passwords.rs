@@ -1,15 +1,18 @@
-//! Which passwords were refused? Remembered across connectors and restarts, so that no user is ever locked out.
+//! Which passwords were refused, or may have been? Remembered across connectors and restarts, so that no user is ever
+//! locked out.
 //!
-//! Each refusal is a Secret in the operator's namespace, named by a keyed digest of host, user and password. It holds
-//! nothing else. While one attempt is under way, another one with the same user at the same host waits for it.
+//! Each is a Secret in the operator's namespace, named by a keyed digest of host, user and password. It holds nothing but,
+//! for one whose answer was lost, the time from which it may be sent again. While one attempt is under way, another one with
+//! the same user at the same host waits for it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
 
 use super::{Context, Error, secrets};
 use crate::api::names;
@@ -19,7 +22,19 @@ use crate::decide::digest::Digest;
 #[derive(Default)]
 pub(super) struct InFlight {
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    refused: Mutex<HashSet<String>>,
+    memory: Mutex<HashMap<String, Memory>>,
+}
+
+/// What is remembered of a password that was sent in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// Salesforce refused it.
+    Refused,
+    /// Salesforce may have refused it: no answer came, or none that tells.
+    Unclear {
+        /// From when on it may be sent again.
+        until: Timestamp,
+    },
 }
 
 impl InFlight {
@@ -33,19 +48,20 @@ impl InFlight {
             .clone()
     }
 
-    fn remember(&self, digest: &Digest) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert(digest.as_str().to_owned());
+    fn remember(&self, digest: &Digest, memory: Memory) {
+        self.memory().insert(digest.as_str().to_owned(), memory);
     }
 
     fn forget(&self, digest: &Digest) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.remove(digest.as_str());
+        self.memory().remove(digest.as_str());
     }
 
-    fn knows(&self, digest: &Digest) -> bool {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.contains(digest.as_str())
+    fn recall(&self, digest: &Digest) -> Option<Memory> {
+        self.memory().get(digest.as_str()).copied()
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -53,27 +69,51 @@ fn name(digest: &Digest) -> String {
     format!("{}{}", names::REFUSED_PASSWORD_PREFIX, digest.object_name_part())
 }
 
-/// Whether this password was refused before.
-pub(super) async fn was_refused(context: &Context, digest: &Digest) -> Result<bool, Error> {
-    if context.passwords.knows(digest) {
-        return Ok(true);
+/// What speaks against sending this password now.
+pub(super) async fn recall(context: &Context, digest: &Digest) -> Result<Option<Memory>, Error> {
+    if let Some(memory) = context.passwords.recall(digest).filter(|it| it.forbids(context)) {
+        return Ok(Some(memory));
     }
     let found = secrets::read(context, &context.settings.namespace, &name(digest)).await?;
-    Ok(found.is_some())
+    Ok(found
+        .map(|secret| noted(&secret))
+        .filter(|it| it.forbids(context)))
 }
 
-/// Remembers that this password was refused: here at once, and for others and for later in a Secret. Where that can't be
+/// What a Secret tells. One that was written by an earlier version, or edited, is a refusal.
+fn noted(secret: &Secret) -> Memory {
+    let until = secret.annotations().get(names::UNCLEAR_UNTIL);
+    until
+        .and_then(|until| until.parse().ok())
+        .map_or(Memory::Refused, |until| Memory::Unclear { until })
+}
+
+impl Memory {
+    fn forbids(self, context: &Context) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Unclear { until } => context.clock.now() < until,
+        }
+    }
+}
+
+/// Remembers what came of this password: here at once, and for others and for later in a Secret. Where that can't be
 /// written, the status of the connector and this process still know.
-pub(super) async fn remember_refusal(context: &Context, digest: &Digest) {
-    context.passwords.remember(digest);
-    if let Err(error) = write_refusal(context, digest).await {
+pub(super) async fn remember(context: &Context, digest: &Digest, memory: Memory) {
+    context.passwords.remember(digest, memory);
+    if let Err(error) = write(context, digest, memory).await {
         tracing::error!(error = %super::error::chain(&error),
             "A refused password could not be remembered in a Secret; after a restart another connector may try it once more");
     }
 }
 
-async fn write_refusal(context: &Context, digest: &Digest) -> Result<(), Error> {
+/// By a forced apply: the name is ours alone, and what was unclear may have become a refusal.
+async fn write(context: &Context, digest: &Digest, memory: Memory) -> Result<(), Error> {
     let name = name(digest);
+    let until = match memory {
+        Memory::Refused => None,
+        Memory::Unclear { until } => Some([(names::UNCLEAR_UNTIL.to_owned(), until.to_string())].into()),
+    };
     let labels = [
         (names::MANAGED_BY, names::MANAGED_BY_VALUE),
         (names::PURPOSE, names::REFUSED_PASSWORD),
@@ -87,20 +127,21 @@ async fn write_refusal(context: &Context, digest: &Digest) -> Result<(), Error> 
                     .map(|(key, value)| (key.to_owned(), value.to_owned()))
                     .collect(),
             ),
+            annotations: until,
             ..ObjectMeta::default()
         },
         ..Secret::default()
     };
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &context.settings.namespace);
-    match api.create(&PostParams::default(), &secret).await {
+    let params = PatchParams::apply(names::FIELD_MANAGER).force();
+    match api.patch(&name, &params, &Patch::Apply(&secret)).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         Err(source) => Err(Error::WriteSecret { name, source }),
     }
 }
 
 /// Forgets a refusal: the password has just been accepted.
-pub(super) async fn forget_refusal(context: &Context, digest: &Digest) -> Result<(), Error> {
+pub(super) async fn forget(context: &Context, digest: &Digest) -> Result<(), Error> {
     context.passwords.forget(digest);
     let name = name(digest);
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &context.settings.namespace);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::whole_seconds;
-use crate::api::reasons::Class;
+use crate::api::Reason;
+use crate::api::reasons::{Class, OwnReason};
+use crate::api::status::FailuresStatus;
 
 /// First wait after a passing failure; doubled each time.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
@@ -18,6 +20,10 @@ pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
 const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
 /// Terminal refusals that may be mended in Salesforce without any input changing.
 const MENDED_EVERY: Duration = Duration::from_hours(1);
+
+/// First wait after a password whose answer was lost, and the longest.
+const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
+const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
 
 /// Reads of the API server that the sweep may cause, a second, over all connectors.
 pub const SWEEP_READS_PER_SECOND: u32 = 12;
@@ -51,6 +57,20 @@ pub fn next_attempt(
     };
     let wait = jittered(wait, uid, count).max(retry_after.unwrap_or_default());
     Some(whole_seconds(later(now, wait)))
+}
+
+/// How long a password is not sent whose answer was lost: twice as long as the last time, where that was the last failure.
+/// Salesforce locks a user after as few as three wrong ones, and forgets them at a right one only.
+#[must_use]
+pub fn unclear_password_wait(failures: Option<&FailuresStatus>) -> Duration {
+    let unclear = Reason::from(OwnReason::PasswordOutcomeUnknown).as_str();
+    let before = failures.filter(|failures| failures.reason == unclear);
+    let waited =
+        before.and_then(|failures| Some((failures.last_time.0, failures.next_attempt_time.as_ref()?.0)));
+    let twice = waited.map(|(last, next)| since(last, next).saturating_mul(2));
+    twice
+        .unwrap_or_default()
+        .clamp(UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST)
 }
 
 fn back_off(count: i32) -> Duration {
@@ -123,6 +143,7 @@ pub fn signed(duration: Duration) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use proptest::prelude::*;
 
     use super::*;
@@ -147,6 +168,34 @@ mod tests {
         let late = next_attempt(Class::Uncertain, 9, at(0), at(16 * 60), None, UID).unwrap();
         assert!((120..=132).contains(&(early.as_second() - 14 * 60)), "{early}");
         assert!((3600..=3960).contains(&(late.as_second() - 16 * 60)), "{late}");
+    }
+
+    #[test]
+    fn a_password_whose_answer_was_lost_waits_an_hour_then_twice_as_long_up_to_a_day() {
+        let failed = |reason: OwnReason, next: Option<i64>| FailuresStatus {
+            count: 1,
+            first_time: Time(at(0)),
+            last_time: Time(at(0)),
+            next_attempt_time: next.map(|next| Time(at(next))),
+            reason: Reason::from(reason).as_str().to_owned(),
+            message: String::new(),
+            inputs_digest: None,
+        };
+        let hours = |failures: Option<&FailuresStatus>| unclear_password_wait(failures).as_secs() / 3600;
+        let unclear = OwnReason::PasswordOutcomeUnknown;
+        assert_eq!(hours(None), 1);
+        assert_eq!(hours(Some(&failed(unclear, Some(3600)))), 2);
+        assert_eq!(hours(Some(&failed(unclear, Some(8 * 3600)))), 16);
+        assert_eq!(hours(Some(&failed(unclear, Some(16 * 3600)))), 24);
+        assert_eq!(
+            hours(Some(&failed(unclear, Some(60)))),
+            1,
+            "another connector's wait was nearly over"
+        );
+        assert_eq!(
+            hours(Some(&failed(OwnReason::CallBudgetSpent, Some(8 * 3600)))),
+            1
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A password that Salesforce refused is not sent again: nobody is ever locked out of Salesforce by the operator.
 
 use salesforce_connector_operator::api::names;
-use salesforce_sim::default_world as world;
+use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::json;
 
 use crate::healing::{by_name, remedy};
@@ -41,6 +41,7 @@ fn failed_logins(stage: &Stage) -> u32 {
 // The operators of all tests share their memory of refused passwords, so each test has its own.
 const WRONG: &str = "wrong-password-in-the-secret";
 const MISJUDGED: &str = "right-password-of-a-locked-user";
+const UNANSWERED: &str = "wrong-password-whose-refusal-is-lost";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_sent_once_until_it_changes() {
@@ -108,5 +109,53 @@ async fn a_refused_password_is_sent_once_more_when_somebody_asks() {
     by_password(&stage, "second", "copy").await;
     stage.ready("second").await;
     assert_eq!(stage.token_calls(), 4);
+    stage.finish().await;
+}
+
+/// Salesforce has counted a refusal whose reply was lost: sent again and again, the password would lock its user.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_whose_answer_is_lost_is_not_sent_again_for_an_hour() {
+    let mut stage = by_name().await;
+    stage.sim.world(|world| {
+        world.add_fault(FaultRule::always(Fault::ProcessThenDrop).on(Endpoint::Token));
+    });
+    password_input(&stage, "login", UNANSWERED).await;
+    by_password(&stage, "crm", "login").await;
+    let connector = stage.not_ready("crm", "PasswordOutcomeUnknown").await;
+    assert_eq!(condition(&connector, "Reconciling").0, "True");
+    let failures = status(&connector).failures.unwrap();
+    let next = failures.next_attempt_time.unwrap().0;
+    let wait = next.duration_since(failures.last_time.0).as_secs();
+    assert!((3599..=3600).contains(&wait), "{wait} s");
+
+    stage.settle().await;
+    stage.stop_operator().await;
+    stage.start_operator().await;
+    password_input(&stage, "copy", UNANSWERED).await;
+    by_password(&stage, "second", "copy").await;
+    let second = stage.not_ready("second", "PasswordOutcomeUnknown").await;
+    let waits_for = status(&second).failures.unwrap().next_attempt_time.unwrap().0;
+    assert!(
+        waits_for.duration_since(next).abs().as_secs() <= 5,
+        "{waits_for}, and {next} for the first"
+    );
+    stage.settle().await;
+    assert_eq!((stage.token_calls(), failed_logins(&stage)), (1, 1));
+
+    // Somebody who asks is answered at once, and what was unclear becomes a refusal.
+    stage.sim.world(salesforce_sim::World::clear_faults);
+    stage.annotate("crm", names::RENEW_REQUESTED_AT, "1").await;
+    stage.stalled("crm", "WrongPassword").await;
+    stage
+        .merge(
+            "second",
+            json!({ "spec": { "connectionTest": { "apiVersion": "65.0" } } }),
+        )
+        .await;
+    stage.stalled("second", "PasswordRefusedBefore").await;
+    assert_eq!((stage.token_calls(), failed_logins(&stage)), (2, 2));
+
+    password_input(&stage, "login", world::PASSWORD).await;
+    stage.ready("crm").await;
     stage.finish().await;
 }
