@@ -14,7 +14,7 @@ use crate::decide::inputs::{Input, Inputs, references};
 use crate::decide::observed::{Activity, Knowledge, Observed, Requests};
 use crate::decide::schedule::sweep_period;
 use crate::decide::secret::{Owner, read_back};
-use crate::decide::target::Target;
+use crate::decide::target::{Target, owning_connector};
 use crate::decide::validate::{Connector, Method, validate};
 use crate::settings::SecretWatch;
 
@@ -43,14 +43,17 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         }
         Err(_) => Target::Absent,
     };
-    let noted = target
-        .ours()
-        .and_then(|secret| read_back(secret, &context.digest_key));
+    let former = match (&target, &checked) {
+        (Target::Absent, Ok(checked)) => former(context, &owner, connector, checked).await?,
+        (Target::Absent | Target::Ours(_) | Target::Refused(_), _) => None,
+    };
+    let ours = target.ours().or(former.as_ref());
+    let noted = ours.and_then(|secret| read_back(secret, &context.digest_key));
     let grant = match &checked {
         Ok(Connector {
             method: Method::AuthorizationCode { brought, .. },
             ..
-        }) => Some(view(context, connector, &target, brought.as_ref()).await?),
+        }) => Some(view(context, connector, ours, brought.as_ref()).await?),
         Ok(_) | Err(_) => None,
     };
     let held = match (&grant, &checked) {
@@ -80,11 +83,27 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
     })
 }
 
+/// Our Secret of before a change of `secret.name`, which holds the token until the new one exists.
+async fn former(
+    context: &Context,
+    owner: &Owner,
+    connector: &SalesforceConnector,
+    checked: &Connector,
+) -> Result<Option<Secret>, Error> {
+    let status = connector.status.as_ref();
+    let name = status.and_then(|status| status.secret_name.as_deref());
+    let Some(name) = name.filter(|name| *name != checked.template.name) else {
+        return Ok(None);
+    };
+    let found = secrets::read(context, &owner.namespace, name).await?;
+    Ok(found.filter(|secret| owning_connector(secret) == Some(&owner.uid)))
+}
+
 /// The stored grant, and the highest copy of its serial.
 async fn view(
     context: &Context,
     connector: &SalesforceConnector,
-    target: &Target,
+    ours: Option<&Secret>,
     brought: Option<&salesforce_client::RefreshToken>,
 ) -> Result<GrantView, Error> {
     let uid = connector.uid().unwrap_or_default();
@@ -92,9 +111,7 @@ async fn view(
     let place = super::grant::place(context).await?;
     let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
     let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
-    let in_secret = target
-        .ours()
-        .and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
+    let in_secret = ours.and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
     Ok(GrantView {
         state: grant::of_connector(state, &uid),
         revoke_at,

@@ -224,8 +224,9 @@ async fn after_a_change_of_name_the_former_secret_goes_once_the_new_one_exists()
     stage.secret_gone(TARGET).await;
     let connector = stage.ready("crm").await;
     assert_eq!(status(&connector).secret_name.as_deref(), Some("renamed"));
-    let token = value(&stage.secret("renamed").await, "access_token");
-    assert!(stage.sim.world(|world| world.access_token_is_good(&token)));
+    let after = value(&stage.secret("renamed").await, "access_token");
+    assert_eq!(after, token, "the token moves with the Secret");
+    assert_eq!(stage.token_calls(), 1);
     stage.finish().await;
 }
 
