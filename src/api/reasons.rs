@@ -76,6 +76,8 @@ own_reasons! {
     SecretNotOwned => Uncertain, Developer, "Choose another spec.secret.name, or delete that Secret if nobody needs it.";
     /// The Secret of this name belongs to another connector, which keeps it.
     SecretConflict => Uncertain, Developer, "Give one of the two connectors another spec.secret.name.";
+    /// The Secret was left behind by an earlier connector of this name, which is gone; its token is not renewed.
+    SecretLeftBehind => Uncertain, Developer, "Delete the Secret, and the operator makes a new one; or choose another spec.secret.name, if somebody still needs what it holds.";
     /// The Secret is immutable, so a new token can't be written to it.
     SecretImmutable => Uncertain, Developer, "Delete the Secret; the operator makes a new one. Don't set immutable on it.";
     /// The Secret belongs to this connector, and somebody removed the label that lets the operator write to it.
@@ -209,7 +211,7 @@ impl OwnReason {
                 "Nothing is to be tried again."
             }
             Self::Suspended => "Not while the connector is suspended.",
-            Self::InputSecretMissing | Self::InputKeyMissing => {
+            Self::InputSecretMissing | Self::InputKeyMissing | Self::SecretLeftBehind => {
                 "At once in mode Watch; otherwise it is looked for every 15 seconds."
             }
             Self::HostInvalid

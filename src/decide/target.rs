@@ -45,6 +45,9 @@ impl Target {
     fn trouble(secret: &Secret, owner: &Owner, template: &Template) -> Option<OwnReason> {
         match owning_connector(secret) {
             None => return Some(OwnReason::SecretNotOwned),
+            Some(uid) if uid != owner.uid && was_of_namesake(secret, owner) => {
+                return Some(OwnReason::SecretLeftBehind);
+            }
             Some(uid) if uid != owner.uid => return Some(OwnReason::SecretConflict),
             Some(_) => {}
         }
@@ -73,6 +76,13 @@ impl Target {
             Self::Absent | Self::Refused(_) => None,
         }
     }
+}
+
+/// Whether a Secret that is not ours was made for a connector of our name. There is one of a name at a time, so that one is
+/// gone: deleted with `--cascade=orphan`, or with deletion policy Orphan.
+fn was_of_namesake(secret: &Secret, owner: &Owner) -> bool {
+    let labels = secret.metadata.labels.as_ref();
+    labels.and_then(|labels| labels.get(names::CONNECTOR_LABEL)) == Some(&owner.name)
 }
 
 /// Uid of the connector that a Secret belongs to, if it belongs to any.

@@ -342,7 +342,12 @@ async fn a_recreated_connector_inherits_nothing() {
     assert_eq!((fresh.observed_generation, fresh.conditions.len()), (Some(-1), 0));
 
     stage.start_operator().await;
-    stage.stalled("crm", "SecretConflict").await;
+    let connector = stage.stalled("crm", "SecretLeftBehind").await;
+    let message = condition(&connector, "Ready").2;
+    assert!(
+        message.contains("\"crm-salesforce\"") && message.contains("Delete the Secret"),
+        "{message}"
+    );
     assert_eq!(
         stage.secret(TARGET).await.annotations()[names::CONNECTOR_UID],
         former,

@@ -14,8 +14,9 @@ use crate::decide::mint::next_test;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::{jittered, later, since};
 
-/// A missing input is looked for this often: with GitOps it often arrives a moment later, and looking costs one read.
-const MISSING_INPUT: Duration = Duration::from_secs(15);
+/// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
+/// connector that was deleted and made anew is collected a moment later. Looking costs one read.
+const LATE: Duration = Duration::from_secs(15);
 /// Never sooner than this: whatever asks for an earlier look is a mistake that must not spin.
 const SOONEST: Duration = Duration::from_secs(1);
 
@@ -28,8 +29,8 @@ pub(super) fn next_look(
     now: Timestamp,
 ) -> Duration {
     let sweep = jittered(observed.sweep_period, &observed.owner.uid, 2);
-    let missing = matches!(decision, Decision::Reject(rejection) if is_missing_input(rejection.reason));
-    let sweep = if missing { sweep.min(MISSING_INPUT) } else { sweep };
+    let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
+    let sweep = if late { sweep.min(LATE) } else { sweep };
     let moments = moments(observed, outcome, status, now);
     let first = moments
         .into_iter()
@@ -80,9 +81,9 @@ fn moments(
     moments
 }
 
-fn is_missing_input(reason: Reason) -> bool {
+fn may_be_late(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing)
+        Reason::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind)
     )
 }

@@ -57,8 +57,20 @@ fn another_connector_keeps_its_secret() {
     let mut others = ours();
     let annotations = others.metadata.annotations.as_mut().unwrap();
     annotations.insert(names::CONNECTOR_UID.into(), "another-uid".into());
+    let labels = others.metadata.labels.as_mut().unwrap();
+    labels.insert(names::CONNECTOR_LABEL.into(), "another".into());
     assert_eq!(owning_connector(&others), Some("another-uid"));
+    assert_eq!(judge(others.clone()), Err(OwnReason::SecretConflict.into()));
+    others.metadata.labels = None;
     assert_eq!(judge(others), Err(OwnReason::SecretConflict.into()));
+}
+
+#[test]
+fn what_a_namesake_left_behind_is_told_from_what_another_connector_has() {
+    let mut left = ours();
+    let annotations = left.metadata.annotations.as_mut().unwrap();
+    annotations.insert(names::CONNECTOR_UID.into(), "uid-of-before".into());
+    assert_eq!(judge(left), Err(OwnReason::SecretLeftBehind.into()));
 }
 
 #[test]
