@@ -1,6 +1,6 @@
 //! What does every reconcile share? Clients, settings, and the little that is kept in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -84,10 +84,29 @@ pub struct Parts {
 #[derive(Debug, Default, Clone)]
 struct Memory {
     last_test: Option<Timestamp>,
-    /// resourceVersion that our last status write replaced: the cache may still show it.
-    replaced: Option<String>,
+    replaced: Replaced,
     /// Reconciles that Kubernetes has failed in a row.
     errors: u32,
+}
+
+/// resourceVersions that our latest status writes have replaced: the cache may still show any of them.
+#[derive(Debug, Default, Clone)]
+struct Replaced(VecDeque<String>);
+
+impl Replaced {
+    /// A cache that is further behind has a watch that hangs.
+    const MOST: usize = 16;
+
+    fn add(&mut self, version: String) {
+        if self.0.len() == Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(version);
+    }
+
+    fn has(&self, version: &str) -> bool {
+        self.0.iter().any(|replaced| replaced == version)
+    }
 }
 
 /// The stores of connectors, one for each watch, known once the watches have begun.
@@ -177,16 +196,14 @@ impl Context {
         self.connectors.wait_until_listed(watches).await;
     }
 
-    /// The connector to work on: the cached one, or a live one where the cache still shows what our last write replaced.
+    /// The connector to work on: the cached one, or a live one where the cache still shows what a write of ours replaced.
     /// `None` if it is gone, or going.
     pub(super) async fn current(
         &self,
         cached: &SalesforceConnector,
     ) -> Result<Option<SalesforceConnector>, Error> {
-        let stale = self
-            .recall(cached)
-            .replaced
-            .is_some_and(|version| Some(version) == cached.resource_version());
+        let version = cached.resource_version();
+        let stale = version.is_some_and(|version| self.recall(cached).replaced.has(&version));
         if stale {
             return self.live(cached).await;
         }
@@ -211,17 +228,20 @@ impl Context {
     }
 
     pub(super) fn remember_test(&self, connector: &SalesforceConnector, at: Timestamp) {
-        self.memorize(connector, |memory| memory.last_test = Some(at));
+        self.memorize(connector.uid(), |memory| memory.last_test = Some(at));
     }
 
-    pub(super) fn remember_replaced(&self, connector: &SalesforceConnector) {
-        self.memorize(connector, |memory| memory.replaced = connector.resource_version());
+    /// This version of the connector is not the latest any more, whatever the cache may show.
+    pub(super) fn remember_replaced(&self, uid: Option<String>, version: Option<String>) {
+        if let Some(version) = version {
+            self.memorize(uid, |memory| memory.replaced.add(version));
+        }
     }
 
     /// Counts a reconcile that Kubernetes has failed, and says how many there were in a row before it.
     pub(super) fn count_error(&self, connector: &SalesforceConnector) -> u32 {
         let mut before = 0;
-        self.memorize(connector, |memory| {
+        self.memorize(connector.uid(), |memory| {
             before = memory.errors;
             memory.errors = memory.errors.saturating_add(1);
         });
@@ -230,7 +250,7 @@ impl Context {
 
     /// A reconcile has come to its end.
     pub(super) fn forget_errors(&self, connector: &SalesforceConnector) {
-        self.memorize(connector, |memory| memory.errors = 0);
+        self.memorize(connector.uid(), |memory| memory.errors = 0);
     }
 
     /// Forgets connectors that are gone.
@@ -246,8 +266,8 @@ impl Context {
             .unwrap_or_default()
     }
 
-    fn memorize(&self, connector: &SalesforceConnector, note: impl FnOnce(&mut Memory)) {
-        if let Some(uid) = connector.uid() {
+    fn memorize(&self, uid: Option<String>, note: impl FnOnce(&mut Memory)) {
+        if let Some(uid) = uid {
             note(self.lock().entry(uid).or_default());
         }
     }
@@ -283,6 +303,25 @@ mod tests {
 
     fn poll(wait: &mut (impl Future<Output = ()> + Unpin), wakes: &Arc<Woken>) -> std::task::Poll<()> {
         wait.poll_unpin(&mut std::task::Context::from_waker(&wakes.clone().into()))
+    }
+
+    #[test]
+    fn a_cache_is_stale_while_it_shows_any_of_the_versions_that_we_have_replaced_lately() {
+        let mut replaced = Replaced::default();
+        for version in ["A", "B"] {
+            replaced.add(version.to_owned());
+        }
+        assert_eq!(
+            ["A", "B", "C"].map(|version| replaced.has(version)),
+            [true, true, false]
+        );
+        for version in 0..Replaced::MOST {
+            replaced.add(version.to_string());
+        }
+        assert!(
+            replaced.has("0") && !replaced.has("A") && !replaced.has("B"),
+            "{replaced:?}"
+        );
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) async fn report(
             .replace_status(&connector.name_any(), &PostParams::default(), &written)
             .await;
         // Written or refused for a conflict: the version that we started from is not the latest any more.
-        context.remember_replaced(connector);
+        context.remember_replaced(connector.uid(), connector.resource_version());
         result.map_err(Error::WriteStatus)?;
         pauses.at(&connector.name_any(), Side::After, "StatusWrite").await;
     }

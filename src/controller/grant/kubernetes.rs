@@ -254,6 +254,9 @@ impl Shell {
             api.patch_status(&self.owner.name, &params, &patch),
         )
         .await;
+        // Whatever came of it, the cache may go on showing this version for a while.
+        let (uid, version) = (self.owner.uid.clone(), version.as_str().to_owned());
+        self.context.remember_replaced(Some(uid), Some(version));
         Reply::Write(written(result, |connector| connector.resource_version()))
     }
 
