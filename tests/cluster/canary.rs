@@ -5,9 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::Api;
-use kube::api::{ApiResource, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
-use salesforce_connector_operator::api::SalesforceConnector;
+use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use salesforce_connector_operator::settings::SecretWatch;
 use serde_json::json;
 
@@ -58,11 +56,7 @@ async fn secrets_of(stage: &Stage) -> Vec<Vec<u8>> {
 /// Everything that people and programs outside may read.
 async fn channels(stage: &Stage) -> Vec<(&'static str, String)> {
     let list = ListParams::default();
-    // Untyped: a connector that the types can't express may be among them.
-    let resource = ApiResource::erase::<SalesforceConnector>(&());
-    let connectors: Api<DynamicObject> =
-        Api::namespaced_with(stage.client.clone(), stage.namespace.name(), &resource);
-    let mut connectors = connectors.list(&list).await.unwrap().items;
+    let mut connectors = stage.untyped_connectors().list(&list).await.unwrap().items;
     for connector in &mut connectors {
         connector.metadata.managed_fields = None;
     }

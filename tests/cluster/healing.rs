@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ApiResource, DeleteParams, DynamicObject};
+use kube::api::DeleteParams;
 use kube::{Api, ResourceExt};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::api::{Reason, names};
@@ -147,10 +147,7 @@ async fn an_object_that_cannot_be_parsed_does_not_stop_the_others() {
     stage.ready("good").await;
     stage.good_connector("later").await;
     stage.ready("later").await;
-    let resource = ApiResource::erase::<SalesforceConnector>(&());
-    let untyped: Api<DynamicObject> =
-        Api::namespaced_with(stage.client.clone(), stage.namespace.name(), &resource);
-    let bad = untyped.get("bad").await.unwrap();
+    let bad = stage.untyped_connectors().get("bad").await.unwrap();
     assert_eq!(bad.data["status"]["failures"]["reason"], "X", "it is left alone");
     let said = logs::since(stage.logs_from);
     let said = said
@@ -208,7 +205,7 @@ async fn a_restart_of_the_api_server_is_survived() {
 
     // Down for longer than a sweep, and changed while nobody could see it.
     stage.plane.stop_api_server().await;
-    stage.settle().await;
+    stage.pass(Duration::from_secs(70)).await;
     stage.plane.start_api_server().await;
     stage.good_connector("last").await;
     stage.ready("last").await;

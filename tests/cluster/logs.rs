@@ -4,6 +4,10 @@ use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::looks;
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -12,10 +16,10 @@ pub(crate) fn collect() {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {
         let filter = EnvFilter::new("trace,salesforce_sim=off,h2=info,rustls=info,tokio=info,mio=info");
-        tracing_subscriber::fmt()
-            .json()
-            .with_env_filter(filter)
-            .with_writer(|| Sink)
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(tracing_subscriber::fmt::layer().json().with_writer(|| Sink))
+            .with(looks::Watcher)
             .init();
     });
 }

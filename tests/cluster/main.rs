@@ -16,9 +16,11 @@ mod identity;
 mod leak;
 mod lifecycle;
 mod logs;
+mod looks;
 mod passwords;
 mod refusals;
 mod secrets;
+mod settle;
 mod stage;
 mod sweep;
 

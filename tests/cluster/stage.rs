@@ -8,7 +8,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use salesforce_client::{ClientSettings, HostAllowList, Proxies};
 use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd};
@@ -216,6 +216,12 @@ impl Stage {
 
     pub(crate) fn connectors(&self) -> Api<SalesforceConnector> {
         Api::namespaced(self.client.clone(), self.namespace.name())
+    }
+
+    /// For a connector that the types can't express, too.
+    pub(crate) fn untyped_connectors(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<SalesforceConnector>(&());
+        Api::namespaced_with(self.client.clone(), self.namespace.name(), &resource)
     }
 
     pub(crate) fn secrets(&self) -> Api<Secret> {
@@ -438,13 +444,6 @@ impl Stage {
 
     pub(crate) fn token_calls(&self) -> u64 {
         self.sim.count(Endpoint::Token)
-    }
-
-    /// Lets the time of a sweep, in which the operator looks at everything again, pass on its clock. Nothing here proves
-    /// that it did look: what a test finds unchanged afterwards may also be the work of an operator that hangs.
-    pub(crate) async fn settle(&self) {
-        let sweeps = self.speed_adjusted(Duration::from_secs(70));
-        tokio::time::sleep(sweeps).await;
     }
 
     fn speed_adjusted(&self, duration: Duration) -> Duration {
