@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
-use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::api::{Reason, names};
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::{Value, json};
-use testbed::{ControlPlane, eventually};
+use testbed::eventually;
 
-use crate::logs;
+use crate::grants::brought;
 use crate::passwords::{by_password, password_input};
-use crate::stage::{DEADLINE, Plane, Stage, client_credentials, condition, status, value};
+use crate::stage::{DEADLINE, Stage, client_credentials, condition, status, value};
+use crate::{in_both_modes, logs};
+
+in_both_modes!(Stage::set => a_second_look_writes_nothing);
 
 pub(crate) const TARGET: &str = "crm-salesforce";
 
@@ -33,6 +35,11 @@ pub(crate) async fn crm(stage: &Stage, change: impl FnOnce(&mut Value)) {
 /// Tested every minute, which the operator's fast clock makes two seconds.
 pub(crate) fn tested_often(spec: &mut Value) {
     spec["connectionTest"] = json!({ "interval": "1m" });
+}
+
+/// So seldom that no test notices what it is the watch's, or the sweep's, to notice.
+pub(crate) fn tested_daily(spec: &mut Value) {
+    spec["connectionTest"] = json!({ "interval": "24h" });
 }
 
 pub(crate) fn remedy(reason: &str) -> &'static str {
@@ -182,142 +189,6 @@ async fn patch_status(stage: &Stage, name: &str, patch: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_of_the_api_server_is_survived() {
-    let plane = Plane::Own(Box::new(ControlPlane::start().await));
-    let mut stage = Stage::on(plane, SecretWatch::Watch).await;
-    stage.start_operator().await;
-    stage.good_connector("crm").await;
-    stage.ready("crm").await;
-    stage.plane.restart_api_server().await;
-
-    stage
-        .secrets()
-        .delete(TARGET, &DeleteParams::default())
-        .await
-        .unwrap();
-    stage
-        .until_secret("the deleted Secret comes back", TARGET, |_| Some(()))
-        .await;
-    stage.good_connector("later").await;
-    stage.ready("later").await;
-    stage.ready("crm").await;
-    assert_eq!(stage.token_calls(), 3, "the restart itself costs none");
-
-    // Down for longer than a sweep, and changed while nobody could see it.
-    stage.plane.stop_api_server().await;
-    stage.pass(Duration::from_secs(70)).await;
-    stage.plane.start_api_server().await;
-    stage.good_connector("last").await;
-    stage.ready("last").await;
-    assert_eq!(stage.token_calls(), 4);
-    stage.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forty_minutes_of_outage_cost_a_bounded_number_of_calls() {
-    const SPEED: u32 = 240;
-    let stage = Stage::at_speed(SPEED).await;
-    stage.sim.world(|world| world.add_fleet(world::PRODUCTION, 6));
-    for number in 0..3 {
-        fleet_connector(&stage, number).await;
-    }
-    for number in 0..3 {
-        stage.ready(&format!("fleet-{number}")).await;
-    }
-    stage.sim.fault(FaultRule::always(Fault::Maintenance));
-    let before = stage.sim.log().len();
-    // Those with a token keep it; those without one knock, and ever more seldom.
-    for number in 3..6 {
-        fleet_connector(&stage, number).await;
-    }
-    stage.pass(Duration::from_mins(40)).await;
-    let log = stage.sim.log();
-    for number in 0..6 {
-        let client_id = format!("FLEET-APP-{number:05}");
-        let calls = |endpoint: Option<Endpoint>| {
-            let of_it = |entry: &&salesforce_sim::LogEntry| {
-                entry.client_id.as_ref() == Some(&client_id)
-                    && endpoint.is_none_or(|endpoint| entry.endpoint == endpoint)
-            };
-            log[before..].iter().filter(of_it).count()
-        };
-        let (token, all) = (calls(Some(Endpoint::Token)), calls(None));
-        assert!(token <= 15, "connector {number} sent {token} token requests");
-        assert!(all <= 60, "connector {number} sent {all} requests");
-        if number >= 3 {
-            assert!(
-                token >= 3,
-                "connector {number} gave up after {token} token requests"
-            );
-        }
-    }
-    for number in 0..3 {
-        let connector = stage.get(&format!("fleet-{number}")).await;
-        assert_eq!(
-            condition(&connector, "Ready").0,
-            "True",
-            "a passing outage changes nothing"
-        );
-    }
-    let waiting = stage.not_ready("fleet-4", "MaintenancePage").await;
-    assert_eq!(condition(&waiting, "Reconciling").0, "True");
-
-    stage.sim.clear_faults();
-    for number in 0..6 {
-        let connector = stage.ready(&format!("fleet-{number}")).await;
-        assert_eq!(status(&connector).failures, None);
-    }
-    stage.finish().await;
-}
-
-async fn fleet_connector(stage: &Stage, number: u32) {
-    let input = format!("fleet-{number}-app");
-    let secret = format!("fleet-secret-{number:05}");
-    stage.input(&input, &[("client-secret", &secret)]).await;
-    let mut spec = client_credentials(&input);
-    spec["app"]["clientId"] = json!(format!("FLEET-APP-{number:05}"));
-    stage.create(&format!("fleet-{number}"), spec).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_passing_outage_leaves_a_valid_token_ready() {
-    let stage = by_name().await;
-    stage.good_connector("crm").await;
-    stage.ready("crm").await;
-    for (request, fault, reason) in [
-        ("1", Fault::Maintenance, "MaintenancePage"),
-        ("2", Fault::BadGateway, "BadGateway"),
-        ("3", Fault::Throttled { retry_after: None }, "TooManyRequests"),
-        ("4", Fault::NoRoute, "HostNotRouted"),
-        ("5", Fault::DropBeforeProcessing, "ConnectionLost"),
-        ("6", Fault::Garbage, "UnreadableAnswer"),
-    ] {
-        stage.sim.fault(FaultRule::always(fault));
-        let connector = tested(&stage, request).await;
-        let (truth, found, message) = condition(&connector, "ConnectionTested");
-        assert_eq!((truth.as_str(), found.as_str()), ("False", reason));
-        assert!(message.contains(remedy(reason)), "{message}");
-        assert_eq!(condition(&connector, "Ready").0, "True", "{reason}");
-        assert_eq!(condition(&connector, "Stalled").0, "", "{reason}");
-        stage.sim.clear_faults();
-    }
-    let connector = tested(&stage, "7").await;
-    assert_eq!(condition(&connector, "ConnectionTested").0, "True");
-    assert_eq!(stage.token_calls(), 1);
-    stage.finish().await;
-}
-
-/// Asks for a test and waits for its result.
-async fn tested(stage: &Stage, request: &str) -> SalesforceConnector {
-    stage.annotate("crm", names::TEST_REQUESTED_AT, request).await;
-    stage
-        .until("the test is done", "crm", |connector| {
-            (status(connector).last_handled?.test_requested_at? == request).then(|| connector.clone())
-        })
-        .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renamed_my_domain_reaches_the_secret_with_the_next_token() {
     let stage = by_name().await;
     stage.sim.world(|world| {
@@ -372,21 +243,20 @@ async fn a_suspended_connector_turns_unready_when_its_token_expires() {
     stage.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_look_writes_nothing() {
-    let stage = by_name().await;
+async fn a_second_look_writes_nothing(stage: Stage) {
     crm(&stage, tested_often).await;
+    brought(&stage, "person").await;
     stage.create("missing", client_credentials("nowhere")).await;
     stage.ready("crm").await;
+    stage.ready("person").await;
     stage.not_ready("missing", "InputSecretMissing").await;
     stage.settle().await;
     let before = versions(&stage).await;
-    let namespace = stage.namespace.name();
-    assert_ne!(
-        logs::writes(stage.logs_from, namespace),
-        Vec::<String>::new(),
-        "writes are logged"
-    );
+    let namespaces = [stage.namespace.name(), stage.home.name()];
+    for namespace in namespaces {
+        let written = logs::writes(stage.logs_from, namespace);
+        assert_ne!(written, Vec::<String>::new(), "writes are logged");
+    }
     let from_here = logs::length();
     let queries = stage.sim.count(Endpoint::Query);
     for _ in 0..3 {
@@ -396,20 +266,28 @@ async fn a_second_look_writes_nothing() {
         stage.sim.count(Endpoint::Query) >= queries + 2,
         "it was looked at and tested meanwhile"
     );
-    assert_eq!(logs::writes(from_here, namespace), Vec::<String>::new());
+    for namespace in namespaces {
+        assert_eq!(logs::writes(from_here, namespace), Vec::<String>::new());
+    }
     assert_eq!(versions(&stage).await, before);
-    assert_eq!(stage.token_calls(), 1);
+    assert_eq!(stage.token_calls(), 2);
     stage.finish().await;
 }
 
-/// resourceVersions of everything that the operator could have written.
+/// resourceVersions of everything that the operator writes.
 async fn versions(stage: &Stage) -> Vec<(String, Option<String>)> {
-    let list = kube::api::ListParams::default();
+    let list = ListParams::default();
+    let ours = list
+        .clone()
+        .labels(&format!("{}={}", names::MANAGED_BY, names::MANAGED_BY_VALUE));
     let mut versions = Vec::new();
     for connector in stage.connectors().list(&list).await.unwrap() {
         versions.push((connector.name_any(), connector.resource_version()));
     }
-    for secret in stage.secrets().list(&list).await.unwrap() {
+    for secret in stage.secrets().list(&ours).await.unwrap() {
+        versions.push((secret.name_any(), secret.resource_version()));
+    }
+    for secret in stage.home_secrets().list(&list).await.unwrap() {
         versions.push((secret.name_any(), secret.resource_version()));
     }
     for event in stage.events().list(&list).await.unwrap() {

@@ -12,7 +12,7 @@ use testbed::eventually;
 use crate::in_both_modes;
 use crate::stage::{DEADLINE, Stage, condition, status, value};
 
-in_both_modes!(
+in_both_modes!(Stage::set =>
     a_new_connector_becomes_ready_with_a_working_token,
     a_restart_with_valid_tokens_costs_no_token_call_and_no_write,
     edits_of_labels_annotations_and_template_mint_nothing,

@@ -17,6 +17,7 @@ mod leak;
 mod lifecycle;
 mod logs;
 mod looks;
+mod outages;
 mod passwords;
 mod refusals;
 mod secrets;
@@ -24,22 +25,24 @@ mod settle;
 mod stage;
 mod sweep;
 
-/// Runs each scenario in both ways of noticing changed Secrets.
+/// Runs each scenario in both ways of noticing changed Secrets, each on a stage of its own that `$stage` sets.
 macro_rules! in_both_modes {
-    ($($scenario:ident),+ $(,)?) => {
+    ($stage:expr => $($scenario:ident),+ $(,)?) => {
         mod by_name {
+            use super::*;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $scenario() {
-                    super::$scenario($crate::stage::Stage::set(salesforce_connector_operator::settings::SecretWatch::ByName).await).await;
+                    super::$scenario($stage(salesforce_connector_operator::settings::SecretWatch::ByName).await).await;
                 }
             )+
         }
         mod watch {
+            use super::*;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $scenario() {
-                    super::$scenario($crate::stage::Stage::set(salesforce_connector_operator::settings::SecretWatch::Watch).await).await;
+                    super::$scenario($stage(salesforce_connector_operator::settings::SecretWatch::Watch).await).await;
                 }
             )+
         }

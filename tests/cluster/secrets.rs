@@ -1,7 +1,7 @@
 //! Changed inputs are noticed, the consumer's Secret is kept as it should be, and nobody else's is touched.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -10,11 +10,13 @@ use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::default_world as world;
 use serde_json::json;
+use testbed::eventually;
 
-use crate::in_both_modes;
-use crate::stage::{Stage, client_credentials, condition, status, value};
+use crate::healing::tested_daily;
+use crate::stage::{DEADLINE, Stage, client_credentials, condition, status, value};
+use crate::{in_both_modes, looks};
 
-in_both_modes!(
+in_both_modes!(Stage::noticing =>
     a_rotated_client_secret_is_noticed_and_mints_anew,
     an_edited_target_is_repaired_without_a_mint,
     an_edited_token_is_replaced_by_a_new_one,
@@ -26,7 +28,12 @@ const TARGET: &str = "crm-salesforce";
 
 /// A stage with the Ready connector "crm".
 async fn stage_with_crm(stage: Stage) -> Stage {
-    stage.good_connector("crm").await;
+    stage
+        .input("crm-app", &[("client-secret", world::ECA_SECRET)])
+        .await;
+    let mut spec = client_credentials("crm-app");
+    tested_daily(&mut spec);
+    stage.create("crm", spec).await;
     stage.ready("crm").await;
     assert_eq!(stage.token_calls(), 1);
     stage
@@ -124,11 +131,28 @@ async fn a_missing_input_is_waited_for(stage: Stage) {
     assert!(message.contains("key \"client-secret\""), "{message}");
     assert_eq!(stage.sim.log().len(), 0, "nothing is sent without the input");
 
+    let since = Instant::now();
     stage
         .input("crm-app", &[("client-secret", world::ECA_SECRET)])
         .await;
     stage.ready("crm").await;
+    if stage.mode == SecretWatch::Watch {
+        until_woken_by_its_input(&stage, since).await;
+    }
     stage.finish().await;
+}
+
+/// A missing input is looked for every few seconds as well, in both modes: here it must have been the watch.
+async fn until_woken_by_its_input(stage: &Stage, since: Instant) {
+    let by_input = |look: &looks::Look| {
+        look.cause.starts_with("related object updated:") && look.cause.contains("/crm-app.")
+    };
+    eventually(DEADLINE, "the changed input wakes its connector", async || {
+        let looks = looks::at(stage.namespace.name(), "crm", since);
+        let found = looks.iter().any(by_input);
+        found.then_some(()).ok_or_else(|| format!("{looks:?}"))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -330,7 +354,7 @@ async fn a_recreated_connector_inherits_nothing() {
         ..DeleteParams::default()
     };
     stage.connectors().delete("crm", &params).await.unwrap();
-    testbed::eventually(crate::stage::DEADLINE, "the connector is gone", async || {
+    eventually(DEADLINE, "the connector is gone", async || {
         let found = stage.connectors().get_opt("crm").await.unwrap();
         found
             .is_none()

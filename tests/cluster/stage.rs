@@ -112,6 +112,24 @@ impl Stage {
         stage
     }
 
+    /// A stage with a running operator that notices a changed Secret in the way of `mode` before the deadline of a test,
+    /// and in no other: in mode `Watch`, where that is at once, time does not run faster, and every timer is then too late.
+    /// The connectors must be tested daily, or their tests would notice it in mode `ByName`.
+    pub(crate) async fn noticing(mode: SecretWatch) -> Self {
+        Self::noticing_on(Plane::Shared(ControlPlane::shared().await), mode).await
+    }
+
+    /// The same on a control plane of its own.
+    pub(crate) async fn noticing_on(plane: Plane, mode: SecretWatch) -> Self {
+        let mut stage = Self::on(plane, mode).await;
+        stage.speed = match mode {
+            SecretWatch::ByName => SPEED,
+            SecretWatch::Watch => 1,
+        };
+        stage.start_operator().await;
+        stage
+    }
+
     /// A stage with a running operator whose clock runs at another speed.
     pub(crate) async fn at_speed(speed: u32) -> Self {
         let mut stage = Self::bare(SecretWatch::ByName).await;

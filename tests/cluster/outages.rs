@@ -1,0 +1,154 @@
+//! Kubernetes or Salesforce is away for a while: what works goes on working, and nobody knocks too often.
+
+use std::time::Duration;
+
+use kube::api::DeleteParams;
+use salesforce_connector_operator::api::{SalesforceConnector, names};
+use salesforce_connector_operator::settings::SecretWatch;
+use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
+use serde_json::json;
+use testbed::ControlPlane;
+
+use crate::healing::{TARGET, by_name, crm, remedy, tested_daily};
+use crate::in_both_modes;
+use crate::stage::{Plane, SPEED, Stage, client_credentials, condition, status};
+
+in_both_modes!(with_a_plane_of_its_own => a_restart_of_the_api_server_is_survived);
+
+async fn a_restart_of_the_api_server_is_survived(stage: Stage) {
+    crm(&stage, tested_daily).await;
+    stage.ready("crm").await;
+    stage.plane.restart_api_server().await;
+
+    stage
+        .secrets()
+        .delete(TARGET, &DeleteParams::default())
+        .await
+        .unwrap();
+    stage
+        .until_secret("the deleted Secret comes back", TARGET, |_| Some(()))
+        .await;
+    stage.good_connector("later").await;
+    stage.ready("later").await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 3, "the restart itself costs none");
+
+    // Down for longer than a sweep takes at the usual speed, and changed before anybody may have seen that it is back.
+    stage.plane.stop_api_server().await;
+    tokio::time::sleep(Duration::from_secs(70) / SPEED).await;
+    stage.plane.start_api_server().await;
+    stage.good_connector("last").await;
+    stage.ready("last").await;
+    assert_eq!(stage.token_calls(), 4);
+    stage.finish().await;
+}
+
+/// A stage as [`Stage::noticing`] sets it, with an API server that may be stopped.
+async fn with_a_plane_of_its_own(mode: SecretWatch) -> Stage {
+    let plane = Plane::Own(Box::new(ControlPlane::start().await));
+    Stage::noticing_on(plane, mode).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forty_minutes_of_outage_cost_a_bounded_number_of_calls() {
+    const SPEED: u32 = 240;
+    let stage = Stage::at_speed(SPEED).await;
+    stage.sim.world(|world| world.add_fleet(world::PRODUCTION, 6));
+    for number in 0..3 {
+        fleet_connector(&stage, number).await;
+    }
+    for number in 0..3 {
+        stage.ready(&format!("fleet-{number}")).await;
+    }
+    stage.sim.fault(FaultRule::always(Fault::Maintenance));
+    let before = stage.sim.log().len();
+    // Those with a token keep it; those without one knock, and ever more seldom.
+    for number in 3..6 {
+        fleet_connector(&stage, number).await;
+    }
+    stage.pass(Duration::from_mins(40)).await;
+    let log = stage.sim.log();
+    for number in 0..6 {
+        let client_id = format!("FLEET-APP-{number:05}");
+        let calls = |endpoint: Option<Endpoint>| {
+            let of_it = |entry: &&salesforce_sim::LogEntry| {
+                entry.client_id.as_ref() == Some(&client_id)
+                    && endpoint.is_none_or(|endpoint| entry.endpoint == endpoint)
+            };
+            log[before..].iter().filter(of_it).count()
+        };
+        let (token, all) = (calls(Some(Endpoint::Token)), calls(None));
+        assert!(token <= 15, "connector {number} sent {token} token requests");
+        assert!(all <= 60, "connector {number} sent {all} requests");
+        if number >= 3 {
+            assert!(
+                token >= 3,
+                "connector {number} gave up after {token} token requests"
+            );
+        }
+    }
+    for number in 0..3 {
+        let connector = stage.get(&format!("fleet-{number}")).await;
+        assert_eq!(
+            condition(&connector, "Ready").0,
+            "True",
+            "a passing outage changes nothing"
+        );
+    }
+    let waiting = stage.not_ready("fleet-4", "MaintenancePage").await;
+    assert_eq!(condition(&waiting, "Reconciling").0, "True");
+
+    stage.sim.clear_faults();
+    for number in 0..6 {
+        let connector = stage.ready(&format!("fleet-{number}")).await;
+        assert_eq!(status(&connector).failures, None);
+    }
+    stage.finish().await;
+}
+
+async fn fleet_connector(stage: &Stage, number: u32) {
+    let input = format!("fleet-{number}-app");
+    let secret = format!("fleet-secret-{number:05}");
+    stage.input(&input, &[("client-secret", &secret)]).await;
+    let mut spec = client_credentials(&input);
+    spec["app"]["clientId"] = json!(format!("FLEET-APP-{number:05}"));
+    stage.create(&format!("fleet-{number}"), spec).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passing_outage_leaves_a_valid_token_ready() {
+    let stage = by_name().await;
+    stage.good_connector("crm").await;
+    stage.ready("crm").await;
+    for (request, fault, reason) in [
+        ("1", Fault::Maintenance, "MaintenancePage"),
+        ("2", Fault::BadGateway, "BadGateway"),
+        ("3", Fault::Throttled { retry_after: None }, "TooManyRequests"),
+        ("4", Fault::NoRoute, "HostNotRouted"),
+        ("5", Fault::DropBeforeProcessing, "ConnectionLost"),
+        ("6", Fault::Garbage, "UnreadableAnswer"),
+    ] {
+        stage.sim.fault(FaultRule::always(fault));
+        let connector = tested(&stage, request).await;
+        let (truth, found, message) = condition(&connector, "ConnectionTested");
+        assert_eq!((truth.as_str(), found.as_str()), ("False", reason));
+        assert!(message.contains(remedy(reason)), "{message}");
+        assert_eq!(condition(&connector, "Ready").0, "True", "{reason}");
+        assert_eq!(condition(&connector, "Stalled").0, "", "{reason}");
+        stage.sim.clear_faults();
+    }
+    let connector = tested(&stage, "7").await;
+    assert_eq!(condition(&connector, "ConnectionTested").0, "True");
+    assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
+}
+
+/// Asks for a test and waits for its result.
+async fn tested(stage: &Stage, request: &str) -> SalesforceConnector {
+    stage.annotate("crm", names::TEST_REQUESTED_AT, request).await;
+    stage
+        .until("the test is done", "crm", |connector| {
+            (status(connector).last_handled?.test_requested_at? == request).then(|| connector.clone())
+        })
+        .await
+}
