@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, ListParams};
 use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::default_world as world;
@@ -173,14 +173,66 @@ async fn a_foreign_secret_is_refused_and_left_as_it_is() {
     stage.settle().await;
     assert_eq!(stage.secret(TARGET).await, before);
     assert_eq!(stage.token_calls(), 0, "no login for a token that has no place");
+    let warning = ("Warning", "SecretNotOwned", condition(&connector, "Ready").2);
+    until_told(&stage, &[&warning]).await;
 
     stage
         .secrets()
         .delete(TARGET, &DeleteParams::default())
         .await
         .unwrap();
-    stage.ready("crm").await;
+    let connector = stage.ready("crm").await;
+    let recovered = ("Normal", "TokenValid", condition(&connector, "Ready").2);
+    until_told(&stage, &[&warning, &recovered]).await;
+    stage.settle().await;
+    until_told(&stage, &[&warning, &recovered]).await;
     stage.finish().await;
+}
+
+/// Type, reason and note of an event.
+type Told = (&'static str, &'static str, String);
+
+/// Waits until these are all the events of the connector "crm", each told once.
+async fn until_told(stage: &Stage, wanted: &[&Told]) {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let wanted: BTreeSet<_> = wanted
+        .iter()
+        .map(|(kind, reason, note)| {
+            (
+                "crm".to_owned(),
+                (*kind).to_owned(),
+                (*reason).to_owned(),
+                note.clone(),
+                1,
+            )
+        })
+        .collect();
+    eventually(DEADLINE, &format!("the events {wanted:?}"), async || {
+        let events = stage.events().list(&ListParams::default()).await;
+        let events = events.map_err(|error| error.to_string())?.items;
+        let told: Vec<_> = events
+            .iter()
+            .map(|event| {
+                let of = event
+                    .regarding
+                    .as_ref()
+                    .and_then(|regarding| regarding.name.clone());
+                let times = event.series.as_ref().map_or(1, |series| series.count);
+                (
+                    text(&of),
+                    text(&event.type_),
+                    text(&event.reason),
+                    text(&event.note),
+                    times,
+                )
+            })
+            .collect();
+        let all: BTreeSet<_> = told.iter().cloned().collect();
+        (all == wanted && told.len() == wanted.len())
+            .then_some(())
+            .ok_or_else(|| format!("{told:?}"))
+    })
+    .await;
 }
 
 /// An owner reference can be written by anybody who may write the Secret: it proves nothing.
