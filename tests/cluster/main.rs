@@ -19,6 +19,7 @@ mod logs;
 mod looks;
 mod outages;
 mod passwords;
+mod process;
 mod refusals;
 mod secrets;
 mod settle;
