@@ -339,6 +339,7 @@ async fn an_orphaned_secret_outlives_its_connector() {
     // The garbage collector has been at work when it has collected the last one.
     stage.secret_gone("witness-salesforce").await;
     stage.create("later", client_credentials("app")).await;
+    stage.ready("later").await;
     stage.settle().await;
     assert!(stage.has_secret("orphan-salesforce").await);
     assert!(stage.has_secret("changed-salesforce").await);
