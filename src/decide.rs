@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 pub mod grant;
 pub mod held;
 pub mod identity;
+pub mod incoming;
 pub mod inputs;
 pub mod keep_alive;
 pub mod ladder;

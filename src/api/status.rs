@@ -61,6 +61,12 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<FailuresStatus>,
 
+    /// Why a grant that was brought beside the one in use is not used, while the connector goes on with the one it has
+    /// (authorizationCode only); absent when there is none, or nothing against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "FailuresStatus")] // else the type's description would stand for the field's
+    pub new_grant_failures: Option<FailuresStatus>,
+
     /// Which requests by annotation have been carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled: Option<LastHandledStatus>,

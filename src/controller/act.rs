@@ -7,6 +7,7 @@ use super::{Context, Error, grant, login, probe, secrets};
 use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
 use crate::decide::grant::{held as grant_held, renewed_with};
 use crate::decide::held::Held;
+use crate::decide::incoming;
 use crate::decide::keep_alive::{end, outlook};
 use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::mint::due_test;
@@ -125,13 +126,15 @@ async fn renew_grant(
         .state
         .as_ref()
         .and_then(|state| grant_held(state, noted.as_ref(), connector));
+    let came = (settled.minted, settled.state.as_deref(), settled.said);
+    let (minted, incoming) = incoming::apart(observed, connector, why, came);
     let grant = settled.state.as_ref().map(|state| GrantOutcome {
         serial: i64::try_from(state.serial.0).unwrap_or(i64::MAX),
         imported: state.imported.clone(),
         outlook: outlook(state, connector, &observed.owner.uid),
         end: end(state, connector),
+        incoming,
     });
-    let minted = settled.minted;
     let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {
         return Ok(Outcome {
             minted,

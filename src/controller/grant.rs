@@ -25,6 +25,7 @@ use super::{Context, Error, login};
 use crate::decide::MintReason;
 use crate::decide::conclude::{Minted, Trouble};
 use crate::decide::explain;
+use crate::decide::incoming::Said;
 use crate::decide::observed::Observed;
 use crate::decide::secret::Owner;
 use crate::decide::validate::{Connector, Method};
@@ -97,6 +98,8 @@ pub(super) struct Settled {
     pub(super) minted: Option<Minted>,
     /// The state as last known.
     pub(super) state: Option<Box<State>>,
+    /// What is to be said beside it.
+    pub(super) said: Said,
 }
 
 /// Runs a session for a connector, and waits for it.
@@ -111,7 +114,11 @@ pub(super) async fn settle(
         && let Err(trouble) = login::spend_budget(context, connector)
     {
         let minted = Some(Minted::Failed { why, trouble });
-        return Ok(Settled { minted, state: None });
+        return Ok(Settled {
+            minted,
+            state: None,
+            said: Said::default(),
+        });
     }
     let place = kubernetes::place(context).await?;
     let inputs = inputs(context, observed, connector, why, place)?;
@@ -143,6 +150,10 @@ pub(super) async fn settle(
         .insert(observed.owner.uid.clone(), outcome.memory.clone());
     Ok(Settled {
         minted: minted(&outcome, &shell, why),
+        said: Said {
+            bootstrap: outcome.bootstrap,
+            next: outcome.next,
+        },
         state: outcome.state,
     })
 }

@@ -48,6 +48,8 @@ pub struct GrantOutcome {
     pub outlook: Option<Outlook>,
     /// When Salesforce ends it however often it is used.
     pub end: Option<Timestamp>,
+    /// What is wrong with a grant that came in beside it, while it works.
+    pub incoming: Option<Trouble>,
 }
 
 impl Outcome {
@@ -190,6 +192,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     if let Ok(failures) = failures {
         status.failures = failures;
     }
+    status.new_grant_failures = progress::new_grant_failures(observed, outcome, now);
     let outcome = &without_forgotten_token(observed, outcome);
     if let Ok(connector) = &observed.connector {
         status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
@@ -206,7 +209,8 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     status.last_handled = progress::last_handled(observed, outcome);
     let findings = findings::findings(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
-    let events = events(&before.conditions, &findings);
+    let mut events = events(&before.conditions, &findings);
+    events.extend(new_grant_event(before, &status));
     let next = next::next_look(observed, decision, outcome, &status, now);
     Conclusion {
         status: (status != *before).then_some(status),
@@ -334,6 +338,23 @@ fn events(before: &[Condition], findings: &[(ConditionType, Finding)]) -> Vec<Ev
         reason: ready.reason,
         note: ready.message.clone(),
     }]
+}
+
+/// Ready doesn't tell of a new grant that is refused while another one works.
+fn new_grant_event(
+    before: &SalesforceConnectorStatus,
+    status: &SalesforceConnectorStatus,
+) -> Option<EventDraft> {
+    let now = status.new_grant_failures.as_ref()?;
+    let earlier = before.new_grant_failures.as_ref();
+    let known = earlier
+        .is_some_and(|earlier| earlier.reason == now.reason && earlier.inputs_digest == now.inputs_digest);
+    let reason = Reason::parse(&now.reason).filter(|_| !known)?;
+    Some(EventDraft {
+        kind: EventKind::Warning,
+        reason,
+        note: now.message.clone(),
+    })
 }
 
 /// Another installation looks after this connector: its status is not ours to write.

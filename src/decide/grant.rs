@@ -80,15 +80,14 @@ impl GrantView {
     /// Whether the grant in use can be renewed as it stands, whatever else is open beside it.
     #[must_use]
     pub fn works(&self, expect: &ExpectSpec) -> bool {
-        let current = self
-            .state()
-            .and_then(|state| Some((state, state.current.as_ref()?)));
-        current.is_some_and(|(state, grant)| {
-            grant.access.is_some()
-                && grant.attempt.is_none()
-                && !grant.is_dead()
-                && judged(state, grant, expect) == Some(Judgement::AsExpected)
-        })
+        self.state().is_some_and(|state| works(state, expect))
+    }
+
+    /// Whether there is a grant that Salesforce has not called dead, in use or waiting.
+    #[must_use]
+    pub fn has_life(&self) -> bool {
+        self.state()
+            .is_some_and(|state| state.grants().any(|grant| !grant.is_dead()))
     }
 
     /// Whether trouble that was told of the grant may still be there. A late result, an answer about the token, or a
@@ -128,6 +127,17 @@ impl GrantView {
         let imported = self.state().and_then(|state| state.imported.as_ref());
         self.brought.is_some() && self.brought.as_ref() == imported
     }
+}
+
+/// Whether the grant in use can be renewed as it stands.
+#[must_use]
+pub fn works(state: &State, expect: &ExpectSpec) -> bool {
+    state.current.as_ref().is_some_and(|grant| {
+        grant.access.is_some()
+            && grant.attempt.is_none()
+            && !grant.is_dead()
+            && judged(state, grant, expect) == Some(Judgement::AsExpected)
+    })
 }
 
 fn is_unknown(grant: &Grant) -> bool {

@@ -7,12 +7,12 @@ use redeem::GrantTrouble;
 use super::expiry::renewal_time;
 use super::grant::{Business, GrantView};
 use super::held::Held;
-use super::keep_alive;
 use super::observed::{Activity, Knowledge, Observed};
 use super::schedule::{jittered, later};
 use super::target::Target;
 use super::validate::{Connector, Method};
 use super::{Decision, Rejection, TestReason, WaitReason};
+use super::{incoming, keep_alive};
 use crate::api::Reason;
 use crate::api::reasons::OwnReason;
 use crate::api::status::{FailuresStatus, TestResult};
@@ -62,6 +62,9 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         Ok(connector) => connector,
         Err(rejection) => return Decision::Reject(rejection.clone()),
     };
+    if let Some(rejection) = useless_bootstrap(observed, connector) {
+        return Decision::Reject(rejection.clone());
+    }
     if grant_business(observed) == Business::NobodyCame {
         return Decision::Reject(Rejection::new(GrantTrouble::AuthorizationRequired, ""));
     }
@@ -88,16 +91,26 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     }
 }
 
+/// What was brought can't be read, and there is no grant to go on with.
+fn useless_bootstrap<'a>(observed: &Observed, connector: &'a Connector) -> Option<&'a Rejection> {
+    let Method::AuthorizationCode { fault, .. } = &connector.method else {
+        return None;
+    };
+    let lives = observed.grant.as_ref().is_some_and(GrantView::has_life);
+    fault.as_ref().filter(|_| !lives)
+}
+
 /// The first reason to obtain a token, if there is any. A grant that works is renewed in time whatever else is open: what
 /// was brought beside it may be refused for ever, and must not let it lapse.
 fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<MintReason> {
     if observed.renewal_requested() {
         return Some(MintReason::Requested);
     }
-    let open = grant_business(observed) == Business::Open;
+    let mut open = grant_business(observed) == Business::Open;
     if open && !grant_works(observed, connector) {
         return Some(MintReason::GrantOpen);
     }
+    open = open && !incoming::is_left_alone(observed, connector, now);
     let Some(held) = &observed.held else {
         return Some(MintReason::NoToken);
     };

@@ -15,7 +15,7 @@ use super::inputs::Inputs;
 use super::secret::Template;
 use crate::api::SalesforceConnectorSpec;
 use crate::api::reasons::OwnReason;
-use crate::api::spec::{AuthSpec, Environment, ExpectSpec};
+use crate::api::spec::{AuthSpec, AuthorizationCodeSpec, Environment, ExpectSpec};
 
 mod sfdx;
 
@@ -86,6 +86,8 @@ pub enum Method {
     AuthorizationCode {
         /// A refresh token to begin with.
         brought: Option<RefreshToken>,
+        /// Why what was brought can't be used as a refresh token; a grant that is there already goes on without it.
+        fault: Option<Rejection>,
         /// What holds for the grant.
         policy: GrantPolicy,
     },
@@ -285,19 +287,28 @@ fn method(
         }));
     }
     match authorization_code {
-        Some(code) => Ok(Method::AuthorizationCode {
-            brought: sfdx::brought_token(code, inputs, host, app)?,
-            policy: GrantPolicy {
-                idle_limit: code.refresh_token_idle_limit.map_or(IDLE_LIMIT, Into::into),
-                lifetime: code.refresh_token_lifetime.map(Into::into),
-                on_delete: if code.revoke_on_delete {
-                    OnDelete::Revoke
-                } else {
-                    OnDelete::Leave
-                },
-            },
-        }),
+        Some(code) => Ok(by_authorization_code(code, inputs, host, app)),
         None => Ok(Method::ClientCredentials),
+    }
+}
+
+fn by_authorization_code(code: &AuthorizationCodeSpec, inputs: &Inputs, host: &Host, app: &App) -> Method {
+    let (brought, fault) = match sfdx::brought_token(code, inputs, host, app) {
+        Ok(brought) => (brought, None),
+        Err(rejection) => (None, Some(rejection)),
+    };
+    Method::AuthorizationCode {
+        brought,
+        fault,
+        policy: GrantPolicy {
+            idle_limit: code.refresh_token_idle_limit.map_or(IDLE_LIMIT, Into::into),
+            lifetime: code.refresh_token_lifetime.map(Into::into),
+            on_delete: if code.revoke_on_delete {
+                OnDelete::Revoke
+            } else {
+                OnDelete::Leave
+            },
+        },
     }
 }
 

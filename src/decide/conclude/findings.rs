@@ -10,6 +10,7 @@ use crate::decide::conditions::{ConditionType, Finding, Truth};
 use crate::decide::ladder::SUCCEEDED;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::since;
+use crate::decide::validate::Method;
 use crate::decide::{Decision, Rejection};
 
 /// All conditions, in the order in which they are shown.
@@ -70,10 +71,13 @@ impl Facts<'_> {
         Finding::with(Truth::True, OwnReason::TokenValid, message)
     }
 
-    /// A brought refresh token is of no use any more once it has been imported.
-    fn bootstrap_note(&self) -> &'static str {
+    /// What is to be said of a grant that was brought: that it isn't used, or that its Secret is of no use any more.
+    fn bootstrap_note(&self) -> String {
+        if let Some(message) = self.bootstrap_trouble() {
+            return format!(" The grant that was brought is not used, the one of before goes on: {message}");
+        }
         let Some(view) = &self.observed.grant else {
-            return "";
+            return String::new();
         };
         let imported = match &self.outcome.grant {
             Some(grant) => view.brought.is_some() && grant.imported == view.brought,
@@ -81,9 +85,24 @@ impl Facts<'_> {
         };
         if imported {
             " The brought refresh token has been imported; the Secret that brought it can be deleted."
+                .to_owned()
         } else {
-            ""
+            String::new()
         }
+    }
+
+    fn bootstrap_trouble(&self) -> Option<String> {
+        let fault = match self
+            .observed
+            .connector
+            .as_ref()
+            .map(|connector| &connector.method)
+        {
+            Ok(Method::AuthorizationCode { fault, .. }) => fault.as_ref().map(Rejection::message),
+            Ok(Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_)) | Err(_) => None,
+        };
+        let failures = self.status.new_grant_failures.as_ref();
+        fault.or_else(|| failures.map(|failures| failures.message.clone()))
     }
 
     fn rejection(&self) -> Option<&Rejection> {

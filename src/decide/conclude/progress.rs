@@ -9,6 +9,8 @@ use super::{Minted, Outcome, SecretOutcome, Trouble, echo};
 use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
+use crate::decide::grant::Business;
+use crate::decide::incoming;
 use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::mint::is_over;
 use crate::decide::observed::Observed;
@@ -51,6 +53,39 @@ pub(super) fn failures(
         }),
         None => before,
     }
+}
+
+/// What is wrong with a grant that came in beside one that works: told anew by each session that came to an end, and
+/// remembered in between for as long as that grant is there.
+pub(super) fn new_grant_failures(
+    observed: &Observed,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Option<FailuresStatus> {
+    let connector = observed.connector.as_ref().ok()?;
+    let before = incoming::remembered(observed, connector);
+    let grant = outcome.grant.as_ref();
+    if let Some(trouble) = grant.and_then(|grant| grant.incoming.as_ref()) {
+        let told = |before: &&FailuresStatus| {
+            before.next_attempt_time.is_none() && before.message == trouble.message
+        };
+        return Some(match before.filter(told) {
+            Some(before) => before.clone(),
+            None => counted(
+                before,
+                trouble,
+                connector.attempt_digest.as_str(),
+                now,
+                &observed.owner.uid,
+            ),
+        });
+    }
+    let ended = grant.is_some() && matches!(outcome.minted, None | Some(Minted::Obtained { .. }));
+    let there = observed
+        .grant
+        .as_ref()
+        .is_some_and(|view| view.business() == Business::Open && view.works(&connector.expect));
+    before.filter(|_| there && !ended).cloned()
 }
 
 /// Whether a test has just shown that Salesforce takes the token which it refused when it was fresh.
