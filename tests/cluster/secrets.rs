@@ -277,6 +277,37 @@ async fn of_two_connectors_on_one_target_the_first_keeps_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_connectors_the_one_that_writes_the_secret_first_keeps_it_though_the_other_is_older() {
+    let stage = by_name().await;
+    let mut spec = client_credentials("late");
+    spec["secret"] = json!({ "name": "shared" });
+    stage.create("older", spec.clone()).await;
+    stage.not_ready("older", "InputSecretMissing").await;
+    stage.input("app", &[("client-secret", world::ECA_SECRET)]).await;
+    spec["app"]["clientSecretRef"]["name"] = json!("app");
+    let younger = stage.create("younger", spec).await;
+    stage.ready("younger").await;
+    let before = stage.secret("shared").await;
+
+    stage.input("late", &[("client-secret", world::ECA_SECRET)]).await;
+    let older = stage.stalled("older", "SecretConflict").await;
+    assert!(
+        condition(&older, "Ready").2.contains("\"shared\""),
+        "{:?}",
+        status(&older)
+    );
+    stage.settle().await;
+    assert_eq!(stage.secret("shared").await, before);
+    assert_eq!(before.annotations()[names::CONNECTOR_UID], younger.uid().unwrap());
+    stage.ready("younger").await;
+    assert_eq!(stage.token_calls(), 1, "no login for a token that has no place");
+
+    stage.delete("younger").await;
+    stage.ready("older").await;
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_change_of_name_the_former_secret_goes_once_the_new_one_exists() {
     let stage = stage_with_crm(by_name().await).await;
     let token = value(&stage.secret(TARGET).await, "access_token");
