@@ -101,3 +101,52 @@ impl Observed {
         annotations.and_then(|map| map.get(crate::api::names::IDENTITY)) == Some(&held.identity.to_text())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::decide::fixtures::{carrying, connector, fresh, held, now, spec};
+
+    /// The app and every value of a login method through a reference.
+    fn all_through_references() -> [Value; 4] {
+        let reference = |key: &str| json!({ "name": "marker", "key": key });
+        let app =
+            json!({ "clientIdRef": reference("client-id"), "clientSecretRef": reference("client-secret") });
+        let methods = [
+            json!({ "clientCredentials": {} }),
+            json!({ "jwtBearer": { "username": "u@acme.example", "privateKeyRef": reference("private-key") } }),
+            json!({ "password": {
+                "usernameRef": reference("username"),
+                "passwordRef": reference("password"),
+                "securityTokenRef": reference("security-token"),
+            } }),
+            json!({ "authorizationCode": { "bootstrap": { "refreshTokenRef": reference("refresh-token") } } }),
+        ];
+        methods.map(|auth| json!({ "app": app, "auth": auth }))
+    }
+
+    #[test]
+    fn nothing_that_came_from_a_secret_is_in_the_debug_text() {
+        for fields in all_through_references() {
+            let spec = spec(fields);
+            let connector = connector(&spec);
+            let grant = connector.method.grant(now());
+            let token = held(&connector);
+            let observed = Observed {
+                connector: Ok(connector),
+                ..fresh()
+            };
+            let observed = carrying(observed, token.clone());
+            for text in [
+                format!("{observed:?}"),
+                format!("{observed:#?}"),
+                format!("{grant:?}"),
+            ] {
+                assert!(!text.contains("marker/"), "{text}");
+                assert!(!text.contains(token.token.expose()), "{text}");
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Is what the user declared complete and possible? A [`Connector`] is valid by construction; else a rejection says why.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -119,7 +120,7 @@ pub enum OnDelete {
 const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
 
 /// Username, password and security token.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PasswordLogin {
     /// The user.
     pub username: String,
@@ -127,6 +128,13 @@ pub struct PasswordLogin {
     pub password: Password,
     /// The user's security token.
     pub security_token: Option<SecurityToken>,
+}
+
+/// Not even the username: a reference to it may point at anything.
+impl fmt::Debug for PasswordLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordLogin").finish_non_exhaustive()
+    }
 }
 
 impl Method {

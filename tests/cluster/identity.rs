@@ -190,3 +190,41 @@ async fn jwt_bearer_works_with_keys_of_both_forms_and_refuses_another_key() {
     assert!(message.contains("Upload the certificate"), "{message}");
     stage.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_key_through_a_reference_logs_in_and_is_never_printed() {
+    const KEY: &str = "3MVG9ConsumerKeyFromASecret";
+    let stage = by_name().await;
+    stage.sim.world(|world| {
+        let mut app = world.app(world::ECA).clone();
+        app.client_id = KEY.to_owned();
+        world.add_app(app);
+    });
+    let values = [("client-id", KEY), ("client-secret", world::ECA_SECRET)];
+    stage.input("app", &values).await;
+    let mut spec = client_credentials("app");
+    spec["app"]["clientId"].take();
+    spec["app"]["clientIdRef"] = json!({ "name": "app", "key": "client-id" });
+    tested_often(&mut spec);
+    stage.create("crm", spec).await;
+    stage.ready("crm").await;
+    let sent = stage
+        .sim
+        .log()
+        .iter()
+        .filter(|entry| entry.client_id.as_deref() == Some(KEY))
+        .count();
+    assert!(sent > 0, "it was sent to Salesforce");
+
+    // Nor when Salesforce refuses the app.
+    stage.sim.world(|world| world.block_app(KEY));
+    stage.annotate("crm", names::RENEW_REQUESTED_AT, "1").await;
+    stage
+        .until("the renewal is refused", "crm", |connector| {
+            let handled = status(connector).last_handled?.renew_requested_at?;
+            (handled == "1" && status(connector).failures.is_some()).then_some(())
+        })
+        .await;
+    assert!(stage.inputs().contains(&KEY.to_owned()), "the scan knows it");
+    stage.finish().await;
+}

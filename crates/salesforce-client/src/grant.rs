@@ -1,6 +1,7 @@
 //! What is presented at the token endpoint, and what comes back.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use crate::secrets::{
 };
 
 /// An app in Salesforce: an External Client App or an older connected app.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct App {
     /// The consumer key.
     pub client_id: String,
@@ -21,8 +22,17 @@ pub struct App {
     pub client_secret: Option<ClientSecret>,
 }
 
+/// Without the consumer key: the caller may have it from a Secret.
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("client_secret", &self.client_secret)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A way to obtain an access token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Grant {
     /// The app logs in as its run-as user. Works on the org's My Domain host only.
     ClientCredentials,
@@ -57,6 +67,13 @@ pub enum Grant {
         /// The verifier of the login's PKCE challenge.
         code_verifier: CodeVerifier,
     },
+}
+
+/// The kind alone: a username, too, may be from a Secret.
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Grant").field(&self.kind()).finish_non_exhaustive()
+    }
 }
 
 /// The kind of a [`Grant`], which decides what Salesforce's texts mean.

@@ -2,13 +2,15 @@
 //!
 //! Form: plugin-auth's `sfdxurl.store.md`. The secret may be empty; the host has no scheme, and may have a port.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::host::Host;
 use crate::secrets::{ClientSecret, RefreshToken};
 
 /// A parsed auth URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SfdxAuthUrl {
     /// The consumer key of the app the token belongs to.
     pub client_id: String,
@@ -18,6 +20,15 @@ pub struct SfdxAuthUrl {
     pub refresh_token: RefreshToken,
     /// The host the token is redeemed at.
     pub host: Host,
+}
+
+/// Without the consumer key: it came with the secrets.
+impl fmt::Debug for SfdxAuthUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SfdxAuthUrl")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A text that is no auth URL. Says nothing of the text, which may hold a token.
