@@ -169,7 +169,7 @@ pub enum Fault {
     BadGateway,
     /// Salesforce Edge has no route for the host: 420. Section 4 (C4).
     NoRoute,
-    /// 429, with or without `Retry-After`.
+    /// 429, with or without `Retry-After`: seen by some clients, promised by no document. Sections 4, 5 and 13.3 (S22b).
     Throttled {
         /// The header.
         #[serde(default)]

@@ -53,10 +53,14 @@ pub(crate) fn token_of(request: &Request) -> Option<String> {
     }
 }
 
-/// `GET /services/oauth2/userinfo`; works without API Enabled.
+/// `GET /services/oauth2/userinfo`. Fields: section 4 (C2, S22). Works without API Enabled unless the switch says otherwise:
+/// the facts are not certain of it (section 13.10).
 pub(crate) fn userinfo(world: &World, request: &Request) -> Reply {
     match bearer(world, request) {
         Err(refused) => refused,
+        Ok((user, _)) if world.switches.userinfo_needs_api_enabled && !user.api_enabled => {
+            plain("Bad_OAuth_Token")
+        }
         Ok((user, org)) => Reply::json(StatusCode::OK, &userinfo_of(world, request, &user, &org)),
     }
 }

@@ -35,7 +35,9 @@ fn state(world: &mut World, request: &Request) -> Result<Value, OAuthRefusal> {
     World::app_is_usable(&app)?;
     let asked = form.get("token").ok_or(refusal::NOT_A_TOKEN)?;
     if world.vault.session(asked).is_some() {
-        return Ok(of_access_token(world, request, &app, asked));
+        let state = of_access_token(world, request, &app, asked);
+        extend(world, asked);
+        return Ok(state);
     }
     if world.vault.present(asked).is_some() {
         return Ok(of_refresh_token(world, request, &app, asked));
@@ -45,6 +47,17 @@ fn state(world: &mut World, request: &Request) -> Result<Value, OAuthRefusal> {
         Ok(inactive())
     } else {
         Err(refusal::NOT_A_TOKEN)
+    }
+}
+
+/// Being asked about may count as use; by switch. Section 13.5.
+fn extend(world: &mut World, token: &str) {
+    let (now, switches) = (world.now(), world.switches.clone());
+    if switches.introspection_extends_sessions
+        && world.living_session(token).is_some()
+        && let Some(session) = world.vault.session_mut(token)
+    {
+        session.touch(now, &switches);
     }
 }
 

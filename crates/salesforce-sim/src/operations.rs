@@ -119,7 +119,7 @@ impl World {
         token
     }
 
-    /// Applies a staged consumer secret: all tokens of the app are revoked, and for `mixed` (Salesforce: up to ten
+    /// Applies a staged consumer secret: all tokens of the app are revoked (by switch), and for `mixed` (Salesforce: up to ten
     /// minutes) old and new secret are each accepted every other time. docs/salesforce facts, section 3 (S4).
     #[track_caller]
     pub fn rotate_client_secret(&mut self, client_id: &str, secret: &str, mixed: Duration) {
@@ -131,7 +131,9 @@ impl World {
             until,
             attempts: 0,
         });
-        self.revoke_app_tokens(client_id);
+        if self.switches.secret_rotation_revokes_tokens {
+            self.revoke_app_tokens(client_id);
+        }
     }
 
     /// Blocks an app: its tokens end and nobody gets new ones.
@@ -172,13 +174,16 @@ impl World {
         instance.clone_into(&mut self.org(host).instance);
     }
 
-    /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void.
-    /// docs/salesforce facts, section 9 (S28). Returns the new organization id.
+    /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void, and by switch its apps have new
+    /// consumer keys and secrets. docs/salesforce facts, section 9 (S28) and section 12. Returns the new organization id.
     #[track_caller]
     pub fn refresh_sandbox(&mut self, host: &str) -> String {
         let new = self.next_id("00D");
         let old = std::mem::replace(&mut self.org(host).id, new.clone());
         self.end_everything_of_org(&old);
+        if self.switches.sandbox_refresh_changes_app_keys {
+            self.renew_app_keys(host);
+        }
         new
     }
 

@@ -37,6 +37,27 @@ pub struct Switches {
     /// The username-password flow answers `grant type not supported` from 2027-02-20 on. Section 8 (O39); the answer
     /// itself is a guess. Off by default, so that tests do not change with the calendar.
     pub password_flow_retires: bool,
+    /// Applying a rotated consumer secret revokes all tokens of the app; from one summary of the help pages. Section 3 (S4),
+    /// section 12 (medium).
+    pub secret_rotation_revokes_tokens: bool,
+    /// Apps of a refreshed sandbox get new consumer keys and secrets; they "may". Section 12 (medium; S28).
+    pub sandbox_refresh_changes_app_keys: bool,
+    /// An `exp` of a JWT assertion this far in the past is forgiven. Section 2.4 (C2, C5, C8).
+    #[serde(with = "crate::seconds")]
+    pub jwt_exp_tolerance: Duration,
+    /// The farthest `exp` of a JWT assertion that is accepted. Guides speak of 3 or 5 minutes, in practice none is seen.
+    /// What a later one would be answered is not known. Section 2.4, section 13.7.
+    #[serde(with = "crate::optional_seconds")]
+    pub jwt_exp_at_most: Option<Duration>,
+    /// Being introspected counts as use, and so extends a session. Section 13.5.
+    pub introspection_extends_sessions: bool,
+    /// Sessions of JWT-format access tokens slide like others, whatever `exp` they carry. Section 3, section 13.5.
+    pub jwt_tokens_slide: bool,
+    /// Sessions of JWT bearer and client credentials take up places among the approvals of user and app. Section 3 (O10: "other
+    /// flows may count too"), section 13.6.
+    pub logins_count_as_approvals: bool,
+    /// `userinfo` needs API Enabled; how it would refuse is a guess. Section 4, section 13.10.
+    pub userinfo_needs_api_enabled: bool,
 }
 
 /// Where `instance_url` points.
@@ -79,6 +100,14 @@ impl Default for Switches {
             api_disabled_wording: ApiDisabledWording::ForOrg,
             replay_kills_family: true,
             password_flow_retires: false,
+            secret_rotation_revokes_tokens: true,
+            sandbox_refresh_changes_app_keys: false,
+            jwt_exp_tolerance: Duration::from_secs(180),
+            jwt_exp_at_most: None,
+            introspection_extends_sessions: false,
+            jwt_tokens_slide: false,
+            logins_count_as_approvals: false,
+            userinfo_needs_api_enabled: false,
         }
     }
 }

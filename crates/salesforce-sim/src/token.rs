@@ -19,7 +19,7 @@ use crate::ids;
 use crate::org::Org;
 use crate::refusal::{self, OAuthRefusal};
 use crate::user::User;
-use crate::vault::{self, Session};
+use crate::vault::{self, Grant, Session};
 use crate::world::{Place, World};
 
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -150,7 +150,7 @@ fn issue(
     let reuse = reuse_key(world, &app, &user, flow);
     let found = reuse.as_ref().and_then(|key| world.vault.reusable(key, call.now));
     let access_token = found.unwrap_or_else(|| {
-        let (timeout, slides) = vault::lifetime(&app, org.session_timeout);
+        let (timeout, slides) = vault::lifetime(&app, org.session_timeout, &world.switches);
         let token = match app.token_format {
             TokenFormat::Opaque => ids::access_token(&org.id),
             TokenFormat::Jwt(lifetime) => access_jwt::sign(&org, &user, &app, &scopes, call.now, lifetime),
@@ -166,6 +166,10 @@ fn issue(
             slides,
             revoked: false,
         };
+        let counts = matches!(flow, Flow::ClientCredentials | Flow::JwtBearer);
+        if counts && world.switches.logins_count_as_approvals {
+            take_place(world, &session, &token);
+        }
         world.vault.open_session(token.clone(), session, reuse);
         token
     });
@@ -178,6 +182,25 @@ fn issue(
         refresh_token: None,
         flow,
     })
+}
+
+/// The approval that a session counts as, if it does: the oldest of user and app gives way to it. Section 13.6.
+fn take_place(world: &mut World, session: &Session, token: &str) {
+    let approval = Grant {
+        number: 0,
+        client_id: session.client_id.clone(),
+        username: session.username.clone(),
+        org_id: session.org_id.clone(),
+        scopes: session.scopes.clone(),
+        rotation: 0,
+        approved_at: session.issued_at,
+        last_used: session.issued_at,
+        ended: None,
+        sessions: vec![token.to_owned()],
+        busy: false,
+    };
+    // Its refresh token is told to nobody.
+    let _ = world.vault.approve(approval, world.switches.approval_limit);
 }
 
 /// JWT bearer and client credentials hand back the token of a living session; others only by switch.

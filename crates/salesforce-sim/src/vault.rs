@@ -268,9 +268,9 @@ impl Grant {
 }
 
 /// How long a new session lasts, and whether use extends it.
-pub(crate) fn lifetime(app: &App, org_timeout: Duration) -> (Duration, bool) {
+pub(crate) fn lifetime(app: &App, org_timeout: Duration, switches: &Switches) -> (Duration, bool) {
     match app.token_format {
         TokenFormat::Opaque => (app.session_timeout.unwrap_or(org_timeout), true),
-        TokenFormat::Jwt(lifetime) => (lifetime, false),
+        TokenFormat::Jwt(lifetime) => (lifetime, switches.jwt_tokens_slide),
     }
 }

@@ -102,6 +102,21 @@ impl World {
         Arc::make_mut(app)
     }
 
+    /// Gives every app of an org a new consumer key and secret; all else about it stays.
+    pub(crate) fn renew_app_keys(&mut self, org_host: &str) {
+        let host = org_host.to_lowercase();
+        let (renewed, kept) = std::mem::take(&mut self.apps)
+            .into_iter()
+            .partition(|(_, app)| app.org_host == host);
+        self.apps = kept;
+        for mut app in HashMap::into_values(renewed) {
+            let changed = Arc::make_mut(&mut app);
+            changed.client_id = format!("3MVG9{}", ids::random(32));
+            changed.client_secret = crate::Secret::new(ids::random(32));
+            self.add_app((*app).clone());
+        }
+    }
+
     /// Adds `count` client-credentials apps (`FLEET-APP-00000`, secret `fleet-secret-00000`, …), each with a run-as
     /// user of its own (`fleet-00000@<host>`), for load.
     pub fn add_fleet(&mut self, org_host: &str, count: usize) {

@@ -16,9 +16,6 @@ use crate::public_key;
 use crate::refusal::{self, OAuthRefusal};
 use crate::world::World;
 
-/// An `exp` in the past is forgiven for so long; there is no visible bound on the future.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(3);
-
 pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     let assertion = call.form.get("assertion").ok_or(refusal::MISSING_ASSERTION)?;
     let jwt = Jwt::parse(assertion).ok_or(refusal::INVALID_ASSERTION)?;
@@ -32,9 +29,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
         return Err(refusal::INVALID_ASSERTION);
     }
     let expiry = jwt.expiry().ok_or(refusal::INVALID_ASSERTION)?;
-    if expiry.duration_since(call.now) < -TOLERANCE {
-        return Err(refusal::EXPIRED_CODE);
-    }
+    in_time(world, expiry.duration_since(call.now))?;
     // `prn` is accepted and wins over `sub`.
     let subject = jwt
         .text("prn")
@@ -58,6 +53,18 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     }
     let scopes = app.scopes.clone();
     issue(world, call, app, user, Flow::JwtBearer, scopes)
+}
+
+/// How far the `exp` of an assertion may lie in the past and in the future: by switch.
+fn in_time(world: &World, ahead: SignedDuration) -> Result<(), OAuthRefusal> {
+    let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    if ahead < -signed(world.switches.jwt_exp_tolerance) {
+        return Err(refusal::EXPIRED_CODE);
+    }
+    match world.switches.jwt_exp_at_most {
+        Some(most) if ahead > signed(most) => Err(refusal::INVALID_ASSERTION),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The audience is the shared login host of the org, also where the My Domain host is called.

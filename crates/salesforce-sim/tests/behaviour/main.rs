@@ -20,3 +20,5 @@ mod operations;
 mod rotation;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod switches;

@@ -1,0 +1,194 @@
+//! What the sources leave open, one way and the other.
+
+use std::time::Duration;
+
+use salesforce_sim::{GrantEnd, TokenFormat, default_world as dw};
+use serde_json::json;
+
+use crate::support::{Answer, Bench, JWT_BEARER, claims, refused, sign};
+
+/// Runs with a switch off and on, and returns what was seen.
+async fn both<T>(look: impl AsyncFn(bool) -> T) -> [T; 2] {
+    [look(false).await, look(true).await]
+}
+
+async fn introspect(bench: &Bench, token: &str) -> Answer {
+    let form = [
+        ("token", token),
+        ("client_id", dw::ECA),
+        ("client_secret", dw::ECA_SECRET),
+    ];
+    bench
+        .post(dw::PRODUCTION, "/services/oauth2/introspect", &form)
+        .await
+}
+
+#[tokio::test]
+async fn a_rotated_secret_revokes_the_apps_tokens_or_leaves_them() {
+    let [left, revoked] = both(async |on| {
+        let bench = Bench::with(|world| world.switches.secret_rotation_revokes_tokens = on);
+        let refresh = bench
+            .sim
+            .world(|world| world.grant_refresh_token(dw::ECA, dw::INTEGRATION_USER));
+        let access = bench.access_token().await;
+        bench
+            .sim
+            .world(|world| world.rotate_client_secret(dw::ECA, "new-secret", Duration::ZERO));
+        let status = bench.refresh(dw::ECA, "new-secret", &refresh).await.status;
+        (bench.versions_with(&access).await, status)
+    })
+    .await;
+    assert_eq!((left, revoked), ((200, 200), (401, 400)));
+}
+
+#[tokio::test]
+async fn a_refreshed_sandbox_keeps_its_apps_keys_or_gets_new_ones() {
+    let unknown = refused(400, "invalid_client_id", "client identifier invalid");
+    let [kept, changed] = both(async |on| {
+        let bench = Bench::with(|world| world.switches.sandbox_refresh_changes_app_keys = on);
+        bench.sim.world(|world| world.refresh_sandbox(dw::SANDBOX));
+        let old = bench
+            .client_credentials(dw::SANDBOX, dw::SANDBOX_ECA, dw::SANDBOX_ECA_SECRET)
+            .await;
+        let credentials: Vec<(String, String)> = bench.sim.world(|world| {
+            let of_sandbox = world.apps().filter(|app| app.org_host == dw::SANDBOX);
+            of_sandbox
+                .filter(|app| app.run_as.is_some())
+                .map(|app| (app.client_id.clone(), app.client_secret.reveal().to_owned()))
+                .collect()
+        });
+        let mut present = Vec::new();
+        for (id, secret) in &credentials {
+            present.push(bench.client_credentials(dw::SANDBOX, id, secret).await.status);
+        }
+        let elsewhere = bench
+            .client_credentials(dw::PRODUCTION, dw::ECA, dw::ECA_SECRET)
+            .await;
+        (old, present, elsewhere.status)
+    })
+    .await;
+    assert_eq!((kept.0.status, kept.1, kept.2), (200, vec![200, 200], 200));
+    assert_eq!(
+        (changed.0.refusal(), changed.1, changed.2),
+        (unknown, vec![200, 200], 200)
+    );
+}
+
+async fn with_expiry(bench: &Bench, seconds_ahead: i64) -> Answer {
+    let now = bench.sim.world(|world| world.clock.now().as_second());
+    let mut claims = claims();
+    claims["exp"] = json!(now + seconds_ahead);
+    let form = [
+        ("grant_type", JWT_BEARER),
+        ("assertion", &sign(&claims, dw::JWT_KEY_PKCS8)),
+    ];
+    bench.token(dw::PRODUCTION, &form).await
+}
+
+#[tokio::test]
+async fn an_assertion_is_good_for_as_long_as_the_switches_say() {
+    let bench = Bench::with(|world| world.clock.freeze());
+    let expired = refused(400, "invalid_grant", "expired authorization code");
+    assert_eq!(with_expiry(&bench, -179).await.status, 200);
+    assert_eq!(with_expiry(&bench, -181).await.refusal(), expired);
+    assert_eq!(
+        with_expiry(&bench, 100 * 365 * 86_400).await.status,
+        200,
+        "no cap is seen"
+    );
+    bench.sim.world(|world| {
+        world.switches.jwt_exp_tolerance = Duration::ZERO;
+        world.switches.jwt_exp_at_most = Some(Duration::from_secs(300));
+    });
+    assert_eq!(with_expiry(&bench, 1).await.status, 200);
+    assert_eq!(with_expiry(&bench, -1).await.refusal(), expired);
+    assert_eq!(with_expiry(&bench, 300).await.status, 200);
+    assert_eq!(
+        with_expiry(&bench, 301).await.refusal(),
+        refused(400, "invalid_grant", "invalid assertion")
+    );
+}
+
+#[tokio::test]
+async fn being_introspected_extends_a_session_or_does_not() {
+    let statuses = both(async |on| {
+        let bench = Bench::with(|world| {
+            world.clock.freeze();
+            world.switches.introspection_extends_sessions = on;
+        });
+        let token = bench.access_token().await;
+        bench.sim.advance(Duration::from_secs(5400));
+        assert_eq!(introspect(&bench, &token).await.json()["active"], true);
+        bench.sim.advance(Duration::from_secs(5400));
+        bench.versions_with(&token).await
+    })
+    .await;
+    assert_eq!(statuses, [401, 200]);
+}
+
+#[tokio::test]
+async fn sessions_of_jwt_format_tokens_slide_or_do_not() {
+    let statuses = both(async |on| {
+        let bench = Bench::with(|world| {
+            world.clock.freeze();
+            world.switches.jwt_tokens_slide = on;
+            world.app(dw::ECA).token_format = TokenFormat::Jwt(Duration::from_secs(600));
+        });
+        let token = bench.access_token().await;
+        bench.sim.advance(Duration::from_secs(400));
+        assert_eq!(bench.versions_with(&token).await, 200);
+        bench.sim.advance(Duration::from_secs(400));
+        bench.versions_with(&token).await
+    })
+    .await;
+    assert_eq!(statuses, [401, 200]);
+}
+
+#[tokio::test]
+async fn logins_without_a_person_push_approvals_out_or_do_not() {
+    let seen = both(async |on| {
+        let bench = Bench::with(|world| {
+            world.switches.logins_count_as_approvals = on;
+            world.switches.approval_limit = 2;
+        });
+        let approve = || {
+            bench
+                .sim
+                .world(|world| world.grant_refresh_token(dw::ECA, dw::INTEGRATION_USER))
+        };
+        let first = approve();
+        approve();
+        let access = bench.access_token().await;
+        assert_eq!(
+            bench.access_token().await,
+            access,
+            "a session handed back is none anew"
+        );
+        let good = bench.sim.world(|world| world.refresh_token_is_good(&first));
+        let ended = bench.sim.world(|world| world.grants()[0].ended);
+        // Two more push out what has come from the login itself.
+        approve();
+        approve();
+        (good, ended, bench.versions_with(&access).await)
+    })
+    .await;
+    assert_eq!(seen, [(true, None, 200), (false, Some(GrantEnd::PushedOut), 401)]);
+}
+
+#[tokio::test]
+async fn userinfo_tells_a_user_without_the_api_or_does_not() {
+    let answers = both(async |on| {
+        let bench = Bench::with(|world| {
+            world.switches.userinfo_needs_api_enabled = on;
+            world.user(dw::INTEGRATION_USER).api_enabled = false;
+        });
+        let token = bench.access_token().await;
+        let answer = bench
+            .get(dw::PRODUCTION, "/services/oauth2/userinfo", &token)
+            .await;
+        (answer.status, answer.text)
+    })
+    .await;
+    assert_eq!(answers[0].0, 200);
+    assert_eq!(answers[1], (403, "Bad_OAuth_Token".to_owned()));
+}
