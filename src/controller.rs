@@ -45,7 +45,8 @@ use wake::Scope;
 /// An object as it comes from the watch. One that this version can't parse must not stop the others.
 pub type Guarded = DeserializeGuard<SalesforceConnector>;
 
-/// Two cores are saturated by about 16 workers; many more make the API server close watches.
+/// Two cores are saturated by about 16 workers; many more make the API server close watches. So many at once for each watch,
+/// and for all watches together.
 const WORKERS: u16 = 16;
 /// A reconcile that takes longer than this hangs: each call inside has its own, shorter limit.
 const RECONCILE_LIMIT: Duration = Duration::from_mins(5);
@@ -114,7 +115,9 @@ async fn log_watch_errors(
 }
 
 async fn reconcile_within_limit(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
-    match tokio::time::timeout(RECONCILE_LIMIT, reconcile(object, context)).await {
+    // Never closed, so there is always a place in the end.
+    let _place = context.places.acquire().await;
+    match tokio::time::timeout(RECONCILE_LIMIT, reconcile(object, context.clone())).await {
         Ok(result) => result,
         Err(_) => Err(Error::TookTooLong),
     }

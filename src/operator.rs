@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use kube::{Client, Config, ResourceExt as _};
+use kube::{Config, ResourceExt as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -77,7 +77,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let salesforce = salesforce_client::Client::new(settings).map_err(RunError::Salesforce)?;
     let config = Config::infer().await.map_err(kube::Error::InferConfig);
     let config = config.map_err(RunError::Kubernetes)?;
-    let clients = clients(&config).map_err(RunError::Kubernetes)?;
+    let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
     let listener = listen(args.listen).await?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     let metrics = Arc::new(Metrics::new());
@@ -114,17 +114,6 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let _ = server.await;
     tracing::info!("Stopped");
     Ok(())
-}
-
-/// The usual client, and one that never retries.
-fn clients(config: &Config) -> kube::Result<Clients> {
-    let usual = Client::try_from(config.clone())?;
-    let mut config = config.clone();
-    config.default_retry = false;
-    Ok(Clients {
-        usual,
-        once: Client::try_from(config)?,
-    })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {

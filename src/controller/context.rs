@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Config, ResourceExt};
 use salesforce_client::HostAllowList;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{Error, Guarded};
 use crate::api::{SalesforceConnector, names};
@@ -25,6 +26,8 @@ pub struct Context {
     pub client: Client,
     /// Kubernetes, without any retry below us: for writes whose outcome must be known.
     pub once: Client,
+    /// Kubernetes, for watches.
+    pub(super) watching: Client,
     /// Sessions of the redeem protocol.
     pub grants: super::grant::Grants,
     pub(super) place: tokio::sync::OnceCell<super::grant::Place>,
@@ -46,18 +49,47 @@ pub struct Context {
     pub budget: Budget,
     /// The connectors that are known.
     pub connectors: Connectors,
+    /// Places for reconciles, of all watches together.
+    pub(super) places: Semaphore,
     pub(super) recorder: Recorder,
     pub(super) passwords: super::passwords::InFlight,
     memory: Mutex<HashMap<String, Memory>>,
 }
 
-/// Two ways to Kubernetes.
+/// The most that the API server may take for an answer, or for the next part of one.
+const ANSWER_LIMIT: Duration = Duration::from_secs(25);
+
+/// Ways to Kubernetes.
 #[derive(Clone)]
 pub struct Clients {
-    /// Retries what the API server asks to retry.
+    /// Retries what the API server asks to retry, and gives up what isn't answered.
     pub usual: Client,
-    /// Never retries.
+    /// Never retries. Its callers have limits of their own.
     pub once: Client,
+    /// For watches, which may be silent for as long as nothing changes.
+    pub watching: Client,
+}
+
+impl Clients {
+    /// Clients that reach the API server as `config` says.
+    pub fn new(config: &Config) -> kube::Result<Self> {
+        Self::with_limit(config, ANSWER_LIMIT)
+    }
+
+    /// The same, with another limit for an answer.
+    pub fn with_limit(config: &Config, limit: Duration) -> kube::Result<Self> {
+        let mut limited = config.clone();
+        limited.read_timeout = Some(limit);
+        // The time that a connection has been idle doesn't count.
+        limited.reset_reader_on_write = true;
+        let mut once = config.clone();
+        once.default_retry = false;
+        Ok(Self {
+            usual: Client::try_from(limited)?,
+            once: Client::try_from(once)?,
+            watching: Client::try_from(config.clone())?,
+        })
+    }
 }
 
 /// What a context is made of.
@@ -171,8 +203,10 @@ impl Context {
             instance: None,
         };
         Arc::new(Self {
+            places: Semaphore::new(super::WORKERS.into()),
             recorder: Recorder::new(clients.usual.clone(), reporter),
             once: clients.once,
+            watching: clients.watching,
             grants: super::grant::Grants::default(),
             place: tokio::sync::OnceCell::new(),
             budget: Budget::new(settings.token_requests_per_hour),

@@ -82,8 +82,8 @@ where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
     match scope {
-        Scope::Cluster => Api::all(context.client.clone()),
-        Scope::Namespace(namespace) => Api::namespaced(context.client.clone(), namespace),
+        Scope::Cluster => Api::all(context.watching.clone()),
+        Scope::Namespace(namespace) => Api::namespaced(context.watching.clone(), namespace),
     }
 }
 

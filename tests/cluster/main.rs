@@ -12,6 +12,7 @@ mod canary;
 mod grants;
 mod healing;
 mod identity;
+mod kubernetes;
 #[path = "../support/leak.rs"]
 mod leak;
 mod lifecycle;

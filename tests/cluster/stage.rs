@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) speed: u32,
     /// The namespace that the operator works in; the tenant's own unless set.
     pub(crate) watched: Option<String>,
+    /// Further ones.
+    pub(crate) also_watched: Vec<String>,
     /// How long the operator keeps the state of a connector that is gone, on its own clock.
     pub(crate) state_retention: Duration,
     pub(crate) token_requests_per_hour: u32,
@@ -159,6 +161,7 @@ impl Stage {
             mode,
             speed: SPEED,
             watched: None,
+            also_watched: Vec::new(),
             state_retention: Duration::from_hours(24),
             token_requests_per_hour: 3600,
             operator: None,
@@ -172,13 +175,15 @@ impl Stage {
         assert!(self.operator.is_none(), "an operator is running already");
         // A client of its own, as a process has: a connection lives and dies with its runtime.
         let client = self.plane.client_as(&self.home, SERVICE_ACCOUNT).await;
+        let mut watch_namespaces = self.also_watched.clone();
+        watch_namespaces.push(
+            self.watched
+                .clone()
+                .unwrap_or_else(|| self.namespace.name().to_owned()),
+        );
         let settings = Settings {
             namespace: self.home.name().to_owned(),
-            watch_namespaces: vec![
-                self.watched
-                    .clone()
-                    .unwrap_or_else(|| self.namespace.name().to_owned()),
-            ],
+            watch_namespaces,
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: self.state_retention,
@@ -191,7 +196,8 @@ impl Stage {
             .unwrap();
         let clients = Clients {
             usual: client.clone(),
-            once: client,
+            once: client.clone(),
+            watching: client,
         };
         let context = Context::new(Parts {
             clients,

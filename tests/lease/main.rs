@@ -329,7 +329,8 @@ async fn context(
     Context::new(Parts {
         clients: Clients {
             usual: client.clone(),
-            once: client,
+            once: client.clone(),
+            watching: client,
         },
         lease,
         salesforce,
