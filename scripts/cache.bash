@@ -14,6 +14,16 @@ need() {
     fi
 }
 
+# need_for_build: what building takes, and what these scripts do; names all that is missing, not the first alone.
+need_for_build() {
+    local lacking=0
+    (need cargo "Install Rust: https://rustup.rs") || lacking=1
+    (need cc "Install a C compiler: \`sudo apt-get install build-essential\`, or \`xcode-select --install\`") || lacking=1
+    (need flock "Install it: \`sudo apt-get install util-linux\`, or \`brew install flock\`") || lacking=1
+    (need sha256sum "Install it: \`sudo apt-get install coreutils\`, or \`brew install coreutils\`") || lacking=1
+    ((lacking == 0)) || exit 1
+}
+
 # key FILE...: what changes when one of the files does.
 key() { cat "$@" | sha256sum | cut -c1-16; }
 
