@@ -2,6 +2,7 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test ends where an object is not what it should be"
 )]
 
@@ -12,12 +13,16 @@ use salesforce_connector_operator::api::{SalesforceConnector, crd};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Ran};
 
+#[path = "api/coverage.rs"]
+mod coverage;
 #[path = "api/defaults.rs"]
 mod defaults;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "support/generated.rs"]
 mod generated;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/reading.rs"]
 mod reading;
 #[path = "api/rules.rs"]

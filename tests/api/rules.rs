@@ -5,11 +5,52 @@ use serde_json::{Value, json};
 use super::{changed, cluster, connector, create, dry_run, with};
 
 /// One rule: what it takes, what it refuses, and the words it does so with.
-struct Case<C = &'static str> {
-    accepted: Vec<Value>,
-    refused: Vec<Value>,
-    /// The whole complaint about `spec.…`, field first, without the value that it may quote.
-    complaint: C,
+pub(super) struct Case<C = &'static str> {
+    pub(super) accepted: Vec<Value>,
+    pub(super) refused: Vec<Value>,
+    /// The whole complaint about `spec.…`, field first, without the value that it may quote; a line for each, if several.
+    pub(super) complaint: C,
+}
+
+/// Every reference to a key of a Secret, as a JSON pointer.
+pub(super) const REFERENCES: [&str; 8] = [
+    "/spec/app/clientIdRef",
+    "/spec/app/clientSecretRef",
+    "/spec/auth/jwtBearer/privateKeyRef",
+    "/spec/auth/authorizationCode/bootstrap/refreshTokenRef",
+    "/spec/auth/authorizationCode/bootstrap/sfdxAuthUrlRef",
+    "/spec/auth/password/usernameRef",
+    "/spec/auth/password/passwordRef",
+    "/spec/auth/password/securityTokenRef",
+];
+
+/// A connector with everything around the place that a JSON pointer names, and a good reference where it names one.
+pub(super) fn containing(pointer: &str) -> Value {
+    let reference = json!({ "name": "s", "key": "k" });
+    if pointer.starts_with("/spec/app/clientIdRef") {
+        return changed(
+            with("/spec/app/clientId", Value::Null),
+            "/spec/app/clientIdRef",
+            reference,
+        );
+    }
+    if pointer.starts_with("/spec/auth/jwtBearer") {
+        return jwt();
+    }
+    if pointer.starts_with("/spec/auth/password/usernameRef") {
+        let without = changed(password(), "/spec/auth/password/username", Value::Null);
+        return changed(without, "/spec/auth/password/usernameRef", reference);
+    }
+    if pointer.starts_with("/spec/auth/password") {
+        return changed(password(), "/spec/auth/password/securityTokenRef", reference);
+    }
+    if let Some(below) = pointer.strip_prefix("/spec/auth/authorizationCode") {
+        let bootstrap = below
+            .strip_prefix("/bootstrap/")
+            .and_then(|below| below.split('/').next());
+        return code(bootstrap.map_or_else(|| json!({}), |name| json!({ "bootstrap": { name: reference } })));
+    }
+    connector()
 }
 
 fn jwt() -> Value {
@@ -35,7 +76,7 @@ fn texts<const N: usize>(pointer: &str, values: [&str; N]) -> Vec<Value> {
 }
 
 /// Runs all cases, and fails with everything that is not as it should be.
-async fn check<C: AsRef<str>>(prefix: &str, cases: Vec<Case<C>>) {
+pub(super) async fn check<C: AsRef<str>>(prefix: &str, cases: Vec<Case<C>>) {
     let cluster = cluster().await;
     let namespace = cluster.namespace(prefix).await;
     let client = cluster.client().await;
@@ -54,7 +95,7 @@ async fn check<C: AsRef<str>>(prefix: &str, cases: Vec<Case<C>>) {
         for object in refused {
             let found = complaints(dry_run(&client, &namespace, &object).await);
             let complaint = complaint.as_ref();
-            if found != [complaint] {
+            if found.join("\n") != complaint {
                 wrong.push(format!(
                     "should be refused: {object}\nwanted: {complaint}\nfound:  {}",
                     found.join("\n        ")
@@ -84,143 +125,186 @@ fn without_value(line: String) -> String {
     format!("{field}: Invalid value{why}")
 }
 
-#[tokio::test]
-async fn rules_about_the_login_method() {
+fn login_method() -> Vec<Case> {
     let reference = json!({ "name": "s", "key": "k" });
     let both = json!({ "clientCredentials": {}, "authorizationCode": {} });
-    check(
-        "auth",
-        vec![
-            Case {
-                accepted: vec![connector(), jwt(), password(), code(json!({}))],
-                refused: each("/spec/auth", [json!({}), both]),
-                complaint: "spec.auth: Invalid value: exactly one of clientCredentials, jwtBearer, authorizationCode and password must be set",
-            },
-            Case {
-                accepted: vec![],
-                refused: vec![with("/spec/host", Value::Null)],
-                complaint: "spec.host: Required value: host is required with clientCredentials: Salesforce refuses this flow on the shared login hosts; give your org's My Domain, such as acme.my.salesforce.com",
-            },
-            Case {
-                accepted: vec![
-                    changed(jwt(), "/spec/host", Value::Null),
-                    changed(jwt(), "/spec/host", "login.salesforce.com".into()),
-                ],
-                refused: texts("/spec/host", ["login.salesforce.com"]),
-                complaint: "spec.host: Invalid value: clientCredentials needs the org's My Domain host, such as acme.my.salesforce.com: Salesforce refuses this flow on login.salesforce.com and test.salesforce.com",
-            },
-            Case {
-                accepted: vec![changed(jwt(), "/spec/app/clientSecretRef", Value::Null)],
-                refused: vec![with("/spec/app/clientSecretRef", Value::Null)],
-                complaint: "spec.app.clientSecretRef: Required value: app.clientSecretRef is required with clientCredentials",
-            },
-            Case {
-                accepted: vec![changed(code(json!({})), "/spec/app/clientSecretRef", Value::Null)],
-                refused: vec![changed(password(), "/spec/app/clientSecretRef", Value::Null)],
-                complaint: "spec.app.clientSecretRef: Required value: app.clientSecretRef is required with password",
-            },
-            Case {
-                accepted: vec![
-                    code(json!({ "bootstrap": { "refreshTokenRef": reference } })),
-                    code(json!({ "bootstrap": { "sfdxAuthUrlRef": reference } })),
-                ],
-                refused: vec![
-                    code(json!({ "bootstrap": {} })),
-                    code(json!({ "bootstrap": { "sfdxAuthUrlRef": reference, "refreshTokenRef": reference } })),
-                ],
-                complaint: "spec.auth.authorizationCode.bootstrap: Invalid value: exactly one of refreshTokenRef and sfdxAuthUrlRef must be set",
-            },
-            Case {
-                accepted: vec![changed(
-                    changed(password(), "/spec/auth/password/username", Value::Null),
-                    "/spec/auth/password/usernameRef",
-                    reference.clone(),
-                )],
-                refused: vec![
-                    changed(password(), "/spec/auth/password/username", Value::Null),
-                    changed(password(), "/spec/auth/password/usernameRef", reference.clone()),
-                ],
-                complaint: "spec.auth.password: Invalid value: exactly one of username and usernameRef must be set",
-            },
-            Case {
-                accepted: vec![changed(jwt(), "/spec/auth/jwtBearer/audience", "https://acme.my.site.com".into())],
-                refused: vec![changed(jwt(), "/spec/auth/jwtBearer/audience", "acme.my.site.com".into())],
-                complaint: "spec.auth.jwtBearer.audience: Invalid value: audience must begin with https://",
-            },
-            Case {
-                accepted: vec![
-                    code(json!({ "refreshTokenIdleLimit": "1h", "revokeOnDelete": true })),
-                    code(json!({ "refreshTokenIdleLimit": "720h" })),
-                    code(json!({ "refreshTokenIdleLimit": "87600h", "revokeOnDelete": false })),
-                ],
-                refused: ["59m", "87601h", "30d", ""]
-                    .map(|limit| code(json!({ "refreshTokenIdleLimit": limit })))
-                    .into(),
-                complaint: "spec.auth.authorizationCode.refreshTokenIdleLimit: Invalid value: authorizationCode.refreshTokenIdleLimit must be a duration from 1h to 87600h, written like 90s, 15m or 1h30m",
-            },
-            Case {
-                accepted: vec![code(json!({ "refreshTokenLifetime": "2160h" }))],
-                refused: vec![code(json!({ "refreshTokenLifetime": "90d" }))],
-                complaint: "spec.auth.authorizationCode.refreshTokenLifetime: Invalid value: authorizationCode.refreshTokenLifetime must be a duration from 1h to 87600h, written like 90s, 15m or 1h30m",
-            },
-            Case {
-                accepted: vec![code(json!({ "scopes": ["api", "refresh_token"] })), code(json!({ "scopes": ["offline_access"] }))],
-                refused: vec![code(json!({ "scopes": ["api refresh_token", "refresh_token"] }))],
-                complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must have one scope in each entry, such as api, without spaces",
-            },
-            Case {
-                accepted: vec![],
-                refused: vec![code(json!({ "scopes": ["api"] })), code(json!({ "scopes": [] }))],
-                complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must include refresh_token: without it a login brings nothing that the operator could renew",
-            },
-            Case {
-                accepted: vec![],
-                refused: vec![code(json!({ "scopes": ["refresh_token", "api", "api"] }))],
-                complaint: "spec.auth.authorizationCode.scopes[2]: Duplicate value: \"api\"",
-            },
+    vec![
+        Case {
+            accepted: vec![connector(), jwt(), password(), code(json!({}))],
+            refused: each("/spec/auth", [json!({}), both]),
+            complaint: "spec.auth: Invalid value: exactly one of clientCredentials, jwtBearer, authorizationCode and password must be set",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![with("/spec/host", Value::Null)],
+            complaint: "spec.host: Required value: host is required with clientCredentials: Salesforce refuses this flow on the shared login hosts; give your org's My Domain, such as acme.my.salesforce.com",
+        },
+        Case {
+            accepted: vec![
+                changed(jwt(), "/spec/host", Value::Null),
+                changed(jwt(), "/spec/host", "login.salesforce.com".into()),
+            ],
+            refused: texts("/spec/host", ["login.salesforce.com"]),
+            complaint: "spec.host: Invalid value: clientCredentials needs the org's My Domain host, such as acme.my.salesforce.com: Salesforce refuses this flow on login.salesforce.com and test.salesforce.com",
+        },
+        Case {
+            accepted: vec![changed(jwt(), "/spec/app/clientSecretRef", Value::Null)],
+            refused: vec![with("/spec/app/clientSecretRef", Value::Null)],
+            complaint: "spec.app.clientSecretRef: Required value: app.clientSecretRef is required with clientCredentials",
+        },
+        Case {
+            accepted: vec![changed(code(json!({})), "/spec/app/clientSecretRef", Value::Null)],
+            refused: vec![changed(password(), "/spec/app/clientSecretRef", Value::Null)],
+            complaint: "spec.app.clientSecretRef: Required value: app.clientSecretRef is required with password",
+        },
+        Case {
+            accepted: vec![
+                code(json!({ "bootstrap": { "refreshTokenRef": reference } })),
+                code(json!({ "bootstrap": { "sfdxAuthUrlRef": reference } })),
+            ],
+            refused: vec![
+                code(json!({ "bootstrap": {} })),
+                code(json!({ "bootstrap": { "sfdxAuthUrlRef": reference, "refreshTokenRef": reference } })),
+            ],
+            complaint: "spec.auth.authorizationCode.bootstrap: Invalid value: exactly one of refreshTokenRef and sfdxAuthUrlRef must be set",
+        },
+        Case {
+            accepted: vec![changed(
+                changed(password(), "/spec/auth/password/username", Value::Null),
+                "/spec/auth/password/usernameRef",
+                reference.clone(),
+            )],
+            refused: vec![
+                changed(password(), "/spec/auth/password/username", Value::Null),
+                changed(password(), "/spec/auth/password/usernameRef", reference.clone()),
+            ],
+            complaint: "spec.auth.password: Invalid value: exactly one of username and usernameRef must be set",
+        },
+        Case {
+            accepted: vec![changed(
+                jwt(),
+                "/spec/auth/jwtBearer/audience",
+                "https://acme.my.site.com".into(),
+            )],
+            refused: vec![changed(
+                jwt(),
+                "/spec/auth/jwtBearer/audience",
+                "acme.my.site.com".into(),
+            )],
+            complaint: "spec.auth.jwtBearer.audience: Invalid value: audience must begin with https://",
+        },
+    ]
+}
+
+fn authorization_code() -> Vec<Case> {
+    vec![
+        Case {
+            accepted: vec![
+                code(json!({ "refreshTokenIdleLimit": "1h", "revokeOnDelete": true })),
+                code(json!({ "refreshTokenIdleLimit": "720h" })),
+                code(json!({ "refreshTokenIdleLimit": "87600h", "revokeOnDelete": false })),
+            ],
+            refused: ["59m", "87601h", "30d", ""]
+                .map(|limit| code(json!({ "refreshTokenIdleLimit": limit })))
+                .into(),
+            complaint: "spec.auth.authorizationCode.refreshTokenIdleLimit: Invalid value: authorizationCode.refreshTokenIdleLimit must be a duration from 1h to 87600h, written like 90s, 15m or 1h30m",
+        },
+        Case {
+            accepted: vec![code(json!({ "refreshTokenLifetime": "2160h" }))],
+            refused: ["59m", "87601h", "90d"]
+                .map(|end| code(json!({ "refreshTokenLifetime": end })))
+                .into(),
+            complaint: "spec.auth.authorizationCode.refreshTokenLifetime: Invalid value: authorizationCode.refreshTokenLifetime must be a duration from 1h to 87600h, written like 90s, 15m or 1h30m",
+        },
+        Case {
+            accepted: vec![
+                code(json!({ "scopes": ["api", "refresh_token"] })),
+                code(json!({ "scopes": ["offline_access"] })),
+            ],
+            refused: vec![code(json!({ "scopes": ["api refresh_token", "refresh_token"] }))],
+            complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must have one scope in each entry, such as api, without spaces",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![code(json!({ "scopes": ["api"] })), code(json!({ "scopes": [] }))],
+            complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must include refresh_token: without it a login brings nothing that the operator could renew",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![code(json!({ "scopes": ["refresh_token", "api", "api"] }))],
+            complaint: "spec.auth.authorizationCode.scopes[2]: Duplicate value: \"api\"",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn rules_about_the_login_method() {
+    check("auth", login_method()).await;
+    check("code", authorization_code()).await;
+}
+
+fn app_and_references() -> Vec<Case> {
+    let reference = json!({ "name": "s", "key": "k" });
+    let by_reference = containing("/spec/app/clientIdRef");
+    vec![Case {
+        accepted: vec![by_reference],
+        refused: vec![
+            with("/spec/app/clientId", Value::Null),
+            with("/spec/app/clientIdRef", reference.clone()),
         ],
-    )
-    .await;
+        complaint: "spec.app: Invalid value: exactly one of clientId and clientIdRef must be set",
+    }]
+}
+
+/// The names and keys of every reference.
+fn references() -> Vec<Case<String>> {
+    let cases = |path: &str| {
+        let of = |member: &str, values: &[&str]| {
+            let place = format!("{path}/{member}");
+            let with = |value: &&str| changed(containing(path), &place, Value::from(*value));
+            values.iter().map(with).collect::<Vec<_>>()
+        };
+        let field = path[1..].replace('/', ".");
+        let names = [
+            "../x",
+            "../../kube-system/secrets/x",
+            "x?watch=1",
+            "Crm",
+            "crm_app",
+            "-a",
+        ];
+        let keys = ["a/b", "a b", ".", "..", "..data", "ö"];
+        [
+            Case {
+                accepted: of("name", &["a", "crm-app.v2"]),
+                refused: of("name", &names),
+                complaint: format!(
+                    "{field}.name: Invalid value: name must be a name that an object can have: lower-case letters, digits, - and ."
+                ),
+            },
+            Case {
+                accepted: of("key", &["k", "client_secret", "tls.key", ".env"]),
+                refused: of("key", &keys),
+                complaint: format!(
+                    "{field}.key: Invalid value: key must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+                ),
+            },
+        ]
+    };
+    REFERENCES.iter().flat_map(|path| cases(path)).collect()
+}
+
+#[tokio::test]
+async fn rules_about_every_reference() {
+    check("references", references()).await;
 }
 
 #[tokio::test]
 async fn rules_about_the_app_and_references() {
-    let reference = json!({ "name": "s", "key": "k" });
-    let by_reference = changed(
-        with("/spec/app/clientId", Value::Null),
-        "/spec/app/clientIdRef",
-        reference.clone(),
-    );
-    let name = "/spec/app/clientSecretRef/name";
-    let key = "/spec/app/clientSecretRef/key";
-    check(
-        "app",
-        vec![
-            Case {
-                accepted: vec![by_reference],
-                refused: vec![
-                    with("/spec/app/clientId", Value::Null),
-                    with("/spec/app/clientIdRef", reference.clone()),
-                ],
-                complaint: "spec.app: Invalid value: exactly one of clientId and clientIdRef must be set",
-            },
-            Case {
-                accepted: texts(name, ["a", "crm-app.v2"]),
-                refused: texts(name, ["../x", "../../kube-system/secrets/x", "x?watch=1", "Crm", "crm_app", "-a"]),
-                complaint: "spec.app.clientSecretRef.name: Invalid value: name must be a name that an object can have: lower-case letters, digits, - and .",
-            },
-            Case {
-                accepted: texts(key, ["k", "client_secret", "tls.key", ".env"]),
-                refused: texts(key, ["a/b", "a b", ".", "..", "..data", "ö"]),
-                complaint: "spec.app.clientSecretRef.key: Invalid value: key must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with ..",
-            },
-        ],
-    )
-    .await;
+    check("app", app_and_references()).await;
 }
 
-#[tokio::test]
-async fn rules_about_host_and_environment() {
+fn host_and_environment() -> Vec<Case> {
     let host = "/spec/host";
     let sandbox = |host: &str| {
         changed(
@@ -236,185 +320,260 @@ async fn rules_about_host_and_environment() {
             host.into(),
         )
     };
-    check(
-        "host",
-        vec![
-            Case {
-                accepted: texts(host, ["acme.my.salesforce.com", "acme.my.site.com", "acme.my.salesforce.mil"]),
-                refused: texts(host, [
+    vec![
+        Case {
+            accepted: texts(
+                host,
+                [
+                    "acme.my.salesforce.com",
+                    "acme.my.site.com",
+                    "acme.my.salesforce.mil",
+                ],
+            ),
+            refused: texts(
+                host,
+                [
                     "https://acme.my.salesforce.com",
                     "acme.my.salesforce.com/",
                     "acme.my.salesforce.com:443",
-                ]),
-                complaint: "spec.host: Invalid value: host is a bare name, such as acme.my.salesforce.com: remove scheme, port and path",
-            },
-            Case {
-                accepted: vec![],
-                refused: texts(host, ["Acme.my.salesforce.com", "acme", "acme..com", "-acme.my.salesforce.com", "acme_x.com"]),
-                complaint: "spec.host: Invalid value: host must be a DNS name in lower case, such as acme.my.salesforce.com",
-            },
-            Case {
-                accepted: vec![],
-                refused: texts(host, ["acme.lightning.force.com", "acme.my.salesforce-setup.com"]),
-                complaint: "spec.host: Invalid value: this is a host of the user interface; give the My Domain host instead, which ends in .my.salesforce.com",
-            },
-            Case {
-                accepted: vec![
-                    sandbox("acme--uat.sandbox.my.salesforce.com"),
-                    with_jwt("Sandbox", "test.salesforce.com"),
-                    // Only a login tells what this is: an example that is wrong on purpose needs it to pass.
-                    sandbox("acme.my.salesforce.com"),
                 ],
-                refused: [
-                    texts(host, ["acme--uat.sandbox.my.salesforce.com", "acme.scratch.my.salesforce.com"]),
-                    vec![with_jwt("Live", "test.salesforce.com")],
-                ]
-                .concat(),
-                complaint: "spec.environment: Invalid value: this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org",
-            },
-            Case {
-                accepted: texts(host, ["acme.develop.my.salesforce.com"]),
-                refused: vec![sandbox("acme.develop.my.salesforce.com"), with_jwt("Sandbox", "login.salesforce.com")],
-                complaint: "spec.environment: Invalid value: this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com",
-            },
-            Case {
-                accepted: vec![],
-                refused: texts("/spec/environment", ["Production"]),
-                complaint: "spec.environment: Unsupported value: \"Production\": supported values: \"Live\", \"Sandbox\"",
-            },
-        ],
-    )
-    .await;
+            ),
+            complaint: "spec.host: Invalid value: host is a bare name, such as acme.my.salesforce.com: remove scheme, port and path",
+        },
+        Case {
+            accepted: vec![],
+            refused: texts(
+                host,
+                [
+                    "Acme.my.salesforce.com",
+                    "acme",
+                    "acme..com",
+                    "-acme.my.salesforce.com",
+                    "acme_x.com",
+                ],
+            ),
+            complaint: "spec.host: Invalid value: host must be a DNS name in lower case, such as acme.my.salesforce.com",
+        },
+        Case {
+            accepted: vec![],
+            refused: texts(host, ["acme.lightning.force.com", "acme.my.salesforce-setup.com"]),
+            complaint: "spec.host: Invalid value: this is a host of the user interface; give the My Domain host instead, which ends in .my.salesforce.com",
+        },
+        Case {
+            accepted: vec![
+                sandbox("acme--uat.sandbox.my.salesforce.com"),
+                with_jwt("Sandbox", "test.salesforce.com"),
+                // Only a login tells what this is: an example that is wrong on purpose needs it to pass.
+                sandbox("acme.my.salesforce.com"),
+            ],
+            refused: [
+                texts(
+                    host,
+                    [
+                        "acme--uat.sandbox.my.salesforce.com",
+                        "acme.scratch.my.salesforce.com",
+                    ],
+                ),
+                vec![with_jwt("Live", "test.salesforce.com")],
+            ]
+            .concat(),
+            complaint: "spec.environment: Invalid value: this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org",
+        },
+        Case {
+            accepted: texts(host, ["acme.develop.my.salesforce.com"]),
+            refused: vec![
+                sandbox("acme.develop.my.salesforce.com"),
+                with_jwt("Sandbox", "login.salesforce.com"),
+            ],
+            complaint: "spec.environment: Invalid value: this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com",
+        },
+        Case {
+            accepted: vec![],
+            refused: texts("/spec/environment", ["Production"]),
+            complaint: "spec.environment: Unsupported value: \"Production\": supported values: \"Live\", \"Sandbox\"",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn rules_about_host_and_environment() {
+    check("host", host_and_environment()).await;
+}
+
+fn token_and_test() -> Vec<Case> {
+    let renew_within = json!({ "lifetime": "20m", "renewBefore": "20m" });
+    let bad_both = |lifetime: &str| json!({ "lifetime": lifetime, "renewBefore": "10m" });
+    vec![
+        Case {
+            accepted: texts("/spec/token/lifetime", ["15m", "24h", "1h30m", "1.5h", "5400s"]),
+            refused: [
+                texts(
+                    "/spec/token/lifetime",
+                    ["14m", "25h", "2 hours", "90", "-1h", "999999h", ""],
+                ),
+                each("/spec/token", [bad_both("soon")]),
+            ]
+            .concat(),
+            complaint: "spec.token.lifetime: Invalid value: token.lifetime must be a duration from 15m to 24h, written like 90s, 15m or 1h30m",
+        },
+        Case {
+            accepted: texts("/spec/token/renewBefore", ["2m", "12h"]),
+            refused: texts("/spec/token/renewBefore", ["1m", "13h", "x"]),
+            complaint: "spec.token.renewBefore: Invalid value: token.renewBefore must be a duration from 2m to 12h, written like 90s, 15m or 1h30m",
+        },
+        Case {
+            accepted: each(
+                "/spec/token",
+                [json!({ "lifetime": "20m", "renewBefore": "19m" })],
+            ),
+            refused: each("/spec/token", [renew_within]),
+            complaint: "spec.token.renewBefore: Invalid value: renewBefore must be shorter than lifetime",
+        },
+        Case {
+            accepted: texts("/spec/connectionTest/interval", ["1m", "24h"]),
+            refused: texts("/spec/connectionTest/interval", ["59s", "25h", "daily"]),
+            complaint: "spec.connectionTest.interval: Invalid value: connectionTest.interval must be a duration from 1m to 24h, written like 90s, 15m or 1h30m",
+        },
+        Case {
+            accepted: texts("/spec/connectionTest/timeout", ["1s", "2m"]),
+            refused: texts("/spec/connectionTest/timeout", ["999ms", "121s"]),
+            complaint: "spec.connectionTest.timeout: Invalid value: connectionTest.timeout must be a duration from 1s to 2m, written like 90s, 15m or 1h30m",
+        },
+        Case {
+            accepted: texts("/spec/connectionTest/apiVersion", ["31.0", "66.0", "100.0"]),
+            refused: texts(
+                "/spec/connectionTest/apiVersion",
+                ["30.0", "v66", "66", "66.1", ""],
+            ),
+            complaint: "spec.connectionTest.apiVersion: Invalid value: connectionTest.apiVersion must be written like 66.0 and be 31.0 or later: Salesforce has retired the earlier ones",
+        },
+        Case {
+            accepted: texts(
+                "/spec/expect/organizationId",
+                ["00Dx0000000BV7z", "00Dx0000000BV7zEAG"],
+            ),
+            refused: texts(
+                "/spec/expect/organizationId",
+                ["005x0000000BV7z", "00Dx0000000BV7zE", "00D"],
+            ),
+            complaint: "spec.expect.organizationId: Invalid value: expect.organizationId must have 15 or 18 letters and digits and begin with 00D; see Setup, Company Information",
+        },
+    ]
 }
 
 #[tokio::test]
 async fn rules_about_token_and_test() {
-    let renew_within = json!({ "lifetime": "20m", "renewBefore": "20m" });
-    let bad_both = |lifetime: &str| json!({ "lifetime": lifetime, "renewBefore": "10m" });
-    check(
-        "times",
-        vec![
-            Case {
-                accepted: texts("/spec/token/lifetime", ["15m", "24h", "1h30m", "1.5h", "5400s"]),
-                refused: [
-                    texts("/spec/token/lifetime", ["14m", "25h", "2 hours", "90", "-1h", "999999h", ""]),
-                    each("/spec/token", [bad_both("soon")]),
-                ]
-                .concat(),
-                complaint: "spec.token.lifetime: Invalid value: token.lifetime must be a duration from 15m to 24h, written like 90s, 15m or 1h30m",
-            },
-            Case {
-                accepted: texts("/spec/token/renewBefore", ["2m", "12h"]),
-                refused: texts("/spec/token/renewBefore", ["1m", "13h", "x"]),
-                complaint: "spec.token.renewBefore: Invalid value: token.renewBefore must be a duration from 2m to 12h, written like 90s, 15m or 1h30m",
-            },
-            Case {
-                accepted: each("/spec/token", [json!({ "lifetime": "20m", "renewBefore": "19m" })]),
-                refused: each("/spec/token", [renew_within]),
-                complaint: "spec.token.renewBefore: Invalid value: renewBefore must be shorter than lifetime",
-            },
-            Case {
-                accepted: texts("/spec/connectionTest/interval", ["1m", "24h"]),
-                refused: texts("/spec/connectionTest/interval", ["59s", "25h", "daily"]),
-                complaint: "spec.connectionTest.interval: Invalid value: connectionTest.interval must be a duration from 1m to 24h, written like 90s, 15m or 1h30m",
-            },
-            Case {
-                accepted: texts("/spec/connectionTest/timeout", ["1s", "2m"]),
-                refused: texts("/spec/connectionTest/timeout", ["999ms", "121s"]),
-                complaint: "spec.connectionTest.timeout: Invalid value: connectionTest.timeout must be a duration from 1s to 2m, written like 90s, 15m or 1h30m",
-            },
-            Case {
-                accepted: texts("/spec/connectionTest/apiVersion", ["31.0", "66.0", "100.0"]),
-                refused: texts("/spec/connectionTest/apiVersion", ["30.0", "v66", "66", "66.1", ""]),
-                complaint: "spec.connectionTest.apiVersion: Invalid value: connectionTest.apiVersion must be written like 66.0 and be 31.0 or later: Salesforce has retired the earlier ones",
-            },
-            Case {
-                accepted: texts("/spec/expect/organizationId", ["00Dx0000000BV7z", "00Dx0000000BV7zEAG"]),
-                refused: texts("/spec/expect/organizationId", ["005x0000000BV7z", "00Dx0000000BV7zE", "00D"]),
-                complaint: "spec.expect.organizationId: Invalid value: expect.organizationId must have 15 or 18 letters and digits and begin with 00D; see Setup, Company Information",
-            },
-        ],
-    )
-    .await;
+    check("times", token_and_test()).await;
 }
 
-#[tokio::test]
-async fn rules_about_the_secret() {
+fn secret() -> Vec<Case> {
     let labels = "/spec/secret/labels";
     let annotations = "/spec/secret/annotations";
     let one = |key: &str, value: &str| json!({ key: value });
-    check(
-        "secret",
-        vec![
-            Case {
-                accepted: texts("/spec/secret/name", ["a", "crm.token", "crm-token"]),
-                refused: texts("/spec/secret/name", ["Crm", "crm_token", "a/b", "-a", "a."]),
-                complaint: "spec.secret.name: Invalid value: secret.name must be a name that an object can have: lower-case letters, digits, - and .",
-            },
-            Case {
-                accepted: texts("/spec/secret/type", ["Opaque", "acme.example/salesforce", "servicebinding.io/salesforce"]),
-                refused: texts("/spec/secret/type", [
+    vec![
+        Case {
+            accepted: texts("/spec/secret/name", ["a", "crm.token", "crm-token"]),
+            refused: texts("/spec/secret/name", ["Crm", "crm_token", "a/b", "-a", "a."]),
+            complaint: "spec.secret.name: Invalid value: secret.name must be a name that an object can have: lower-case letters, digits, - and .",
+        },
+        Case {
+            accepted: texts(
+                "/spec/secret/type",
+                [
+                    "Opaque",
+                    "acme.example/salesforce",
+                    "servicebinding.io/salesforce",
+                ],
+            ),
+            refused: texts(
+                "/spec/secret/type",
+                [
                     "kubernetes.io/service-account-token",
                     "kubernetes.io/tls",
                     "bootstrap.kubernetes.io/token",
-                ]),
-                complaint: "spec.secret.type: Invalid value: secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret",
-            },
-            Case {
-                accepted: each(labels, [one("team", "crm"), one("acme.example/team", ""), json!({})]),
-                refused: each(labels, [
+                ],
+            ),
+            complaint: "spec.secret.type: Invalid value: secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret",
+        },
+        Case {
+            accepted: each(
+                labels,
+                [one("team", "crm"), one("acme.example/team", ""), json!({})],
+            ),
+            refused: each(
+                labels,
+                [
                     one("app.kubernetes.io/managed-by", "me"),
                     one("kubernetes.io/x", "me"),
                     one("x.k8s.io/y", "me"),
                     one("salesforce-connector.dev/connector", "other"),
-                ]),
-                complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
-            },
-            Case {
-                accepted: vec![],
-                refused: each(labels, [one("a b", "x"), one("/x", "x"), one("acme.example/", "x")]),
-                complaint: "spec.secret.labels: Invalid value: secret.labels must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
-            },
-            Case {
-                accepted: vec![],
-                refused: each(labels, [one("team", "a b"), one("team", "-x")]),
-                complaint: "spec.secret.labels: Invalid value: secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
-            },
-            Case {
-                accepted: each(annotations, [one("reloader.stakater.com/match", "true"), one("note", "any text, ö")]),
-                refused: each(annotations, [
+                ],
+            ),
+            complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+        },
+        Case {
+            accepted: vec![],
+            refused: each(
+                labels,
+                [one("a b", "x"), one("/x", "x"), one("acme.example/", "x")],
+            ),
+            complaint: "spec.secret.labels: Invalid value: secret.labels must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
+        },
+        Case {
+            accepted: vec![],
+            refused: each(labels, [one("team", "a b"), one("team", "-x")]),
+            complaint: "spec.secret.labels: Invalid value: secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
+        },
+        Case {
+            accepted: each(
+                annotations,
+                [
+                    one("reloader.stakater.com/match", "true"),
+                    one("note", "any text, ö"),
+                ],
+            ),
+            refused: each(
+                annotations,
+                [
                     one("kubernetes.io/service-account.name", "admin"),
                     one("salesforce-connector.dev/connector-uid", "other"),
-                ]),
-                complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
-            },
-            Case {
-                accepted: vec![],
-                refused: each(annotations, [one("a b", "x")]),
-                complaint: "spec.secret.annotations: Invalid value: secret.annotations must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
-            },
-            Case {
-                accepted: each("/spec/secret/formats", [json!([]), json!(["Environment", "SalesforceCli", "PubSub"])]),
-                refused: each("/spec/secret/formats", [json!(["PubSub", "PubSub"])]),
-                complaint: "spec.secret.formats[1]: Duplicate value: \"PubSub\"",
-            },
-            Case {
-                accepted: vec![],
-                refused: each("/spec/secret/formats", [json!(["Dotenv"])]),
-                complaint: "spec.secret.formats[0]: Unsupported value: \"Dotenv\": supported values: \"Environment\", \"SalesforceCli\", \"PubSub\"",
-            },
-            Case {
-                accepted: texts("/spec/secret/deletionPolicy", ["Delete", "Orphan"]),
-                refused: texts("/spec/secret/deletionPolicy", ["Retain"]),
-                complaint: "spec.secret.deletionPolicy: Unsupported value: \"Retain\": supported values: \"Delete\", \"Orphan\"",
-            },
-        ],
-    )
-    .await;
+                ],
+            ),
+            complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+        },
+        Case {
+            accepted: vec![],
+            refused: each(annotations, [one("a b", "x")]),
+            complaint: "spec.secret.annotations: Invalid value: secret.annotations must have keys of the form name or example.com/name: letters, digits, -, _ and ., at most 63 of them after the /",
+        },
+        Case {
+            accepted: each(
+                "/spec/secret/formats",
+                [json!([]), json!(["Environment", "SalesforceCli", "PubSub"])],
+            ),
+            refused: each("/spec/secret/formats", [json!(["PubSub", "PubSub"])]),
+            complaint: "spec.secret.formats[1]: Duplicate value: \"PubSub\"",
+        },
+        Case {
+            accepted: vec![],
+            refused: each("/spec/secret/formats", [json!(["Dotenv"])]),
+            complaint: "spec.secret.formats[0]: Unsupported value: \"Dotenv\": supported values: \"Environment\", \"SalesforceCli\", \"PubSub\"",
+        },
+        Case {
+            accepted: texts("/spec/secret/deletionPolicy", ["Delete", "Orphan"]),
+            refused: texts("/spec/secret/deletionPolicy", ["Retain"]),
+            complaint: "spec.secret.deletionPolicy: Unsupported value: \"Retain\": supported values: \"Delete\", \"Orphan\"",
+        },
+    ]
 }
 
 #[tokio::test]
-async fn every_key_of_the_secret_must_be_one_that_a_secret_can_have() {
+async fn rules_about_the_secret() {
+    check("secret", secret()).await;
+}
+
+/// The names that the keys of the Secret may have.
+fn keys_of_the_secret() -> Vec<Case<String>> {
     let fields = [
         "accessToken",
         "instanceUrl",
@@ -438,97 +597,47 @@ async fn every_key_of_the_secret_must_be_one_that_a_secret_can_have() {
             "spec.secret.keys.{field}: Invalid value: secret.keys.{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
         ),
     }));
-    check("keys", cases).await;
+    cases
 }
 
 #[tokio::test]
-async fn lengths_and_counts_have_limits() {
-    let long = |length: usize| Value::from("a".repeat(length));
-    let many = |count: usize| Value::Object((0..count).map(|n| (format!("k{n}"), "v".into())).collect());
-    let limits = [
-        (
-            "/spec/displayName",
-            long(128),
-            long(129),
-            "spec.displayName: Too long: may not be more than 128 bytes",
-        ),
-        (
-            "/spec/displayName",
-            long(1),
-            long(0),
-            "spec.displayName: Invalid value: spec.displayName in body should be at least 1 chars long",
-        ),
-        (
-            "/spec/app/clientId",
-            long(512),
-            long(513),
-            "spec.app.clientId: Too long: may not be more than 512 bytes",
-        ),
-        (
-            "/spec/app/clientSecretRef/name",
-            long(63),
-            long(254),
-            "spec.app.clientSecretRef.name: Too long: may not be more than 253 bytes",
-        ),
-        (
-            "/spec/app/clientSecretRef/key",
-            long(253),
-            long(254),
-            "spec.app.clientSecretRef.key: Too long: may not be more than 253 bytes",
-        ),
-        (
-            "/spec/expect/username",
-            long(80),
-            long(81),
-            "spec.expect.username: Too long: may not be more than 80 bytes",
-        ),
-        (
-            "/spec/secret/labels",
-            many(32),
-            many(33),
-            "spec.secret.labels: Too many: 33: must have at most 32 items",
-        ),
-        (
-            "/spec/secret/annotations",
-            many(32),
-            many(33),
-            "spec.secret.annotations: Too many: 33: must have at most 32 items",
-        ),
-        (
-            "/spec/secret/annotations/k",
-            long(4096),
-            long(4097),
-            "spec.secret.annotations.k: Too long: may not be more than 4096 bytes",
-        ),
-        (
-            "/spec/secret/keys/orgId",
-            long(253),
-            long(254),
-            "spec.secret.keys.orgId: Too long: may not be more than 253 bytes",
-        ),
-        (
-            "/spec/secret/type",
-            long(253),
-            long(254),
-            "spec.secret.type: Too long: may not be more than 253 bytes",
-        ),
-    ];
-    let cases = limits.map(|(pointer, accepted, refused, complaint)| Case {
-        accepted: vec![with(pointer, accepted)],
-        refused: vec![with(pointer, refused)],
-        complaint,
-    });
-    check("limits", cases.into()).await;
+async fn every_key_of_the_secret_must_be_one_that_a_secret_can_have() {
+    check("keys", keys_of_the_secret()).await;
+}
+
+fn names() -> Vec<Case> {
+    vec![Case {
+        accepted: vec![with("/metadata/name", "n".repeat(63).into())],
+        refused: vec![with("/metadata/name", "n".repeat(64).into())],
+        complaint: "<nil>: Invalid value: metadata.name must have at most 63 characters: it becomes a label and part of the Secret's name",
+    }]
 }
 
 #[tokio::test]
 async fn a_connector_s_name_has_at_most_63_characters() {
-    let case = Case {
-        accepted: vec![with("/metadata/name", "n".repeat(63).into())],
-        refused: vec![with("/metadata/name", "n".repeat(64).into())],
-        complaint: "<nil>: Invalid value: metadata.name must have at most 63 characters: it becomes a label and part of the Secret's name",
-    };
-    check("names", vec![case]).await;
+    check("names", names()).await;
+}
+
+/// The one rule about a change, which no new object can break.
+pub(super) const TYPE_STAYS: &str = "spec.secret.type: Forbidden: secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector";
+
+/// Every case of this file.
+pub(super) fn all() -> Vec<Case<String>> {
+    let fixed = [
+        login_method(),
+        authorization_code(),
+        app_and_references(),
+        host_and_environment(),
+        token_and_test(),
+        secret(),
+        names(),
+    ];
+    let fixed = fixed.into_iter().flatten().map(|case| Case {
+        accepted: case.accepted,
+        refused: case.refused,
+        complaint: case.complaint.to_owned(),
+    });
+    fixed.chain(references()).chain(keys_of_the_secret()).collect()
 }
 
 #[tokio::test]
@@ -553,8 +662,7 @@ async fn the_type_of_the_secret_never_changes_while_its_name_may() {
     let refusal = patch(json!({ "spec": { "secret": { "type": "acme.example/token" } } }))
         .await
         .refusal();
-    let wanted = "spec.secret.type: Forbidden: secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector";
-    assert!(refusal.contains(wanted), "{refusal}");
+    assert!(refusal.contains(TYPE_STAYS), "{refusal}");
     let _ = patch(json!({ "spec": { "secret": { "name": "other" } } }))
         .await
         .stdout();
