@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::pause::Side;
 use super::{Context, Error, grant, login, probe, secrets};
 use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
-use crate::decide::grant::{held as grant_held, renewed_with};
+use crate::decide::grant::{copied_serial, held as grant_held, renewed_with};
 use crate::decide::held::Held;
 use crate::decide::incoming;
 use crate::decide::keep_alive::{end, outlook};
@@ -129,7 +129,7 @@ async fn renew_grant(
     let came = (settled.minted, settled.state.as_deref(), settled.said);
     let (minted, incoming) = incoming::apart(observed, connector, why, came);
     let grant = settled.state.as_ref().map(|state| GrantOutcome {
-        serial: i64::try_from(state.serial.0).unwrap_or(i64::MAX),
+        serial: copied_serial(state),
         imported: state.imported.clone(),
         outlook: outlook(state, connector, &observed.owner.uid),
         end: end(state, connector),

@@ -40,7 +40,7 @@ pub struct Outcome {
 /// What the status tells of a stored grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantOutcome {
-    /// Its serial.
+    /// The serial to copy to the status.
     pub serial: i64,
     /// Digest of the brought token that was imported last.
     pub imported: Option<redeem::Digest>,

@@ -290,3 +290,21 @@ fn a_renewal_whose_outcome_was_unknown_is_repeated_once_the_token_is_known_to_be
     ));
     assert_eq!(decide(&observed, after(1)), mint(MintReason::Retry));
 }
+
+#[test]
+fn the_serial_of_an_attempt_is_not_copied_by_those_who_find_it() {
+    let standing = |serial: u64| {
+        Some(Attempt {
+            serial: Serial(serial),
+            ..attempt(Phase::Open)
+        })
+    };
+    let mut state = fixtures::state(Standing::Good);
+    state.serial = Serial(7);
+    assert_eq!(copied_serial(&state), 7);
+    state.current.as_mut().unwrap().attempt = standing(6);
+    assert_eq!(copied_serial(&state), 5);
+    state.next = Some(somebody_elses());
+    state.next.as_mut().unwrap().attempt = standing(4);
+    assert_eq!(copied_serial(&state), 3, "of two the older one counts");
+}
