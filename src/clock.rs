@@ -1,4 +1,4 @@
-//! What time is it? The one place that reads the wall clock; tests let it run faster.
+//! What time is it? The one place that reads the clocks of the machine; tests let time run faster.
 
 use std::time::Duration;
 
@@ -6,11 +6,21 @@ use jiff::Timestamp;
 
 use crate::decide::schedule::signed;
 
+/// Reading of a monotonic clock that goes on while the machine sleeps, so that a window can't be slept through.
+#[must_use]
+pub fn boot_time() -> Duration {
+    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(boot.tv_sec).unwrap_or_default();
+    let nanos = u32::try_from(boot.tv_nsec).unwrap_or_default();
+    Duration::new(seconds, nanos)
+}
+
 /// The clock of the process.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Timestamp,
     started: std::time::Instant,
+    booted: Duration,
     speed: u32,
 }
 
@@ -27,6 +37,7 @@ impl Clock {
         Self {
             start: Timestamp::now(),
             started: std::time::Instant::now(),
+            booted: boot_time(),
             speed: speed.max(1),
         }
     }
@@ -38,6 +49,12 @@ impl Clock {
             1 => Timestamp::now(),
             speed => self.start + signed(self.started.elapsed() * speed),
         }
+    }
+
+    /// How long this process has run, which no change of the wall clock touches; it goes on while the machine sleeps.
+    #[must_use]
+    pub fn running_for(&self) -> Duration {
+        boot_time().saturating_sub(self.booted) * self.speed
     }
 
     /// How long to sleep for `duration` to pass on this clock.

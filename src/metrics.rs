@@ -25,6 +25,7 @@ pub struct Metrics {
     token_expiration: Family<ConnectorLabels, Gauge>,
     api_usage: Family<ConnectorLabels, Gauge<f64, AtomicU64>>,
     human_needed_by: Family<ConnectorLabels, Gauge>,
+    unstored_results: Gauge,
     sweep_period: Gauge,
     connectors: Gauge,
     leader: Gauge,
@@ -69,6 +70,7 @@ impl Metrics {
             token_expiration: Family::default(),
             api_usage: Family::default(),
             human_needed_by: Family::default(),
+            unstored_results: Gauge::default(),
             sweep_period: Gauge::default(),
             connectors: Gauge::default(),
             leader: Gauge::default(),
@@ -118,6 +120,11 @@ impl Metrics {
             "By when a person must log in again, as Unix time; absent where nobody is needed",
             Unit::Seconds,
             self.human_needed_by.clone(),
+        );
+        registry.register(
+            "unstored_results",
+            "New refresh tokens that this process alone knows, since the API server has not stored them yet; if the process is killed meanwhile, each costs a grant",
+            self.unstored_results.clone(),
         );
         registry.register_with_unit(
             "sweep_period",
@@ -207,6 +214,11 @@ impl Metrics {
         self.token_expiration.remove(&labels);
         self.api_usage.remove(&labels);
         self.human_needed_by.remove(&labels);
+    }
+
+    /// One more, or less, of Salesforce's answers that is not stored yet.
+    pub fn unstored_result(&self, more: i64) {
+        self.unstored_results.inc_by(more);
     }
 
     /// Shows how many connectors there are and how long a sweep takes.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::pause::Side;
+use super::pause::{Point, Side};
 use super::{Context, Error, grant, login, probe, secrets};
 use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
 use crate::decide::grant::{copied_serial, held as grant_held, renewed_with};
@@ -214,14 +214,18 @@ async fn settle(
         .template
         .render(&observed.owner, held, &context.digest_key);
     let pauses = &context.settings.pauses;
-    pauses.at(&observed.owner.name, Side::Before, "SecretWrite").await;
+    pauses
+        .at(&observed.owner.name, Side::Before, Point::SecretWrite)
+        .await;
     let written = match &observed.target {
         Target::Ours(found) if in_step(found, &wanted) => Ok(()),
         Target::Ours(found) => secrets::update(context, found, &wanted).await?,
         Target::Absent => secrets::create(context, &observed.owner, connector, &wanted).await?,
         Target::Refused(rejection) => Err(rejection.clone()),
     };
-    pauses.at(&observed.owner.name, Side::After, "SecretWrite").await;
+    pauses
+        .at(&observed.owner.name, Side::After, Point::SecretWrite)
+        .await;
     if let Err(rejection) = written {
         return Ok(SecretOutcome::Refused(rejection));
     }

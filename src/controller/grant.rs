@@ -7,21 +7,25 @@
 
 mod kubernetes;
 mod salesforce;
+mod unstored;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redeem::{
     Answer, Bootstrap, ClusterUid, Conclusion, ConnectorRef, Effect, Expect, FreshIds, Inputs,
-    InstallationUid, Introspectable, Limits, Memory, Now, Outcome, Reply, Session, State, Want, WriteReply,
+    InstallationUid, Introspectable, Limits, Memory, Now, Outcome, Reply, Session, State, Want,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use salesforce_client::Failure;
 use tokio::sync::watch;
 
-use super::pause::Side;
+use unstored::Unstored;
+
+use super::pause::{Point, Side};
 use super::{Context, Error, login};
+use crate::clock::boot_time;
 use crate::decide::MintReason;
 use crate::decide::conclude::{Minted, Trouble};
 use crate::decide::explain;
@@ -134,7 +138,7 @@ pub(super) async fn settle(
         known: None,
         failure: None,
         sent: false,
-        answered: None,
+        unstored: None,
         announced: false,
     };
     let running = Running::begin(context);
@@ -261,8 +265,8 @@ struct Shell {
     failure: Option<Failure>,
     /// Whether Salesforce has granted a new token in this session.
     sent: bool,
-    /// When Salesforce's new token came in, until it is stored.
-    answered: Option<Instant>,
+    /// Salesforce's new token, until it is stored.
+    unstored: Option<Unstored>,
     /// Whether the last effect was the announcement of an intent.
     announced: bool,
 }
@@ -275,7 +279,7 @@ impl Shell {
                 effect => effect,
             };
             let point = self.point(&effect);
-            tracing::debug!(effect = point, "Redeem protocol");
+            tracing::debug!(effect = point.as_str(), "Redeem protocol");
             let pauses = self.context.settings.pauses.clone();
             pauses.at(&self.owner.name, Side::Before, point).await;
             let reply = self.perform(effect).await;
@@ -286,12 +290,12 @@ impl Shell {
     }
 
     /// The name of an effect, by what it is for: of two writes of the state, one is the intent and one stores the result.
-    fn point(&mut self, effect: &Effect) -> &'static str {
+    fn point(&mut self, effect: &Effect) -> Point {
         let announced = std::mem::replace(&mut self.announced, matches!(effect, Effect::Announce { .. }));
         match effect {
-            Effect::ReadState if announced => "ReadBack",
-            Effect::CreateState { .. } | Effect::WriteState { .. } if self.answered.is_some() => "Store",
-            Effect::WriteState { state, .. } if self.is_intent(state) => "Intent",
+            Effect::ReadState if announced => Point::ReadBack,
+            Effect::CreateState { .. } | Effect::WriteState { .. } if self.unstored.is_some() => Point::Store,
+            Effect::WriteState { state, .. } if self.is_intent(state) => Point::Intent,
             effect => name_of(effect),
         }
     }
@@ -305,26 +309,20 @@ impl Shell {
         attempts(state).iter().any(|attempt| !known.contains(attempt))
     }
 
-    /// The irreducible window: from the answer that only this process knows to its being stored.
     fn measure(&mut self, reply: &Reply) {
-        match (reply, self.answered) {
-            (Reply::Answer(Answer::Granted(_)), _) => self.answered = Some(Instant::now()),
-            (Reply::Write(WriteReply::Written(_)), Some(answered)) => {
-                let microseconds = u64::try_from(answered.elapsed().as_micros()).unwrap_or(u64::MAX);
-                tracing::info!(microseconds, "Stored what Salesforce answered");
-                self.answered = None;
+        match (reply, &self.unstored) {
+            (Reply::Answer(Answer::Granted(_)), _) => {
+                self.unstored = Some(Unstored::begin(&self.context.metrics));
             }
-            _ => {}
+            (reply, Some(unstored)) if unstored.is_stored_by(reply, &self.owner) => self.unstored = None,
+            (_, Some(_) | None) => {}
         }
     }
 
     /// The boot-time clock: it goes on while the machine sleeps, so that a window can't be slept through.
     fn now(&self) -> Now {
-        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(boot.tv_sec).unwrap_or_default();
-        let nanos = u32::try_from(boot.tv_nsec).unwrap_or_default();
         Now {
-            monotonic: Duration::new(seconds, nanos),
+            monotonic: boot_time(),
             lease_left: self.context.lease.lease_left(),
         }
     }
@@ -373,23 +371,23 @@ impl Shell {
     }
 }
 
-fn name_of(effect: &Effect) -> &'static str {
+fn name_of(effect: &Effect) -> Point {
     match effect {
-        Effect::ReadState => "ReadState",
-        Effect::ReadConnector => "ReadConnector",
-        Effect::ReadConsumer => "ReadConsumer",
-        Effect::Claim { .. } => "Claim",
-        Effect::Announce { .. } => "Announce",
-        Effect::CreateLedger { .. } => "CreateLedger",
-        Effect::ReadLedger { .. } => "ReadLedger",
-        Effect::MarkLedgerUsed { .. } => "MarkLedgerUsed",
-        Effect::CreateState { .. } => "CreateState",
-        Effect::WriteState { .. } => "WriteState",
-        Effect::Introspect { .. } => "Introspect",
-        Effect::Identify { .. } => "Identify",
-        Effect::Send { .. } => "Send",
-        Effect::Derive { .. } => "Derive",
-        Effect::Pause { .. } => "Pause",
-        Effect::Done(_) => "Done",
+        Effect::ReadState => Point::ReadState,
+        Effect::ReadConnector => Point::ReadConnector,
+        Effect::ReadConsumer => Point::ReadConsumer,
+        Effect::Claim { .. } => Point::Claim,
+        Effect::Announce { .. } => Point::Announce,
+        Effect::CreateLedger { .. } => Point::CreateLedger,
+        Effect::ReadLedger { .. } => Point::ReadLedger,
+        Effect::MarkLedgerUsed { .. } => Point::MarkLedgerUsed,
+        Effect::CreateState { .. } => Point::CreateState,
+        Effect::WriteState { .. } => Point::WriteState,
+        Effect::Introspect { .. } => Point::Introspect,
+        Effect::Identify { .. } => Point::Identify,
+        Effect::Send { .. } => Point::Send,
+        Effect::Derive { .. } => Point::Derive,
+        // The end comes to no point.
+        Effect::Pause { .. } | Effect::Done(_) => Point::Pause,
     }
 }

@@ -7,7 +7,7 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource as _, ResourceExt};
 
 use super::context::namespace;
-use super::pause::Side;
+use super::pause::{Point, Side};
 use super::{Context, Error};
 use crate::api::SalesforceConnector;
 use crate::decide::conclude::{EventDraft, EventKind, Minted, Outcome};
@@ -40,7 +40,7 @@ pub(super) async fn report(
         // The body carries the uid and resourceVersion that were observed: a re-created connector can't inherit this.
         let pauses = &context.settings.pauses;
         pauses
-            .at(&connector.name_any(), Side::Before, "StatusWrite")
+            .at(&connector.name_any(), Side::Before, Point::StatusWrite)
             .await;
         let result = api
             .replace_status(&connector.name_any(), &PostParams::default(), &written)
@@ -48,7 +48,9 @@ pub(super) async fn report(
         // Written or refused for a conflict: the version that we started from is not the latest any more.
         context.remember_replaced(connector.uid(), connector.resource_version());
         result.map_err(Error::WriteStatus)?;
-        pauses.at(&connector.name_any(), Side::After, "StatusWrite").await;
+        pauses
+            .at(&connector.name_any(), Side::After, Point::StatusWrite)
+            .await;
     }
     for event in conclusion.events {
         publish(context, connector, event).await;

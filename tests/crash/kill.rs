@@ -1,49 +1,74 @@
-//! `kill -9` at every named point of an import and of a renewal.
+//! `kill -9` at every named point: of an import, of a renewal, of what a process finds out about the attempt of one that
+//! died, and while it waits to try again.
 //!
 //! One process brings each of several connectors to a point of its own and is killed when all are there; another
 //! finds what is left.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::operator::Operator;
+use salesforce_connector_operator::controller::pause::Point;
+use salesforce_sim::default_world as world;
+use serde_json::json;
+use testbed::proxy::TcpProxy;
+
+use crate::operator::{Operator, Setup};
 use crate::stage::Stage;
 
 /// The points of an import, in order.
-const IMPORT: [&str; 16] = [
-    "ReadState",
-    "ReadConnector",
-    "ReadConsumer",
-    "Claim",
-    "CreateLedger",
-    "Introspect",
-    "CreateState",
-    "ReadLedger",
-    "MarkLedgerUsed",
-    "Intent",
-    "Announce",
-    "ReadBack",
-    "Send",
-    "Store",
-    "SecretWrite",
-    "StatusWrite",
+const IMPORT: [Point; 17] = [
+    Point::ReadState,
+    Point::ReadConnector,
+    Point::ReadConsumer,
+    Point::Claim,
+    Point::CreateLedger,
+    Point::Introspect,
+    Point::CreateState,
+    Point::ReadLedger,
+    Point::MarkLedgerUsed,
+    Point::Intent,
+    Point::Announce,
+    Point::ReadBack,
+    Point::Send,
+    Point::Store,
+    Point::Derive,
+    Point::SecretWrite,
+    Point::StatusWrite,
 ];
 
+/// The points of an import that come to it where the spec says whose grant it is to be.
+const NAMED_IMPORT: [Point; 2] = [Point::Identify, Point::WriteState];
+
 /// The points of a renewal, in order.
-const RENEWAL: [&str; 10] = [
-    "ReadState",
-    "ReadConnector",
-    "ReadConsumer",
-    "Intent",
-    "Announce",
-    "ReadBack",
-    "Send",
-    "Store",
-    "SecretWrite",
-    "StatusWrite",
+const RENEWAL: [Point; 11] = [
+    Point::ReadState,
+    Point::ReadConnector,
+    Point::ReadConsumer,
+    Point::Intent,
+    Point::Announce,
+    Point::ReadBack,
+    Point::Send,
+    Point::Store,
+    Point::Derive,
+    Point::SecretWrite,
+    Point::StatusWrite,
 ];
+
+/// The points at which a process deals with the attempt of one that died: it asks about it, and writes what it learned.
+const RECOVERY: [Point; 2] = [Point::Introspect, Point::WriteState];
+
+/// The point of a process that the API server does not answer.
+const WAITING: [Point; 1] = [Point::Pause];
 
 /// What can't be helped: Salesforce has spent the token, and its answer is known to the process alone.
 const IRREDUCIBLE: [&str; 2] = ["after-Send", "before-Store"];
+
+#[test]
+fn every_point_that_the_code_names_is_killed_at() {
+    let killed = [&IMPORT[..], &NAMED_IMPORT, &RENEWAL, &RECOVERY, &WAITING].concat();
+    let names = |points: &[Point]| points.iter().map(|point| point.as_str()).collect::<BTreeSet<_>>();
+    assert_eq!(names(&killed), names(Point::ALL));
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_survives_a_kill_before_each_of_its_steps() {
@@ -65,13 +90,95 @@ async fn a_renewal_survives_a_kill_after_each_of_its_steps() {
     killed_while_renewing("after").await;
 }
 
-async fn killed_while_importing(side: &str) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_survives_a_kill_while_it_waits_for_the_api_server() {
     let stage = Stage::set().await;
-    let points = at(side, &IMPORT);
+    let link = TcpProxy::to(stage.plane.api_server_address()).await;
+    let kubeconfig = stage
+        .plane
+        .kubeconfig_through(stage.plane.kubeconfig_path(), link.address());
+    let setup = Setup {
+        kubeconfig,
+        ..stage.setup("first")
+    };
+    let first = Operator::start(&stage, &setup);
+    let points = [at("before", &WAITING), at("after", &WAITING)].concat();
+    bring_all(&stage, &points).await;
+    for (connector, point) in &points {
+        stage.pause(connector, "before-ReadState");
+        stage.pause(connector, point);
+        stage.request_renewal(connector, "1").await;
+        stage.reached(connector, "before-ReadState").await;
+    }
+    link.cut();
+    for (connector, _) in &points {
+        stage.resume(connector, "before-ReadState");
+    }
+    die_at(&stage, first, &points).await;
+    live_on(&stage, &points, Some("1")).await;
+    stage.finish().await;
+}
+
+/// The one that takes over dies as well while it deals with what it found, and a third one goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_process_that_died_has_left_open_survives_a_second_kill() {
+    let stage = Stage::set().await;
+    let first = stage.start("first");
+    let second = [at("before", &RECOVERY), at("after", &RECOVERY)].concat();
+    let left_at = |what: &str| -> Vec<(String, String)> {
+        let connectors = second.iter();
+        connectors
+            .map(|(connector, _)| (format!("{connector}-{}", what.to_lowercase()), what.to_owned()))
+            .collect()
+    };
+    let (unsent, spent) = (left_at("after-ReadBack"), left_at("after-Send"));
+    let left = [&unsent[..], &spent].concat();
+    bring_all(&stage, &left).await;
+    renew_to(&stage, &left).await;
+    die_at(&stage, first, &left).await;
+
+    let second: Vec<_> = left
+        .iter()
+        .zip(second.iter().cycle())
+        .map(|((connector, _), (_, point))| (connector.clone(), point.clone()))
+        .collect();
+    for (connector, point) in &second {
+        stage.pause(connector, point);
+    }
+    let operator = stage.start("second");
+    die_at(&stage, operator, &second).await;
+    let third = stage.start("third");
+    for (connector, _) in &spent {
+        stage.not_ready(connector, "ReauthorizationRequired").await;
+    }
+    for (connector, _) in &unsent {
+        stage.healthy(connector, Some("1")).await;
+    }
+    stage.assert_nothing_burned();
+    drop(third);
+    stage.finish().await;
+}
+
+/// In two halves: a process works on 16 connectors at a time.
+async fn killed_while_importing(side: &str) {
+    let (early, late) = IMPORT.split_at(IMPORT.len() / 2);
+    tokio::join!(
+        killed_at(at(side, early), Vec::new()),
+        killed_at(at(side, late), at(side, &NAMED_IMPORT))
+    );
+}
+
+async fn killed_at(points: Vec<(String, String)>, named: Vec<(String, String)>) {
+    let stage = Stage::set().await;
     for (connector, point) in &points {
         stage.pause(connector, point);
         stage.bring(connector).await;
     }
+    for (connector, point) in &named {
+        stage.pause(connector, point);
+        bring_named(&stage, connector).await;
+    }
+    let points = [points, named].concat();
     let first = stage.start("first");
     die_at(&stage, first, &points).await;
     live_on(&stage, &points, None).await;
@@ -82,30 +189,52 @@ async fn killed_while_renewing(side: &str) {
     let stage = Stage::set().await;
     let points = at(side, &RENEWAL);
     let first = stage.start("first");
-    for (connector, _) in &points {
-        stage.bring(connector).await;
-    }
-    for (connector, _) in &points {
-        stage.healthy(connector, None).await;
-    }
-    for (connector, point) in &points {
-        stage.pause(connector, point);
-        stage.request_renewal(connector, "1").await;
-    }
+    bring_all(&stage, &points).await;
+    renew_to(&stage, &points).await;
     die_at(&stage, first, &points).await;
     live_on(&stage, &points, Some("1")).await;
     stage.finish().await;
 }
 
 /// A connector for each point.
-fn at(side: &str, names: &[&str]) -> Vec<(String, String)> {
-    let points = names.iter();
-    points
-        .map(|name| (name.to_lowercase(), format!("{side}-{name}")))
+pub(crate) fn at(side: &str, points: &[Point]) -> Vec<(String, String)> {
+    let names = points.iter().map(|point| point.as_str());
+    names
+        .map(|name| {
+            (
+                format!("{}-{side}", name.to_lowercase()),
+                format!("{side}-{name}"),
+            )
+        })
         .collect()
 }
 
-async fn die_at(stage: &Stage, operator: Operator, points: &[(String, String)]) {
+/// Brings grants, and waits until they are in use.
+async fn bring_all(stage: &Stage, points: &[(String, String)]) {
+    for (connector, _) in points {
+        stage.bring(connector).await;
+    }
+    for (connector, _) in points {
+        stage.healthy(connector, None).await;
+    }
+}
+
+/// A grant that is to be one user's: who is asked for after it is redeemed, and before it is used.
+async fn bring_named(stage: &Stage, name: &str) {
+    stage.bring(name).await;
+    let expect = json!({ "username": world::INTEGRATION_USER });
+    stage.merge(name, json!({ "spec": { "expect": expect } })).await;
+}
+
+/// Has each renewed as far as to its point.
+pub(crate) async fn renew_to(stage: &Stage, points: &[(String, String)]) {
+    for (connector, point) in points {
+        stage.pause(connector, point);
+        stage.request_renewal(connector, "1").await;
+    }
+}
+
+pub(crate) async fn die_at(stage: &Stage, operator: Operator, points: &[(String, String)]) {
     for (connector, point) in points {
         stage.reached(connector, point).await;
     }

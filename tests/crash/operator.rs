@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use testbed::eventually;
 
@@ -38,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) salesforce: SocketAddr,
     pub(crate) clock_speed: u32,
+    /// For how long it keeps the state of a connector that is gone.
+    pub(crate) retention_hours: u32,
     /// What it logs.
     pub(crate) log: &'static str,
 }
@@ -70,6 +73,7 @@ impl Operator {
             .args(["--lease-retry-seconds", &RETRY.as_secs().to_string()])
             .args(["--token-request-limit-seconds", TOKEN_REQUEST_LIMIT])
             .args(["--clock-speed", &setup.clock_speed.to_string()])
+            .args(["--state-retention-hours", &setup.retention_hours.to_string()])
             .args(["--hostname", setup.name])
             .arg("--test-pause-in")
             .arg(stage.folder.path())
@@ -95,7 +99,7 @@ impl Operator {
         self.until("/metrics", "salesforce_connector_leader 0\n").await;
     }
 
-    async fn until(&self, path: &str, part: &str) {
+    pub(crate) async fn until(&self, path: &str, part: &str) {
         eventually(DEADLINE, &format!("{part:?} in {path}"), async || {
             let answer = self.get(path)?;
             answer.contains(part).then_some(()).ok_or(answer)
@@ -133,6 +137,21 @@ impl Operator {
         );
     }
 
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Waits until the process has ended well.
+    pub(crate) async fn ended(&mut self) {
+        let status = eventually(DEADLINE, "the process to end", async || {
+            let status = self.process.try_wait().unwrap();
+            status.ok_or_else(|| "it runs".to_owned())
+        })
+        .await;
+        assert!(status.success(), "{status}");
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.end();
@@ -157,14 +176,33 @@ impl Operator {
             .collect()
     }
 
+    /// Waits until it has said this so many times.
+    pub(crate) async fn says(&self, message: &str, times: usize) {
+        eventually(DEADLINE, &format!("{message:?} in the log"), async || {
+            let said = self.said(message).len();
+            (said >= times).then_some(()).ok_or(format!("{said} times"))
+        })
+        .await;
+    }
+
+    /// When it said this for the first time.
+    pub(crate) fn moment(&self, message: &str) -> Timestamp {
+        let mut lines = self.lines().into_iter();
+        let line = lines.find(|line| line["fields"]["message"] == message);
+        let line = line.ok_or(message).expect("a line of the log");
+        line["timestamp"].as_str().unwrap().parse().unwrap()
+    }
+
     /// The fields of all log lines with a message.
-    fn said(&self, message: &str) -> Vec<Value> {
+    pub(crate) fn said(&self, message: &str) -> Vec<Value> {
+        let fields = self.lines().into_iter().map(|mut line| line["fields"].take());
+        fields.filter(|fields| fields["message"] == message).collect()
+    }
+
+    fn lines(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(&self.log).unwrap();
-        log.lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .map(|mut line| line["fields"].take())
-            .filter(|fields| fields["message"] == message)
-            .collect()
+        let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Where a test plays: namespaces of the real API server, a simulated Salesforce, connectors, and processes.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,7 +36,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        let plane = ControlPlane::shared().await;
+        Self::on(ControlPlane::shared().await).await
+    }
+
+    pub(crate) async fn on(plane: &'static ControlPlane) -> Self {
         plane.install_crd(&crd::crd()).await;
         let mut world = world::build();
         world.switches.approval_limit = 1000;
@@ -69,6 +71,7 @@ impl Stage {
             kubeconfig: self.plane.kubeconfig_path().to_owned(),
             salesforce: self.sim.https_addr(),
             clock_speed: 1,
+            retention_hours: 24,
             log: LOG,
         }
     }
@@ -106,7 +109,7 @@ impl Stage {
         Api::namespaced(self.client.clone(), self.namespace.name())
     }
 
-    fn own_secrets(&self) -> Api<Secret> {
+    pub(crate) fn own_secrets(&self) -> Api<Secret> {
         Api::namespaced(self.client.clone(), self.home.name())
     }
 
@@ -115,7 +118,7 @@ impl Stage {
         leases.get(names::LEASE).await.unwrap()
     }
 
-    async fn input(&self, name: &str, values: &[(&str, &str)]) {
+    pub(crate) async fn input(&self, name: &str, values: &[(&str, &str)]) {
         let data = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
@@ -159,18 +162,17 @@ impl Stage {
     }
 
     pub(crate) async fn create(&self, name: &str, client_id: &str, auth: Value) {
+        let secret = json!({ "name": format!("{name}-input"), "key": "client-secret" });
+        let app = json!({ "clientId": client_id, "clientSecretRef": secret });
+        self.create_with(name, app, auth).await;
+    }
+
+    pub(crate) async fn create_with(&self, name: &str, app: Value, auth: Value) {
         let connector = serde_json::from_value(json!({
             "apiVersion": "salesforce-connector.dev/v1alpha1",
             "kind": "SalesforceConnector",
             "metadata": { "name": name },
-            "spec": {
-                "host": world::PRODUCTION,
-                "app": {
-                    "clientId": client_id,
-                    "clientSecretRef": { "name": format!("{name}-input"), "key": "client-secret" },
-                },
-                "auth": auth,
-            },
+            "spec": { "host": world::PRODUCTION, "app": app, "auth": auth },
         }));
         self.connectors()
             .create(&PostParams::default(), &connector.unwrap())
@@ -184,6 +186,13 @@ impl Stage {
 
     pub(crate) async fn delete(&self, name: &str) {
         self.connectors()
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn delete_secret(&self, name: &str) {
+        self.secrets()
             .delete(name, &DeleteParams::default())
             .await
             .unwrap();
@@ -254,11 +263,7 @@ impl Stage {
         let delivered = self.secrets().get(&name).await.map_err(told)?;
         let access = delivered.data.unwrap_or_default().remove("access_token");
         let access = String::from_utf8(access.ok_or("no access_token")?.0).unwrap();
-        let name = format!("{}{}", names::STATE_PREFIX, connector.uid().unwrap());
-        let stored = self.own_secrets().get(&name).await.map_err(told)?;
-        let data: BTreeMap<_, _> = stored.data.unwrap_or_default().into_iter().collect();
-        let data = data.into_iter().map(|(key, value)| (key, value.0)).collect();
-        let state = State::from_data(&data).map_err(|error| error.to_string())?;
+        let state = self.state(connector).await?;
         let grant = state.current.as_ref().ok_or("no grant in use")?;
         if grant.attempt.is_some() {
             return Err("an attempt is open".to_owned());
@@ -277,6 +282,18 @@ impl Stage {
         (good == (true, true))
             .then_some(())
             .ok_or_else(|| format!("access token and refresh token good: {good:?}"))
+    }
+
+    /// What the operator has stored of the connector's grant.
+    pub(crate) async fn state(&self, connector: &SalesforceConnector) -> Result<State, String> {
+        let name = format!("{}{}", names::STATE_PREFIX, connector.uid().unwrap());
+        let stored = self.own_secrets().get(&name).await;
+        let data = stored
+            .map_err(|error| error.to_string())?
+            .data
+            .unwrap_or_default();
+        let data = data.into_iter().map(|(key, value)| (key, value.0)).collect();
+        State::from_data(&data).map_err(|error| error.to_string())
     }
 
     pub(crate) fn token_calls(&self) -> u64 {
