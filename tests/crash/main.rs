@@ -9,6 +9,7 @@ mod leak;
 mod operator;
 mod outage;
 mod partition;
+mod public;
 mod sieve;
 mod stage;
 mod suspend;

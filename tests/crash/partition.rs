@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use redeem::Phase;
 use salesforce_sim::{Endpoint, Fault, FaultRule};
 use testbed::proxy::TcpProxy;
 use tokio::time::Instant;
@@ -88,21 +89,34 @@ async fn partition(loss: Loss) {
     );
     first.follows().await;
     assert_eq!(stage.presented(grant), 2, "the import, and the renewal in flight");
+    // The answer is in, with a process that can't store it: the attempt stands open as it was announced.
+    first.says("Presented a refresh token", 2).await;
+    let (serial, attempt) = attempt(&stage).await;
+    assert_eq!(attempt, Some(serial), "nothing was written since the intent");
+    assert_eq!(first.stored().len(), 1, "the import");
 
     link.heal();
     stage.healthy(CONNECTOR, Some("1")).await;
     first.follows().await;
     second.leads().await;
     stage.assert_nothing_burned();
-    // Which of its writes stored it, one before the cut or one after, makes no difference.
+    assert_eq!(first.stored().len(), 2);
     assert_eq!(first.answers(), ["Granted", "Granted"]);
     let presented = first.answers().len() + second.answers().len();
     assert_eq!(presented, stage.presented(grant), "each by one process");
     stage.finish().await;
 }
 
+/// Serial of the state, and that of the attempt that stands open in it.
+async fn attempt(stage: &Stage) -> (u64, Option<u64>) {
+    let found = stage.state(&stage.get(CONNECTOR).await).await.unwrap();
+    let attempt = found.current.and_then(|grant| grant.attempt);
+    let open = attempt.filter(|attempt| attempt.phase == Phase::Open);
+    (found.serial.0, open.map(|attempt| attempt.serial.0))
+}
+
 /// Who holds the lease.
-async fn holder(stage: &Stage) -> String {
+pub(crate) async fn holder(stage: &Stage) -> String {
     let holder = stage.lease().await.spec.unwrap().holder_identity.unwrap();
     holder.split('_').next().unwrap().to_owned()
 }
