@@ -25,6 +25,7 @@ enum State {
     Up,
     Cut,
     Blackhole,
+    AnswersOnly,
 }
 
 /// The state, and how often the link was cut: a connection from before a cut ends even when the link is up
@@ -33,6 +34,8 @@ enum State {
 struct Link {
     state: State,
     cuts: u64,
+    /// How often the link came to carry answers only.
+    silences: u64,
 }
 
 impl TcpProxy {
@@ -44,6 +47,7 @@ impl TcpProxy {
         let (link, up) = watch::channel(Link {
             state: State::Up,
             cuts: 0,
+            silences: 0,
         });
         let accepted = Arc::new(AtomicUsize::new(0));
         let listening = tokio::spawn(listen(listener, server, up, Arc::clone(&accepted)));
@@ -70,10 +74,8 @@ impl TcpProxy {
     /// Closes every connection, and new ones at once.
     pub fn cut(&self) {
         self.link.send_modify(|link| {
-            *link = Link {
-                state: State::Cut,
-                cuts: link.cuts + 1,
-            }
+            link.state = State::Cut;
+            link.cuts += 1;
         });
     }
 
@@ -82,7 +84,18 @@ impl TcpProxy {
         self.link.send_modify(|link| link.state = State::Blackhole);
     }
 
-    /// Carries again. What was sent into a blackhole arrives now.
+    /// Holds back what the server says unasked: a connection on which the client waits for no answer and asks nothing from
+    /// now on, as on one that carries a watch, brings it no news. Questions are answered still.
+    ///
+    /// A watch has a connection of its own in HTTP/1.1, which is what [`kube::Client`] speaks.
+    pub fn answers_only(&self) {
+        self.link.send_modify(|link| {
+            link.state = State::AnswersOnly;
+            link.silences += 1;
+        });
+    }
+
+    /// Carries again. What was held back, or sent into a blackhole, arrives now.
     pub fn heal(&self) {
         self.link.send_modify(|link| link.state = State::Up);
     }
@@ -105,10 +118,10 @@ async fn listen(
             continue;
         };
         accepted.fetch_add(1, Ordering::SeqCst);
-        let Link { state, cuts } = *link.borrow();
+        let Link { state, cuts, .. } = *link.borrow();
         match state {
             State::Cut => {}
-            State::Up | State::Blackhole => {
+            State::Up | State::Blackhole | State::AnswersOnly => {
                 tokio::spawn(carry(client, server, link.clone(), cuts));
             }
         }
@@ -124,28 +137,29 @@ async fn carry(client: TcpStream, server: SocketAddr, link: watch::Receiver<Link
     }
 }
 
-async fn relay(client: TcpStream, server: SocketAddr, mut link: watch::Receiver<Link>) {
-    up(&mut link).await;
+async fn relay(client: TcpStream, server: SocketAddr, link: watch::Receiver<Link>) {
+    let client_spoke = watch::Sender::new(Spoke::default());
+    let mut way = Way {
+        link,
+        client_spoke: &client_spoke,
+    };
+    way.out().await;
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::join!(
-        pump(from_client, to_server, link.clone()),
-        pump(from_server, to_client, link)
+        ask(from_client, to_server, way.clone()),
+        answer(from_server, to_client, way)
     );
 }
 
-/// Carries one direction. Dropping `to` at the end tells the other side that no more will come.
-async fn pump(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut link: watch::Receiver<Link>,
-) {
+/// Carries what the client says. Dropping `to` at the end tells the other side that no more will come.
+async fn ask(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut way: Way<'_>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        up(&mut link).await;
+        way.out().await;
         let Some(bytes) = buffer.get(..count) else { return };
         if to.write_all(bytes).await.is_err() {
             return;
@@ -153,8 +167,69 @@ async fn pump(
     }
 }
 
-/// Waits while the link is a blackhole.
-async fn up(link: &mut watch::Receiver<Link>) {
-    // An error says that the proxy is gone; `carry` sees it as well and ends the connection.
-    let _ = link.wait_for(|link| link.state == State::Up).await;
+/// Carries what the server says.
+async fn answer(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut way: Way<'_>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        way.back().await;
+        let Some(bytes) = buffer.get(..count) else { return };
+        if to.write_all(bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What the client of a connection said last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spoke {
+    /// During which silence.
+    silence: u64,
+    /// Whether the server has said nothing since.
+    unanswered: bool,
+}
+
+/// Whether a connection carries anything just now.
+#[derive(Clone)]
+struct Way<'a> {
+    link: watch::Receiver<Link>,
+    client_spoke: &'a watch::Sender<Spoke>,
+}
+
+impl Way<'_> {
+    /// Waits until the client is heard.
+    async fn out(&mut self) {
+        let heard = |link: &Link| matches!(link.state, State::Up | State::AnswersOnly);
+        // An error says that the proxy is gone; `carry` sees it as well and ends the connection.
+        let _ = self.link.wait_for(heard).await;
+        let silence = self.link.borrow().silences;
+        self.client_spoke.send_replace(Spoke {
+            silence,
+            unanswered: true,
+        });
+    }
+
+    /// Waits until the server is heard.
+    async fn back(&mut self) {
+        let mut client_spoke = self.client_spoke.subscribe();
+        loop {
+            let Link { state, silences, .. } = *self.link.borrow_and_update();
+            let spoke = *client_spoke.borrow_and_update();
+            // What was asked before the silence is answered in it, in full.
+            let asked = spoke.silence >= silences || spoke.unanswered;
+            if state == State::Up || (state == State::AnswersOnly && asked) {
+                self.client_spoke.send_modify(|spoke| {
+                    spoke.unanswered = false;
+                    if state == State::AnswersOnly {
+                        spoke.silence = silences;
+                    }
+                });
+                return;
+            }
+            tokio::select! {
+                changed = self.link.changed() => if changed.is_err() { return },
+                // We hold the sender.
+                _ = client_spoke.changed() => {}
+            }
+        }
+    }
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams, WatchEvent,
+    WatchParams,
+};
 use kube::core::GroupVersionKind;
 use serde_json::json;
 
@@ -277,6 +281,40 @@ async fn a_client_through_the_proxy_feels_a_cut_and_a_blackhole_and_recovers() {
     proxy.heal();
     hanging.await.unwrap();
     assert!(proxy.accepted() >= 2, "{proxy:?}");
+}
+
+#[tokio::test]
+async fn a_link_that_carries_answers_only_holds_back_what_a_watch_would_tell() {
+    let plane = ControlPlane::shared().await;
+    let namespace = plane.namespace("silence").await;
+    let proxy = TcpProxy::to(plane.api_server_address()).await;
+    let kubeconfig = plane.kubeconfig_through(plane.kubeconfig_path(), proxy.address());
+    let config_maps: Api<ConfigMap> = Api::namespaced(crate::access::client(&kubeconfig).await, &namespace);
+    let create = async |name: &str| {
+        config_maps
+            .create(&PostParams::default(), &config_map(name))
+            .await
+            .unwrap()
+    };
+    let known = create("first").await.metadata.resource_version.unwrap();
+    let mut watch = Box::pin(config_maps.watch(&WatchParams::default(), &known).await.unwrap());
+    let told = async |watch: &mut (dyn Stream<Item = kube::Result<WatchEvent<ConfigMap>>> + Unpin + Send)| {
+        match watch.next().await.unwrap().unwrap() {
+            WatchEvent::Added(found) => found.metadata.name.unwrap(),
+            event => format!("{event:?}"),
+        }
+    };
+    create("told").await;
+    assert_eq!(told(&mut watch).await, "told");
+
+    proxy.answers_only();
+    create("held-back").await;
+    for _ in 0..50 {
+        config_maps.get("held-back").await.unwrap();
+    }
+    assert!(watch.next().now_or_never().is_none(), "the watch told of it");
+    proxy.heal();
+    assert_eq!(told(&mut watch).await, "held-back");
 }
 
 #[test]
