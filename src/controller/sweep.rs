@@ -2,9 +2,11 @@
 //! leader.
 //!
 //! Nothing is removed in doubt: it takes two looks a grace apart that both find the connector gone, and a look that fails,
-//! is forbidden or can't tell says nothing. The one place that lists Secrets: the operator's own, by their label.
+//! is forbidden or can't tell says nothing. The grace is told by the wall clock, since it has to outlast the process; a
+//! clock that jumps must not make it nothing, so the process must have run for a while with what it removes in view.
+//! The one place that lists Secrets: the operator's own, by their label.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -31,37 +33,68 @@ const PERIOD: Duration = Duration::from_mins(10);
 const SHORTEST: Duration = Duration::from_secs(1);
 /// Tries to revoke a grant before it is removed all the same.
 const REVOCATION_TRIES: u32 = 5;
+/// For how long a process must have had in view what it removes, by a clock that doesn't jump; less where the grace is.
+const IN_VIEW: Duration = Duration::from_hours(1);
 /// Secrets in one answer of the API server.
 const PAGE: u32 = 500;
 
 /// Sweeps for as long as it is polled, while this process leads.
 pub(super) async fn run(context: &Context) {
+    let mut views = Views::default();
     loop {
         let period = (context.settings.state_retention / 2).clamp(SHORTEST, PERIOD);
         tokio::time::sleep(context.clock.sleep_for(period)).await;
         if !context.lease.leads() {
             continue;
         }
-        if let Err(error) = sweep(context).await {
+        if let Err(error) = sweep(context, &mut views).await {
             context.metrics.reconcile_errors(error.operation());
             tracing::warn!(error = %error::chain(&error), "The sweep was broken off; it is tried again");
         }
     }
 }
 
-async fn sweep(context: &Context) -> Result<(), Error> {
+/// Since when this process has had in view what could be removed, by uid, on the clock that doesn't jump.
+#[derive(Debug, Default)]
+struct Views(HashMap<String, Duration>);
+
+impl Views {
+    /// It could be removed for the first time, or again after it could not.
+    fn begin(&mut self, secret: &Secret, now: Duration) {
+        self.0.insert(secret.uid().unwrap_or_default(), now);
+    }
+
+    /// Whether it has been in view for long enough to be removed.
+    fn suffice(&mut self, secret: &Secret, now: Duration, grace: Duration) -> bool {
+        let since = *self.0.entry(secret.uid().unwrap_or_default()).or_insert(now);
+        now.saturating_sub(since) >= grace.min(IN_VIEW)
+    }
+
+    fn retain(&mut self, stored: &HashSet<String>) {
+        self.0.retain(|uid, _| stored.contains(uid));
+    }
+}
+
+async fn sweep(context: &Context, views: &mut Views) -> Result<(), Error> {
     let states = list(context, names::STATE).await?;
     let known = Known::of(context);
     for secret in &states {
-        log(secret, sweep_state(context, secret, &known).await);
+        log(secret, sweep_state(context, secret, &known, views).await);
     }
     let stored: HashSet<String> = states.iter().map(ResourceExt::name_any).collect();
-    for secret in &list(context, names::LEDGER).await? {
-        log(secret, sweep_ledger(context, secret, &known, &stored).await);
+    let entries = list(context, names::LEDGER).await?;
+    for secret in &entries {
+        log(
+            secret,
+            sweep_ledger(context, secret, &known, &stored, views).await,
+        );
     }
-    for secret in &list(context, names::REFUSED_PASSWORD).await? {
-        log(secret, sweep_password(context, secret).await);
+    let passwords = list(context, names::REFUSED_PASSWORD).await?;
+    for secret in &passwords {
+        log(secret, sweep_password(context, secret, views).await);
     }
+    let all = states.iter().chain(&entries).chain(&passwords);
+    views.retain(&all.filter_map(ResourceExt::uid).collect());
     Ok(())
 }
 
@@ -98,7 +131,12 @@ impl Known {
     }
 }
 
-async fn sweep_state(context: &Context, secret: &Secret, known: &Known) -> Result<(), Error> {
+async fn sweep_state(
+    context: &Context,
+    secret: &Secret,
+    known: &Known,
+    views: &mut Views,
+) -> Result<(), Error> {
     let StateSeen::Found(state, _) = understood(secret) else {
         return Ok(()); // another version's, or damaged: not ours to judge
     };
@@ -107,14 +145,26 @@ async fn sweep_state(context: &Context, secret: &Secret, known: &Known) -> Resul
         return Ok(());
     }
     let read = read_connector(context, &state.connector).await;
-    let grace = signed(context.settings.state_retention);
-    match redeem::sweep(uid, &read, mark, context.clock.now(), grace) {
+    let retention = context.settings.state_retention;
+    let (now, ran) = (context.clock.now(), context.clock.running_for());
+    match redeem::sweep(uid, &read, mark, now, signed(retention)) {
         SweepDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
-        SweepDecision::Keep | SweepDecision::Undecided => Ok(()),
+        SweepDecision::Undecided => {
+            tracing::debug!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
+                read = ?read, "A stored grant stays for now");
+            Ok(())
+        }
+        SweepDecision::Keep => Ok(()),
         SweepDecision::Mark(mark) => {
             tracing::info!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
                 "The connector is gone; its stored grant is kept for a while");
+            views.begin(secret, ran);
             annotate(context, secret, Some(mark)).await
+        }
+        SweepDecision::Remove if !views.suffice(secret, ran, retention) => {
+            tracing::debug!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
+                "A stored grant stays until this process has had it in view for longer");
+            Ok(())
         }
         SweepDecision::Remove => {
             let Some(secret) = revoked(context, secret, &state).await? else {
@@ -202,6 +252,7 @@ async fn sweep_ledger(
     secret: &Secret,
     known: &Known,
     stored: &HashSet<String>,
+    views: &mut Views,
 ) -> Result<(), Error> {
     let Ok(entry) = LedgerEntry::from_data(&bytes(secret)) else {
         return Ok(());
@@ -214,20 +265,26 @@ async fn sweep_ledger(
     } else {
         ConnectorRead::NotWatched
     };
-    match redeem::sweep(uid, &read, mark, context.clock.now(), LEDGER_RETENTION) {
+    let (now, ran) = (context.clock.now(), context.clock.running_for());
+    match redeem::sweep(uid, &read, mark, now, LEDGER_RETENTION) {
         SweepDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
         SweepDecision::Keep | SweepDecision::Undecided => Ok(()),
-        SweepDecision::Mark(mark) => annotate(context, secret, Some(mark)).await,
+        SweepDecision::Mark(mark) => {
+            views.begin(secret, ran);
+            annotate(context, secret, Some(mark)).await
+        }
+        SweepDecision::Remove if !views.suffice(secret, ran, IN_VIEW) => Ok(()),
         SweepDecision::Remove => delete(context, secret).await,
     }
 }
 
 /// A password that was refused this long ago has been changed, or may cost its user one more refusal.
-async fn sweep_password(context: &Context, secret: &Secret) -> Result<(), Error> {
+async fn sweep_password(context: &Context, secret: &Secret, views: &mut Views) -> Result<(), Error> {
     let Some(created) = &secret.metadata.creation_timestamp else {
         return Ok(());
     };
-    if context.clock.now().duration_since(created.0) > LEDGER_RETENTION {
+    let over = context.clock.now().duration_since(created.0) > LEDGER_RETENTION;
+    if over && views.suffice(secret, context.clock.running_for(), IN_VIEW) {
         return delete(context, secret).await;
     }
     Ok(())
@@ -354,6 +411,31 @@ mod tests {
             ..kube::core::Status::default()
         };
         kube::Error::Api(Box::new(status))
+    }
+
+    #[test]
+    fn nothing_is_removed_before_the_process_has_had_it_in_view_for_the_grace_or_an_hour() {
+        let secret = |uid: &str| {
+            let mut secret = Secret::default();
+            secret.metadata.uid = Some(uid.to_owned());
+            secret
+        };
+        let (state, other) = (secret("state"), secret("other"));
+        let (minutes, day) = (Duration::from_mins, Duration::from_hours(24));
+        let mut views = Views::default();
+        // The wall clock says that the grace is over, from the first look on.
+        assert!(!views.suffice(&state, minutes(5), day));
+        assert!(!views.suffice(&state, minutes(64), day));
+        assert!(views.suffice(&state, minutes(65), day));
+        assert!(!views.suffice(&other, minutes(65), day), "each for itself");
+        assert!(
+            views.suffice(&other, minutes(66), minutes(1)),
+            "a shorter grace is enough"
+        );
+        views.begin(&state, minutes(70));
+        assert!(!views.suffice(&state, minutes(129), day), "it was kept meanwhile");
+        views.retain(&HashSet::from(["other".to_owned()]));
+        assert!(!views.suffice(&state, minutes(200), day), "it was away meanwhile");
     }
 
     #[test]

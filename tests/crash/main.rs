@@ -13,3 +13,4 @@ mod public;
 mod sieve;
 mod stage;
 mod suspend;
+mod sweep;
