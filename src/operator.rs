@@ -54,6 +54,11 @@ pub enum RunError {
 
 /// Threads: the work is waiting, and two are enough for thousands of connectors.
 const WORKER_THREADS: usize = 2;
+/// After the signal, how long reconciles may go on when no refresh token is being redeemed. With the release of the lease
+/// it has to fit into the second within which the lease is handed over.
+const FINISH: Duration = Duration::from_millis(300);
+/// How long an answer to a probe may hold up the end of the process.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
 const API_SERVER: &str = "API server";
 const CONNECTORS: &str = "list of connectors";
 
@@ -65,7 +70,10 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(RunError::Start)?;
-    runtime.block_on(operate(args))
+    let result = runtime.block_on(operate(args));
+    // A look-up of a name may hang in a thread of its own; nothing waits for it any more.
+    runtime.shutdown_background();
+    result
 }
 
 async fn operate(args: &RunArgs) -> Result<(), RunError> {
@@ -111,7 +119,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     });
     work(context, elector, readiness, stop).await;
     drop(ended);
-    let _ = server.await;
+    let _ = tokio::time::timeout(LAST_ANSWER, server).await;
     tracing::info!("Stopped");
     Ok(())
 }
@@ -127,7 +135,7 @@ fn stand(args: &RunArgs, config: Config, settings: LeaseSettings) -> Result<Elec
     Elector::new(config, &args.namespace, me, settings).map_err(RunError::Kubernetes)
 }
 
-/// Watches from the start, and reconciles while it leads. Returns after `stop`, when all that was in progress has ended.
+/// Watches from the start, and reconciles while it leads. Returns after `stop`, when the lease is released.
 async fn work(
     context: Arc<Context>,
     elector: Elector,
@@ -138,21 +146,16 @@ async fn work(
         tokio::spawn(keep_house(context.clone(), readiness)),
         tokio::spawn(show_role(context.lease.clone(), context.metrics.clone())),
     ];
-    // After `stop` the lease is kept until this resolves: while a token is being redeemed.
-    let in_progress = context.clone();
-    let drained = async move { in_progress.grants.idle().await };
-    let mut election = tokio::spawn(elector.run(stop.clone(), drained));
-    let mut controller = std::pin::pin!(controller::run(context.clone(), stop.clone()));
+    // After `stop` the lease is kept until this resolves.
+    let (finished, drained) = tokio::sync::oneshot::channel::<()>();
+    let mut election = tokio::spawn(elector.run(stop.clone(), drained.map(|_| ())));
     let elected = tokio::select! {
-        () = &mut controller => election.await,
-        ended = &mut election => {
-            // With `stop` the election may end first. Without, it broke off, and nobody would ever lead again: what is
-            // in progress is finished, and the process ends so that it is started anew.
-            if stop.now_or_never().is_some() {
-                controller.await;
-            }
-            ended
+        () = reconcile_until(context.clone(), stop) => {
+            drop(finished);
+            election.await
         }
+        // It broke off, and nobody would ever lead again: the process ends, so that it is started anew.
+        ended = &mut election => ended,
     };
     if let Err(error) = elected {
         tracing::error!(error = %error, "The election broke off");
@@ -161,6 +164,29 @@ async fn work(
     for helper in helpers {
         helper.abort();
     }
+}
+
+/// Reconciles until `stop`, and then until no refresh token is being redeemed. Other reconciles that hang by then are left
+/// as if the process had died: all that they write can be concluded anew by the next leader, who should not wait for them.
+async fn reconcile_until(
+    context: Arc<Context>,
+    stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) {
+    let overdue = async {
+        stop.clone().await;
+        // From here on no redeem begins.
+        let mut lease = context.lease.clone();
+        while lease.leads() {
+            lease.changed().await;
+        }
+        context.grants.idle().await;
+        tokio::time::sleep(FINISH).await;
+    };
+    tokio::select! {
+        () = controller::run(context.clone(), stop.clone()) => {}
+        () = overdue => tracing::info!("Left a reconcile that hangs to the next leader"),
+    }
+    context.grants.idle().await;
 }
 
 async fn show_role(mut lease: LeaseState, metrics: Arc<Metrics>) {

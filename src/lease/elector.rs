@@ -85,9 +85,15 @@ impl Elector {
             () = self.advance() => {}
             () = drained => {}
         }
+        let held = self.candidate.holder() == Some(self.me.as_str());
         self.candidate.leave();
-        if timeout(RELEASE_LIMIT, self.advance()).await.is_err() {
-            tracing::warn!("Failed to release the lease in time; others take over when it expires");
+        let in_time = timeout(RELEASE_LIMIT, self.advance()).await.is_ok();
+        match (held, in_time, self.candidate.holder()) {
+            (true, true, None) => tracing::info!(identity = self.me, "Released the lease"),
+            (true, _, _) => {
+                tracing::warn!("Failed to release the lease in time; others take over when it expires");
+            }
+            (false, _, _) => {}
         }
     }
 

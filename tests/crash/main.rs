@@ -14,3 +14,4 @@ mod sieve;
 mod stage;
 mod suspend;
 mod sweep;
+mod terminate;
