@@ -7,8 +7,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use salesforce_connector_operator::api::crd;
+use kube::api::ListParams;
+use salesforce_connector_operator::api::{SalesforceConnector, crd};
+use salesforce_sim::default_world as world;
 use testbed::{ControlPlane, TestNamespace, eventually};
 
 use crate::{DEADLINE, leak};
@@ -49,6 +52,7 @@ impl Operator {
                 "2000",
             ])
             .args(["--lease-retry-seconds", "1"])
+            .args(["--connect-to", "*=127.0.0.1:1"])
             .env("KUBECONFIG", plane.kubeconfig_path())
             .env("NO_PROXY", "127.0.0.1")
             .stdout(Stdio::null())
@@ -122,16 +126,55 @@ async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_termi
     first.until("/metrics", "salesforce_connector_leader 1\n").await;
     first.terminate().await;
     second.until("/metrics", "salesforce_connector_leader 1\n").await;
+    // The new leader has credentials in hand, and something to say.
+    connector(plane, &home).await;
+    let connectors: Api<SalesforceConnector> = Api::namespaced(plane.client().await, home.name());
+    let events: Api<Event> = Api::namespaced(plane.client().await, home.name());
+    let said = eventually(DEADLINE, "a status and an event", async || {
+        let status = connectors.get("crm").await.unwrap().status;
+        let failed = status.as_ref().is_some_and(|status| status.failures.is_some());
+        let events = events.list(&ListParams::default()).await.unwrap().items;
+        let shown = serde_json::to_string(&(status, &events)).unwrap();
+        (failed && !events.is_empty())
+            .then_some(shown.clone())
+            .ok_or(shown)
+    })
+    .await;
     second.terminate().await;
 
     let own: Api<Secret> = Api::namespaced(plane.client().await, home.name());
     let key = leak::digest_key(&own).await;
     let secrets = [leak::fixed(), vec![key.expect("a leader made a digest key")]].concat();
+    assert_eq!(leak::find(&secrets, &said), None, "status and events: {said}");
     for log in logs {
         let text = std::fs::read_to_string(&log).unwrap();
         assert!(!text.is_empty(), "{} should tell something", log.display());
         assert_eq!(leak::find(&secrets, &text), None, "{}", log.display());
     }
+}
+
+/// A connector whose login can't succeed: nothing listens where Salesforce should be.
+async fn connector(plane: &ControlPlane, namespace: &TestNamespace) {
+    let manifests = format!(
+        "
+apiVersion: v1
+kind: Secret
+metadata: {{name: input, namespace: {namespace}}}
+stringData: {{client-secret: {}}}
+---
+apiVersion: salesforce-connector.dev/v1alpha1
+kind: SalesforceConnector
+metadata: {{name: crm, namespace: {namespace}}}
+spec:
+  host: {}
+  app: {{clientId: {}, clientSecretRef: {{name: input, key: client-secret}}}}
+  auth: {{clientCredentials: {{}}}}
+",
+        world::ECA_SECRET,
+        world::PRODUCTION,
+        world::ECA
+    );
+    let _ = plane.apply(&manifests).await.stdout();
 }
 
 #[test]
