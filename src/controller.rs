@@ -37,7 +37,7 @@ pub use error::Error;
 
 use crate::api::SalesforceConnector;
 use crate::decide::observed::Knowledge;
-use crate::decide::{Decision, conclude, decide};
+use crate::decide::{Decision, Observed, Outcome, conclude, decide, moved};
 use crate::settings::SecretWatch;
 
 use wake::Scope;
@@ -143,8 +143,8 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     }
     let mut decision = decide(&observed, context.clock.now()); // no client
     let mut outcome = act::act(&context, &observed, &decision).await?; // Salesforce, then the Secret
-    if act::token_was_rejected(&decision, &outcome) {
-        observed.knowledge = Knowledge::TokenRejected;
+    if let Some(learned) = learned(&observed, &decision, &outcome) {
+        observed.knowledge = learned;
         let again = decide(&observed, context.clock.now()); // no client
         if let Decision::Mint { .. } = again {
             outcome = act::act(&context, &observed, &again).await?.after(outcome); // once, now
@@ -161,6 +161,18 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     }
     let conclusion = conclude(&observed, &decision, &outcome, context.clock.now()); // no client
     report::report(&context, &connector, &decision, &outcome, conclusion).await // Kubernetes
+}
+
+/// What a test has shown about the token that is held, so that a new one is worth a try.
+fn learned(observed: &Observed, decision: &Decision, outcome: &Outcome) -> Option<Knowledge> {
+    if act::token_was_rejected(decision, outcome) {
+        return Some(Knowledge::TokenRejected);
+    }
+    let gone = outcome
+        .tested
+        .as_ref()
+        .is_some_and(|report| moved::instance_is_gone(observed, decision, report));
+    gone.then_some(Knowledge::InstanceGone)
 }
 
 /// What a failed reconcile leads to: it is logged once, here, and tried again.

@@ -18,6 +18,7 @@ pub mod inputs;
 pub mod keep_alive;
 pub mod ladder;
 pub mod mint;
+pub mod moved;
 pub mod observed;
 #[cfg(test)]
 mod properties;

@@ -180,6 +180,7 @@ fn inputs(
         MintReason::Requested
         | MintReason::InputsChanged
         | MintReason::SessionEnded
+        | MintReason::InstanceGone
         | MintReason::RenewalDue
         | MintReason::Retry
         | MintReason::KeepAlive => Want::Renew { seen },

@@ -30,6 +30,8 @@ pub enum MintReason {
     GrantOpen,
     /// Salesforce refused the held token.
     SessionEnded,
+    /// The address of the held token leads nowhere any more: a new one may come with another.
+    InstanceGone,
     /// The held token's time is up, or nearly so.
     RenewalDue,
     /// The stored grant would lapse if it were left unused for longer.
@@ -48,6 +50,7 @@ impl MintReason {
             Self::InputsChanged => "InputsChanged",
             Self::GrantOpen => "GrantOpen",
             Self::SessionEnded => "SessionEnded",
+            Self::InstanceGone => "InstanceGone",
             Self::RenewalDue => "RenewalDue",
             Self::KeepAlive => "KeepAlive",
             Self::Retry => "Retry",
@@ -120,6 +123,9 @@ fn wanted(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<
     }
     if observed.knowledge == Knowledge::TokenRejected {
         return Some(MintReason::SessionEnded);
+    }
+    if observed.knowledge == Knowledge::InstanceGone {
+        return Some(MintReason::InstanceGone);
     }
     if renewal_of(held, connector, &observed.owner.uid) <= now {
         return Some(MintReason::RenewalDue);
@@ -213,9 +219,13 @@ fn unless_refused_before(observed: &Observed, connector: &Connector, why: MintRe
             let subject = format!("host {}", connector.host);
             Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject))
         }
-        (Knowledge::Clean | Knowledge::TokenRejected | Knowledge::PasswordRefusedBefore, _) => {
-            Decision::Mint { why }
-        }
+        (
+            Knowledge::Clean
+            | Knowledge::TokenRejected
+            | Knowledge::InstanceGone
+            | Knowledge::PasswordRefusedBefore,
+            _,
+        ) => Decision::Mint { why },
     }
 }
 

@@ -66,6 +66,8 @@ pub enum Knowledge {
     PasswordRefusedBefore,
     /// Salesforce has just refused the token that is held.
     TokenRejected,
+    /// The instance of the token that is held has just been found to be gone.
+    InstanceGone,
 }
 
 impl Observed {

@@ -2,11 +2,12 @@
 
 use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::api::status::{StepName, StepResult};
-use salesforce_sim::{OrgKind, default_world as world};
+use salesforce_sim::{Endpoint, Fault, FaultRule, OrgKind, PermittedUsers, default_world as world};
 use serde_json::json;
 
 use crate::healing::{TARGET, by_name, crm, remedy, tested_often};
-use crate::stage::{Stage, client_credentials, condition, status};
+use crate::outages::tested;
+use crate::stage::{Stage, client_credentials, condition, status, value};
 
 fn run_as(stage: &Stage, username: &str) {
     stage
@@ -226,5 +227,55 @@ async fn a_consumer_key_through_a_reference_logs_in_and_is_never_printed() {
         })
         .await;
     assert!(stage.inputs().contains(&KEY.to_owned()), "the scan knows it");
+    stage.finish().await;
+}
+
+/// A token obtained at the shared login host outlives the address that came with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_rename_of_my_domain_one_login_brings_the_new_address() {
+    let stage = by_name().await;
+    stage.sim.world(|sim| {
+        let app = sim.app(world::CONNECTED);
+        app.permitted_users = PermittedUsers::AdminApproved;
+        app.pre_authorized.insert(world::INTEGRATION_USER.to_owned());
+    });
+    stage.input("jwt", &[("key.pem", world::JWT_KEY_PKCS8)]).await;
+    let spec = json!({
+        "host": "login.salesforce.com",
+        "app": { "clientId": world::CONNECTED },
+        "auth": { "jwtBearer": {
+            "username": world::INTEGRATION_USER,
+            "privateKeyRef": { "name": "jwt", "key": "key.pem" },
+        } },
+        "connectionTest": { "interval": "24h" },
+    });
+    stage.create("crm", spec).await;
+    stage.ready("crm").await;
+    let target = "crm-salesforce";
+    let address = value(&stage.secret(target).await, "instance_url");
+    assert_eq!(address, format!("https://{}", world::PRODUCTION));
+
+    stage
+        .sim
+        .world(|sim| sim.rename_my_domain(world::PRODUCTION, "greener-itr.my.salesforce.com"));
+    stage.annotate("crm", names::TEST_REQUESTED_AT, "1").await;
+    stage
+        .until_secret("the Secret has the new address", target, |secret| {
+            (value(secret, "instance_url") == "https://greener-itr.my.salesforce.com").then_some(())
+        })
+        .await;
+    tested(&stage, "1").await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 2);
+
+    // Where a new token leads nowhere either, that is a finding, and no reason to log in with every test.
+    stage
+        .sim
+        .world(|sim| sim.add_fault(FaultRule::always(Fault::NoRoute).on(Endpoint::Versions)));
+    for (number, calls) in [("2", 3), ("3", 3)] {
+        let connector = tested(&stage, number).await;
+        assert_eq!(condition(&connector, "ConnectionTested").1, "HostNotRouted");
+        assert_eq!(stage.token_calls(), calls);
+    }
     stage.finish().await;
 }

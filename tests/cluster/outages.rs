@@ -144,7 +144,7 @@ async fn a_passing_outage_leaves_a_valid_token_ready() {
 }
 
 /// Asks for a test and waits for its result.
-async fn tested(stage: &Stage, request: &str) -> SalesforceConnector {
+pub(crate) async fn tested(stage: &Stage, request: &str) -> SalesforceConnector {
     stage.annotate("crm", names::TEST_REQUESTED_AT, request).await;
     stage
         .until("the test is done", "crm", |connector| {
