@@ -24,6 +24,7 @@ pub mod observed;
 mod properties;
 pub mod schedule;
 pub mod secret;
+pub mod siblings;
 pub mod target;
 pub mod validate;
 

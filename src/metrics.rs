@@ -26,6 +26,7 @@ pub struct Metrics {
     api_usage: Family<ConnectorLabels, Gauge<f64, AtomicU64>>,
     human_needed_by: Family<ConnectorLabels, Gauge>,
     unstored_results: Gauge,
+    claimed_elsewhere: Family<ConnectorLabels, Gauge>,
     sweep_period: Gauge,
     connectors: Gauge,
     leader: Gauge,
@@ -71,6 +72,7 @@ impl Metrics {
             api_usage: Family::default(),
             human_needed_by: Family::default(),
             unstored_results: Gauge::default(),
+            claimed_elsewhere: Family::default(),
             sweep_period: Gauge::default(),
             connectors: Gauge::default(),
             leader: Gauge::default(),
@@ -117,7 +119,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "human_needed_by_timestamp",
-            "By when a person must log in again, as Unix time; absent where nobody is needed",
+            "By when a person must authorize again, as Unix time; in the past where one is needed now, absent where nobody is",
             Unit::Seconds,
             self.human_needed_by.clone(),
         );
@@ -125,6 +127,11 @@ impl Metrics {
             "unstored_results",
             "New refresh tokens that this process alone knows, since the API server has not stored them yet; if the process is killed meanwhile, each costs a grant",
             self.unstored_results.clone(),
+        );
+        registry.register(
+            "claimed_elsewhere",
+            "1 if another installation looks after the connector, which this one leaves alone; absent otherwise",
+            self.claimed_elsewhere.clone(),
         );
         registry.register_with_unit(
             "sweep_period",
@@ -183,11 +190,7 @@ impl Metrics {
                 self.token_expiration.remove(&labels);
             }
         }
-        match status
-            .token
-            .as_ref()
-            .and_then(|token| token.human_needed_by.as_ref())
-        {
+        match &status.human_needed_by {
             Some(time) => {
                 self.human_needed_by
                     .get_or_create(&labels)
@@ -204,6 +207,19 @@ impl Metrics {
         }
     }
 
+    /// Shows whether another installation looks after a connector.
+    pub fn claimed_elsewhere(&self, namespace: &str, name: &str, claimed: bool) {
+        let labels = ConnectorLabels {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        if claimed {
+            self.claimed_elsewhere.get_or_create(&labels).set(1);
+        } else {
+            self.claimed_elsewhere.remove(&labels);
+        }
+    }
+
     /// Forgets a connector that is gone.
     pub fn forget(&self, namespace: &str, name: &str) {
         let labels = ConnectorLabels {
@@ -214,6 +230,7 @@ impl Metrics {
         self.token_expiration.remove(&labels);
         self.api_usage.remove(&labels);
         self.human_needed_by.remove(&labels);
+        self.claimed_elsewhere.remove(&labels);
     }
 
     /// One more, or less, of Salesforce's answers that is not stored yet.

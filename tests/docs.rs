@@ -241,9 +241,9 @@ fn exposition() -> String {
     let time = "2026-11-22T10:00:00Z";
     let status: SalesforceConnectorStatus = serde_json::from_value(json!({
         "token": {
-            "issueTime": time, "expirationTime": time, "renewalTime": time, "humanNeededBy": time,
-            "expirySource": "Assumed",
+            "issueTime": time, "expirationTime": time, "renewalTime": time, "expirySource": "Assumed",
         },
+        "humanNeededBy": time,
         "connectionTest": {
             "result": "Succeeded", "message": "", "lastTestTime": time,
             "apiUsage": { "used": 1, "allowed": 2 },
@@ -251,6 +251,7 @@ fn exposition() -> String {
     }))
     .unwrap();
     metrics.connector("namespace", "name", Some(&status));
+    metrics.claimed_elsewhere("namespace", "name", true);
     metrics.encode()
 }
 

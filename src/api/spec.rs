@@ -233,7 +233,7 @@ pub struct AuthorizationCodeSpec {
     #[x_kube(validation = rules::duration_between("authorizationCode.refreshTokenIdleLimit", "1h", "87600h"))]
     pub refresh_token_idle_limit: Option<Duration>,
     /// After how long Salesforce ends a grant however often it is used (refresh token policy of the app: "Expire refresh
-    /// token after"): 1h to 87600h. A person must then authorize the app again; status.token.humanNeededBy says by when.
+    /// token after"): 1h to 87600h. A person must then authorize the app again; status.humanNeededBy says by when.
     /// Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
@@ -241,7 +241,7 @@ pub struct AuthorizationCodeSpec {
     pub refresh_token_lifetime: Option<Duration>,
     /// Whether the refresh token is revoked in Salesforce after the connector was deleted. With it dies every access token
     /// that came from it, also where a copy is in use elsewhere, or where Salesforce has given the same session to another
-    /// connector with this user and app. The deletion doesn't wait: the operator does it before it removes the stored
+    /// connector with this user and app: the message of Ready warns of those that the operator knows. The deletion doesn't wait: the operator does it before it removes the stored
     /// grant, about a day later, and gives up after five tries. Default: false.
     #[serde(default)]
     pub revoke_on_delete: bool,

@@ -44,6 +44,12 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenStatus>,
 
+    /// By when a person must authorize the app again, or do what Ready says, unless what fails now passes before
+    /// (authorizationCode only). A time in the past: since when the connector has been without a token for want of a
+    /// person. Absent while the grant can be renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub human_needed_by: Option<Time>,
+
     /// Serial of the stored grant, raised by each step of its renewal (authorizationCode only). A grant that is older than
     /// this was restored from a backup, and is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,10 +126,6 @@ pub struct TokenStatus {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 64))]
     pub scopes: Vec<String>,
-    /// By when a person must log in again, unless what fails now passes before (authorizationCode only). Absent while the
-    /// grant can be renewed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub human_needed_by: Option<Time>,
 }
 
 /// Where the expiration time of a token is known from.

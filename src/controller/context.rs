@@ -117,6 +117,8 @@ pub struct Parts {
 struct Memory {
     last_test: Option<Timestamp>,
     replaced: Replaced,
+    /// Another installation looks after it, and that was told.
+    claim_told: bool,
     /// Reconciles that Kubernetes has failed in a row.
     errors: u32,
 }
@@ -255,6 +257,14 @@ impl Context {
             .await
             .map_err(Error::ReadConnector)?;
         Ok(found.filter(|live| live.metadata.deletion_timestamp.is_none() && live.uid() == connector.uid()))
+    }
+
+    pub(super) fn claim_told(&self, connector: &SalesforceConnector) -> bool {
+        self.recall(connector).claim_told
+    }
+
+    pub(super) fn remember_claim(&self, connector: &SalesforceConnector, elsewhere: bool) {
+        self.memorize(connector.uid(), |memory| memory.claim_told = elsewhere);
     }
 
     pub(super) fn last_test(&self, connector: &SalesforceConnector) -> Option<Timestamp> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
+use kube::runtime::reflector::Store;
 use secrecy::SecretString;
 
 use super::context::namespace;
@@ -14,6 +15,7 @@ use crate::decide::inputs::{Input, Inputs, references};
 use crate::decide::observed::{Activity, Knowledge, Observed, Requests};
 use crate::decide::schedule::sweep_period;
 use crate::decide::secret::{Owner, read_back};
+use crate::decide::siblings::{self, Peer, Siblings};
 use crate::decide::target::{Target, owning_connector};
 use crate::decide::validate::{Connector, Method, validate};
 use crate::settings::SecretWatch;
@@ -78,6 +80,8 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         held,
         grant,
         knowledge,
+        siblings: siblings(context, connector),
+        claim_told: context.claim_told(connector),
         last_test: context.last_test(connector),
         sweep_period: sweep(context),
     })
@@ -109,6 +113,10 @@ async fn view(
     let uid = connector.uid().unwrap_or_default();
     let (state, revoke_at) = super::grant::read_state(context, &uid).await?;
     let place = super::grant::place(context).await?;
+    let claim = connector
+        .status
+        .as_ref()
+        .and_then(|status| status.controller.as_deref());
     let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
     let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
     let in_secret = ours.and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
@@ -120,8 +128,24 @@ async fn view(
             redeem::Digest::of(context.digest_key.hmac(), &token)
         }),
         floor: redeem::Serial(in_status.max(in_secret).unwrap_or_default()),
+        claimed_elsewhere: claim.is_some_and(|claim| claim != place.installation.as_str()),
         cluster: place.cluster,
     })
+}
+
+/// Read from the watch: what it says of others' status may be a moment old.
+fn siblings(context: &Context, connector: &SalesforceConnector) -> Siblings {
+    if !siblings::matter(connector) {
+        return Siblings::default();
+    }
+    let known: Vec<_> = context
+        .connectors
+        .stores()
+        .iter()
+        .flat_map(Store::state)
+        .collect();
+    let parsed = known.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+    Siblings::of(connector, parsed.filter_map(Peer::of))
 }
 
 /// The period of the sweep as things stand.

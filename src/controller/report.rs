@@ -29,6 +29,11 @@ pub(super) async fn report(
     if outcome.tested.is_some() {
         context.remember_test(connector, context.clock.now());
     }
+    let elsewhere = conclusion.claimed_elsewhere;
+    context.remember_claim(connector, elsewhere);
+    context
+        .metrics
+        .claimed_elsewhere(&namespace(connector), &connector.name_any(), elsewhere);
     let current = conclusion.status.as_ref().or(connector.status.as_ref());
     context
         .metrics

@@ -2,6 +2,7 @@
 
 mod findings;
 mod next;
+mod person;
 mod progress;
 
 use std::time::Duration;
@@ -18,9 +19,7 @@ use super::observed::{Activity, Observed};
 use super::validate::{Connector, UsernameDisplay};
 use super::{Decision, MintReason, Rejection, whole_seconds};
 use crate::api::Reason;
-use crate::api::status::{
-    FailuresStatus, IdentityStatus, LastHandledStatus, SalesforceConnectorStatus, TokenStatus,
-};
+use crate::api::status::{IdentityStatus, LastHandledStatus, SalesforceConnectorStatus, TokenStatus};
 
 /// What was done.
 #[derive(Debug, Clone)]
@@ -149,6 +148,8 @@ pub struct Conclusion {
     pub events: Vec<EventDraft>,
     /// When to look again.
     pub next: Duration,
+    /// Another installation looks after the connector; nothing of it is ours to change.
+    pub claimed_elsewhere: bool,
 }
 
 /// An event to be published.
@@ -175,12 +176,16 @@ pub enum EventKind {
 #[must_use]
 pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now: Timestamp) -> Conclusion {
     let before = &observed.status;
-    if claimed_by_another(outcome) {
-        let next = next::next_look(observed, decision, outcome, before, now);
+    if let Some(claim) = claimed_elsewhere(decision, outcome) {
         return Conclusion {
             status: None,
-            events: Vec::new(),
-            next,
+            events: if observed.claim_told {
+                Vec::new()
+            } else {
+                vec![claim]
+            },
+            next: next::next_look(observed, decision, outcome, before, now),
+            claimed_elsewhere: true,
         };
     }
     let mut status = before.clone();
@@ -196,10 +201,10 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     let outcome = &without_forgotten_token(observed, outcome);
     if let Ok(connector) = &observed.connector {
         status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
-        status.token = outcome.held.as_ref().map(|held| TokenStatus {
-            human_needed_by: human_needed_by(held, observed, outcome, status.failures.as_ref()),
-            ..token_status(held, connector, &observed.owner.uid)
-        });
+        let held = outcome.held.as_ref();
+        status.token = held.map(|held| token_status(held, connector, &observed.owner.uid));
+        status.human_needed_by =
+            person::needed_by(observed, decision, outcome, status.failures.as_ref(), now);
         status.identity = identity_status(before.identity.clone(), connector, outcome);
         status.grant_serial = before
             .grant_serial
@@ -216,6 +221,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
         status: (status != *before).then_some(status),
         events,
         next,
+        claimed_elsewhere: false,
     }
 }
 
@@ -265,21 +271,7 @@ fn token_status(held: &Held, connector: &Connector, uid: &str) -> TokenStatus {
         expiry_source: held.expiration.source,
         renewal_time: Time(whole_seconds(renewal)),
         scopes,
-        human_needed_by: None,
     }
-}
-
-fn human_needed_by(
-    held: &Held,
-    observed: &Observed,
-    outcome: &Outcome,
-    failures: Option<&FailuresStatus>,
-) -> Option<Time> {
-    let outlook = outcome.outlook(observed);
-    let lapses =
-        outlook.and_then(|outlook| keep_alive::human_needed_by(outlook, held.expiration.time, failures));
-    let by = lapses.into_iter().chain(outcome.end(observed)).min()?;
-    Some(Time(whole_seconds(by)))
 }
 
 /// Facts of the org are kept while the org stays the same; they are only read by tests.
@@ -357,10 +349,19 @@ fn new_grant_event(
     })
 }
 
-/// Another installation looks after this connector: its status is not ours to write.
-fn claimed_by_another(outcome: &Outcome) -> bool {
-    let claimed = Reason::Grant(redeem::GrantTrouble::ClaimedByAnotherInstallation);
-    matches!(&outcome.minted, Some(Minted::Failed { trouble, .. }) if trouble.reason == claimed)
+/// Another installation looks after this connector: its status is not ours to write, so an event says it.
+fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraft> {
+    let reason = Reason::Grant(redeem::GrantTrouble::ClaimedByAnotherInstallation);
+    let note = match (decision, &outcome.minted) {
+        (Decision::Reject(rejection), _) if rejection.reason == reason => rejection.message(),
+        (_, Some(Minted::Failed { trouble, .. })) if trouble.reason == reason => trouble.message.clone(),
+        _ => return None,
+    };
+    Some(EventDraft {
+        kind: EventKind::Warning,
+        reason,
+        note,
+    })
 }
 
 /// Whether the connector is suspended.

@@ -23,6 +23,7 @@ use super::inputs::{Input, Inputs, references};
 use super::ladder::{Flow, Ladder, OrgFlow, TestReport};
 use super::observed::{Activity, Knowledge, Observed, Requests};
 use super::secret::Owner;
+use super::siblings::Siblings;
 use super::target::Target;
 use super::validate::{Connector, validate};
 use super::{Decision, MintReason, explain};
@@ -134,6 +135,8 @@ pub(crate) fn fresh() -> Observed {
         target: Target::Absent,
         held: None,
         knowledge: Knowledge::Clean,
+        siblings: Siblings::default(),
+        claim_told: false,
         last_test: None,
         sweep_period: SWEEP,
     }
@@ -392,6 +395,7 @@ pub(crate) fn granted(settings: &Value, standing: Standing) -> Observed {
         brought: None,
         floor: Serial(3),
         cluster: cluster(),
+        claimed_elsewhere: false,
     });
     observed
 }

@@ -30,6 +30,8 @@ pub struct GrantView {
     pub floor: Serial,
     /// This cluster.
     pub cluster: ClusterUid,
+    /// Another installation of the operator looks after the connector.
+    pub claimed_elsewhere: bool,
 }
 
 /// What there is to do about a grant.

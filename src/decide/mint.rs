@@ -65,6 +65,9 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         Ok(connector) => connector,
         Err(rejection) => return Decision::Reject(rejection.clone()),
     };
+    if observed.grant.as_ref().is_some_and(|view| view.claimed_elsewhere) {
+        return Decision::Reject(Rejection::new(GrantTrouble::ClaimedByAnotherInstallation, ""));
+    }
     if let Some(rejection) = useless_bootstrap(observed, connector) {
         return Decision::Reject(rejection.clone());
     }

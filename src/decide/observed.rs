@@ -6,6 +6,7 @@ use super::Rejection;
 use super::grant::GrantView;
 use super::held::Held;
 use super::secret::Owner;
+use super::siblings::Siblings;
 use super::target::Target;
 use super::validate::Connector;
 use crate::api::SalesforceConnectorStatus;
@@ -33,6 +34,10 @@ pub struct Observed {
     pub grant: Option<GrantView>,
     /// What is known against sending the inputs as they are.
     pub knowledge: Knowledge,
+    /// Connectors whose access token goes with the grant of this one.
+    pub siblings: Siblings,
+    /// Whether this process has told before that another installation looks after the connector.
+    pub claim_told: bool,
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
     /// Period of the sweep at this time.

@@ -35,7 +35,7 @@ pub(crate) async fn brought_again(stage: &Stage, name: &str) -> SalesforceConnec
     stage.create(name, spec(name, &bootstrap)).await
 }
 
-fn spec(name: &str, bootstrap: &Value) -> Value {
+pub(crate) fn spec(name: &str, bootstrap: &Value) -> Value {
     json!({
         "host": world::PRODUCTION,
         "app": {

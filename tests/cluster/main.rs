@@ -26,6 +26,7 @@ mod secrets;
 mod settle;
 mod stage;
 mod sweep;
+mod troubles;
 
 /// Runs each scenario in both ways of noticing changed Secrets, each on a stage of its own that `$stage` sets.
 macro_rules! in_both_modes {

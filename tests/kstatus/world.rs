@@ -15,6 +15,7 @@ use salesforce_connector_operator::decide::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::decide::ladder::{OrgFacts, TestReport, Verdict};
 use salesforce_connector_operator::decide::observed::{Activity, Knowledge, Observed, Requests};
 use salesforce_connector_operator::decide::secret::{Owner, read_back};
+use salesforce_connector_operator::decide::siblings::Siblings;
 use salesforce_connector_operator::decide::target::Target;
 use salesforce_connector_operator::decide::validate::{Connector, validate};
 use salesforce_connector_operator::decide::{Decision, Rejection, conclude, decide, explain};
@@ -296,6 +297,8 @@ impl World {
             status: self.status.clone(),
             held: target.ours().and_then(|secret| read_back(secret, &self.key)),
             knowledge: Knowledge::Clean,
+            siblings: Siblings::default(),
+            claim_told: false,
             last_test: self.last_test,
             sweep_period: Duration::from_mins(1),
             owner,

@@ -61,13 +61,15 @@ impl Facts<'_> {
         if self.outcome.held.is_none() || self.secret_synced().truth != Truth::True {
             return Finding::plain(Truth::Unknown, OwnReason::Pending);
         }
+        let siblings = self.observed.siblings.note().unwrap_or_default();
         if suspended(self.observed) {
-            let message =
-                format!("The connector is suspended; the token in Secret \"{secret}\" is still valid.");
+            let message = format!(
+                "The connector is suspended; the token in Secret \"{secret}\" is still valid.{siblings}"
+            );
             return Finding::with(Truth::True, OwnReason::Suspended, message);
         }
         let note = self.bootstrap_note();
-        let message = format!("The token is valid and in Secret \"{secret}\".{note}");
+        let message = format!("The token is valid and in Secret \"{secret}\".{note}{siblings}");
         Finding::with(Truth::True, OwnReason::TokenValid, message)
     }
 

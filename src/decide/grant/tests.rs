@@ -2,10 +2,10 @@ use redeem::{Attempt, AttemptId, GrantId, Origin, RefreshToken, Standing};
 use serde_json::json;
 
 use super::*;
-use crate::decide::conclude::{Conclusion, conclude};
+use crate::decide::conclude::{Conclusion, EventDraft, EventKind, conclude};
 use crate::decide::fixtures::{self, after, cluster, found, granted, kept, of, user};
 use crate::decide::observed::{Activity, Knowledge, Observed};
-use crate::decide::{Decision, MintReason, WaitReason, decide};
+use crate::decide::{Decision, MintReason, Rejection, WaitReason, decide};
 
 /// How a state can stand, each with a name.
 fn states() -> Vec<(&'static str, StateSeen)> {
@@ -86,6 +86,7 @@ fn view(state: StateSeen) -> GrantView {
         brought: None,
         floor: Serial(3),
         cluster: cluster(),
+        claimed_elsewhere: false,
     }
 }
 
@@ -307,4 +308,24 @@ fn the_serial_of_an_attempt_is_not_copied_by_those_who_find_it() {
     state.next = Some(somebody_elses());
     state.next.as_mut().unwrap().attempt = standing(4);
     assert_eq!(copied_serial(&state), 3, "of two the older one counts");
+}
+
+#[test]
+fn a_connector_that_another_installation_looks_after_is_told_of_once_and_left_as_it_is() {
+    let mut observed = observed(found(fixtures::state(Standing::Good)));
+    observed.grant.as_mut().unwrap().claimed_elsewhere = true;
+    let decision = decide(&observed, after(7200));
+    let rejection = Rejection::new(GrantTrouble::ClaimedByAnotherInstallation, "");
+    assert_eq!(decision, Decision::Reject(rejection.clone()));
+    let conclusion = conclude(&observed, &decision, &kept(&observed), after(7200));
+    let event = EventDraft {
+        kind: EventKind::Warning,
+        reason: rejection.reason,
+        note: rejection.message(),
+    };
+    assert_eq!((conclusion.status, conclusion.events), (None, vec![event]));
+    assert!(conclusion.claimed_elsewhere);
+    observed.claim_told = true;
+    let again = conclude(&observed, &decision, &kept(&observed), after(7260));
+    assert_eq!((again.status, again.events), (None, vec![]));
 }

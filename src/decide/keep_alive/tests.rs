@@ -123,7 +123,7 @@ fn a_person_is_asked_for_only_where_the_grant_can_not_be_renewed() {
         let status = conclude(observed, &decision, &outcome, after(1))
             .status
             .unwrap_or(observed.status.clone());
-        status.token.unwrap().human_needed_by.map(|time| time.0)
+        status.human_needed_by.map(|time| time.0)
     };
     let failed = |observed: &Observed| fixtures::refused(observed, Refusal::SalesforceUnavailable).minted;
     let good = observed(&json!({}), Standing::Good);
@@ -148,13 +148,7 @@ fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_
             &kept(observed),
             after(60),
         );
-        conclusion
-            .status
-            .unwrap()
-            .token
-            .unwrap()
-            .human_needed_by
-            .map(|time| time.0)
+        conclusion.status.unwrap().human_needed_by.map(|time| time.0)
     };
     assert_eq!(needed(&observed), Some(after(90 * DAY)));
     let endless = fixtures::granted(&json!({}), Standing::Good);
@@ -164,8 +158,64 @@ fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_
         &kept(&endless),
         after(60),
     );
-    assert_eq!(
-        conclusion.status.and_then(|status| status.token?.human_needed_by),
-        None
-    );
+    assert_eq!(conclusion.status.and_then(|status| status.human_needed_by), None);
+}
+
+#[test]
+fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_lasts() {
+    use redeem::GrantTrouble::{
+        AuthorizationRequired, BootstrapTokenUsed, GrantLost, OutcomeUnknown, ReauthorizationRequired,
+        StateRolledBack, StateUnreadable, UnsupportedStateVersion,
+    };
+    let needed = |observed: &Observed, decision: &Decision, at: i64| {
+        let status = conclude(observed, decision, &kept(observed), after(at)).status;
+        status
+            .unwrap_or(observed.status.clone())
+            .human_needed_by
+            .map(|time| time.0)
+    };
+    let wait = Decision::Wait(WaitReason::InputMustChange);
+    for (trouble, state) in [
+        (GrantLost, redeem::StateSeen::Absent),
+        (BootstrapTokenUsed, redeem::StateSeen::Absent),
+        (StateUnreadable, redeem::StateSeen::Unreadable),
+        (UnsupportedStateVersion, redeem::StateSeen::UnsupportedVersion),
+        (StateRolledBack, {
+            let mut old = fixtures::state(Standing::Good);
+            old.serial = redeem::Serial(1);
+            fixtures::found(old)
+        }),
+    ] {
+        let mut lost = observed(&json!({}), Standing::Good);
+        lost.grant.as_mut().unwrap().state = state;
+        lost.held = None;
+        lost.status.failures = Some(fixtures::failures(of(&lost), trouble, None));
+        assert_eq!(needed(&lost, &wait, 60), Some(after(60)), "{trouble:?}");
+        // It is not put off at every look.
+        lost.status.human_needed_by = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(after(60)));
+        assert_eq!(needed(&lost, &wait, 600), Some(after(60)), "{trouble:?}");
+    }
+    for trouble in [ReauthorizationRequired, OutcomeUnknown] {
+        let mut dead = observed(&json!({}), Standing::Dead);
+        if trouble == OutcomeUnknown {
+            let mut state = fixtures::state(Standing::Good);
+            state.current.as_mut().unwrap().attempt = Some(redeem::Attempt {
+                id: redeem::AttemptId::new("attempt"),
+                serial: redeem::Serial(3),
+                phase: redeem::Phase::OutcomeUnknown,
+            });
+            dead.grant.as_mut().unwrap().state = fixtures::found(state);
+        }
+        dead.status.failures = Some(fixtures::failures(of(&dead), trouble, None));
+        let expires = dead.held.as_ref().unwrap().expiration.time;
+        assert_eq!(needed(&dead, &wait, 60), Some(expires), "{trouble:?}");
+    }
+    let mut nobody = observed(&json!({}), Standing::Good);
+    nobody.grant.as_mut().unwrap().state = redeem::StateSeen::Absent;
+    nobody.grant.as_mut().unwrap().floor = redeem::Serial(0);
+    nobody.held = None;
+    let decision = decide(&nobody, after(60));
+    let rejection = crate::decide::Rejection::new(AuthorizationRequired, "");
+    assert_eq!(decision, Decision::Reject(rejection));
+    assert_eq!(needed(&nobody, &decision, 60), Some(after(60)));
 }
