@@ -226,6 +226,12 @@ async fn a_parted_leader_steps_down_before_the_other_takes_over(fault: Fault) {
         "{fault:?}: stepped down after {down:?}, taken over after {:?}",
         parted.elapsed()
     );
+    // Those who are told of a change hear of it a little later.
+    eventually(DEADLINE, "both changes to be told", async || {
+        let told = log.lock().unwrap().clone();
+        (told.len() >= 2).then_some(()).ok_or_else(|| format!("{told:?}"))
+    })
+    .await;
     let expected = [("first", Role::Follower), ("second", Role::Leader)];
     assert_eq!(*log.lock().unwrap(), expected);
 
