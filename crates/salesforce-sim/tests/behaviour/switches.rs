@@ -1,8 +1,9 @@
 //! What the sources leave open, one way and the other.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use salesforce_sim::{GrantEnd, TokenFormat, default_world as dw};
+use salesforce_sim::{GrantEnd, Switches, TokenFormat, default_world as dw};
 use serde_json::json;
 
 use crate::support::{Answer, Bench, JWT_BEARER, claims, refused, sign};
@@ -191,4 +192,26 @@ async fn userinfo_tells_a_user_without_the_api_or_does_not() {
     .await;
     assert_eq!(answers[0].0, 200);
     assert_eq!(answers[1], (403, "Bad_OAuth_Token".to_owned()));
+}
+
+#[test]
+fn the_readme_names_every_switch() {
+    let error = serde_json::from_str::<Switches>(r#"{ "no such switch": true }"#).unwrap_err();
+    let error = error.to_string();
+    let (_, fields) = error.split_once("expected one of ").unwrap();
+    let readme = include_str!("../../README.md");
+    let (_, table) = readme.split_once("## Switches").unwrap();
+    let (table, _) = table.split_once("## Library").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named = rows.filter_map(|row| row.split(" | ").next());
+    let named: BTreeSet<&str> = named.flat_map(|cell| cell.split(", ")).map(bare).collect();
+    let fields: BTreeSet<&str> = fields
+        .split(", ")
+        .map(|field| bare(field.split(" at ").next().unwrap_or_default()))
+        .collect();
+    assert_eq!(named, fields);
+}
+
+fn bare(name: &str) -> &str {
+    name.trim_matches('`')
 }
