@@ -13,6 +13,8 @@ use super::schedule::signed;
 use super::{Decision, decide};
 use crate::api::reasons::Refusal;
 
+mod grants;
+
 /// Any situation that can be made of the knobs below.
 fn situation() -> impl Strategy<Value = Observed> {
     let next = prop_oneof![Just(None), (-4000..8000_i64).prop_map(Some)];
