@@ -97,6 +97,8 @@ pub(crate) struct Running {
     pub(crate) cpu: f64,
     /// The same of the others at work.
     pub(crate) cpu_of_others: Others,
+    /// Before there was any connector.
+    pub(crate) idle: Memory,
     /// Once it had settled.
     pub(crate) memory: Memory,
 }
@@ -228,6 +230,8 @@ async fn bare_rates(plane: &Plane, scale: &Scale) -> Result<Rates, Failed> {
 }
 
 async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize) -> Result<Running, Failed> {
+    tokio::time::sleep(scale.settle).await;
+    let idle = operator.process.memory()?;
     let fleet = plane.fleet();
     let (requests, calls) = (plane.audit.so_far()?, plane.salesforce.calls().await?);
     let spent = Spent::so_far(plane, operator)?;
@@ -245,6 +249,7 @@ async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize)
         calls,
         cpu,
         cpu_of_others,
+        idle,
         memory: operator.process.memory()?,
     })
 }

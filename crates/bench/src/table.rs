@@ -116,7 +116,10 @@ fn fleet(rounds: &[Round]) -> String {
                 )
             },
         ),
-        row("resident memory, MB", "12 with 1, 20 with 1,000", &|round| {
+        row("resident memory before the first connector, MB", "12", &|round| {
+            megabytes(round.running.idle.now)
+        }),
+        row("… with all Ready", "20 with 1,000", &|round| {
             megabytes(round.running.memory.now)
         }),
         row("… at its highest", "", &|round| {
