@@ -12,6 +12,7 @@ pub mod act;
 pub mod context;
 pub mod error;
 pub mod grant;
+pub mod guarded;
 mod login;
 pub mod observe;
 mod passwords;
@@ -26,7 +27,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use kube::core::DeserializeGuard;
 use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -34,16 +34,13 @@ use kube::runtime::watcher;
 
 pub use context::Context;
 pub use error::Error;
+pub use guarded::Guarded;
 
-use crate::api::SalesforceConnector;
 use crate::decide::observed::Knowledge;
 use crate::decide::{Decision, Observed, Outcome, conclude, decide, moved};
 use crate::settings::SecretWatch;
 
 use wake::Scope;
-
-/// An object as it comes from the watch. One that this version can't parse must not stop the others.
-pub type Guarded = DeserializeGuard<SalesforceConnector>;
 
 /// Two cores are saturated by about 16 workers; many more make the API server close watches. So many at once for each watch,
 /// and for all watches together.

@@ -1,12 +1,12 @@
 //! How do people hear of it? One status write where something changed, events on transitions, metrics always.
 
 use kube::api::PostParams;
-use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource as _, ResourceExt};
 
 use super::context::namespace;
+use super::guarded::Unparsable;
 use super::pause::{Point, Side};
 use super::{Context, Error};
 use crate::api::SalesforceConnector;
@@ -110,7 +110,7 @@ async fn publish(context: &Context, connector: &SalesforceConnector, draft: Even
 }
 
 /// An object that this version of the operator can't parse: said, and left alone until it changes.
-pub(super) fn unparsable(context: &Context, invalid: &InvalidObject) -> Action {
+pub(super) fn unparsable(context: &Context, invalid: &Unparsable) -> Action {
     let metadata = &invalid.metadata;
     let (name, namespace) = (
         metadata.name.clone().unwrap_or_default(),

@@ -24,7 +24,6 @@ pub(super) fn connectors(
     let mut listed = Some(context.connectors.listed());
     watcher(api(context, scope), watcher::Config::default().streaming_lists())
         .default_backoff()
-        .modify(|connector: &mut Guarded| connector.managed_fields_mut().clear())
         .reflect(writer)
         .inspect_ok(move |event| {
             // Once: a watch that has to begin anew lists anew.
