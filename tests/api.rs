@@ -21,12 +21,16 @@ mod defaults;
 mod examples;
 #[path = "support/generated.rs"]
 mod generated;
+#[path = "support/leak.rs"]
+mod leak;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/reading.rs"]
 mod reading;
 #[path = "api/rules.rs"]
 mod rules;
+#[path = "api/secrecy.rs"]
+mod secrecy;
 
 /// The control plane with the CRD installed, once for all tests of this file.
 async fn cluster() -> &'static ControlPlane {

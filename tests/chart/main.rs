@@ -9,7 +9,10 @@
 mod files;
 mod generated;
 mod installed;
+#[path = "../support/leak.rs"]
+mod leak;
 mod policy;
 mod release;
 mod rendered;
 mod rights;
+mod secrecy;

@@ -9,29 +9,19 @@ use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use salesforce_connector_operator::settings::SecretWatch;
 use serde_json::json;
 
-use crate::stage::{Stage, value};
-use crate::{leak, logs};
+use crate::leak::{Channel, Leak};
+use crate::stage::{Stage, client_credentials, value};
+use crate::{errors, leak, logs};
 
 /// Panics if any secret of this stage shows in any channel.
 pub(crate) async fn assert_no_leak(stage: &Stage) {
-    if let Some(Leak { channel, place }) = find_leak(stage).await {
-        panic!("a secret leaked into {channel}: …{place}…");
-    }
+    let found = leaks(stage).await;
+    assert!(found.is_empty(), "secrets leaked: {found:#?}");
 }
 
-/// A secret where it must not be.
-#[derive(Debug, PartialEq, Eq)]
-struct Leak {
-    channel: &'static str,
-    /// What stands before it.
-    place: String,
-}
-
-/// The first secret of this stage that shows in any channel.
-async fn find_leak(stage: &Stage) -> Option<Leak> {
-    let secrets = secrets_of(stage).await;
-    let mut channels = channels(stage).await.into_iter();
-    channels.find_map(|(channel, text)| leak::find(&secrets, &text).map(|place| Leak { channel, place }))
+/// Every channel in which a secret of this stage shows.
+async fn leaks(stage: &Stage) -> Vec<Leak> {
+    leak::leaks(&secrets_of(stage).await, channels(stage).await)
 }
 
 /// Fixed credentials of the simulated world, what was put into input Secrets, every token that was issued, and the
@@ -54,19 +44,21 @@ async fn secrets_of(stage: &Stage) -> Vec<Vec<u8>> {
 }
 
 /// Everything that people and programs outside may read.
-async fn channels(stage: &Stage) -> Vec<(&'static str, String)> {
+async fn channels(stage: &Stage) -> Vec<Channel> {
     let list = ListParams::default();
     let mut connectors = stage.untyped_connectors().list(&list).await.unwrap().items;
     for connector in &mut connectors {
         connector.metadata.managed_fields = None;
     }
     let events = stage.events().list(&list).await.unwrap().items;
-    vec![
+    let channels = [
         ("the logs", logs::since(stage.logs_from)),
+        ("the errors", errors::since(stage.errors_from)),
         ("the connectors", serde_json::to_string(&connectors).unwrap()),
         ("the events", serde_json::to_string(&events).unwrap()),
         ("the metrics", stage.metrics()),
-    ]
+    ];
+    channels.map(|(channel, text)| (channel.to_owned(), text)).into()
 }
 
 /// A stage on which all went well, and a token of its connector.
@@ -75,20 +67,50 @@ async fn stage_with_a_token() -> (Stage, String) {
     stage.good_connector("crm").await;
     stage.ready("crm").await;
     let token = value(&stage.secret("crm-salesforce").await, "access_token");
-    assert_eq!(find_leak(&stage).await, None, "nothing is planted yet");
+    assert_eq!(leaks(&stage).await, [], "nothing is planted yet");
     (stage, token)
 }
 
-async fn assert_found_in(stage: &Stage, channel: &'static str) {
-    let found = find_leak(stage).await.map(|leak| leak.channel);
-    assert_eq!(found, Some(channel));
+async fn assert_found_in(stage: &Stage, channels: &[&str]) {
+    let found: Vec<_> = leaks(stage).await.into_iter().map(|leak| leak.channel).collect();
+    assert_eq!(found, channels);
 }
 
 #[tokio::test]
 async fn a_token_planted_in_the_logs_is_found() {
     let (stage, token) = stage_with_a_token().await;
     tracing::debug!(request.body = %format!("{{\"access_token\":\"{token}\"}}"), "Planted");
-    assert_found_in(&stage, "the logs").await;
+    assert_found_in(&stage, &["the logs"]).await;
+}
+
+#[tokio::test]
+async fn a_token_planted_in_an_error_is_found() {
+    let (stage, token) = stage_with_a_token().await;
+    let error = std::io::Error::other(format!("the answer was {{\"token\":\"{token}\"}}"));
+    tracing::warn!(error = &error as &dyn std::error::Error, "Planted");
+    assert_found_in(&stage, &["the logs", "the errors"]).await;
+}
+
+#[tokio::test]
+async fn a_token_planted_in_the_message_of_a_panic_is_found() {
+    let (stage, token) = stage_with_a_token().await;
+    let panicked = std::thread::spawn(move || panic!("unexpected token {token}")).join();
+    assert!(panicked.is_err());
+    assert_found_in(&stage, &["the errors"]).await;
+}
+
+/// The API server quotes what breaks a rule about a text: the one place where it does so in these connectors.
+#[tokio::test]
+async fn a_secret_that_the_api_server_quotes_in_a_refusal_is_found() {
+    let (stage, token) = stage_with_a_token().await;
+    let mut spec = client_credentials("app");
+    spec["displayName"] = json!(token.repeat(3));
+    stage.refused("typo", &spec).await;
+    assert_eq!(leaks(&stage).await, [], "a length is told without the text");
+    let mut spec = client_credentials("app");
+    spec["host"] = json!(token);
+    stage.refused("typo", &spec).await;
+    assert_found_in(&stage, &["the errors"]).await;
 }
 
 #[tokio::test]
@@ -117,7 +139,7 @@ async fn a_token_planted_in_the_note_of_an_event_is_found() {
         .create(&PostParams::default(), &event)
         .await
         .unwrap();
-    assert_found_in(&stage, "the events").await;
+    assert_found_in(&stage, &["the events"]).await;
 }
 
 #[tokio::test]
@@ -133,7 +155,7 @@ async fn a_token_planted_in_a_status_message_is_found() {
         .patch_status("crm", &PatchParams::default(), &Patch::Merge(patch))
         .await
         .unwrap();
-    assert_found_in(&stage, "the connectors").await;
+    assert_found_in(&stage, &["the connectors"]).await;
 }
 
 #[tokio::test]
@@ -142,5 +164,5 @@ async fn a_token_planted_in_a_label_of_a_metric_is_found() {
     let status = stage.get("crm").await.status;
     let metrics = &stage.context().metrics;
     metrics.connector(stage.namespace.name(), &token, status.as_ref());
-    assert_found_in(&stage, "the metrics").await;
+    assert_found_in(&stage, &["the metrics"]).await;
 }

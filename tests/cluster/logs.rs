@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::looks;
+use crate::{errors, looks};
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -20,7 +20,9 @@ pub(crate) fn collect() {
             .with(filter)
             .with(tracing_subscriber::fmt::layer().json().with_writer(|| Sink))
             .with(looks::Watcher)
+            .with(errors::Collector)
             .init();
+        errors::note_panics();
     });
 }
 

@@ -9,6 +9,7 @@
 #![allow(clippy::indexing_slicing, reason = "this is a test")]
 
 mod canary;
+mod errors;
 mod grants;
 mod healing;
 mod identity;

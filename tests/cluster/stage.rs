@@ -26,7 +26,7 @@ use testbed::{ControlPlane, TestNamespace, eventually};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::logs;
+use crate::{errors, logs};
 
 /// How long a test waits for anything. Generous: a wait ends when its condition comes true.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -57,6 +57,8 @@ pub(crate) struct Stage {
     inputs: Mutex<Vec<String>>,
     /// Where this stage's part of the logs begins.
     pub(crate) logs_from: usize,
+    /// The same of what went wrong.
+    pub(crate) errors_from: usize,
 }
 
 /// A control plane: that of all tests, or one of this stage alone, whose parts it may stop.
@@ -168,6 +170,7 @@ impl Stage {
             metrics: Vec::new(),
             inputs: Mutex::default(),
             logs_from: logs::length(),
+            errors_from: errors::length(),
         }
     }
 
@@ -284,13 +287,15 @@ impl Stage {
             .unwrap();
     }
 
+    /// Applies a connector that the API server refuses, as `kubectl apply` does.
+    pub(crate) async fn refused(&self, name: &str, spec: &Value) {
+        let mut object = object(name, spec);
+        object["metadata"]["namespace"] = json!(self.namespace.name());
+        errors::note(&self.plane.apply(&object.to_string()).await.refusal());
+    }
+
     pub(crate) async fn create(&self, name: &str, spec: Value) -> SalesforceConnector {
-        let object = serde_json::from_value(json!({
-            "apiVersion": "salesforce-connector.dev/v1alpha1",
-            "kind": "SalesforceConnector",
-            "metadata": { "name": name },
-            "spec": spec,
-        }));
+        let object = serde_json::from_value(object(name, &spec));
         self.connectors()
             .create(&PostParams::default(), &object.unwrap())
             .await
@@ -487,6 +492,15 @@ impl Stage {
     pub(crate) async fn finish(self) {
         crate::canary::assert_no_leak(&self).await;
     }
+}
+
+fn object(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "salesforce-connector.dev/v1alpha1",
+        "kind": "SalesforceConnector",
+        "metadata": { "name": name },
+        "spec": spec,
+    })
 }
 
 pub(crate) fn client_credentials(app_secret: &str) -> Value {

@@ -38,6 +38,24 @@ pub(crate) async fn digest_key(own: &Api<Secret>) -> Option<Vec<u8>> {
     Some(data.remove("key").unwrap().0)
 }
 
+/// A secret where it must not be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Leak {
+    /// Where it shows, such as "the logs".
+    pub(crate) channel: String,
+    /// What stands before it.
+    pub(crate) place: String,
+}
+
+/// A place that people or programs outside may read, and what stands there.
+pub(crate) type Channel = (String, String);
+
+/// The first secret in each channel that has one.
+pub(crate) fn leaks(secrets: &[Vec<u8>], channels: Vec<Channel>) -> Vec<Leak> {
+    let leak = |(channel, text): Channel| find(secrets, &text).map(|place| Leak { channel, place });
+    channels.into_iter().filter_map(leak).collect()
+}
+
 /// What stands before the first secret found, in any of its forms.
 pub(crate) fn find(secrets: &[Vec<u8>], text: &str) -> Option<String> {
     let forms = secrets.iter().flat_map(|secret| forms(secret));
