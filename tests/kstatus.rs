@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 #![allow(clippy::indexing_slicing, reason = "this is a test")]
 
+#[path = "kstatus/grant.rs"]
+mod grant;
 #[path = "kstatus/world.rs"]
 mod world;
 
@@ -78,7 +80,7 @@ const EVENTS: usize = 50;
 
 #[test]
 fn an_object_is_never_called_current_before_its_present_generation_is_handled_and_ready() {
-    let mut seen = [0_usize; 3];
+    let (mut seen, mut grants) = ([0_usize; 4], [0_usize; 2]);
     for seed in 1..=SCHEDULES {
         let mut world = World::new(seed);
         let mut history = vec!["created".to_owned()];
@@ -87,16 +89,24 @@ fn an_object_is_never_called_current_before_its_present_generation_is_handled_an
             match world.judge() {
                 Ok(Judgement::Current) => seen[0] += 1,
                 Ok(Judgement::InProgress) => seen[1] += 1,
-                Ok(Judgement::Failed | Judgement::Terminating) => seen[2] += 1,
+                Ok(Judgement::Failed) => seen[2] += 1,
+                Ok(Judgement::Terminating) => seen[3] += 1,
                 Err(wrong) => panic!("seed {seed}: {wrong}\nafter {history:#?}\n{:#?}", world.status),
             }
         }
+        grants = [grants[0] + world.grants[0], grants[1] + world.grants[1]];
     }
-    let [current, in_progress, failed] = seen;
+    let [current, in_progress, failed, terminating] = seen;
     println!(
-        "{SCHEDULES} orders of {EVENTS} events: {current} times current, {in_progress} in progress, {failed} failed"
+        "{SCHEDULES} orders of {EVENTS} events: {current} times current, {in_progress} in progress, {failed} failed, \
+         {terminating} terminating"
     );
     // The check would be empty if one of them hardly ever came up.
     let least = usize::try_from(SCHEDULES).unwrap() * EVENTS / 50;
     assert!(seen.iter().all(|times| *times > least), "{seen:?}");
+    println!(
+        "{} times a grant had to wait, {} times it was renewed",
+        grants[0], grants[1]
+    );
+    assert!(grants.iter().all(|times| *times > 100), "{grants:?}");
 }

@@ -10,6 +10,7 @@ use salesforce_connector_operator::api::{Reason, SalesforceConnectorSpec, Salesf
 use salesforce_connector_operator::controller::act::token_was_rejected;
 use salesforce_connector_operator::decide::conclude::{Minted, Outcome, SecretOutcome, Trouble};
 use salesforce_connector_operator::decide::digest::DigestKey;
+use salesforce_connector_operator::decide::grant::{held, renewed_with};
 use salesforce_connector_operator::decide::held::{Expiration, Held, Identity, Renewal};
 use salesforce_connector_operator::decide::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::decide::ladder::{OrgFacts, TestReport, Verdict};
@@ -18,11 +19,12 @@ use salesforce_connector_operator::decide::secret::{Owner, read_back};
 use salesforce_connector_operator::decide::siblings::Siblings;
 use salesforce_connector_operator::decide::target::Target;
 use salesforce_connector_operator::decide::validate::{Connector, validate};
-use salesforce_connector_operator::decide::{Decision, Rejection, conclude, decide, explain};
+use salesforce_connector_operator::decide::{Decision, MintReason, Rejection, conclude, decide, explain};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+use super::grant::{self, Store};
 use super::{Judgement, default_status, kstatus};
 
 /// Numbers that look random and are the same in every run.
@@ -53,6 +55,8 @@ enum Salesforce {
     RejectsTokens,
     /// A later step of the test fails.
     FailsTests(Reason),
+    /// It has yet to answer for a grant, so that nothing more is asked meanwhile.
+    KeepsGrantsWaiting,
 }
 
 /// What an API server and a Salesforce hold, as far as one connector is concerned, and a reconcile in progress.
@@ -66,6 +70,11 @@ pub(crate) struct World {
     pub(crate) status: SalesforceConnectorStatus,
     /// Secrets of the namespace by their names, as far as they could be a target.
     targets: Vec<(String, Secret)>,
+    grant: Store,
+    /// Whether the connector is on its way out; another of its name may come after it.
+    deleting: bool,
+    /// How many connectors there have been.
+    incarnation: u64,
     input: Input,
     salesforce: Salesforce,
     tokens: u64,
@@ -75,6 +84,8 @@ pub(crate) struct World {
     /// The truth: the generation whose reconcile was completed last, and whether it found all well.
     handled: (i64, bool),
     key: DigestKey,
+    /// How often a grant had to wait, and was renewed.
+    pub(crate) grants: [usize; 2],
 }
 
 struct Report {
@@ -84,10 +95,15 @@ struct Report {
     well: bool,
 }
 
-const UID: &str = "2b6f6d6e-3f0c-4c2e-9f8e-0a4d3f1f2a11";
-
 impl World {
+    /// Every other world's connector logs in by a grant that somebody brings.
     pub(crate) fn new(seed: u64) -> Self {
+        let auth = if seed.is_multiple_of(2) {
+            let brought = json!({ "refreshTokenRef": { "name": "app", "key": "refresh" } });
+            json!({ "authorizationCode": { "bootstrap": brought } })
+        } else {
+            json!({ "clientCredentials": {} })
+        };
         Self {
             chance: Chance(seed),
             now: Timestamp::from_second(1_800_000_000).unwrap(),
@@ -96,11 +112,14 @@ impl World {
             spec: json!({
                 "host": "green-itr.my.salesforce.com",
                 "app": { "clientId": "id", "clientSecretRef": { "name": "app", "key": "secret" } },
-                "auth": { "clientCredentials": {} },
+                "auth": auth,
             }),
             requests: Requests::default(),
             status: serde_json::from_value(default_status()).unwrap(),
             targets: Vec::new(),
+            grant: Store::default(),
+            deleting: false,
+            incarnation: 1,
             input: Input::Found(SecretString::from("one")),
             salesforce: Salesforce::Well,
             tokens: 0,
@@ -108,12 +127,13 @@ impl World {
             under_way: None,
             handled: (0, false),
             key: DigestKey::new(b"key of the operator"),
+            grants: [0; 2],
         }
     }
 
     /// Something happens. Reconciles are half of it, as they follow everything else.
     pub(crate) fn event(&mut self) -> String {
-        match self.chance.below(18) {
+        match self.chance.below(19) {
             0..=4 => self.look(),
             5..=9 => self.report(),
             10 | 11 => self.edit_spec(),
@@ -137,6 +157,7 @@ impl World {
                 format!("the input is {:?}", self.input)
             }
             14 => self.disturb_target(),
+            18 => self.delete_or_create(),
             15 => {
                 let refusals = [
                     Refusal::WrongPassword,
@@ -160,6 +181,7 @@ impl World {
                     Salesforce::Refuses(refusal),
                     Salesforce::RejectsTokens,
                     Salesforce::FailsTests(finding),
+                    Salesforce::KeepsGrantsWaiting,
                 ]);
                 format!("Salesforce: {:?}", self.salesforce)
             }
@@ -197,6 +219,26 @@ impl World {
         format!("edited to generation {}: {}", self.generation, self.spec)
     }
 
+    /// What is being deleted goes, and another one of its name is created; otherwise a deletion begins, now and then.
+    fn delete_or_create(&mut self) -> String {
+        self.resource_version += 1;
+        if !self.deleting && self.chance.below(3) > 0 {
+            return "an annotation that nobody reads".to_owned();
+        }
+        self.deleting = !self.deleting;
+        if self.deleting {
+            return "its deletion begins".to_owned();
+        }
+        self.incarnation += 1;
+        self.generation = 1;
+        self.status = serde_json::from_value(default_status()).unwrap();
+        self.requests = Requests::default();
+        self.grant = Store::default();
+        self.last_test = None;
+        self.handled = (0, false);
+        "it is gone, and another one is created".to_owned()
+    }
+
     fn disturb_target(&mut self) -> String {
         let Some((name, secret)) = self.targets.last_mut() else {
             self.targets.push(("salesforce".to_owned(), Secret::default()));
@@ -225,6 +267,9 @@ impl World {
 
     /// Observe, decide, act, conclude; the report is an event of its own, so that others can come between.
     fn look(&mut self) -> String {
+        if self.deleting {
+            return "what is being deleted is left alone".to_owned();
+        }
         let mut observed = self.observe();
         let mut decision = decide(&observed, self.now);
         let mut outcome = self.act(&observed, &decision);
@@ -279,14 +324,26 @@ impl World {
         let owner = Owner {
             name: "crm".to_owned(),
             namespace: "sales".to_owned(),
-            uid: UID.to_owned(),
+            uid: format!("2b6f6d6e-3f0c-4c2e-9f8e-{:012}", self.incarnation),
         };
         let connector = validate("crm", &spec, &inputs, &HostAllowList::default(), &self.key);
         let target = connector.as_ref().map_or(Target::Absent, |connector| {
             Target::judge(self.target(&connector.template.name), &owner, &connector.template)
         });
+        let view = |connector: &Connector| {
+            let floor = self.status.grant_serial;
+            self.grant.view(connector, &self.key, floor)
+        };
+        let grant = connector.as_ref().ok().and_then(view);
+        let noted = target.ours().and_then(|secret| read_back(secret, &self.key));
+        let held = match (&grant, &connector) {
+            (Some(grant), Ok(connector)) => grant
+                .state()
+                .and_then(|state| held(state, noted.as_ref(), connector)),
+            (Some(_) | None, Ok(_) | Err(_)) => noted,
+        };
         Observed {
-            grant: None,
+            grant,
             generation: self.generation,
             requests: self.requests.clone(),
             activity: if spec.suspend {
@@ -295,7 +352,7 @@ impl World {
                 Activity::Active
             },
             status: self.status.clone(),
-            held: target.ours().and_then(|secret| read_back(secret, &self.key)),
+            held,
             knowledge: Knowledge::Clean,
             siblings: Siblings::default(),
             claim_told: false,
@@ -329,6 +386,7 @@ impl World {
             Decision::Wait(_) if observed.activity == Activity::Suspended => untouched,
             Decision::Wait(_) => self.keep(observed, connector, false),
             Decision::Keep { test } => self.keep(observed, connector, test.is_some()),
+            Decision::Mint { why } if observed.grant.is_some() => self.renew_grant(observed, connector, *why),
             Decision::Mint { why } => {
                 let why = *why;
                 if let Salesforce::Refuses(refusal) = self.salesforce {
@@ -352,6 +410,54 @@ impl World {
                     secret,
                 }
             }
+        }
+    }
+
+    fn renew_grant(&mut self, observed: &Observed, connector: &Connector, why: MintReason) -> Outcome {
+        let minted = match self.salesforce {
+            Salesforce::KeepsGrantsWaiting => grant::waiting(),
+            Salesforce::Refuses(_) => {
+                self.grant.died();
+                let trouble = grant::refused();
+                Minted::Failed { why, trouble }
+            }
+            Salesforce::Well | Salesforce::RejectsTokens | Salesforce::FailsTests(_) => {
+                Minted::Obtained { why }
+            }
+        };
+        self.grants[0] += usize::from(matches!(minted, Minted::Waiting { .. }));
+        if let Minted::Obtained { .. } = minted {
+            self.grants[1] += 1;
+            self.tokens += 1;
+            let token = format!("token-{}", self.tokens);
+            self.grant
+                .renewed(&observed.owner, connector, &self.key, &token, self.now);
+        }
+        let told = self.grant.outcome(&observed.owner, connector);
+        let noted = observed
+            .target
+            .ours()
+            .and_then(|secret| read_back(secret, &self.key));
+        let renewed = self
+            .grant
+            .state()
+            .and_then(|state| held(state, noted.as_ref(), connector));
+        let (Some(held), Minted::Obtained { .. }) = (renewed, &minted) else {
+            return Outcome {
+                minted: Some(minted),
+                grant: told,
+                ..Outcome::untouched(observed.held.clone())
+            };
+        };
+        let held = renewed_with(held, &connector.inputs_digest);
+        let report = self.test(connector);
+        let secret = self.settle(observed, connector, &held, Some(&report));
+        Outcome {
+            grant: told,
+            held: Some(held),
+            minted: Some(minted),
+            tested: Some(report),
+            secret,
         }
     }
 
@@ -438,10 +544,12 @@ impl World {
                 return report;
             }
             Salesforce::FailsTests(reason) => Some(reason),
-            Salesforce::Well | Salesforce::Refuses(_) if connector.environment == Environment::Sandbox => {
+            Salesforce::Well | Salesforce::Refuses(_) | Salesforce::KeepsGrantsWaiting
+                if connector.environment == Environment::Sandbox =>
+            {
                 Some(OwnReason::EnvironmentMismatch.into())
             }
-            Salesforce::Well | Salesforce::Refuses(_) => None,
+            Salesforce::Well | Salesforce::Refuses(_) | Salesforce::KeepsGrantsWaiting => None,
         };
         report.steps.push(match failure {
             None => step(StepName::EnvironmentMatches, StepResult::Passed, None),
@@ -469,8 +577,17 @@ impl World {
 
     /// What kstatus says, if that is the truth.
     pub(crate) fn judge(&self) -> Result<Judgement, String> {
-        let object = json!({ "metadata": { "generation": self.generation }, "status": self.status });
+        let mut object = json!({ "metadata": { "generation": self.generation }, "status": self.status });
+        if self.deleting {
+            object["metadata"]["deletionTimestamp"] = json!(self.now);
+        }
         let verdict = kstatus(&object);
+        if self.deleting != (verdict == Judgement::Terminating) {
+            return Err(format!(
+                "called {verdict:?} while being deleted is {}",
+                self.deleting
+            ));
+        }
         if verdict != Judgement::Current {
             return Ok(verdict);
         }
