@@ -52,6 +52,9 @@ pub enum Error {
     /// A session of the redeem protocol ended in a panic; whatever it had done stands in its Secrets.
     #[error("a session of the redeem protocol broke off")]
     Session,
+    /// The process is stopping, and a session that had begun no redeem was left to the next leader.
+    #[error("the process is stopping")]
+    Stopping,
     /// A time limit of the redeem protocol.
     #[error("failed to set the limits of the redeem protocol")]
     Limits(#[source] redeem::LimitsError),
@@ -79,6 +82,7 @@ impl Error {
             Self::WriteStatus(_) => "WriteStatus",
             Self::ReadNamespace { .. } => "ReadNamespace",
             Self::Session => "Session",
+            Self::Stopping => "Stopping",
             Self::Limits(_) => "Limits",
             Self::Random => "Random",
             Self::TookTooLong => "TookTooLong",
@@ -97,6 +101,7 @@ impl Error {
             | Self::DeleteSecret { source, .. } => source,
             Self::ReadNamespace { .. }
             | Self::Session
+            | Self::Stopping
             | Self::Limits(_)
             | Self::Random
             | Self::TookTooLong => {

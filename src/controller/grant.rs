@@ -1,11 +1,13 @@
 //! How is the grant of an authorizationCode connector spent without being lost? By the redeem protocol: this shell
 //! carries out what a [`Session`] asks for, one effect at a time, and decides nothing.
 //!
-//! A session runs in a task of its own. Neither a reconcile that is dropped nor a lost lease ends it, and shutdown waits
-//! for it: between Salesforce's answer and the write of the new refresh token nothing may come. Reads are live, writes are
-//! tried once, and no layer below retries.
+//! A session runs in a task of its own. Neither a reconcile that is dropped nor a lost lease ends it, and from the intent
+//! on shutdown waits for it: between Salesforce's answer and the write of the new refresh token nothing may come. Reads are
+//! live, writes are tried once, and no layer below retries.
 
+mod inputs;
 mod kubernetes;
+mod redeems;
 mod salesforce;
 mod unstored;
 
@@ -14,13 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redeem::{
-    Answer, Bootstrap, ClusterUid, Conclusion, ConnectorRef, Effect, Expect, FreshIds, Inputs,
-    InstallationUid, Introspectable, Limits, Memory, Now, Outcome, Reply, Session, State, Want,
+    Answer, ClusterUid, Conclusion, Effect, InstallationUid, Memory, Now, Outcome, Reply, Session, State,
+    WaitReason,
 };
-use ring::rand::{SecureRandom, SystemRandom};
+use redeems::{Redeeming, Redeems};
 use salesforce_client::Failure;
-use tokio::sync::watch;
-
 use unstored::Unstored;
 
 use super::pause::{Point, Side};
@@ -32,7 +32,7 @@ use crate::decide::explain;
 use crate::decide::incoming::Said;
 use crate::decide::observed::Observed;
 use crate::decide::secret::Owner;
-use crate::decide::validate::{Connector, Method};
+use crate::decide::validate::Connector;
 
 pub(super) use kubernetes::{bytes, keep_wish, place, read_state, state_name, understood};
 
@@ -49,25 +49,18 @@ pub struct Place {
 }
 
 /// Sessions in progress, and what this process remembers between them.
+#[derive(Default)]
 pub struct Grants {
     memory: Mutex<HashMap<String, Memory>>,
-    running: watch::Sender<usize>,
-}
-
-impl Default for Grants {
-    fn default() -> Self {
-        Self {
-            memory: Mutex::default(),
-            running: watch::channel(0).0,
-        }
-    }
+    redeems: Redeems,
 }
 
 impl Grants {
-    /// Waits until no session is in progress. The process must not end before.
+    /// From here on no redeem begins, and sessions that have begun none end at once, wherever they stand: to the next
+    /// leader it looks like a crash at that point, which loses nothing. Waits until those that have begun one have
+    /// recorded what came of it. The process must not end before.
     pub async fn idle(&self) {
-        // The sender lives in `self`, so waiting can't fail.
-        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+        self.redeems.stop().await;
     }
 
     /// Forgets connectors that are gone.
@@ -77,22 +70,6 @@ impl Grants {
 
     fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Counts a session for as long as it lives, panics included.
-struct Running(Arc<Context>);
-
-impl Running {
-    fn begin(context: &Arc<Context>) -> Self {
-        context.grants.running.send_modify(|running| *running += 1);
-        Self(context.clone())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.grants.running.send_modify(|running| *running -= 1);
     }
 }
 
@@ -125,7 +102,7 @@ pub(super) async fn settle(
         });
     }
     let place = kubernetes::place(context).await?;
-    let inputs = inputs(context, observed, connector, why, place)?;
+    let inputs = inputs::inputs(context, observed, connector, why, place)?;
     let memory = context
         .grants
         .memory()
@@ -136,18 +113,15 @@ pub(super) async fn settle(
         owner: observed.owner.clone(),
         connector: connector.clone(),
         known: None,
-        failure: None,
+        refusals: Vec::new(),
+        unanswered: None,
         sent: false,
         unstored: None,
         announced: false,
     };
-    let running = Running::begin(context);
-    let session = tokio::spawn(async move {
-        let ended = shell.run(Session::begin(inputs, memory)).await;
-        drop(running);
-        ended
-    });
-    let (outcome, shell) = session.await.map_err(|_| Error::Session)?;
+    let session = tokio::spawn(shell.run(Session::begin(inputs, memory)));
+    let ended = session.await.map_err(|_| Error::Session)?;
+    let (outcome, shell) = ended.ok_or(Error::Stopping)?;
     context
         .grants
         .memory()
@@ -162,89 +136,27 @@ pub(super) async fn settle(
     })
 }
 
-fn inputs(
-    context: &Context,
-    observed: &Observed,
-    connector: &Connector,
-    why: MintReason,
-    place: Place,
-) -> Result<Inputs, Error> {
-    let Owner { name, namespace, uid } = &observed.owner;
-    let seen = observed
-        .held
-        .as_ref()
-        .and_then(|held| held.serial)
-        .map(redeem::Serial);
-    let want = match why {
-        MintReason::GrantOpen | MintReason::NoToken => Want::Settle,
-        MintReason::Requested
-        | MintReason::InputsChanged
-        | MintReason::SessionEnded
-        | MintReason::InstanceGone
-        | MintReason::RenewalDue
-        | MintReason::Retry
-        | MintReason::KeepAlive => Want::Renew { seen },
-    };
-    let brought = match &connector.method {
-        Method::AuthorizationCode { brought, .. } => brought.as_ref(),
-        Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
-    };
-    Ok(Inputs {
-        connector: ConnectorRef {
-            uid: uid.as_str().into(),
-            namespace: namespace.as_str().into(),
-            name: name.as_str().into(),
-        },
-        installation: place.installation,
-        cluster: place.cluster,
-        want,
-        bootstrap: brought.map(|token| {
-            Bootstrap::new(
-                context.digest_key.hmac(),
-                redeem::RefreshToken::new(token.expose().to_owned()),
-            )
-        }),
-        expect: Expect {
-            organization_id: connector.expect.organization_id.clone(),
-            username: connector.expect.username.clone(),
-        },
-        introspectable: match connector.app.client_secret {
-            Some(_) => Introspectable::Possible,
-            None => Introspectable::Impossible,
-        },
-        limits: Limits::new(context.settings.token_request_limit).map_err(Error::Limits)?,
-        fresh: FreshIds {
-            attempt: redeem::AttemptId::new(random()?),
-            grant: redeem::GrantId::new(random()?),
-        },
-    })
-}
-
-/// A name that nobody else makes.
-fn random() -> Result<String, Error> {
-    use base64::Engine as _;
-    let mut bytes = [0; 15];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Random)?;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
-}
-
 fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
     let failed = |trouble| Some(Minted::Failed { why, trouble });
     match outcome.conclusion {
         Conclusion::Ready if shell.sent => Some(Minted::Obtained { why }),
         Conclusion::Ready | Conclusion::ConnectorGone => None,
-        Conclusion::Waiting { length, .. } => Some(Minted::Waiting { length }),
-        Conclusion::Unspent => match &shell.failure {
+        Conclusion::Waiting { why: wait, length } => match &shell.unanswered {
+            // An import that Salesforce does not want to tell about is not kept waiting without a word.
+            Some(failure) if wait == WaitReason::Salesforce => failed(login::trouble(failure)),
+            Some(_) | None => Some(Minted::Waiting { length }),
+        },
+        Conclusion::Unspent => match shell.refusal(outcome.state.as_deref()) {
             Some(failure) => failed(login::trouble(failure)),
             None => Some(Minted::Waiting {
                 length: KUBERNETES_LIMIT,
             }),
         },
         Conclusion::Trouble { trouble, ask_again } => {
-            let detail = shell
-                .failure
-                .as_ref()
-                .map_or("", |failure| failure.detail.as_str());
+            let failure = shell
+                .refusal(outcome.state.as_deref())
+                .or(shell.unanswered.as_ref());
+            let detail = failure.map_or("", |failure| failure.detail.as_str());
             let reason = trouble.into();
             failed(Trouble {
                 reason,
@@ -262,8 +174,10 @@ struct Shell {
     connector: Connector,
     /// The state as last read or written.
     known: Option<State>,
-    /// The last refusal, for the message.
-    failure: Option<Failure>,
+    /// Token requests that brought nothing, for the message, with the grants that they were for.
+    refusals: Vec<(Option<redeem::GrantId>, Failure)>,
+    /// Why Salesforce did not say what it was asked last, if it didn't.
+    unanswered: Option<Failure>,
     /// Whether Salesforce has granted a new token in this session.
     sent: bool,
     /// Salesforce's new token, until it is stored.
@@ -273,21 +187,50 @@ struct Shell {
 }
 
 impl Shell {
-    async fn run(mut self, mut session: Session) -> (Outcome, Self) {
+    /// What Salesforce had against the grant in use, or else against one that waits.
+    fn refusal(&self, state: Option<&State>) -> Option<&Failure> {
+        let current = state
+            .and_then(|state| state.current.as_ref())
+            .map(|grant| &grant.id);
+        let of_current = self
+            .refusals
+            .iter()
+            .rfind(|(id, _)| current.is_some() && id.as_ref() == current);
+        of_current.or(self.refusals.last()).map(|(_, failure)| failure)
+    }
+
+    /// Runs a session to its end, or, where the process is stopping, to a point where nothing is lost by it: then `None`.
+    async fn run(mut self, mut session: Session) -> Option<(Outcome, Self)> {
+        let redeems = self.context.grants.redeems.clone();
+        let mut redeeming: Option<Redeeming> = None;
         loop {
             let effect = match session.next(self.now()) {
-                Effect::Done(outcome) => return (*outcome, self),
+                Effect::Done(outcome) => return Some((*outcome, self)),
                 effect => effect,
             };
-            let point = self.point(&effect);
-            tracing::debug!(effect = point.as_str(), "Redeem protocol");
-            let pauses = self.context.settings.pauses.clone();
-            pauses.at(&self.owner.name, Side::Before, point).await;
-            let reply = self.perform(effect).await;
-            pauses.at(&self.owner.name, Side::After, point).await;
+            redeeming = match redeeming {
+                held @ Some(_) if session.has_begun() => held,
+                None if session.has_begun() => Some(redeems.begin()?),
+                Some(_) | None => None,
+            };
+            let reply = tokio::select! {
+                biased;
+                reply = self.carry_out(effect) => reply,
+                () = redeems.stopping(), if redeeming.is_none() => return None,
+            };
             self.measure(&reply);
             session.on(reply, self.now());
         }
+    }
+
+    async fn carry_out(&mut self, effect: Effect) -> Reply {
+        let point = self.point(&effect);
+        tracing::debug!(effect = point.as_str(), "Redeem protocol");
+        let pauses = self.context.settings.pauses.clone();
+        pauses.at(&self.owner.name, Side::Before, point).await;
+        let reply = self.perform(effect).await;
+        pauses.at(&self.owner.name, Side::After, point).await;
+        reply
     }
 
     /// The name of an effect, by what it is for: of two writes of the state, one is the intent and one stores the result.
@@ -311,12 +254,12 @@ impl Shell {
     }
 
     fn measure(&mut self, reply: &Reply) {
-        match (reply, &self.unstored) {
-            (Reply::Answer(Answer::Granted(_)), _) => {
-                self.unstored = Some(Unstored::begin(&self.context.metrics));
-            }
-            (reply, Some(unstored)) if unstored.is_stored_by(reply, &self.owner) => self.unstored = None,
-            (_, Some(_) | None) => {}
+        if let Reply::Answer(Answer::Granted(_) | Answer::Rescued(_)) = reply {
+            self.unstored = Some(Unstored::begin(&self.context.metrics));
+        } else if let Some(unstored) = &mut self.unstored
+            && unstored.is_stored_by(reply, &self.owner)
+        {
+            self.unstored = None;
         }
     }
 
@@ -324,7 +267,12 @@ impl Shell {
     fn now(&self) -> Now {
         Now {
             monotonic: boot_time(),
-            lease_left: self.context.lease.lease_left(),
+            // Who is stopping sends nothing any more: an intent that is not sent yet is closed.
+            lease_left: if self.context.grants.redeems.is_stopping() {
+                Duration::ZERO
+            } else {
+                self.context.lease.lease_left()
+            },
         }
     }
 
@@ -353,7 +301,7 @@ impl Shell {
                 state,
                 resource_version,
             } => self.write_state(*state, &resource_version).await,
-            Effect::Introspect { token } => self.introspect(&token).await,
+            Effect::Introspect { token, limit } => self.introspect(&token, limit).await,
             Effect::Identify { access } => self.identify(&access).await,
             Effect::Send {
                 token,

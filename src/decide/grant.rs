@@ -170,10 +170,7 @@ fn judged(state: &State, grant: &Grant, expect: &ExpectSpec) -> Option<Judgement
 /// attempt that stands open. Only who is about to present a token copies that one: where it is missing, nothing was sent.
 #[must_use]
 pub fn copied_serial(state: &State) -> i64 {
-    let attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
-    let below = attempts.map(|attempt| attempt.serial.0.saturating_sub(1));
-    let serial = below.fold(state.serial.0, u64::min);
-    i64::try_from(serial).unwrap_or(i64::MAX)
+    i64::try_from(state.reported_serial().0).unwrap_or(i64::MAX)
 }
 
 /// Host to revoke the grant at once the connector is gone, if it is to be revoked.

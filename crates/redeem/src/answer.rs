@@ -34,6 +34,9 @@ pub enum Answer {
     NotSent,
     /// A readable 200. With a new refresh token the old one is spent; without one it still works.
     Granted(Box<TokenAnswer>),
+    /// A 200 that can't be understood but for the new refresh token in it: the old one is spent, this one replaces it.
+    /// Whose it is and which access token came with it isn't known.
+    Rescued(RefreshToken),
     /// An OAuth error that is understood.
     Refused(Refusal),
     /// `token request is already being processed`: somebody else is spending the token.
@@ -69,10 +72,23 @@ pub enum Introspection {
 pub enum Verdict {
     /// The result, not to be lost.
     Result(Box<TokenAnswer>),
+    /// All that could be saved of a result: the new refresh token. Not to be lost either.
+    Rescued(RefreshToken),
     /// The token was not presented, or presenting it changed nothing.
     NotSent,
     /// Salesforce called the token dead.
     GrantDead,
     /// Presented, and what came of it isn't known.
     OutcomeUnknown,
+}
+
+impl Verdict {
+    /// Whether it carries a refresh token that stands nowhere else.
+    #[must_use]
+    pub fn is_result(&self) -> bool {
+        match self {
+            Self::Result(_) | Self::Rescued(_) => true,
+            Self::NotSent | Self::GrantDead | Self::OutcomeUnknown => false,
+        }
+    }
 }

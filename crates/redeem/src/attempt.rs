@@ -4,7 +4,7 @@ use crate::answer::{TokenAnswer, Verdict};
 use crate::deposit::access;
 use crate::identity::{Expect, Judgement, judge};
 use crate::ids::{AttemptId, GrantId, Serial};
-use crate::state::{Attempt, Grant, Phase, Rotation, Standing, State};
+use crate::state::{Attempt, Grant, Origin, Phase, Rotation, Standing, State};
 use crate::token::RefreshToken;
 
 /// State with an intent to redeem a grant, to be written under the resourceVersion that `state` was read with.
@@ -58,9 +58,12 @@ pub enum ConcludeDecision {
 
 /// Decides how a verdict is recorded, from the state read last (`None` when the Secret is gone).
 ///
-/// A result is accepted wherever its grant still stands and either its attempt does, or the token that was presented
-/// does, or the state is older than the intent: then what is held is newer than what is there. Everything else about
-/// an attempt counts only while that attempt stands. `floor` is the highest copy of the serial, for a state written anew.
+/// A result is accepted wherever its grant still stands and either its attempt does or the token that was presented
+/// does: then what is held is newer than what is there. Where the state is gone, or an old one came back, the grant of
+/// the result is written anew. Everything else about an attempt counts only while that attempt stands.
+///
+/// `floor` is the highest copy of the serial, read after the state. Where the state has moved on in between, it may look
+/// older than it is; then the write is a conflict, and nothing is dropped for that reason alone.
 #[must_use]
 pub fn conclude(
     current: Option<&State>,
@@ -69,15 +72,11 @@ pub fn conclude(
     floor: Serial,
 ) -> ConcludeDecision {
     match (&holding.verdict, current) {
-        (Verdict::Result(answer), None) => {
-            let mut state = (*holding.base).clone();
-            state.serial = state.serial.max(floor);
-            let state = with_result(&state, holding, answer, expect);
-            state.map_or(ConcludeDecision::Discard, |state| {
+        (Verdict::Result(_) | Verdict::Rescued(_), Some(state)) => store(state, holding, expect, floor),
+        (Verdict::Result(_) | Verdict::Rescued(_), None) => anew(holding, expect)
+            .map_or(ConcludeDecision::Discard, |state| {
                 ConcludeDecision::Create(Box::new(state))
-            })
-        }
-        (Verdict::Result(answer), Some(state)) => store(state, holding, answer, expect, floor),
+            }),
         (Verdict::NotSent | Verdict::GrantDead | Verdict::OutcomeUnknown, None) => ConcludeDecision::Discard,
         (Verdict::NotSent, Some(state)) => close(state, holding, |grant| grant.attempt = None),
         (Verdict::GrantDead, Some(state)) => close(state, holding, |grant| {
@@ -92,40 +91,67 @@ pub fn conclude(
     }
 }
 
-fn store(
-    state: &State,
-    holding: &Holding,
-    answer: &TokenAnswer,
-    expect: &Expect,
-    floor: Serial,
-) -> ConcludeDecision {
-    let Some(grant) = state.grant(&holding.grant) else {
-        return ConcludeDecision::Discard;
-    };
-    if grant.stored_attempt.as_ref() == Some(&holding.attempt) {
+fn store(state: &State, holding: &Holding, expect: &Expect, floor: Serial) -> ConcludeDecision {
+    let grant = state.grant(&holding.grant);
+    if grant.is_some_and(|grant| grant.stored_attempt.as_ref() == Some(&holding.attempt)) {
         return ConcludeDecision::AlreadyThere;
     }
-    let same_attempt = grant
-        .attempt
-        .as_ref()
-        .is_some_and(|attempt| attempt.id == holding.attempt);
-    let older = state.serial < holding.serial;
-    if !same_attempt && !older && grant.refresh_token != holding.presented {
-        return ConcludeDecision::Discard;
-    }
-    let mut state = state.clone();
-    state.serial = state.serial.max(holding.serial).max(floor);
-    let state = with_result(&state, holding, answer, expect);
-    state.map_or(ConcludeDecision::Discard, |state| {
+    let ours = |attempt: &Attempt| attempt.id == holding.attempt;
+    let awaits =
+        |grant: &Grant| grant.attempt.as_ref().is_some_and(ours) || grant.refresh_token == holding.presented;
+    let awaited = grant.is_some_and(awaits);
+    let old = state.is_rolled_back(&holding.base.cluster, floor);
+    let stored = match (old, awaited) {
+        (false, true) => with_result(state, holding, expect),
+        (true, true) => anew(holding, expect),
+        (true, false) if state.serial < holding.serial => anew(holding, expect),
+        (true | false, false) => None,
+    };
+    stored.map_or(ConcludeDecision::Discard, |state| {
         ConcludeDecision::Write(Box::new(state))
     })
 }
 
-fn with_result(state: &State, holding: &Holding, answer: &TokenAnswer, expect: &Expect) -> Option<State> {
+/// The state for a result whose state is gone, or came back as an old one: the grant of the result and nothing but that
+/// grant. Of what else was known before sending, others may have spent a token meanwhile.
+///
+/// Nor is the serial raised beyond what the result itself takes. If an earlier write of it has landed unseen and somebody
+/// has renewed since, they have announced a higher one: then this state counts as rolled back, and is not presented.
+fn anew(holding: &Holding, expect: &Expect) -> Option<State> {
+    let mut state = (*holding.base).clone();
+    let other = |slot: &&mut Option<Grant>| slot.as_ref().is_some_and(|grant| grant.id != holding.grant);
+    for slot in [&mut state.current, &mut state.next].into_iter().filter(other) {
+        let origin = slot.take().map(|grant| grant.origin);
+        if matches!(origin, Some(Origin::Import(digest)) if state.imported.as_ref() == Some(&digest)) {
+            // The ledger knows whether it was presented; if not, it may come in again.
+            state.imported = None;
+        }
+    }
+    with_result(&state, holding, expect)
+}
+
+fn with_result(state: &State, holding: &Holding, expect: &Expect) -> Option<State> {
     let mut state = state.clone();
     state.serial = state.serial.next();
     let serial = state.serial;
     let grant = state.grant_mut(&holding.grant)?;
+    match &holding.verdict {
+        Verdict::Result(answer) => take_answer(grant, answer, serial),
+        Verdict::Rescued(token) => {
+            // Access token and identity stay as they were: nothing new is known of them.
+            grant.refresh_token = token.clone();
+            grant.rotation = Rotation::Rotates;
+        }
+        Verdict::NotSent | Verdict::GrantDead | Verdict::OutcomeUnknown => return None,
+    }
+    grant.attempt = None;
+    grant.stored_attempt = Some(holding.attempt.clone());
+    grant.standing = Standing::Good;
+    promote_in_place(&mut state, expect);
+    Some(state)
+}
+
+fn take_answer(grant: &mut Grant, answer: &TokenAnswer, serial: Serial) {
     grant.rotation = match &answer.refresh_token {
         Some(token) => {
             grant.refresh_token = token.clone();
@@ -144,11 +170,6 @@ fn with_result(state: &State, holding: &Holding, answer: &TokenAnswer, expect: &
     let mut access = access(answer, serial);
     access.begun_at = begun_at.unwrap_or(access.begun_at);
     grant.access = Some(access);
-    grant.attempt = None;
-    grant.stored_attempt = Some(holding.attempt.clone());
-    grant.standing = Standing::Good;
-    promote_in_place(&mut state, expect);
-    Some(state)
 }
 
 /// Closes the attempt that is held, if it still stands and introspection hasn't called the token inactive.

@@ -44,7 +44,8 @@ pub use state::{
 };
 pub use sweep::{ConnectorRead, Revocation, SWEEP_GRACE, SweepDecision, SweepMark, revocation, sweep};
 pub use time::{
-    HOLD_OFF_MARGIN, HTTP_LIMIT_MAX, Limits, LimitsError, Now, SEND_WINDOW, SendWindow, may_send,
+    HOLD_OFF_MARGIN, HTTP_LIMIT_MAX, Limits, LimitsError, Now, SEND_WINDOW, SHOWN_WITHIN, SendWindow,
+    may_send,
 };
 pub use token::{AccessToken, RefreshToken};
 pub use trouble::{Actor, GrantTrouble};

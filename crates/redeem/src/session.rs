@@ -14,7 +14,6 @@ pub use effect::{
 
 use std::time::Duration;
 
-use crate::answer::Verdict;
 use crate::attempt::Holding;
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
@@ -70,7 +69,7 @@ enum Step {
     ReadLedger(LedgerName),
     MarkLedger(LedgerName, LedgerEntry, ResourceVersion),
     IntrospectImport(RefreshToken),
-    IntrospectAttempt(AttemptId, RefreshToken),
+    IntrospectAttempt(AttemptId, RefreshToken, Duration),
     Identify(GrantId, Box<Access>),
     Write(Box<State>),
     Derive,
@@ -121,11 +120,17 @@ impl Session {
     pub fn holds_result(&self) -> bool {
         let deposit = matches!(self.inputs.want, Want::Deposit(_)) && !self.tried.deposited;
         let ended = matches!(self.step, Step::Done(_));
-        let result = self
-            .holding
-            .as_ref()
-            .is_some_and(|held| matches!(held.verdict, Verdict::Result(_)));
+        let result = self.holding.as_ref().is_some_and(|held| held.verdict.is_result());
         result || self.step == Step::AwaitAnswer || (deposit && !ended)
+    }
+
+    /// Whether ending now would leave something behind that is lost, or that others have to wait for: an intent is written
+    /// or about to be, a request is under way, or what came of it isn't recorded, or a login isn't stored. Ask after
+    /// [`Session::next`] and before carrying its effect out.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        let intended = self.redeem.as_ref().is_some_and(|redeem| redeem.began.is_some());
+        intended || self.must_go_on()
     }
 
     /// Whether giving up would leave something unrecorded.
@@ -144,7 +149,7 @@ impl Session {
             }
             Step::LookAtConsumer | Step::FindFloorInConsumer => Effect::ReadConsumer,
             Step::Claim => Effect::Claim {
-                serial: self.view.state().map_or(Serial::default(), |state| state.serial),
+                serial: self.serial_to_claim_with(),
                 resource_version: self.connector_version(),
             },
             Step::CreateLedger(name, entry) => Effect::CreateLedger {
@@ -157,9 +162,14 @@ impl Session {
                 entry: entry.clone(),
                 resource_version: version.clone(),
             },
-            Step::IntrospectImport(token) | Step::IntrospectAttempt(_, token) => {
-                Effect::Introspect { token: token.clone() }
-            }
+            Step::IntrospectImport(token) => Effect::Introspect {
+                token: token.clone(),
+                limit: self.inputs.limits.http(),
+            },
+            Step::IntrospectAttempt(_, token, limit) => Effect::Introspect {
+                token: token.clone(),
+                limit: *limit,
+            },
             Step::Identify(_, access) => Effect::Identify {
                 access: access.clone(),
             },
@@ -177,6 +187,18 @@ impl Session {
             Step::Pause(length, _) => Effect::Pause { length: *length },
             Step::Done(conclusion) => Effect::Done(Box::new(self.outcome(*conclusion, now))),
         }
+    }
+
+    /// The copy that a claim writes: from now on a status without serial is one that lost it. It never takes one back, or
+    /// the loss or return of a state would go unseen.
+    fn serial_to_claim_with(&self) -> Serial {
+        let copied = self
+            .view
+            .connector
+            .as_ref()
+            .and_then(|connector| connector.serial);
+        let state = self.view.state().map(State::reported_serial);
+        copied.max(state).unwrap_or_default()
     }
 
     /// Looks at everything again, from the state Secret on.
@@ -211,7 +233,11 @@ impl Session {
                 Step::Write(state)
             }
             Move::Import(bootstrap) => self.begin_import(bootstrap),
-            Move::Introspect { attempt, token } => Step::IntrospectAttempt(attempt, token),
+            Move::Introspect {
+                attempt,
+                token,
+                limit,
+            } => Step::IntrospectAttempt(attempt, token, limit),
             Move::Identify(grant, access) => Step::Identify(grant, access),
             Move::Derive => Step::Derive,
             Move::Redeem(grant) => return self.begin_redeem(grant, now),

@@ -62,27 +62,40 @@ pub(crate) struct Tried {
     pub(crate) imports_written: u8,
     /// The grant in `next` can't be redeemed.
     pub(crate) next_refused: Option<GrantTrouble>,
-    /// What introspection said of a standing attempt.
-    pub(crate) introspected: Option<(AttemptId, Introspection)>,
+    /// What introspection said of the attempts that stand.
+    pub(crate) introspected: Vec<(AttemptId, Introspection)>,
     /// The access token derived, or tried to.
     pub(crate) derived: Option<Serial>,
     /// Asking for the username gave no answer.
     pub(crate) identify_failed: bool,
     /// How many intents this session has written, or tried to.
     pub(crate) intents: u8,
-    /// The attempt that was sent.
-    pub(crate) sent: Option<AttemptId>,
-    /// This session's own attempt has ended; none is begun again.
-    pub(crate) redeemed: Option<Redeemed>,
+    /// The attempts that were sent.
+    pub(crate) sent: Vec<AttemptId>,
+    /// The grants that this session has redeemed, or tried to; none of them is redeemed again.
+    pub(crate) redeemed: Vec<(GrantId, Redeemed)>,
 }
 
-/// How this session's own attempt ended.
+/// How this session's own attempt at a grant ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Redeemed {
-    /// With the token known to be as it was.
-    Unspent,
+    /// Without an access token, and the grant can be presented again: its token is unspent, or was replaced by one that
+    /// was rescued.
+    Fruitless,
     /// Sent, in any other way.
     Sent,
+}
+
+impl Tried {
+    pub(crate) fn note_redeemed(&mut self, grant: &GrantId, how: Redeemed) {
+        self.redeemed.retain(|(id, _)| id != grant);
+        self.redeemed.push((grant.clone(), how));
+    }
+
+    fn how_redeemed(&self, grant: &Grant) -> Option<Redeemed> {
+        let found = self.redeemed.iter().find(|(id, _)| *id == grant.id);
+        found.map(|(_, how)| *how)
+    }
 }
 
 /// How far the import of the brought token has come in this session.
@@ -110,6 +123,7 @@ pub(crate) enum Move {
     Introspect {
         attempt: AttemptId,
         token: RefreshToken,
+        limit: Duration,
     },
     Identify(GrantId, Box<Access>),
     Derive,
@@ -231,43 +245,87 @@ impl Facts<'_> {
         ))
     }
 
-    /// Takes in what was brought or logged in, unless an open attempt must be left alone first.
+    /// Settles what stands open, renews the grant in use where that is due, and takes in what was brought or logged in.
     fn incoming(&self) -> Option<Move> {
         let state = self.view.state()?;
-        if let Some(next) = self.unidentified(state) {
-            return Some(next);
+        self.unidentified(state)
+            .or_else(|| self.attempts(state))
+            .or_else(|| promoted(state, &self.inputs.expect).map(|state| Move::Write(Box::new(state))))
+            .or_else(|| self.renewal(state))
+            .or_else(|| self.left_alone(state))
+            .or_else(|| self.take_in(state))
+    }
+
+    /// What can be done at once about an attempt that stands.
+    fn attempts(&self, state: &State) -> Option<Move> {
+        state
+            .grants()
+            .find_map(|grant| match self.standing(state, grant) {
+                Some(Standing::Move(next)) => Some(next),
+                Some(Standing::HoldOff(_) | Standing::Unknown(_)) | None => None,
+            })
+    }
+
+    /// The grant in use comes before anything that waits beside it, so that nothing brought can keep it from being used.
+    fn renewal(&self, state: &State) -> Option<Move> {
+        let grant = state.current.as_ref()?;
+        let stored = grant.access.as_ref().map(|access| access.serial);
+        let wanted = self.inputs.want == Want::Renew { seen: stored };
+        let free = grant.attempt.is_none() && !grant.is_dead() && self.tried.how_redeemed(grant).is_none();
+        if !wanted || !free || self.judged(state, grant) != Some(Judgement::AsExpected) {
+            return None;
         }
-        for grant in state.grants() {
-            match self.standing(state, grant) {
-                Some(Standing::Move(next)) => return Some(next),
-                Some(Standing::HoldOff(length)) => return Some(waiting(WaitReason::ForeignAttempt, length)),
-                Some(Standing::Unknown(_)) | None => {}
-            }
-        }
-        if let Some(state) = promoted(state, &self.inputs.expect) {
-            return Some(Move::Write(Box::new(state)));
-        }
-        // Nor may a new one take the place of one whose outcome will be known.
+        Some(
+            self.undelivered(stored)
+                .unwrap_or_else(|| Move::Redeem(grant.id.clone())),
+        )
+    }
+
+    /// An attempt of somebody else that is left alone for now.
+    fn left_alone(&self, state: &State) -> Option<Move> {
+        state
+            .grants()
+            .find_map(|grant| match self.standing(state, grant) {
+                Some(Standing::HoldOff(length)) => Some(waiting(WaitReason::ForeignAttempt, length)),
+                Some(Standing::Move(_) | Standing::Unknown(_)) | None => None,
+            })
+    }
+
+    /// Redeems what waits as `next`, or imports what was brought.
+    fn take_in(&self, state: &State) -> Option<Move> {
+        // Nothing may take the place of a grant whose outcome will be known.
         let unknown = state.next.as_ref().and_then(|next| self.standing(state, next));
         if let Some(Standing::Unknown(Some(_))) = unknown {
             return None;
         }
         // An import that waits is redeemed before another one may take its place: its ledger entry may be marked.
-        let presentable = |next: &&Grant| next.access.is_none() && next.attempt.is_none() && !next.is_dead();
-        let waiting = state
-            .next
-            .as_ref()
-            .filter(presentable)
-            .filter(|_| self.tried.next_refused.is_none());
-        match (waiting, self.tried.redeemed) {
-            (Some(next), None) => Some(Move::Redeem(next.id.clone())),
-            (Some(_), Some(_)) if state.current.is_none() => Some(Move::Done(Conclusion::Unspent)),
-            (Some(_), Some(_)) => None,
-            (None, _) => self.import(),
+        match self.presentable_next(state) {
+            Some(next) if self.tried.how_redeemed(next).is_none() => Some(Move::Redeem(next.id.clone())),
+            Some(_) if state.current.is_none() => Some(Move::Done(Conclusion::Unspent)),
+            Some(_) => None,
+            None => self.import(),
         }
     }
 
-    /// The current grant: derive what is stored, then renew if that is asked for.
+    /// A grant that waits and has no access token yet, and whose refresh token may be presented.
+    fn presentable_next<'s>(&self, state: &'s State) -> Option<&'s Grant> {
+        let presentable = |next: &&Grant| next.access.is_none() && next.attempt.is_none() && !next.is_dead();
+        let next = state.next.as_ref().filter(presentable);
+        next.filter(|_| self.tried.next_refused.is_none())
+    }
+
+    /// An access token that is stored and not derived yet.
+    fn undelivered(&self, stored: Option<Serial>) -> Option<Move> {
+        (stored > self.view.consumer && stored != self.tried.derived).then_some(Move::Derive)
+    }
+
+    /// Whose the grant in use turns out to be, after every redeem anew.
+    fn judged(&self, state: &State, grant: &Grant) -> Option<Judgement> {
+        let identity = grant.identity.as_ref()?;
+        Some(judge(identity, &self.inputs.expect, state.pin.as_ref()))
+    }
+
+    /// The current grant: derive what is stored, and say how it stands.
     fn in_use(&self) -> Move {
         let Some((state, grant)) = self
             .view
@@ -276,18 +334,13 @@ impl Facts<'_> {
         else {
             return self.nothing_in_use();
         };
-        match grant
-            .identity
-            .as_ref()
-            .map(|identity| judge(identity, &self.inputs.expect, None))
-        {
+        match self.judged(state, grant) {
             Some(Judgement::AsExpected) => {}
             Some(Judgement::UsernameUnknown) => return waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
             Some(Judgement::Wrong) | None => return trouble(GrantTrouble::WrongIdentity),
         }
-        let stored = state.access().map(|access| access.serial);
-        if stored > self.view.consumer && stored != self.tried.derived {
-            return Move::Derive;
+        if let Some(derive) = self.undelivered(state.access().map(|access| access.serial)) {
+            return derive;
         }
         if grant.is_dead() {
             return trouble(GrantTrouble::ReauthorizationRequired);
@@ -298,11 +351,11 @@ impl Facts<'_> {
                 ask_again,
             });
         }
-        match (&self.inputs.want, self.tried.redeemed) {
-            (_, Some(Redeemed::Unspent)) => Move::Done(Conclusion::Unspent),
-            (Want::Renew { seen }, None) if *seen == stored => Move::Redeem(grant.id.clone()),
-            (Want::Renew { .. } | Want::Settle | Want::Deposit(_), _) => Move::Done(Conclusion::Ready),
+        let fruitless = |grant| self.tried.how_redeemed(grant) == Some(Redeemed::Fruitless);
+        if fruitless(grant) || self.presentable_next(state).is_some_and(fruitless) {
+            return Move::Done(Conclusion::Unspent);
         }
+        Move::Done(Conclusion::Ready)
     }
 
     /// No grant is in use: the reason lies with the one that waits.

@@ -146,7 +146,7 @@ pub enum Phase {
 /// How far a grant has come, for people: the stages of the diagram in `docs/redeem.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// A brought token that was never presented.
+    /// A brought token that no access token has come of yet.
     Brought,
     /// It has an access token and nothing stands open.
     Redeemed,
@@ -175,7 +175,7 @@ impl Stage {
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Brought => "brought, never presented",
+            Self::Brought => "brought, no access token yet",
             Self::Redeemed => "has an access token, nothing open",
             Self::Open => "intent written, perhaps sent",
             Self::OutcomeUnknown => "perhaps spent, not presented",
@@ -223,6 +223,15 @@ impl State {
     #[must_use]
     pub fn access(&self) -> Option<&Access> {
         self.current.as_ref().and_then(|grant| grant.access.as_ref())
+    }
+
+    /// The serial that may be copied to status by whoever reports this state: below that of every attempt that stands. To
+    /// copy the serial of an intent is to announce it, and only who is about to send does that.
+    #[must_use]
+    pub fn reported_serial(&self) -> Serial {
+        let attempts = self.grants().filter_map(|grant| grant.attempt.as_ref());
+        let below = attempts.map(|attempt| Serial(attempt.serial.0.saturating_sub(1)));
+        below.fold(self.serial, Serial::min)
     }
 
     /// Whether this state is older than a copy derived from it, or was written on another cluster.

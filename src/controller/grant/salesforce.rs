@@ -29,8 +29,8 @@ impl Shell {
             }
             Ok(Err(failure)) => {
                 self.count(failure.refusal.as_str());
-                let answer = self.refused(&failure);
-                self.failure = Some(failure);
+                let answer = understood(&failure);
+                self.note_refused(attempt, failure);
                 answer
             }
             Err(_) => {
@@ -42,73 +42,42 @@ impl Shell {
         Reply::Answer(answer)
     }
 
+    /// Remembers a refusal for the message, by the grant it was for: two may be redeemed in one session.
+    fn note_refused(&mut self, attempt: &AttemptId, failure: Failure) {
+        let mut grants = self.known.iter().flat_map(redeem::State::grants);
+        let presented = grants.find(|grant| grant.attempt.as_ref().is_some_and(|open| open.id == *attempt));
+        let id = presented.map(|grant| grant.id.clone());
+        self.refusals.push((id, failure));
+    }
+
     fn count(&self, result: &'static str) {
         self.context
             .metrics
             .token_request(self.connector.method.name(), result);
     }
 
-    fn refused(&mut self, failure: &Failure) -> Answer {
-        if let Some(answer) = self.rescued(failure) {
-            return answer;
-        }
-        match (failure.sent, failure.refusal) {
-            (Sent::NotSent, _) => Answer::NotSent,
-            (Sent::Unknown, _) | (_, Refusal::UnknownRefusal) => Answer::Unclear,
-            (Sent::Answered, Refusal::TokenRequestInProgress) => Answer::AlreadyProcessing,
-            (Sent::Answered, Refusal::RefreshTokenExpired) => Answer::Refused(redeem::Refusal::GrantDead),
-            (Sent::Answered, _) => Answer::Refused(redeem::Refusal::Unspent),
-        }
-    }
-
-    /// An answer that can't be understood may still hold the new refresh token, the only one that lives now. It is kept
-    /// with what is known from before; the next test finds the earlier access token dead or alive.
-    fn rescued(&mut self, failure: &Failure) -> Option<Answer> {
-        let token = failure.rescued_refresh_token.as_ref()?;
-        let grant = self.known.as_ref().and_then(|state| state.current.as_ref());
-        let (access, identity) =
-            grant.and_then(|grant| Some((grant.access.as_ref()?, grant.identity.as_ref()?)))?;
-        self.sent = true;
-        Some(Answer::Granted(Box::new(TokenAnswer {
-            access_token: access.token.clone(),
-            refresh_token: Some(redeem::RefreshToken::new(token.expose().to_owned())),
-            instance_url: access.instance_url.clone(),
-            identity: identity.clone(),
-            scopes: access.scopes.clone(),
-            issued_at: access.issued_at,
-            expiration: access.expiration.clone(),
-            received_at: self.context.clock.now(),
-        })))
-    }
-
     /// Asks whether a refresh token lives, without spending it.
-    pub(super) async fn introspect(&self, token: &redeem::RefreshToken) -> Reply {
+    pub(super) async fn introspect(&mut self, token: &redeem::RefreshToken, limit: Duration) -> Reply {
         if self.connector.app.client_secret.is_none() {
             return Reply::Introspection(Introspection::Impossible);
         }
         let token = RefreshToken::new(token.expose_secret().to_owned());
         let inspected = TokenToInspect::Refresh(&token);
-        let said = match self
-            .context
-            .salesforce
-            .introspect(&self.connector.host, &self.connector.app, inspected)
-            .await
-        {
-            Ok(answer) if answer.active => Introspection::Active,
-            Ok(_) => Introspection::Inactive,
-            // Salesforce says this of what was never a token of any app of this org.
-            Err(failure) if failure.refusal == Refusal::TokenTypeNotSupported => Introspection::Inactive,
-            Err(_) => Introspection::NoAnswer,
-        };
+        let client = self.context.salesforce.clone();
+        let request = client.introspect(&self.connector.host, &self.connector.app, inspected);
+        let answer = tokio::time::timeout(limit, request).await;
+        let answer = answer.unwrap_or_else(|_| Err(silent(limit)));
+        let said = said(answer.as_ref().map(|answer| answer.active));
+        self.unanswered = answer.err().filter(|_| said == Introspection::NoAnswer);
         Reply::Introspection(said)
     }
 
     /// Asks for the username behind an access token.
-    pub(super) async fn identify(&self, access: &Access) -> Reply {
+    pub(super) async fn identify(&mut self, access: &Access) -> Reply {
         Reply::Username(self.username(access).await)
     }
 
-    async fn username(&self, access: &Access) -> Option<String> {
+    async fn username(&mut self, access: &Access) -> Option<String> {
         let instance: InstanceUrl = access.instance_url.parse().ok()?;
         let token = AccessToken::new(access.token.expose_secret().to_owned());
         let known = self.known.as_ref()?;
@@ -123,13 +92,62 @@ impl Shell {
             organization_id: identity.organization_id.parse().ok()?,
             user_id: identity.user_id.parse().ok()?,
         };
-        let answer = self
-            .context
-            .salesforce
-            .identity(&instance, &id, &token)
-            .await
-            .ok()?;
-        Some(answer.value.username)
+        match self.context.salesforce.identity(&instance, &id, &token).await {
+            Ok(answer) => Some(answer.value.username),
+            Err(failure) => {
+                self.unanswered = Some(failure);
+                None
+            }
+        }
+    }
+}
+
+/// What a failed request says of the token that was presented. An answer that can't be understood may still hold the new
+/// refresh token, the only one that lives now.
+fn understood(failure: &Failure) -> Answer {
+    if let Some(token) = &failure.rescued_refresh_token {
+        return Answer::Rescued(redeem::RefreshToken::new(token.expose().to_owned()));
+    }
+    match (failure.sent, failure.refusal) {
+        (Sent::NotSent, _) => Answer::NotSent,
+        (Sent::Unknown, _) | (_, Refusal::UnknownRefusal) => Answer::Unclear,
+        (Sent::Answered, Refusal::TokenRequestInProgress) => Answer::AlreadyProcessing,
+        (Sent::Answered, Refusal::RefreshTokenExpired) => Answer::Refused(redeem::Refusal::GrantDead),
+        (Sent::Answered, _) => Answer::Refused(redeem::Refusal::Unspent),
+    }
+}
+
+/// What an introspection says of the refresh token. A refusal of the app itself, such as a wrong client secret, would meet
+/// the token request as well: it is no reason to present the token unasked.
+fn said(answer: Result<bool, &Failure>) -> Introspection {
+    match answer {
+        Ok(true) => Introspection::Active,
+        Ok(false) => Introspection::Inactive,
+        Err(failure) => match failure.refusal {
+            // Salesforce says this of what was never a token of any app of this org.
+            Refusal::TokenTypeNotSupported => Introspection::Inactive,
+            Refusal::AccessDenied
+            | Refusal::InsufficientAccess
+            | Refusal::FunctionalityNotEnabled
+            | Refusal::ResourceNotFound
+                if failure.sent == Sent::Answered =>
+            {
+                Introspection::Impossible
+            }
+            _ => Introspection::NoAnswer,
+        },
+    }
+}
+
+fn silent(limit: Duration) -> Failure {
+    Failure {
+        refusal: Refusal::TimedOut,
+        sent: Sent::Unknown,
+        http_status: None,
+        retry_after: None,
+        server_date: None,
+        detail: format!("no answer within {} s", limit.as_secs()),
+        rescued_refresh_token: None,
     }
 }
 
@@ -160,9 +178,13 @@ fn answer_name(answer: &Answer) -> &'static str {
     match answer {
         Answer::NotSent => "NotSent",
         Answer::Granted(_) => "Granted",
+        Answer::Rescued(_) => "Rescued",
         Answer::Refused(redeem::Refusal::GrantDead) => "GrantDead",
         Answer::Refused(redeem::Refusal::Unspent) => "RefusedUnspent",
         Answer::AlreadyProcessing => "AlreadyProcessing",
         Answer::Unclear => "Unclear",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,20 @@
 //! The irreducible window: from Salesforce's answer, which this process alone knows, to its being stored.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redeem::{Read, Reply, StateSeen, WriteReply};
 
 use crate::decide::secret::Owner;
 use crate::metrics::Metrics;
 
+/// The same trouble is told again after this time: who has read it once knows.
+const TELL_AGAIN: Duration = Duration::from_mins(5);
+
 /// A new token that is not stored yet; in the metrics for as long as that is so.
 pub(super) struct Unstored {
     since: Instant,
+    told: Told,
     metrics: Arc<Metrics>,
 }
 
@@ -19,39 +23,85 @@ impl Unstored {
         metrics.unstored_result(1);
         Self {
             since: Instant::now(),
+            told: Told::default(),
             metrics: metrics.clone(),
         }
     }
 
     /// Takes note of what came of an effect; whether the token is stored now.
-    pub(super) fn is_stored_by(&self, reply: &Reply, owner: &Owner) -> bool {
-        let trouble = match reply {
-            Reply::Write(WriteReply::Written(_)) => {
-                let microseconds = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-                tracing::info!(microseconds, "Stored what Salesforce answered");
-                return true;
-            }
-            Reply::Write(WriteReply::Conflict) => "somebody else has written the Secret",
-            Reply::Write(WriteReply::Refused) => "the API server refuses the write",
-            Reply::Write(WriteReply::Unknown) => "the API server has not answered the write",
-            Reply::State(Read::Failed) => "the Secret can't be read",
-            Reply::State(Read::Is(StateSeen::Unreadable)) => {
-                "what stands in the Secret can't be understood, and is left as it is; restore or delete it"
-            }
-            Reply::State(Read::Is(StateSeen::UnsupportedVersion)) => {
-                "a newer version of the operator has written the Secret; delete it, or its grant is lost with this process"
-            }
-            _ => return false,
-        };
-        tracing::warn!(object.name = %owner.name, object.namespace = %owner.namespace,
-            secret.name = super::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(), trouble,
-            "What Salesforce answered could not be stored; it is tried again");
+    pub(super) fn is_stored_by(&mut self, reply: &Reply, owner: &Owner) -> bool {
+        if let Reply::Write(WriteReply::Written(_)) = reply {
+            let microseconds = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            tracing::info!(microseconds, "Stored what Salesforce answered");
+            return true;
+        }
+        if let Some(trouble) = trouble(reply)
+            && self.told.is_due(trouble, Instant::now())
+        {
+            let stake = "the grant, should this process end before";
+            tracing::warn!(object.name = %owner.name, object.namespace = %owner.namespace, trouble, stake,
+                secret.name = super::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(),
+                "What Salesforce answered could not be stored; it is tried again");
+        }
         false
+    }
+}
+
+/// What keeps a result from being stored.
+fn trouble(reply: &Reply) -> Option<&'static str> {
+    match reply {
+        Reply::Write(WriteReply::Conflict) => Some("somebody else has written the Secret"),
+        Reply::Write(WriteReply::Refused) => Some("the API server refuses the write"),
+        Reply::Write(WriteReply::Unknown) => Some("the API server has not answered the write"),
+        Reply::State(Read::Failed) => Some("the Secret can't be read"),
+        Reply::State(Read::Is(StateSeen::Unreadable)) => {
+            Some("what stands in the Secret can't be understood, and is left as it is; restore or delete it")
+        }
+        Reply::State(Read::Is(StateSeen::UnsupportedVersion)) => Some(
+            "a newer version of the operator has written the Secret; delete it, or its grant is lost with this process",
+        ),
+        _ => None,
+    }
+}
+
+/// What was told, and when.
+#[derive(Debug, Default)]
+struct Told(Vec<(&'static str, Instant)>);
+
+impl Told {
+    fn is_due(&mut self, trouble: &'static str, now: Instant) -> bool {
+        let lately = |(told, at): &(&str, Instant)| {
+            *told == trouble && now.saturating_duration_since(*at) < TELL_AGAIN
+        };
+        if self.0.iter().any(lately) {
+            return false;
+        }
+        self.0.retain(|(told, _)| *told != trouble);
+        self.0.push((trouble, now));
+        true
     }
 }
 
 impl Drop for Unstored {
     fn drop(&mut self) {
         self.metrics.unstored_result(-1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_trouble_is_told_at_once_and_then_seldom() {
+        let start = Instant::now();
+        let mut told = Told::default();
+        let seconds = |told: &mut Told, trouble| -> Vec<u64> {
+            (0..700)
+                .filter(|second| told.is_due(trouble, start + Duration::from_secs(*second)))
+                .collect()
+        };
+        assert_eq!(seconds(&mut told, "unreadable"), [0, 300, 600]);
+        assert_eq!(seconds(&mut told, "silent"), [0, 300, 600]);
     }
 }

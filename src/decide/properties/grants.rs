@@ -271,11 +271,13 @@ impl World {
                     self.version.to_string(),
                 )))
             }
-            Effect::Introspect { token } => Reply::Introspection(if token.expose_secret() == "Inactive" {
-                Introspection::Inactive
-            } else {
-                Introspection::Active
-            }),
+            Effect::Introspect { token, .. } => {
+                Reply::Introspection(if token.expose_secret() == "Inactive" {
+                    Introspection::Inactive
+                } else {
+                    Introspection::Active
+                })
+            }
             Effect::Identify { .. } => Reply::Username(None),
             Effect::Send { token, .. } => Reply::Answer(self.answer(token.expose_secret(), now)),
             Effect::Derive { .. } => Reply::Derived,

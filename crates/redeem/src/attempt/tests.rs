@@ -1,7 +1,6 @@
 use super::*;
 use crate::identity::Identity;
 use crate::ids::{ClusterUid, ConnectorRef};
-use crate::state::Origin;
 use crate::token::AccessToken;
 
 fn answer(refresh: Option<&str>) -> TokenAnswer {
@@ -116,6 +115,47 @@ fn a_result_survives_the_loss_or_the_return_of_an_old_state() {
     assert_eq!(
         stored(&decide(Some(&restored), &result())),
         Some(("r2", Serial(6)))
+    );
+}
+
+#[test]
+fn a_result_that_may_have_been_renewed_since_is_not_lifted_above_what_was_announced() {
+    let announced = Serial(7);
+    let anew = |current: Option<&State>| conclude(current, &result(), &Expect::default(), announced);
+    let old = changed(|state| state.serial = Serial(4));
+    for decision in [anew(None), anew(Some(&open())), anew(Some(&old))] {
+        assert_eq!(stored(&decision), Some(("r2", Serial(6))), "rolled back");
+    }
+    let newer = changed(|state| {
+        state.serial = Serial(6);
+        current(state).refresh_token = RefreshToken::new("r3");
+        current(state).attempt = None;
+    });
+    assert_eq!(
+        anew(Some(&newer)),
+        ConcludeDecision::Discard,
+        "what is there is newer"
+    );
+}
+
+#[test]
+fn a_state_written_anew_holds_nothing_but_the_grant_of_the_result() {
+    let digest: crate::ledger::Digest = serde_json::from_str("\"d\"").unwrap();
+    let mut held = result();
+    let waiting = Grant::new(
+        GrantId::new("n"),
+        RefreshToken::new("n1"),
+        Origin::Import(digest.clone()),
+    );
+    held.base.next = Some(waiting);
+    held.base.imported = Some(digest);
+    let ConcludeDecision::Create(state) = decide(None, &held) else {
+        panic!("a state")
+    };
+    assert_eq!((state.next, state.imported), (None, None));
+    assert_eq!(
+        state.current.map(|grant| grant.refresh_token),
+        Some(RefreshToken::new("r2"))
     );
 }
 

@@ -59,7 +59,7 @@ pub enum Introspectable {
     Impossible,
 }
 
-/// Random names made for one session; a session redeems at most once and takes in at most one grant.
+/// Random names made for one session; a session redeems each grant at most once and takes in at most one grant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FreshIds {
     /// For the attempts; each intent adds a number to it.
@@ -77,9 +77,9 @@ pub enum Effect {
     ReadConnector,
     /// Read the serial on the consumer's Secret, if it is this connector's. Answer with [`Reply::Consumer`].
     ReadConsumer,
-    /// Set `status.controller` to this installation and, where status has none, the serial. Answer with [`Reply::Write`].
+    /// Set `status.controller` to this installation, and the serial. Answer with [`Reply::Write`].
     Claim {
-        /// The serial of the state, zero without one: from now on a status without serial is one that lost it.
+        /// The higher of those in status and state, zero without any.
         serial: Serial,
         /// Precondition.
         resource_version: ResourceVersion,
@@ -121,6 +121,8 @@ pub enum Effect {
     Introspect {
         /// The token.
         token: RefreshToken,
+        /// Bound of the whole request.
+        limit: Duration,
     },
     /// Ask Salesforce for the username behind an access token. Answer with [`Reply::Username`].
     Identify {
@@ -250,7 +252,8 @@ pub struct Outcome {
 pub enum Conclusion {
     /// The current grant stands and its access token was derived.
     Ready,
-    /// Nothing was presented, or it changed nothing: try again with back-off. The shell knows Salesforce's refusal.
+    /// No access token came of it, and the grant can be presented again: try again with back-off. The shell knows
+    /// Salesforce's refusal.
     Unspent,
     /// A person must act; `ask_again` says when a further session could mend it by itself.
     Trouble {

@@ -1,6 +1,6 @@
 //! The irreversible part: intent, announcement, reading back, sending, and recording the verdict.
 
-use super::{Conclusion, Effect, Read, Redeem, Session, StateSeen, Step, WaitReason, Want, WriteReply};
+use super::{Conclusion, Effect, Read, Redeem, Session, StateSeen, Step, WaitReason, WriteReply};
 use crate::answer::{Answer, Refusal, Verdict};
 use crate::attempt::{ConcludeDecision, Holding, conclude, intent};
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
@@ -77,7 +77,12 @@ impl Session {
 
     fn own_attempt(&self) -> Option<&Attempt> {
         let redeem = self.redeem.as_ref()?;
-        let grant = self.view.state()?.grant(&redeem.grant)?;
+        // A copy that another cluster went on from has our attempt in it, too.
+        let state = self
+            .view
+            .state()
+            .filter(|state| state.cluster == self.inputs.cluster)?;
+        let grant = state.grant(&redeem.grant)?;
         grant
             .attempt
             .as_ref()
@@ -151,8 +156,9 @@ impl Session {
         if self.own_attempt().map(|attempt| attempt.serial) == serial {
             self.step = Step::Send;
         } else {
-            self.redeem = None;
-            self.tried.redeemed = Some(Redeemed::Unspent);
+            if let Some(redeem) = self.redeem.take() {
+                self.tried.note_redeemed(&redeem.grant, Redeemed::Fruitless);
+            }
             self.look_again();
         }
     }
@@ -180,12 +186,13 @@ impl Session {
     /// nothing but an empty pause; the answer to the first is still awaited.
     pub(super) fn send(&mut self) -> Effect {
         let attempt = self.own_attempt().map(|attempt| attempt.id.clone());
-        let token = self.redeemed_grant().map(|grant| grant.refresh_token.clone());
-        match (&self.step, token.zip(attempt)) {
-            (Step::Send, Some((token, attempt))) => {
+        let grant = self.redeemed_grant();
+        let named = grant.map(|grant| (grant.id.clone(), grant.refresh_token.clone()));
+        match (&self.step, named.zip(attempt)) {
+            (Step::Send, Some(((grant, token), attempt))) => {
                 self.step = Step::AwaitAnswer;
-                self.tried.redeemed = Some(Redeemed::Sent);
-                self.tried.sent = Some(attempt.clone());
+                self.tried.note_redeemed(&grant, Redeemed::Sent);
+                self.tried.sent.push(attempt.clone());
                 Effect::Send {
                     token,
                     attempt,
@@ -205,6 +212,7 @@ impl Session {
     pub(super) fn on_answer(&mut self, answer: Answer) {
         match answer {
             Answer::Granted(answer) => self.hold(Verdict::Result(answer)),
+            Answer::Rescued(token) => self.hold(Verdict::Rescued(token)),
             Answer::NotSent | Answer::Refused(Refusal::Unspent) => self.hold(Verdict::NotSent),
             Answer::Refused(Refusal::GrantDead) => self.hold(Verdict::GrantDead),
             Answer::Unclear => self.hold(Verdict::OutcomeUnknown),
@@ -226,8 +234,8 @@ impl Session {
         let Some(presented) = presented else {
             return self.look_again();
         };
-        if verdict == Verdict::NotSent {
-            self.tried.redeemed = Some(Redeemed::Unspent);
+        if matches!(verdict, Verdict::NotSent | Verdict::Rescued(_)) {
+            self.tried.note_redeemed(&redeem.grant, Redeemed::Fruitless);
         }
         let Redeem {
             grant,
@@ -287,18 +295,18 @@ impl Session {
         let Read::Is(seen) = read else {
             return self.try_again();
         };
-        let absent = seen == StateSeen::Absent;
         let foreign = matches!(seen, StateSeen::UnsupportedVersion | StateSeen::Unreadable);
         self.see(seen, now);
-        if foreign {
+        let result = self.holding.as_ref().is_some_and(|held| held.verdict.is_result());
+        if foreign && result {
             // Never rewritten; but a result is not let go either while the process lives.
-            return self.try_again();
-        }
-        let result = self
-            .holding
-            .as_ref()
-            .is_some_and(|held| matches!(held.verdict, Verdict::Result(_)));
-        if absent && result {
+            self.try_again();
+        } else if foreign {
+            // What is no result can be found out again. A person is to be told now, which only an end does.
+            self.holding = None;
+            self.look_again();
+        } else if result {
+            // Is it an old one that came back, or why is it gone?
             self.step = Step::FindFloorInConnector;
         } else {
             self.record();
@@ -309,8 +317,5 @@ impl Session {
     fn recorded(&mut self) {
         self.holding = None;
         self.failures = 0;
-        if matches!(self.inputs.want, Want::Renew { .. }) && self.tried.redeemed == Some(Redeemed::Sent) {
-            self.inputs.want = Want::Settle;
-        }
     }
 }

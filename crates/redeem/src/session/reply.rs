@@ -33,7 +33,7 @@ impl Session {
             }
             (Step::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
             (Step::IntrospectImport(_), Reply::Introspection(said)) => self.on_import_introspected(said, now),
-            (Step::IntrospectAttempt(attempt, _), Reply::Introspection(said)) => {
+            (Step::IntrospectAttempt(attempt, ..), Reply::Introspection(said)) => {
                 self.on_attempt_introspected(attempt, said, now);
             }
             (Step::Identify(grant, _), Reply::Username(username)) => {
@@ -125,7 +125,7 @@ impl Session {
             }
             Introspection::Active | Introspection::Inactive => {}
         }
-        self.tried.introspected = Some((attempt, said));
+        self.tried.introspected.push((attempt, said));
         self.decide(now);
     }
 }

@@ -28,8 +28,7 @@ impl Facts<'_> {
             .id
             .as_str()
             .strip_prefix(self.inputs.fresh.attempt.as_str());
-        let own =
-            mine.is_some_and(|rest| rest.starts_with('-')) && self.tried.sent.as_ref() != Some(&attempt.id);
+        let own = mine.is_some_and(|rest| rest.starts_with('-')) && !self.tried.sent.contains(&attempt.id);
         if own {
             // A write of this session that was thought lost has landed after all; nothing was sent.
             return finding(state, attempt, Finding::NotSent).map(Standing::Move);
@@ -71,8 +70,8 @@ impl Facts<'_> {
         let said = self
             .tried
             .introspected
-            .as_ref()
-            .filter(|(id, _)| *id == attempt.id)
+            .iter()
+            .rfind(|(id, _)| *id == attempt.id)
             .map(|(_, said)| *said);
         let ask_again = self
             .memory
@@ -87,8 +86,17 @@ impl Facts<'_> {
             |found: Finding| finding(state, attempt, found).map_or(Standing::Unknown(None), Standing::Move);
         match said {
             None if can_ask && wait == Duration::ZERO => {
+                let limit = match attempt.phase {
+                    // Nobody is told of it until Salesforce has answered, or not.
+                    Phase::Open => self.inputs.limits.first_question(),
+                    Phase::OutcomeUnknown | Phase::FoundInactive => self.inputs.limits.http(),
+                };
                 let (attempt, token) = (attempt.id.clone(), grant.refresh_token.clone());
-                Standing::Move(Move::Introspect { attempt, token })
+                Standing::Move(Move::Introspect {
+                    attempt,
+                    token,
+                    limit,
+                })
             }
             Some(Introspection::Active) => settled(Finding::NotSent),
             Some(Introspection::Inactive) => settled(Finding::Inactive),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use redeem::{Answer, Phase as AttemptPhase, Refusal, ResourceVersion, WriteReply};
+use redeem::{Answer, Effect, Now, Phase as AttemptPhase, Refusal, ResourceVersion, Session, WriteReply};
 
+use crate::cluster::{Connector, Spoiled};
 use crate::driver::Fault;
 use crate::salesforce::{Stage, numbers};
 use crate::tally::{Event, Tally};
@@ -40,6 +41,8 @@ pub(crate) enum Action {
     },
     /// The answer arrives.
     Deliver(usize),
+    /// The answer arrives, and nothing of it can be understood but the new refresh token.
+    Garble(usize),
     /// The answer is lost.
     ReplyLost(usize),
     /// The connection is reset before the answer.
@@ -58,11 +61,22 @@ pub(crate) enum Action {
     DeleteState,
     Restore(usize),
     Recreate,
-    /// A new token in the bootstrap Secret, or the first one again.
-    Bring,
+    /// A new token in the bootstrap Secret, of the expected user (0) or another, or the first one again.
+    Bring(usize),
     BringFirst,
     /// Somebody else edits the connector.
     Edit,
+    /// Somebody changes the state Secret so that it can't be read, and back.
+    Spoil(Spoiled),
+    Mend,
+    /// The state is replaced by one that another cluster went on from, and that cluster goes on using the grant.
+    Migrate,
+    /// A policy or an administrator ends a grant.
+    Lapse(usize),
+    /// The connector is deleted.
+    DeleteConnector,
+    /// A person takes the claim out of status, to hand the connector over.
+    Unclaim,
 }
 
 impl World {
@@ -81,6 +95,7 @@ impl World {
             Action::Twice(c) => !self.controllers[c].paused && self.arrive_twice(c, tally),
             Action::Decide { id, fails, .. } => self.act_decide(id, fails, tally),
             Action::Deliver(c) => !self.controllers[c].paused && self.deliver(c, tally),
+            Action::Garble(c) => !self.controllers[c].paused && self.deliver_garbled(c, tally),
             Action::ReplyLost(c) | Action::Reset(c) => {
                 !self.controllers[c].paused && self.act_lose_answer(c, action, tally)
             }
@@ -108,9 +123,15 @@ impl World {
             Action::DeleteState => self.act_delete(tally),
             Action::Restore(index) => self.act_restore(index, tally),
             Action::Recreate => self.act_recreate(tally),
-            Action::Bring => {
-                self.brought = Some(self.salesforce.login(0));
-                count_if(true, Event::NewBootstrap, tally)
+            Action::Bring(user) => {
+                self.brought = Some(self.salesforce.login(user));
+                self.ghost.other_user |= user != 0;
+                let event = if user == 0 {
+                    Event::NewBootstrap
+                } else {
+                    Event::ForeignBootstrap
+                };
+                count_if(true, event, tally)
             }
             Action::BringFirst => {
                 self.ghost.brought_again = true;
@@ -125,6 +146,23 @@ impl World {
                 };
                 connector.version = version;
                 count_if(true, Event::ForeignEdit, tally)
+            }
+            Action::Unclaim => self.act_unclaim(tally),
+            Action::Spoil(how) => {
+                let fits = self.cluster.spoil(Some(how));
+                self.ghost.unclear |= fits;
+                count_if(fits, Event::StateSpoiled, tally)
+            }
+            Action::Mend => {
+                let fits = self.cluster.spoiled.is_some() && self.cluster.spoil(None);
+                count_if(fits, Event::StateMended, tally)
+            }
+            Action::Migrate => self.act_migrate(tally),
+            Action::Lapse(family) => self.act_lapse(family, tally),
+            Action::DeleteConnector => {
+                let fits = self.cluster.connector.take().is_some();
+                self.cluster.consumer = None;
+                count_if(fits, Event::Gone, tally)
             }
         }
     }
@@ -170,7 +208,7 @@ impl World {
         let (answer, event) = match action {
             Action::NotSent(_) => (Answer::NotSent, Event::NotSent),
             Action::RequestLost(_) => (Answer::Unclear, Event::RequestLost),
-            _ => (Answer::Refused(Refusal::Unspent), Event::NotSent),
+            _ => (Answer::Refused(Refusal::Unspent), Event::Refused),
         };
         self.ghost.unclear |= answer == Answer::Unclear;
         self.answer(c, answer);
@@ -231,6 +269,7 @@ impl World {
     }
 
     fn act_crash(&mut self, c: usize, tally: &mut Tally) -> bool {
+        let at = self.stands_at(c);
         let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
         match phase {
             Phase::Idle => return false,
@@ -257,8 +296,63 @@ impl World {
         controller.paused = false;
         controller.pretend = None;
         controller.login = None;
-        tally.count(Event::Crash);
+        tally.count_crash(at);
         true
+    }
+
+    /// What a controller is about to do, or waits for.
+    fn stands_at(&self, c: usize) -> &'static str {
+        match &self.controllers[c].phase {
+            Phase::Idle => "",
+            Phase::Running(session) => due(session, self.now(c)),
+            Phase::Checked { .. } => "Send, before it is on the wire",
+            Phase::Sent { .. } => "Send, before the answer",
+        }
+    }
+
+    /// Another cluster starts from a copy of the state and renews; then that copy comes back here, as it was there before.
+    /// It waits out the hold-off as everybody does, so no redeem of this cluster is under way.
+    fn act_migrate(&mut self, tally: &mut Tally) -> bool {
+        let busy = |phase: &Phase| match phase {
+            Phase::Idle => false,
+            Phase::Running(session) => session.has_begun(),
+            Phase::Checked { .. } | Phase::Sent { .. } => true,
+        };
+        let busy = self.controllers.iter().any(|controller| busy(&controller.phase));
+        let (Some((key, state, _)), false, true) = (
+            self.cluster.states.first().cloned(),
+            busy,
+            self.salesforce.requests.is_empty() && self.config.rotates,
+        ) else {
+            return false;
+        };
+        let mut state = redeem::State::clone(&state);
+        if state.grants().any(|grant| grant.access.is_none()) {
+            // A brought token that two clusters see is caught by introspection alone: said in docs/redeem.md.
+            return false;
+        }
+        for grant in state.grants() {
+            let line = &mut self.salesforce.lines[numbers(&grant.refresh_token).0];
+            line.head += 1;
+            line.lost = true;
+        }
+        state.cluster = redeem::ClusterUid::new("another");
+        state.serial = redeem::Serial(state.serial.0 + 2);
+        self.ghost.restored = true;
+        // What is restored from here on would be that cluster's grant on two clusters, which nothing can tell.
+        self.backups.clear();
+        self.cluster.put_state(key, std::rc::Rc::new(state));
+        count_if(true, Event::Migrated, tally)
+    }
+
+    fn act_lapse(&mut self, family: usize, tally: &mut Tally) -> bool {
+        let Some(line) = self.salesforce.lines.get_mut(family) else {
+            return false;
+        };
+        let fits = line.alive;
+        line.alive = false;
+        self.ghost.lapsed |= fits;
+        count_if(fits, Event::Lapsed, tally)
     }
 
     /// A process dies with a result that isn't stored: every family whose newest token stands nowhere is lost.
@@ -288,6 +382,7 @@ impl World {
             return false;
         }
         let family = self.salesforce.login(user);
+        self.ghost.other_user |= user != 0;
         self.controllers[c].login = Some(family);
         let open = self.cluster.states.iter().any(|(_, state, _)| {
             let mut attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
@@ -321,18 +416,32 @@ impl World {
         count_if(true, Event::StateDeleted, tally)
     }
 
-    fn act_recreate(&mut self, tally: &mut Tally) -> bool {
+    fn act_unclaim(&mut self, tally: &mut Tally) -> bool {
+        let version = self.cluster.new_version();
         let Some(connector) = &mut self.cluster.connector else {
             return false;
         };
-        if connector.uid > 3 || self.config.installations == 2 {
+        if connector.controller.is_none() || self.config.installations == 2 {
             // A brought token that two installations see is caught by introspection alone: said in docs/redeem.md.
             return false;
         }
-        connector.uid += 1;
+        connector.version = version;
         connector.controller = None;
-        connector.serial = None;
-        connector.version = ResourceVersion::new(format!("n{}", connector.uid));
+        count_if(true, Event::Unclaimed, tally)
+    }
+
+    fn act_recreate(&mut self, tally: &mut Tally) -> bool {
+        if self.last_uid > 3 || self.config.installations == 2 {
+            // A brought token that two installations see is caught by introspection alone: said in docs/redeem.md.
+            return false;
+        }
+        self.last_uid += 1;
+        self.cluster.connector = Some(Connector {
+            uid: self.last_uid,
+            version: ResourceVersion::new(format!("n{}", self.last_uid)),
+            controller: None,
+            serial: None,
+        });
         self.cluster.consumer = None;
         self.ghost.recreated = true;
         count_if(true, Event::Recreated, tally)
@@ -344,4 +453,62 @@ fn count_if(fits: bool, event: Event, tally: &mut Tally) -> bool {
         tally.count(event);
     }
     fits
+}
+
+/// The name of the effect that is due, by what it is for.
+fn due(session: &Session, now: Now) -> &'static str {
+    let mut after = session.clone();
+    let effect = after.next(now);
+    match effect {
+        Effect::CreateState { .. } | Effect::WriteState { .. } if session.holds_result() => "Store",
+        Effect::WriteState { .. } if after.has_begun() && !session.has_begun() => "Intent",
+        Effect::ReadState if session.has_begun() && !session.holds_result() => "ReadBack",
+        effect => effect_name(&effect),
+    }
+}
+
+/// The steps at which a process may die.
+pub(crate) const STEPS: [&str; 20] = [
+    "ReadState",
+    "ReadConnector",
+    "ReadConsumer",
+    "Claim",
+    "CreateLedger",
+    "Introspect",
+    "CreateState",
+    "ReadLedger",
+    "MarkLedgerUsed",
+    "Intent",
+    "Announce",
+    "ReadBack",
+    "Send",
+    "Send, before it is on the wire",
+    "Send, before the answer",
+    "Store",
+    "WriteState",
+    "Identify",
+    "Derive",
+    "Pause",
+];
+
+/// The name of an effect.
+pub(crate) fn effect_name(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::ReadState => "ReadState",
+        Effect::ReadConnector => "ReadConnector",
+        Effect::ReadConsumer => "ReadConsumer",
+        Effect::Claim { .. } => "Claim",
+        Effect::CreateLedger { .. } => "CreateLedger",
+        Effect::ReadLedger { .. } => "ReadLedger",
+        Effect::MarkLedgerUsed { .. } => "MarkLedgerUsed",
+        Effect::CreateState { .. } => "CreateState",
+        Effect::WriteState { .. } => "WriteState",
+        Effect::Introspect { .. } => "Introspect",
+        Effect::Identify { .. } => "Identify",
+        Effect::Announce { .. } => "Announce",
+        Effect::Send { .. } => "Send",
+        Effect::Derive { .. } => "Derive",
+        Effect::Pause { .. } => "Pause",
+        Effect::Done(_) => "Done",
+    }
 }

@@ -64,6 +64,17 @@ pub(crate) struct Cluster {
     pub(crate) consumer: Option<Consumer>,
     /// A write that was thought lost and may land yet.
     pub(crate) delayed: Option<Op>,
+    /// A state that was changed so that it can't be read.
+    pub(crate) spoiled: Option<(Key, Spoiled)>,
+    /// Ghost: the serials that were announced, by the connector's uid.
+    pub(crate) announced: Vec<(u32, Serial)>,
+}
+
+/// How a state was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Spoiled {
+    Unsupported,
+    Unreadable,
 }
 
 impl Cluster {
@@ -82,13 +93,30 @@ impl Cluster {
     /// Puts a state there whatever was there before: what people, backups and broken variants do.
     pub(crate) fn put_state(&mut self, key: Key, state: Rc<State>) -> ResourceVersion {
         let version = self.new_version();
-        self.states.retain(|(at, ..)| *at != key);
+        self.delete_state(key);
         self.states.push((key, state, version.clone()));
         version
     }
 
+    /// Gives the first state another version, spoiled or mended.
+    pub(crate) fn spoil(&mut self, how: Option<Spoiled>) -> bool {
+        let version = self.new_version();
+        let Some((key, _, at)) = self.states.first_mut() else {
+            return false;
+        };
+        *at = version;
+        self.spoiled = how.map(|how| (*key, how));
+        true
+    }
+
+    /// How the state of that key was spoiled.
+    pub(crate) fn spoiled(&self, key: Key) -> Option<Spoiled> {
+        self.spoiled.filter(|(at, _)| *at == key).map(|(_, how)| how)
+    }
+
     pub(crate) fn delete_state(&mut self, key: Key) {
         self.states.retain(|(at, ..)| *at != key);
+        self.spoiled = self.spoiled.filter(|(at, _)| *at != key);
     }
 
     pub(crate) fn ledger_entry(
@@ -154,13 +182,19 @@ impl Cluster {
                 precondition,
             } => self.patch(uid, &precondition, |connector| {
                 connector.controller = Some(by);
-                connector.serial.get_or_insert(serial);
+                connector.serial = Some(serial);
             }),
             Op::Announce {
                 uid,
                 serial,
                 precondition,
-            } => self.patch(uid, &precondition, |c| c.serial = c.serial.max(Some(serial))),
+            } => {
+                let reply = self.patch(uid, &precondition, |c| c.serial = Some(serial));
+                if matches!(reply, WriteReply::Written(_)) {
+                    self.announced.push((uid, serial));
+                }
+                reply
+            }
         }
     }
 

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use redeem::{Effect, GrantTrouble, Stage};
 
+use crate::action::effect_name;
 use crate::driver::Fault;
 use crate::random;
 use crate::tally::Tally;
 use crate::variant::Variant;
-use crate::world::{Config, Phase, Start, World};
+use crate::world::{Asking, Config, Phase, Start, World};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/redeem.md");
 const AGAIN: &str = "REDEEM_WRITE_DOCS=1 cargo test -p redeem --test model diagram";
@@ -34,7 +35,8 @@ fn stages() -> String {
 fn effects(start: Start) -> String {
     let config = Config {
         rotates: true,
-        introspectable: true,
+        asking: Asking::Answered,
+        named: false,
         installations: 1,
         start,
         variant: Variant::Shipped,
@@ -45,7 +47,7 @@ fn effects(start: Start) -> String {
     let mut text = String::from("```text\n");
     while let Phase::Running(session) = &world.controllers[0].phase {
         let effect = (**session).clone().next(world.now(0));
-        writeln!(text, "{}", name(&effect)).unwrap();
+        writeln!(text, "{}", effect_name(&effect)).unwrap();
         world.step(0, Fault::None, &mut tally);
         if matches!(effect, Effect::Send { .. }) {
             // Arrive, then decide and deliver.
@@ -53,11 +55,6 @@ fn effects(start: Start) -> String {
         }
     }
     text + "```\n"
-}
-
-fn name(effect: &Effect) -> String {
-    let text = format!("{effect:?}");
-    text.split([' ', '(']).next().unwrap_or_default().to_owned()
 }
 
 fn troubles() -> String {

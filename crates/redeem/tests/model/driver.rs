@@ -8,11 +8,11 @@ use redeem::{
     Reply, ResourceVersion, Session, State, StateSeen, WriteReply,
 };
 
-use crate::cluster::{Key, Op};
-use crate::salesforce::{Arrival, Stage};
+use crate::cluster::{Key, Op, Spoiled};
+use crate::salesforce::{Arrival, Stage, numbers};
 use crate::tally::{Event, Tally};
 use crate::variant::Variant;
-use crate::world::{Phase, Violation, World};
+use crate::world::{Asking, Phase, Violation, World, username};
 
 /// What goes wrong with one effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     LostReply,
     /// A write arrives later, and nobody says so.
     Delayed,
+    /// The API server refuses a write; Salesforce refuses to tell about a token.
+    Refused,
 }
 
 impl World {
@@ -48,6 +50,9 @@ impl World {
                 let outcome = *outcome;
                 self.controllers[c].memory = outcome.memory;
                 self.controllers[c].last = Some(outcome.conclusion);
+                if let Some(state) = &outcome.state {
+                    self.report(self.controllers[c].cache_uid(), state);
+                }
                 fault == Fault::None
             }
             effect => {
@@ -90,25 +95,39 @@ impl World {
                     _ => Reply::Ledger(Read::Failed),
                 })
             }
-            Effect::Introspect { token } => {
+            Effect::Introspect { token, .. } => {
                 let said = match fault {
+                    Fault::None if self.config.asking == Asking::Refused => Introspection::Impossible,
                     Fault::None => self.salesforce.introspect(&token),
                     Fault::Failed => Introspection::NoAnswer,
+                    Fault::Refused => Introspection::Impossible,
                     Fault::LostRequest | Fault::LostReply | Fault::Delayed => return None,
                 };
                 tally.count(match said {
                     Introspection::Active => Event::Active,
                     Introspection::Inactive => Event::Inactive,
-                    Introspection::NoAnswer | Introspection::Impossible => Event::NoAnswer,
+                    Introspection::NoAnswer => Event::NoAnswer,
+                    Introspection::Impossible => Event::MayNotAsk,
                 });
                 Some(Reply::Introspection(said))
+            }
+            Effect::Identify { access } => {
+                let (family, _) = numbers(&redeem::RefreshToken::new(access.token.expose_secret()));
+                let user = self.salesforce.lines[family].user;
+                let (username, event) = match fault {
+                    Fault::None => (Some(username(user).to_owned()), Event::Username),
+                    Fault::Failed => (None, Event::NoUsername),
+                    Fault::LostRequest | Fault::LostReply | Fault::Delayed | Fault::Refused => return None,
+                };
+                tally.count(event);
+                Some(Reply::Username(username))
             }
             Effect::Derive { state } => {
                 match fault {
                     Fault::None => self.derive(uid, &state, true),
                     Fault::LostRequest => {}
                     Fault::LostReply => self.derive(uid, &state, false),
-                    Fault::Failed | Fault::Delayed => return None,
+                    Fault::Failed | Fault::Delayed | Fault::Refused => return None,
                 }
                 Some(Reply::Derived)
             }
@@ -208,7 +227,6 @@ impl World {
                 )))
             }
             Effect::Pause { .. } => Some(Reply::Paused),
-            Effect::Identify { .. } => Some(Reply::Username(None)),
             Effect::Send { .. } | Effect::Done(_) => unreachable!("handled by step"),
         }
     }
@@ -218,7 +236,15 @@ impl World {
         let Some((state, version)) = self.cluster.state(key) else {
             return StateSeen::Absent;
         };
-        let (state, version) = (State::clone(state), version.clone());
+        match self.cluster.spoiled(key) {
+            Some(Spoiled::Unsupported) => return StateSeen::UnsupportedVersion,
+            Some(Spoiled::Unreadable) => return StateSeen::Unreadable,
+            None => {}
+        }
+        let (mut state, version) = (State::clone(state), version.clone());
+        if self.config.variant == Variant::NoStamp {
+            state.cluster = redeem::ClusterUid::new("c");
+        }
         StateSeen::Found(Box::new(self.with_pretence(c, state)), version)
     }
 
@@ -244,7 +270,9 @@ impl World {
             uid: crate::world::uid_text(connector.uid),
             resource_version: connector.version.clone(),
             controller: connector.controller.clone(),
-            serial: connector.serial,
+            serial: connector
+                .serial
+                .filter(|_| self.config.variant != Variant::NoClosing),
         })
     }
 
@@ -259,6 +287,10 @@ impl World {
                 tally.count(Event::LostReply);
                 self.land(op, tally);
                 WriteReply::Unknown
+            }
+            Fault::Refused => {
+                tally.count(Event::WriteRefused);
+                WriteReply::Refused
             }
             Fault::Delayed if self.cluster.delayed.is_none() => {
                 self.cluster.delayed = Some(op);
@@ -421,6 +453,45 @@ impl World {
             self.answer(c, answer);
         }
         true
+    }
+
+    /// The answer reaches its controller in a form of which only a new refresh token can be understood.
+    pub(crate) fn deliver_garbled(&mut self, c: usize, tally: &mut Tally) -> bool {
+        let Phase::Sent { request, .. } = &self.controllers[c].phase else {
+            return false;
+        };
+        let request = *request;
+        let Stage::Issued(number) = self.salesforce.request(request).stage else {
+            return false;
+        };
+        if !self.config.rotates {
+            return false;
+        }
+        let family = self.salesforce.request(request).family;
+        self.salesforce.answer(request);
+        tally.count(Event::Rescued);
+        let token = crate::salesforce::token(family, number);
+        let answer = match self.borrowed(c, &token) {
+            Some(answer) => Answer::Granted(Box::new(answer)),
+            None => Answer::Rescued(token),
+        };
+        self.answer(c, answer);
+        true
+    }
+
+    /// What the broken variant makes of a rescued token.
+    fn borrowed(&self, c: usize, token: &redeem::RefreshToken) -> Option<redeem::TokenAnswer> {
+        if self.config.variant != Variant::BorrowedIdentity {
+            return None;
+        }
+        let key = self.key(c, self.controllers[c].cache_uid());
+        let grant = self.cluster.state(key)?.0.current.as_ref()?;
+        let (family, _) = crate::salesforce::numbers(&grant.refresh_token);
+        Some(redeem::TokenAnswer {
+            access_token: grant.access.as_ref()?.token.clone(),
+            refresh_token: Some(token.clone()),
+            ..self.salesforce.token_answer(family, 0)
+        })
     }
 
     /// The request arrives twice: the first copy is processed and its answer goes nowhere.

@@ -5,15 +5,18 @@ use std::time::Duration;
 use redeem::{Conclusion, GrantTrouble};
 
 use crate::action::Action;
+use crate::cluster::Spoiled;
 use crate::salesforce::{Stage, numbers};
 use crate::tally::Tally;
-use crate::world::{Phase, STEPS, Violation, World};
+use crate::world::{Asking, Phase, STEPS, Violation, World};
 
 /// How a schedule ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Ending {
     Ready,
     Trouble(GrantTrouble),
+    /// The connector is gone.
+    Gone,
 }
 
 const ROUNDS: u64 = 14;
@@ -22,6 +25,15 @@ impl World {
     /// Lets faults stop and everybody run on; says how it ended.
     pub(crate) fn finish(&mut self, tally: &mut Tally) -> Result<Ending, Violation> {
         self.apply(Action::LandDelayed, tally);
+        let holds = |phase: &Phase| match phase {
+            Phase::Idle => false,
+            Phase::Running(session) => session.has_begun(),
+            Phase::Checked { .. } | Phase::Sent { .. } => true,
+        };
+        if self.controllers.iter().any(|controller| holds(&controller.phase)) {
+            // Who may hold a result waits for as long as the state can't be read, and says so.
+            self.apply(Action::Mend, tally);
+        }
         for c in 0..2 {
             self.controllers[c].paused = false;
             self.controllers[c].leads = true;
@@ -52,7 +64,12 @@ impl World {
                 }
             }
             // What counts is a round in which both were asked to renew, from a fresh look.
-            if renewing && let Some(ending) = self.settled() {
+            // A grant that ended before anybody presented it is found out by the next renewal.
+            let unnoticed = |ending| ending == Ending::Ready && self.ghost.lapsed && !self.works();
+            if renewing
+                && let Some(ending) = self.settled()
+                && !(unnoticed(ending) && round + 1 < ROUNDS)
+            {
                 self.justify(ending)?;
                 return Ok(ending);
             }
@@ -86,8 +103,8 @@ impl World {
                 ask_again: Some(_), ..
             }
             | Conclusion::Unspent
-            | Conclusion::Waiting { .. }
-            | Conclusion::ConnectorGone => None,
+            | Conclusion::Waiting { .. } => None,
+            Conclusion::ConnectorGone => Some(Ending::Gone),
         };
         let (a, b) = (ending(0)?, ending(1)?);
         let elsewhere = Ending::Trouble(GrantTrouble::ClaimedByAnotherInstallation);
@@ -104,6 +121,7 @@ impl World {
         let justified = match ending {
             Ending::Ready => self.works(),
             Ending::Trouble(trouble) => self.accounts_for(trouble),
+            Ending::Gone => self.cluster.connector.is_none(),
         };
         crate::trace(|| {
             format!(
@@ -136,11 +154,30 @@ impl World {
             })
     }
 
+    /// Whether the serial of an attempt whose outcome is unknown was announced: otherwise it is known to be unsent.
+    fn was_announced(&self) -> bool {
+        let uid = self.uid();
+        let states = self.cluster.states.iter().filter(|((_, of), ..)| *of == uid);
+        let mut attempts = states
+            .flat_map(|(_, state, _)| state.grants())
+            .filter_map(|grant| grant.attempt.as_ref());
+        attempts.any(|attempt| {
+            let of = |(at, serial): &(u32, _)| *at == uid && *serial >= attempt.serial;
+            self.cluster.announced.iter().any(of)
+        })
+    }
+
+    fn is_spoiled(&self, how: Spoiled) -> bool {
+        (0..2).any(|c| self.cluster.spoiled(self.key(c, self.uid())) == Some(how))
+    }
+
     fn accounts_for(&self, trouble: GrantTrouble) -> bool {
         let ghost = self.ghost;
         let human = ghost.deleted || ghost.restored || ghost.recreated;
         match trouble {
-            GrantTrouble::OutcomeUnknown => !self.config.introspectable && (ghost.unclear || human),
+            GrantTrouble::OutcomeUnknown => {
+                self.config.asking != Asking::Answered && (human || ghost.unclear && self.was_announced())
+            }
             GrantTrouble::ReauthorizationRequired => {
                 let states = self
                     .cluster
@@ -150,19 +187,20 @@ impl World {
                 let mut grants = states.flat_map(|(_, state, _)| state.grants());
                 grants.any(|grant| {
                     let line = &self.salesforce.lines[numbers(&grant.refresh_token).0];
-                    !self.salesforce.is_good(&grant.refresh_token) && (line.lost || line.late || human)
+                    !self.salesforce.is_good(&grant.refresh_token)
+                        && (line.lost || line.late || ghost.lapsed || human)
                 })
             }
             GrantTrouble::BootstrapTokenUsed | GrantTrouble::BootstrapTokenInactive => {
-                human || ghost.brought_again
+                human || ghost.brought_again || ghost.lapsed
             }
-            GrantTrouble::GrantLost
-            | GrantTrouble::StateRolledBack
-            | GrantTrouble::AuthorizationRequired
-            | GrantTrouble::WrongIdentity => human,
-            GrantTrouble::UnsupportedStateVersion
-            | GrantTrouble::StateUnreadable
-            | GrantTrouble::ClaimedByAnotherInstallation => false,
+            GrantTrouble::GrantLost | GrantTrouble::StateRolledBack | GrantTrouble::AuthorizationRequired => {
+                human
+            }
+            GrantTrouble::WrongIdentity => human || ghost.other_user,
+            GrantTrouble::UnsupportedStateVersion => self.is_spoiled(Spoiled::Unsupported),
+            GrantTrouble::StateUnreadable => self.is_spoiled(Spoiled::Unreadable),
+            GrantTrouble::ClaimedByAnotherInstallation => false,
         }
     }
 }

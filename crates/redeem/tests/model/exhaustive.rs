@@ -9,12 +9,13 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use crate::action::Action;
+use crate::cluster::Spoiled;
 use crate::driver::Fault;
 use crate::ending::Ending;
 use crate::salesforce::Stage;
 use crate::tally::Tally;
 use crate::variant::Variant;
-use crate::world::{Config, Phase, Start, Violation, World};
+use crate::world::{Asking, Config, Phase, Start, Violation, World};
 
 /// The bounds of one search.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +23,21 @@ pub(crate) struct Scope {
     pub(crate) name: &'static str,
     start: Start,
     rotates: bool,
-    introspectable: bool,
+    asking: Asking,
+    named: bool,
     installations: usize,
+    people: People,
     left: Left,
+}
+
+/// What people may do in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum People {
+    /// Log in, delete or restore the state, re-create or edit the connector, bring another token.
+    Usual,
+    /// What is seen less: another user's login, the first token again, a state that is spoiled or comes from another
+    /// cluster, a grant that ends, a claim taken away, a connector deleted.
+    Rare,
 }
 
 /// What may still happen in a schedule.
@@ -39,6 +52,8 @@ struct Left {
     people: u8,
     /// Jumps of time past the hold-off; every step may come before or after one.
     jumps: u8,
+    /// Leadership that moves, and sessions begun from a stale cache.
+    moves: u8,
 }
 
 const fn scope(name: &'static str, start: Start, introspectable: bool, left: Left) -> Scope {
@@ -46,8 +61,14 @@ const fn scope(name: &'static str, start: Start, introspectable: bool, left: Lef
         name,
         start,
         rotates: true,
-        introspectable,
+        asking: if introspectable {
+            Asking::Answered
+        } else {
+            Asking::NoSecret
+        },
+        named: false,
         installations: 1,
+        people: People::Usual,
         left,
     }
 }
@@ -59,6 +80,7 @@ const fn left(sessions: [u8; 2], crashes: u8, faults: u8, people: u8, jumps: u8)
         faults,
         people,
         jumps,
+        moves: 0,
     }
 }
 
@@ -100,6 +122,12 @@ pub(crate) const SCOPES: &[Scope] = &[
         left([1, 1], 1, 0, 1, 0),
     ),
     scope(
+        "renew: people and one fault",
+        Start::Redeemed,
+        true,
+        left([1, 1], 0, 1, 1, 0),
+    ),
+    scope(
         "renew, no introspection: one crash, one jump",
         Start::Redeemed,
         false,
@@ -130,6 +158,79 @@ pub(crate) const SCOPES: &[Scope] = &[
         left([1, 1], 0, 1, 0, 0),
     ),
     scope("import: people", Start::Brought, false, left([1, 1], 0, 0, 1, 0)),
+    Scope {
+        people: People::Rare,
+        ..scope(
+            "renew: what is rare, one jump",
+            Start::Redeemed,
+            true,
+            left([1, 1], 0, 0, 1, 1),
+        )
+    },
+    Scope {
+        people: People::Rare,
+        ..scope(
+            "renew, no introspection: what is rare and one crash",
+            Start::Redeemed,
+            false,
+            left([1, 1], 1, 0, 1, 0),
+        )
+    },
+    Scope {
+        people: People::Rare,
+        named: true,
+        ..scope(
+            "import under a name: what is rare and one fault",
+            Start::Brought,
+            true,
+            left([1, 0], 0, 1, 1, 0),
+        )
+    },
+    scope(
+        "import with introspection: one crash, one fault",
+        Start::Brought,
+        true,
+        left([1, 1], 1, 1, 0, 0),
+    ),
+    Scope {
+        asking: Asking::Refused,
+        ..scope(
+            "import, introspection refused: one crash, one jump",
+            Start::Brought,
+            true,
+            left([1, 1], 1, 0, 0, 1),
+        )
+    },
+    Scope {
+        rotates: false,
+        ..scope(
+            "renew, no rotation: one crash, one fault",
+            Start::Redeemed,
+            false,
+            left([1, 1], 1, 1, 0, 0),
+        )
+    },
+    Scope {
+        rotates: false,
+        ..scope(
+            "renew, no rotation: two jumps",
+            Start::Redeemed,
+            false,
+            left([2, 1], 0, 0, 0, 2),
+        )
+    },
+    Scope {
+        left: Left {
+            moves: 2,
+            ..left([2, 1], 0, 0, 0, 1)
+        },
+        ..scope(
+            "renew: leaders move and caches are stale, one jump",
+            Start::Redeemed,
+            true,
+            left([0, 0], 0, 0, 0, 0),
+        )
+    },
     Scope {
         installations: 2,
         ..scope(
@@ -181,7 +282,8 @@ struct Search {
 pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>) -> Found {
     let Scope {
         rotates,
-        introspectable,
+        asking,
+        named,
         installations,
         start,
         ..
@@ -189,7 +291,8 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
     let world = World::new(
         Config {
             rotates,
-            introspectable,
+            asking,
+            named,
             installations,
             start,
             variant,
@@ -222,7 +325,7 @@ impl Search {
         if !self.seen.insert(hasher.finish()) {
             return;
         }
-        let actions = enabled(world, left);
+        let actions = enabled(world, left, self.found.scope.people);
         if actions.iter().all(|(_, costs)| costs.jumps < left.jumps) {
             self.end(world);
         }
@@ -262,7 +365,7 @@ impl Search {
 }
 
 /// What can happen next, and what may happen after it.
-fn enabled(world: &World, left: Left) -> Vec<(Action, Left)> {
+fn enabled(world: &World, left: Left, who: People) -> Vec<(Action, Left)> {
     let mut actions = Vec::with_capacity(32);
     for c in 0..2 {
         controller_actions(world, left, c, &mut actions);
@@ -298,16 +401,15 @@ fn enabled(world: &World, left: Left) -> Vec<(Action, Left)> {
     }
     if let Some(people) = left.people.checked_sub(1) {
         let left = Left { people, ..left };
-        let restores = (0..world.backups.len()).map(Action::Restore);
-        let others = [
-            Action::Login { c: 0, user: 0 },
-            Action::Login { c: 1, user: 0 },
-            Action::DeleteState,
-            Action::Recreate,
-            Action::Bring,
-            Action::Edit,
-        ];
-        actions.extend(restores.chain(others).map(|action| (action, left)));
+        actions.extend(what_people_do(world, who).map(|action| (action, left)));
+    }
+    if who == People::Rare {
+        actions.push((Action::Mend, left));
+    }
+    if let Some(moves) = left.moves.checked_sub(1) {
+        let left = Left { moves, ..left };
+        let leads = |c: usize| Action::Lead(c, !world.controllers[c].leads);
+        actions.extend([leads(0), leads(1)].map(|action| (action, left)));
     }
     let quiet = world
         .controllers
@@ -321,6 +423,33 @@ fn enabled(world: &World, left: Left) -> Vec<(Action, Left)> {
     actions
 }
 
+fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
+    let usual = [
+        Action::Login { c: 0, user: 0 },
+        Action::Login { c: 1, user: 0 },
+        Action::DeleteState,
+        Action::Recreate,
+        Action::Bring(0),
+        Action::Bring(1),
+        Action::Edit,
+    ];
+    let rare = [
+        Action::Login { c: 0, user: 1 },
+        Action::BringFirst,
+        Action::Spoil(Spoiled::Unsupported),
+        Action::Spoil(Spoiled::Unreadable),
+        Action::Migrate,
+        Action::Lapse(0),
+        Action::DeleteConnector,
+        Action::Unclaim,
+    ];
+    let (restores, actions) = match who {
+        People::Usual => (world.backups.len(), usual.to_vec()),
+        People::Rare => (0, rare.to_vec()),
+    };
+    (0..restores).map(Action::Restore).chain(actions)
+}
+
 fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Action, Left)>) {
     let fault = left.faults.checked_sub(1).map(|faults| Left { faults, ..left });
     let controller = &world.controllers[c];
@@ -329,14 +458,15 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
             if let Some(sessions) = left.sessions[c].checked_sub(1) {
                 let mut left = left;
                 left.sessions[c] = sessions;
-                actions.push((
-                    Action::Begin {
-                        c,
-                        renew: true,
-                        stale: false,
-                    },
-                    left,
-                ));
+                let begin = |stale| Action::Begin {
+                    c,
+                    renew: true,
+                    stale,
+                };
+                actions.push((begin(false), left));
+                if let Some(moves) = left.moves.checked_sub(1) {
+                    actions.push((begin(true), Left { moves, ..left }));
+                }
             }
             return;
         }
@@ -354,6 +484,7 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
                     Fault::LostRequest,
                     Fault::LostReply,
                     Fault::Delayed,
+                    Fault::Refused,
                 ];
                 actions.extend(faults.map(|fault| (Action::Step { c, fault }, left)));
             }
@@ -373,7 +504,8 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
         Phase::Sent { .. } => {
             actions.push((Action::Deliver(c), left));
             if let Some(left) = fault {
-                actions.extend([Action::ReplyLost(c), Action::Reset(c)].map(|action| (action, left)));
+                let faults = [Action::ReplyLost(c), Action::Reset(c), Action::Garble(c)];
+                actions.extend(faults.map(|action| (action, left)));
             }
         }
     }

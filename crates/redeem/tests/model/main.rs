@@ -101,18 +101,33 @@ fn a_million_random_schedules_burn_no_grant() {
         for (event, count) in tally.rows() {
             assert!(count >= 10_000, "{event}: only {count} times");
         }
+        let crashes: BTreeMap<_, _> = tally.crashes().collect();
+        for at in action::STEPS {
+            let count = crashes.get(at).copied().unwrap_or_default();
+            assert!(count >= 1_000, "crash at {at}: only {count} times");
+        }
     }
 }
 
 #[test]
 fn every_interleaving_within_the_bounds_burns_no_grant() {
-    for scope in exhaustive::SCOPES {
-        let found = exhaustive::explore(scope, Variant::Shipped, None);
-        println!("{found}");
-        if let Some((violation, path)) = &found.violation {
-            panic!("{violation:?} in {}: {path:#?}", scope.name);
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let walk = || {
+        while let Some(scope) =
+            exhaustive::SCOPES.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+        {
+            let found = exhaustive::explore(scope, Variant::Shipped, None);
+            println!("{found}");
+            if let Some((violation, path)) = &found.violation {
+                panic!("{violation:?} in {}: {path:#?}", scope.name);
+            }
         }
-    }
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(walk);
+        }
+    });
 }
 
 #[test]

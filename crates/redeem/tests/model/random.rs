@@ -2,12 +2,13 @@
 
 use crate::action::Action;
 use crate::chance::Chance;
+use crate::cluster::Spoiled;
 use crate::driver::Fault;
 use crate::ending::Ending;
 use crate::salesforce::Stage;
 use crate::tally::Tally;
 use crate::variant::Variant;
-use crate::world::{Config, Phase, Start, Violation, World};
+use crate::world::{Asking, Config, Phase, Start, Violation, World};
 
 /// One schedule: the world it ended in, what was done, and how it ended.
 pub(crate) struct Run {
@@ -21,7 +22,12 @@ pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
     let mut chance = Chance::new(seed);
     let config = Config {
         rotates: !chance.one_in(8),
-        introspectable: !chance.one_in(3),
+        asking: match chance.below(12) {
+            0..=6 => Asking::Answered,
+            7..=10 => Asking::NoSecret,
+            _ => Asking::Refused,
+        },
+        named: chance.one_in(4),
         installations: if chance.one_in(8) { 2 } else { 1 },
         start: if chance.one_in(3) {
             Start::Brought
@@ -73,6 +79,9 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
             fails: chance.one_in(8),
         };
     }
+    if world.cluster.connector.is_none() && chance.one_in(6) {
+        return Action::Recreate;
+    }
     match &world.controllers[c].phase {
         _ if world.controllers[c].paused => {
             if chance.one_in(4) {
@@ -87,6 +96,12 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
             renew: !chance.one_in(4),
             stale: chance.one_in(6),
         },
+        // Asking for a username is rare.
+        Phase::Running(_) if world.config.named && chance.one_in(40) => Action::Crash(c),
+        Phase::Running(_) if world.config.named && chance.one_in(10) => Action::Step {
+            c,
+            fault: Fault::Failed,
+        },
         Phase::Running(_) => Action::Step {
             c,
             fault: draw_fault(chance),
@@ -98,9 +113,10 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
             3 => Action::Twice(c),
             _ => Action::Arrive(c),
         },
-        Phase::Sent { .. } => match chance.below(10) {
-            0 => Action::ReplyLost(c),
-            1 => Action::Reset(c),
+        Phase::Sent { .. } => match chance.below(20) {
+            0 | 3 => Action::ReplyLost(c),
+            1 | 4 => Action::Reset(c),
+            2 | 5 => Action::Garble(c),
             _ => Action::Deliver(c),
         },
     }
@@ -112,12 +128,13 @@ fn draw_fault(chance: &mut Chance) -> Fault {
         2 => Fault::LostRequest,
         3 => Fault::LostReply,
         4 => Fault::Delayed,
+        5 => Fault::Refused,
         _ => Fault::None,
     }
 }
 
 fn draw_trouble(world: &World, chance: &mut Chance, c: usize) -> Action {
-    match chance.below(40) {
+    match chance.below(46) {
         0..=4 => Action::Crash(c),
         5..=9 => Action::Pause(c),
         10..=12 => Action::Lead(c, !world.controllers[c].leads),
@@ -127,10 +144,16 @@ fn draw_trouble(world: &World, chance: &mut Chance, c: usize) -> Action {
         22 => Action::Login { c, user: 1 },
         23 => Action::DeleteState,
         24 | 25 => Action::Restore(chance.below(6) as usize),
-        26 => Action::Recreate,
-        27 => Action::Bring,
+        45 if chance.one_in(3) => Action::DeleteConnector,
+        26 | 45 => Action::Recreate,
+        27 => Action::Bring(usize::from(chance.one_in(3))),
         28 => Action::BringFirst,
-        29..=31 => Action::Edit,
+        29 | 30 => Action::Edit,
+        31 => Action::Unclaim,
+        40 => Action::Spoil(*chance.pick(&[Spoiled::Unsupported, Spoiled::Unreadable])),
+        41 | 42 => Action::Mend,
+        43 => Action::Migrate,
+        44 => Action::Lapse(chance.below(3) as usize),
         32..=35 => match &world.controllers[c].phase {
             // Long freezes at the worst moment don't come by chance.
             Phase::Checked { .. } => Action::Pause(c),

@@ -1,6 +1,6 @@
 //! How often each kind of event has happened, and the table of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redeem::{Grant, Stage, State};
 
@@ -23,31 +23,44 @@ events! {
     Resume => "resume",
     Freeze => "freeze between the check and the socket that outlasts the hold-off",
     StaleInput => "session begun from a stale cache",
+    WriteRefused => "write refused by the API server",
     ReadFailed => "read of the API server timed out",
     LostRequest => "write lost on its way to the API server",
     LostReply => "write landed, reply lost",
     DelayedWrite => "write thought lost landed later",
     Conflict => "conflict on a write",
     ForeignEdit => "object edited by somebody else",
+    Unclaimed => "claim taken out of status",
     LeadershipMoved => "leadership moved",
     TwoLeaders => "two controllers that both believe to lead, both in a session",
     Login => "login arrived",
     LoginWhileOpen => "login arrived while an attempt was open",
     WrongUser => "login of another user",
     StateDeleted => "state Secret deleted",
+    StateSpoiled => "state changed so that it can't be read",
+    StateMended => "such a state restored",
+    Migrated => "state of another cluster, which goes on using the grant",
     StateRestored => "old state restored",
+    Gone => "connector deleted",
     Recreated => "connector re-created",
     NewBootstrap => "new token brought",
+    ForeignBootstrap => "token of another user brought",
     OldBootstrap => "spent first token brought again",
     NotSent => "request to Salesforce never left",
+    Refused => "refused by Salesforce for another reason than the token",
+    Lapsed => "grant ended by a policy",
     RequestLost => "request to Salesforce lost on its way",
     ReplyLost => "Salesforce committed, its reply was lost",
+    Rescued => "answer of which only the new refresh token could be understood",
     ServerError => "Salesforce failed without spending the token",
     ResetEarly => "connection reset while Salesforce was still processing",
     AlreadyProcessing => "answer: token request is already being processed",
     Active => "introspection: active",
     Inactive => "introspection: inactive",
     NoAnswer => "introspection without an answer",
+    MayNotAsk => "introspection refused to this app",
+    Username => "username told",
+    NoUsername => "username asked in vain",
     LateResult => "result stored by a deposed leader",
     Unknown => "outcome unknown recorded",
     Renewed => "token renewed and stored",
@@ -58,6 +71,7 @@ events! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tally {
     counts: Vec<u64>,
+    crashes: BTreeMap<&'static str, u64>,
     stages: Option<BTreeSet<(Option<Stage>, Option<Stage>)>>,
 }
 
@@ -65,6 +79,7 @@ impl Tally {
     pub(crate) fn new() -> Self {
         Self {
             counts: vec![0; Event::ALL.len()],
+            crashes: BTreeMap::new(),
             stages: None,
         }
     }
@@ -78,6 +93,17 @@ impl Tally {
 
     pub(crate) fn count(&mut self, event: Event) {
         self.counts[event as usize] += 1;
+    }
+
+    /// Counts a crash by what was due, or under way.
+    pub(crate) fn count_crash(&mut self, at: &'static str) {
+        self.count(Event::Crash);
+        *self.crashes.entry(at).or_default() += 1;
+    }
+
+    /// How often a process crashed at each step.
+    pub(crate) fn crashes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.crashes.iter().map(|(at, count)| (*at, *count))
     }
 
     /// Notes what one write of a controller made of each grant; `None` is a grant that isn't there.
@@ -109,6 +135,9 @@ impl Tally {
     pub(crate) fn print(&self) {
         for (text, count) in self.rows() {
             println!("{count:>12}  {text}");
+        }
+        for (at, count) in self.crashes() {
+            println!("{count:>12}  crash at {at}");
         }
     }
 }

@@ -25,11 +25,19 @@ pub(crate) enum Variant {
     NoAnnouncement,
     /// The intent counts as soon as its write was answered.
     NoReadBack,
+    /// A refresh token saved from an unreadable answer is given identity and access token of the grant in use.
+    BorrowedIdentity,
+    /// What was not announced counts as sent all the same.
+    NoClosing,
+    /// A report copies the serial of an intent that stands.
+    CopiesIntent,
+    /// The stamp of the cluster is not looked at.
+    NoStamp,
 }
 
 impl Variant {
     /// What the check must find in each, and a scope of the exhaustive search that shows it.
-    pub(crate) const BROKEN: [(Self, Violation, &'static str); 9] = [
+    pub(crate) const BROKEN: [(Self, Violation, &'static str); 13] = [
         (Self::NoIntent, Violation::Replay, "renew: two jumps"),
         (Self::UnconditionalIntent, Violation::Replay, "renew: two jumps"),
         (Self::IntentAfterSending, Violation::Replay, "renew: two jumps"),
@@ -59,5 +67,21 @@ impl Variant {
             Violation::Replay,
             "renew, no introspection: one fault, one jump",
         ),
+        (
+            Self::BorrowedIdentity,
+            Violation::WrongUserPromoted,
+            "renew: people and one fault",
+        ),
+        (
+            Self::NoClosing,
+            Violation::WrongEnding,
+            "renew, no introspection: one crash, one jump",
+        ),
+        (
+            Self::CopiesIntent,
+            Violation::WrongEnding,
+            "renew, no introspection: one crash, one jump",
+        ),
+        (Self::NoStamp, Violation::Replay, "renew: what is rare, one jump"),
     ];
 }

@@ -26,11 +26,24 @@ pub(crate) const STEPS: u32 = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Config {
     pub(crate) rotates: bool,
-    pub(crate) introspectable: bool,
+    pub(crate) asking: Asking,
+    /// Whether `spec.expect` names the expected user, so that Salesforce must be asked who a grant belongs to.
+    pub(crate) named: bool,
     /// 1: both controllers are replicas of one installation; 2: each is an installation of its own.
     pub(crate) installations: usize,
     pub(crate) start: Start,
     pub(crate) variant: Variant,
+}
+
+/// What Salesforce says when it is asked about a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Asking {
+    /// The truth.
+    Answered,
+    /// There is no client secret to ask with.
+    NoSecret,
+    /// Nothing: this app may not ask.
+    Refused,
 }
 
 /// Where a schedule starts from.
@@ -53,6 +66,8 @@ pub(crate) enum Violation {
     DerivedBeforeStored,
     /// Another user's token reached the consumer.
     WrongUserDerived,
+    /// Another user's grant took the place of the one in use.
+    WrongUserPromoted,
     /// A schedule that doesn't come to rest.
     NeverSettles,
     /// A schedule that comes to rest in a state that what happened doesn't account for.
@@ -64,9 +79,12 @@ pub(crate) enum Violation {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Ghost {
     pub(crate) deleted: bool,
+    pub(crate) lapsed: bool,
     pub(crate) restored: bool,
     pub(crate) recreated: bool,
     pub(crate) brought_again: bool,
+    /// A token of another user came in.
+    pub(crate) other_user: bool,
     /// A crash or an unclear answer: an attempt may stand unresolved.
     pub(crate) unclear: bool,
     /// User of the first token that reached the consumer; the pin goes with the state Secret.
@@ -124,6 +142,8 @@ pub(crate) struct World {
     pub(crate) controllers: [Controller; 2],
     /// The token in the bootstrap Secret: the first of this family.
     pub(crate) brought: Option<Family>,
+    /// The uid given last.
+    pub(crate) last_uid: u32,
     /// Earlier contents of state Secrets.
     pub(crate) backups: Vec<(Key, Rc<State>)>,
     /// How many backups are kept.
@@ -158,6 +178,7 @@ impl World {
             salesforce: Salesforce::new(config.rotates, patience),
             controllers: [controller(), controller()],
             brought: None,
+            last_uid: 0,
             backups: Vec::new(),
             backups_kept,
             ghost: Ghost::default(),
@@ -210,7 +231,7 @@ impl World {
         self.cluster
             .connector
             .as_ref()
-            .map_or(0, |connector| connector.uid)
+            .map_or(self.last_uid, |connector| connector.uid)
     }
 
     pub(crate) fn now(&self, controller: usize) -> Now {
@@ -246,7 +267,7 @@ impl World {
     /// Starts a session from the controller's cache.
     pub(crate) fn begin(&mut self, c: usize, renew: bool) {
         let installation = self.installation_uid(c);
-        let Config { introspectable, .. } = self.config;
+        let Config { asking, named, .. } = self.config;
         let controller = &mut self.controllers[c];
         let Cache { uid, seen, brought } = controller.cache;
         let login = controller.login.take();
@@ -271,11 +292,13 @@ impl World {
             cluster: ClusterUid::new("c"),
             want,
             bootstrap: brought.map(bootstrap),
-            expect: Expect::default(),
-            introspectable: if introspectable {
-                Introspectable::Possible
-            } else {
-                Introspectable::Impossible
+            expect: Expect {
+                organization_id: None,
+                username: named.then(|| username(0).to_owned()),
+            },
+            introspectable: match asking {
+                Asking::Answered | Asking::Refused => Introspectable::Possible,
+                Asking::NoSecret => Introspectable::Impossible,
             },
             limits: limits(),
             fresh: FreshIds {
@@ -314,6 +337,15 @@ impl World {
     ) {
         if before.as_ref().is_some_and(|before| self.loses(before, after)) {
             self.violate(Violation::StoredResultLost);
+        }
+        let user = |state: &State| {
+            let (family, _) = numbers(&state.current.as_ref()?.refresh_token);
+            Some(self.salesforce.lines[family].user)
+        };
+        let users = before.as_deref().and_then(user).zip(user(after));
+        let tampered = self.ghost.deleted || self.ghost.restored;
+        if !tampered && users.is_some_and(|(old, new)| old != new) {
+            self.violate(Violation::WrongUserPromoted);
         }
         tally.note_stages(before.as_deref(), after);
         let unknown = |state: &State| {
@@ -371,27 +403,39 @@ impl World {
         if self.config.rotates && number > stored {
             self.violate(Violation::DerivedBeforeStored);
         }
-        let newer = |consumer: &Consumer| consumer.uid == uid && consumer.serial > state.serial;
+        let newer = |consumer: &Consumer| consumer.uid == uid && consumer.serial > access.serial;
         if !self.cluster.consumer.as_ref().is_some_and(newer) {
-            let access = access.token.expose_secret().to_owned();
             self.cluster.consumer = Some(Consumer {
                 uid,
-                serial: state.serial,
-                access,
+                serial: access.serial,
+                access: access.token.expose_secret().to_owned(),
             });
         }
-        let version = self.cluster.new_version();
-        if let Some(connector) = self
-            .cluster
-            .connector
-            .as_mut()
-            .filter(|connector| status_too && connector.uid == uid)
-            && connector.serial < Some(state.serial)
-        {
-            connector.serial = Some(state.serial);
-            connector.version = version;
+        if status_too {
+            self.report(uid, state);
         }
     }
+
+    /// Writes what the status tells of a state.
+    pub(crate) fn report(&mut self, uid: u32, state: &State) {
+        let serial = match self.config.variant {
+            Variant::CopiesIntent => state.serial,
+            _ => state.reported_serial(),
+        };
+        let behind = |connector: &Connector| connector.uid == uid && connector.serial < Some(serial);
+        if self.cluster.connector.as_ref().is_some_and(behind) {
+            let version = self.cluster.new_version();
+            if let Some(connector) = &mut self.cluster.connector {
+                connector.serial = Some(serial);
+                connector.version = version;
+            }
+        }
+    }
+}
+
+/// The username of a user.
+pub(crate) fn username(user: usize) -> &'static str {
+    ["anna@example.com", "bob@example.com"][user]
 }
 
 pub(crate) fn uid_text(uid: u32) -> std::sync::Arc<str> {

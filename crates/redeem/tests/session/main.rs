@@ -1,0 +1,8 @@
+//! Single sessions on a small stage: what is asked for in which order, and how it ends.
+#![expect(clippy::unwrap_used, reason = "a test: what panics here fails it")]
+
+mod claim;
+mod identity;
+mod open;
+mod stage;
+mod turns;

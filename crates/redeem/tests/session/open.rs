@@ -1,0 +1,78 @@
+//! What is made of an attempt whose owner is gone, and of the copies of the serial.
+
+use std::time::Duration;
+
+use redeem::{
+    AttemptId, ClusterUid, Conclusion, GrantId, GrantTrouble, Introspectable, Memory, Serial, State, Want,
+    intent,
+};
+
+use crate::stage::{SEEN, Stage, in_use, inputs};
+
+/// A state with an attempt of somebody else, begun under serial 4.
+fn begun() -> State {
+    intent(&in_use(), &GrantId::new("in use"), &AttemptId::new("theirs")).unwrap()
+}
+
+#[test]
+fn an_attempt_of_a_dead_owner_is_shown_within_a_minute_of_its_first_sight() {
+    let mut stage = Stage::with(Some(begun()));
+    stage.consumer = SEEN;
+    let first = stage.run(inputs(Want::Settle), Memory::default());
+    let Conclusion::Waiting { length, .. } = first.conclusion else {
+        panic!("{first:?}")
+    };
+    stage.now += length;
+    let second = stage.run(inputs(Want::Settle), first.memory);
+    let Conclusion::Trouble {
+        trouble: GrantTrouble::OutcomeUnknown,
+        ask_again: Some(again),
+    } = second.conclusion
+    else {
+        panic!("{second:?}")
+    };
+    assert_eq!(
+        (length, stage.asked.clone()),
+        (Duration::from_secs(45), vec![Duration::from_secs(10)])
+    );
+    // Once it is shown, Salesforce has the time of any request.
+    stage.now += again;
+    stage.run(inputs(Want::Settle), second.memory);
+    assert_eq!(stage.asked.last(), Some(&Duration::from_secs(30)));
+}
+
+#[test]
+fn nobody_but_its_owner_announces_an_attempt() {
+    let mut stage = Stage::with(Some(begun()));
+    stage.connector.controller = None;
+    stage.connector.serial = Some(Serial(3));
+    stage.consumer = SEEN;
+    let mut asked = inputs(Want::Settle);
+    asked.introspectable = Introspectable::Impossible;
+    let first = stage.run(asked.clone(), Memory::default());
+    assert_eq!(stage.connector.serial, Some(Serial(3)), "by a claim");
+    assert_eq!(first.state.unwrap().reported_serial(), Serial(3), "by a report");
+    // It was never announced, so it was never sent: it is closed without asking anybody.
+    stage.now += Duration::from_secs(45);
+    let second = stage.run(asked, first.memory);
+    assert_eq!(second.conclusion, Conclusion::Ready);
+    assert_eq!(second.state.unwrap().reported_serial(), Serial(5));
+}
+
+#[test]
+fn a_state_is_an_old_one_behind_a_copy_or_on_another_cluster() {
+    let state = in_use();
+    for (cluster, copy, old) in [
+        ("c", 0, false),
+        ("c", 3, false),
+        ("c", 4, true),
+        ("another", 0, true),
+        ("another", 3, true),
+    ] {
+        assert_eq!(
+            state.is_rolled_back(&ClusterUid::new(cluster), Serial(copy)),
+            old,
+            "{cluster} {copy}"
+        );
+    }
+}

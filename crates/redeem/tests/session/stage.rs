@@ -1,0 +1,228 @@
+//! A cluster with one connector, and a Salesforce that answers as it was told to.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use redeem::{
+    Access, AccessToken, Answer, AttemptId, Bootstrap, ClusterUid, ConnectorRef, ConnectorSeen, Effect,
+    Expect, FreshIds, Grant, GrantId, Identity, Inputs, InstallationUid, Introspectable, Introspection,
+    LedgerEntry, Limits, Memory, Now, Origin, Outcome, Read, RefreshToken, Reply, ResourceVersion, Serial,
+    Session, State, StateSeen, TokenAnswer, Want, WriteReply,
+};
+
+/// Everything around a session.
+pub(crate) struct Stage {
+    pub(crate) state: Option<State>,
+    pub(crate) connector: ConnectorSeen,
+    pub(crate) consumer: Option<Serial>,
+    pub(crate) ledger: Option<LedgerEntry>,
+    /// What Salesforce answers to the refresh tokens presented, in turn.
+    pub(crate) answers: VecDeque<Answer>,
+    /// What it says of the tokens it is asked about, in turn; nothing once this is used up.
+    pub(crate) said: VecDeque<Introspection>,
+    pub(crate) username: Option<String>,
+    pub(crate) now: Duration,
+    /// The refresh tokens presented so far.
+    pub(crate) sent: Vec<String>,
+    /// How long the answer to each question about a refresh token was waited for.
+    pub(crate) asked: Vec<Duration>,
+    pub(crate) derived: u32,
+    version: u32,
+    sessions: u32,
+}
+
+impl Stage {
+    /// A connector that this installation has claimed, with this state.
+    pub(crate) fn with(state: Option<State>) -> Self {
+        let serial = state.as_ref().map_or(Serial(0), |state| state.serial);
+        Self {
+            state,
+            connector: ConnectorSeen {
+                uid: "uid".into(),
+                resource_version: ResourceVersion::new("1"),
+                controller: Some(InstallationUid::new("i")),
+                serial: Some(serial),
+            },
+            consumer: None,
+            ledger: None,
+            answers: VecDeque::new(),
+            said: VecDeque::new(),
+            username: None,
+            now: Duration::from_secs(1000),
+            sent: Vec::new(),
+            asked: Vec::new(),
+            derived: 0,
+            version: 1,
+            sessions: 0,
+        }
+    }
+
+    /// Runs a session to its end.
+    pub(crate) fn run(&mut self, mut inputs: Inputs, memory: Memory) -> Outcome {
+        self.sessions += 1;
+        inputs.fresh.attempt = AttemptId::new(format!("a{}", self.sessions));
+        let mut session = Session::begin(inputs, memory);
+        loop {
+            let effect = session.next(self.moment());
+            if let Effect::Done(outcome) = effect {
+                return *outcome;
+            }
+            let reply = self.reply(effect);
+            session.on(reply, self.moment());
+        }
+    }
+
+    fn moment(&self) -> Now {
+        Now {
+            monotonic: self.now,
+            lease_left: Duration::from_secs(60),
+        }
+    }
+
+    fn reply(&mut self, effect: Effect) -> Reply {
+        match effect {
+            Effect::ReadState => Reply::State(Read::Is(match &self.state {
+                Some(state) => StateSeen::Found(Box::new(state.clone()), self.current_version()),
+                None => StateSeen::Absent,
+            })),
+            Effect::ReadConnector => Reply::Connector(Read::Is(Some(self.connector.clone()))),
+            Effect::ReadConsumer => Reply::Consumer(Read::Is(self.consumer)),
+            Effect::ReadLedger { .. } => {
+                let entry = self.ledger.clone();
+                Reply::Ledger(Read::Is(entry.map(|entry| (entry, self.current_version()))))
+            }
+            Effect::CreateState { state } | Effect::WriteState { state, .. } => {
+                self.state = Some(*state);
+                self.written()
+            }
+            Effect::CreateLedger { entry, .. } | Effect::MarkLedgerUsed { entry, .. } => {
+                self.ledger = Some(entry);
+                self.written()
+            }
+            Effect::Claim { serial, .. } => {
+                self.connector.controller = Some(InstallationUid::new("i"));
+                self.connector.serial = Some(serial);
+                self.written()
+            }
+            Effect::Announce { serial, .. } => {
+                self.connector.serial = Some(serial);
+                self.written()
+            }
+            Effect::Introspect { limit, .. } => {
+                self.asked.push(limit);
+                let said = self.said.pop_front();
+                Reply::Introspection(said.unwrap_or(Introspection::NoAnswer))
+            }
+            Effect::Identify { .. } => Reply::Username(self.username.clone()),
+            Effect::Send { token, .. } => {
+                self.sent.push(token.expose_secret().to_owned());
+                Reply::Answer(self.answers.pop_front().expect("an answer prepared"))
+            }
+            Effect::Derive { .. } => {
+                self.derived += 1;
+                Reply::Derived
+            }
+            Effect::Pause { .. } | Effect::Done(_) => Reply::Paused,
+        }
+    }
+
+    fn written(&mut self) -> Reply {
+        self.version += 1;
+        Reply::Write(WriteReply::Written(self.current_version()))
+    }
+
+    fn current_version(&self) -> ResourceVersion {
+        ResourceVersion::new(self.version.to_string())
+    }
+}
+
+pub(crate) fn user(id: &str) -> Identity {
+    Identity {
+        organization_id: "o".into(),
+        user_id: id.into(),
+        username: None,
+    }
+}
+
+pub(crate) fn answer(access: &str, refresh: Option<&str>, of: Identity) -> TokenAnswer {
+    TokenAnswer {
+        access_token: AccessToken::new(access),
+        refresh_token: refresh.map(RefreshToken::new),
+        instance_url: "https://green-itr.my.salesforce.com".into(),
+        identity: of,
+        scopes: Vec::new(),
+        issued_at: None,
+        expiration: None,
+        received_at: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+pub(crate) fn inputs(want: Want) -> Inputs {
+    Inputs {
+        connector: connector(),
+        installation: InstallationUid::new("i"),
+        cluster: ClusterUid::new("c"),
+        want,
+        bootstrap: None,
+        expect: Expect::default(),
+        introspectable: Introspectable::Possible,
+        limits: Limits::new(Duration::from_secs(30)).unwrap(),
+        fresh: FreshIds {
+            attempt: AttemptId::new("a"),
+            grant: GrantId::new("g"),
+        },
+    }
+}
+
+fn connector() -> ConnectorRef {
+    ConnectorRef {
+        uid: "uid".into(),
+        namespace: "sales".into(),
+        name: "crm".into(),
+    }
+}
+
+/// The serial of the access token of [`in_use`].
+pub(crate) const SEEN: Option<Serial> = Some(Serial(3));
+
+/// A state with the grant of user `u` in use, whose refresh token is `current-0`.
+pub(crate) fn in_use() -> State {
+    let mut state = State::new(connector(), ClusterUid::new("c"), Serial(3));
+    let mut grant = Grant::new(
+        GrantId::new("in use"),
+        RefreshToken::new("current-0"),
+        Origin::Login,
+    );
+    grant.identity = Some(user("u"));
+    grant.rotation = redeem::Rotation::Rotates;
+    grant.access = Some(Access {
+        token: AccessToken::new("access-0"),
+        serial: Serial(3),
+        instance_url: "https://green-itr.my.salesforce.com".into(),
+        scopes: Vec::new(),
+        issued_at: None,
+        expiration: None,
+        received_at: jiff::Timestamp::UNIX_EPOCH,
+        begun_at: jiff::Timestamp::UNIX_EPOCH,
+    });
+    state.pin.clone_from(&grant.identity);
+    state.current = Some(grant);
+    state
+}
+
+pub(crate) fn brought() -> Bootstrap {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the operator's own");
+    Bootstrap::new(&key, RefreshToken::new("brought-0"))
+}
+
+/// The state with a brought token waiting as `next`.
+pub(crate) fn with_next(mut state: State) -> State {
+    let bootstrap = brought();
+    state.imported = Some(bootstrap.digest.clone());
+    state.next = Some(Grant::new(
+        GrantId::new("waiting"),
+        bootstrap.token,
+        Origin::Import(bootstrap.digest),
+    ));
+    state
+}

@@ -1,0 +1,77 @@
+//! What a session is told at its start.
+
+use redeem::{Bootstrap, ConnectorRef, Expect, FreshIds, Inputs, Introspectable, Limits, Want};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::Place;
+use crate::controller::{Context, Error};
+use crate::decide::MintReason;
+use crate::decide::observed::Observed;
+use crate::decide::secret::Owner;
+use crate::decide::validate::{Connector, Method};
+
+pub(super) fn inputs(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    why: MintReason,
+    place: Place,
+) -> Result<Inputs, Error> {
+    let Owner { name, namespace, uid } = &observed.owner;
+    let seen = observed
+        .held
+        .as_ref()
+        .and_then(|held| held.serial)
+        .map(redeem::Serial);
+    let want = match why {
+        MintReason::GrantOpen | MintReason::NoToken => Want::Settle,
+        MintReason::Requested
+        | MintReason::InputsChanged
+        | MintReason::SessionEnded
+        | MintReason::InstanceGone
+        | MintReason::RenewalDue
+        | MintReason::Retry
+        | MintReason::KeepAlive => Want::Renew { seen },
+    };
+    let brought = match &connector.method {
+        Method::AuthorizationCode { brought, .. } => brought.as_ref(),
+        Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
+    };
+    Ok(Inputs {
+        connector: ConnectorRef {
+            uid: uid.as_str().into(),
+            namespace: namespace.as_str().into(),
+            name: name.as_str().into(),
+        },
+        installation: place.installation,
+        cluster: place.cluster,
+        want,
+        bootstrap: brought.map(|token| {
+            Bootstrap::new(
+                context.digest_key.hmac(),
+                redeem::RefreshToken::new(token.expose().to_owned()),
+            )
+        }),
+        expect: Expect {
+            organization_id: connector.expect.organization_id.clone(),
+            username: connector.expect.username.clone(),
+        },
+        introspectable: match connector.app.client_secret {
+            Some(_) => Introspectable::Possible,
+            None => Introspectable::Impossible,
+        },
+        limits: Limits::new(context.settings.token_request_limit).map_err(Error::Limits)?,
+        fresh: FreshIds {
+            attempt: redeem::AttemptId::new(random()?),
+            grant: redeem::GrantId::new(random()?),
+        },
+    })
+}
+
+/// A name that nobody else makes.
+fn random() -> Result<String, Error> {
+    use base64::Engine as _;
+    let mut bytes = [0; 15];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Random)?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+}

@@ -1,0 +1,77 @@
+use super::*;
+
+fn failure(sent: Sent, refusal: Refusal) -> Failure {
+    Failure {
+        refusal,
+        sent,
+        http_status: None,
+        retry_after: None,
+        server_date: None,
+        detail: String::new(),
+        rescued_refresh_token: None,
+    }
+}
+
+#[test]
+fn only_what_salesforce_says_clearly_decides_about_a_token() {
+    use redeem::Refusal::{GrantDead, Unspent};
+    let cases = [
+        (Sent::NotSent, Refusal::HostNotFound, Answer::NotSent),
+        (Sent::Unknown, Refusal::TimedOut, Answer::Unclear),
+        (Sent::Unknown, Refusal::UnreadableAnswer, Answer::Unclear),
+        (Sent::Answered, Refusal::UnknownRefusal, Answer::Unclear),
+        (
+            Sent::Answered,
+            Refusal::TokenRequestInProgress,
+            Answer::AlreadyProcessing,
+        ),
+        (
+            Sent::Answered,
+            Refusal::RefreshTokenExpired,
+            Answer::Refused(GrantDead),
+        ),
+        (Sent::Answered, Refusal::UserInactive, Answer::Refused(Unspent)),
+    ];
+    for (sent, refusal, answer) in cases {
+        assert_eq!(
+            understood(&failure(sent, refusal)),
+            answer,
+            "{sent:?} {refusal:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refresh_token_found_in_an_unreadable_answer_is_all_that_is_taken_from_it() {
+    let unreadable = Failure {
+        rescued_refresh_token: Some(RefreshToken::new("the only one that lives".to_owned())),
+        ..failure(Sent::Unknown, Refusal::UnreadableAnswer)
+    };
+    assert_eq!(
+        understood(&unreadable),
+        Answer::Rescued(redeem::RefreshToken::new("the only one that lives"))
+    );
+}
+
+#[test]
+fn a_brought_token_is_presented_unasked_only_where_salesforce_does_not_let_this_app_ask() {
+    use Introspection::{Active, Impossible, Inactive, NoAnswer};
+    let cases = [
+        (Sent::Answered, Refusal::TokenTypeNotSupported, Inactive),
+        (Sent::Answered, Refusal::InsufficientAccess, Impossible),
+        (Sent::Answered, Refusal::ResourceNotFound, Impossible),
+        (Sent::Unknown, Refusal::ResourceNotFound, NoAnswer),
+        (Sent::Answered, Refusal::ClientSecretInvalid, NoAnswer),
+        (Sent::Answered, Refusal::UnknownRefusal, NoAnswer),
+        (Sent::Unknown, Refusal::TimedOut, NoAnswer),
+        (Sent::NotSent, Refusal::HostNotFound, NoAnswer),
+    ];
+    for (sent, refusal, expected) in cases {
+        assert_eq!(
+            said(Err(&failure(sent, refusal))),
+            expected,
+            "{sent:?} {refusal:?}"
+        );
+    }
+    assert_eq!((said(Ok(true)), said(Ok(false))), (Active, Inactive));
+}
