@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use salesforce_connector_operator::settings::SecretWatch;
 use serde_json::json;
 
@@ -28,13 +28,7 @@ async fn leaks(stage: &Stage) -> Vec<Leak> {
 /// operator's digest key.
 async fn secrets_of(stage: &Stage) -> Vec<Vec<u8>> {
     let mut secrets = leak::fixed();
-    for input in stage.inputs() {
-        if input.contains('\n') {
-            secrets.extend(leak::key_lines(&input).map(|line| line.as_bytes().to_vec()));
-        } else {
-            secrets.push(input.into_bytes());
-        }
-    }
+    secrets.extend(stage.given());
     secrets.sort();
     secrets.dedup();
     let issued = stage.sim.world(|world| world.issued_secrets());
@@ -45,20 +39,14 @@ async fn secrets_of(stage: &Stage) -> Vec<Vec<u8>> {
 
 /// Everything that people and programs outside may read.
 async fn channels(stage: &Stage) -> Vec<Channel> {
-    let list = ListParams::default();
-    let mut connectors = stage.untyped_connectors().list(&list).await.unwrap().items;
-    for connector in &mut connectors {
-        connector.metadata.managed_fields = None;
-    }
-    let events = stage.events().list(&list).await.unwrap().items;
-    let channels = [
-        ("the logs", logs::since(stage.logs_from)),
-        ("the errors", errors::since(stage.errors_from)),
-        ("the connectors", serde_json::to_string(&connectors).unwrap()),
-        ("the events", serde_json::to_string(&events).unwrap()),
-        ("the metrics", stage.metrics()),
-    ];
-    channels.map(|(channel, text)| (channel.to_owned(), text)).into()
+    let [connectors, events] = stage.shown().await;
+    vec![
+        ("the logs".to_owned(), logs::since(stage.logs_from)),
+        ("the errors".to_owned(), errors::since(stage.errors_from)),
+        connectors,
+        events,
+        ("the metrics".to_owned(), stage.metrics()),
+    ]
 }
 
 /// A stage on which all went well, and a token of its connector.

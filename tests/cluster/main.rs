@@ -27,6 +27,8 @@ mod secrets;
 mod settle;
 mod stage;
 mod sweep;
+#[path = "../support/tenant.rs"]
+mod tenant;
 mod troubles;
 
 /// Runs each scenario in both ways of noticing changed Secrets, each on a stage of its own that `$stage` sets.

@@ -1,17 +1,14 @@
 //! Where a test plays: a namespace of the real API server, a simulated Salesforce, and an operator between them.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use salesforce_client::{ClientSettings, HostAllowList, Proxies};
-use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd};
+use salesforce_connector_operator::api::{SalesforceConnector, crd};
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::controller::context::{Clients, Parts};
 use salesforce_connector_operator::controller::pause::Pauses;
@@ -26,6 +23,8 @@ use testbed::{ControlPlane, TestNamespace, eventually};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::tenant::{Tenant, object};
+pub(crate) use crate::tenant::{condition, status};
 use crate::{errors, logs};
 
 /// How long a test waits for anything. Generous: a wait ends when its condition comes true.
@@ -35,10 +34,8 @@ pub(crate) const SPEED: u32 = 30;
 
 pub(crate) struct Stage {
     pub(crate) plane: Plane,
-    /// As administrator.
-    pub(crate) client: Client,
+    tenant: Tenant,
     pub(crate) sim: Simulator,
-    pub(crate) namespace: TestNamespace,
     /// The operator's own namespace.
     pub(crate) home: TestNamespace,
     pub(crate) mode: SecretWatch,
@@ -53,8 +50,6 @@ pub(crate) struct Stage {
     operator: Option<Operator>,
     /// Metrics of operators that were stopped.
     metrics: Vec<String>,
-    /// Everything that was put into input Secrets: none of it may be seen anywhere else.
-    inputs: Mutex<Vec<String>>,
     /// Where this stage's part of the logs begins.
     pub(crate) logs_from: usize,
     /// The same of what went wrong.
@@ -100,6 +95,14 @@ async fn install_chart(plane: &ControlPlane, home: &TestNamespace, mode: SecretW
         mode,
     ];
     let _notes = plane.helm(&[&install[..], &set[..]].concat()).await.stdout();
+}
+
+impl Deref for Stage {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.tenant
+    }
 }
 
 struct Operator {
@@ -155,9 +158,8 @@ impl Stage {
         let home = plane.namespace("operator").await;
         install_chart(&plane, &home, mode).await;
         Self {
-            client: plane.client().await,
+            tenant: Tenant::new(plane.client().await, plane.namespace("tenant").await, DEADLINE),
             sim: Simulator::start(default_world::build()).unwrap(),
-            namespace: plane.namespace("tenant").await,
             home,
             plane,
             mode,
@@ -168,7 +170,6 @@ impl Stage {
             token_requests_per_hour: 3600,
             operator: None,
             metrics: Vec::new(),
-            inputs: Mutex::default(),
             logs_from: logs::length(),
             errors_from: errors::length(),
         }
@@ -241,50 +242,8 @@ impl Stage {
             .unwrap();
     }
 
-    pub(crate) fn connectors(&self) -> Api<SalesforceConnector> {
-        Api::namespaced(self.client.clone(), self.namespace.name())
-    }
-
-    /// For a connector that the types can't express, too.
-    pub(crate) fn untyped_connectors(&self) -> Api<DynamicObject> {
-        let resource = ApiResource::erase::<SalesforceConnector>(&());
-        Api::namespaced_with(self.client.clone(), self.namespace.name(), &resource)
-    }
-
-    pub(crate) fn secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), self.namespace.name())
-    }
-
-    pub(crate) fn events(&self) -> Api<Event> {
-        Api::namespaced(self.client.clone(), self.namespace.name())
-    }
-
     pub(crate) fn home_secrets(&self) -> Api<Secret> {
         Api::namespaced(self.client.clone(), self.home.name())
-    }
-
-    /// Creates or replaces a Secret with these values.
-    pub(crate) async fn input(&self, name: &str, values: &[(&str, &str)]) {
-        self.inputs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(values.iter().map(|(_, value)| (*value).to_owned()));
-        let data = values
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                ..ObjectMeta::default()
-            },
-            data: Some(data.collect()),
-            ..Secret::default()
-        };
-        let params = PatchParams::apply("test").force();
-        self.secrets()
-            .patch(name, &params, &Patch::Apply(&secret))
-            .await
-            .unwrap();
     }
 
     /// Applies a connector that the API server refuses, as `kubectl apply` does.
@@ -292,14 +251,6 @@ impl Stage {
         let mut object = object(name, spec);
         object["metadata"]["namespace"] = json!(self.namespace.name());
         errors::note(&self.plane.apply(&object.to_string()).await.refusal());
-    }
-
-    pub(crate) async fn create(&self, name: &str, spec: Value) -> SalesforceConnector {
-        let object = serde_json::from_value(object(name, &spec));
-        self.connectors()
-            .create(&PostParams::default(), &object.unwrap())
-            .await
-            .unwrap()
     }
 
     /// A connector by client credentials that becomes Ready, with its input Secret.
@@ -311,47 +262,6 @@ impl Stage {
         .await;
         self.create(name, client_credentials(&format!("{name}-app")))
             .await;
-    }
-
-    pub(crate) async fn get(&self, name: &str) -> SalesforceConnector {
-        self.connectors().get(name).await.unwrap()
-    }
-
-    pub(crate) async fn merge(&self, name: &str, patch: Value) {
-        self.connectors()
-            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-            .await
-            .unwrap();
-    }
-
-    pub(crate) async fn annotate(&self, name: &str, key: &str, value: &str) {
-        self.merge(name, json!({ "metadata": { "annotations": { key: value } } }))
-            .await;
-    }
-
-    pub(crate) async fn delete(&self, name: &str) {
-        self.connectors()
-            .delete(name, &DeleteParams::default())
-            .await
-            .unwrap();
-    }
-
-    /// Waits until `look` finds what it looks for in the connector.
-    pub(crate) async fn until<T>(
-        &self,
-        what: &str,
-        name: &str,
-        mut look: impl FnMut(&SalesforceConnector) -> Option<T>,
-    ) -> T {
-        eventually(DEADLINE, what, async || {
-            let connector = self
-                .connectors()
-                .get(name)
-                .await
-                .map_err(|error| error.to_string())?;
-            look(&connector).ok_or_else(|| serde_json::to_string_pretty(&connector.status).unwrap())
-        })
-        .await
     }
 
     /// Waits until the connector is Ready for its present generation.
@@ -457,11 +367,6 @@ impl Stage {
         });
     }
 
-    /// What was put into input Secrets during this test.
-    pub(crate) fn inputs(&self) -> Vec<String> {
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// What the running operator works with.
     pub(crate) fn context(&self) -> &Context {
         &self
@@ -494,15 +399,6 @@ impl Stage {
     }
 }
 
-fn object(name: &str, spec: &Value) -> Value {
-    json!({
-        "apiVersion": "salesforce-connector.dev/v1alpha1",
-        "kind": "SalesforceConnector",
-        "metadata": { "name": name },
-        "spec": spec,
-    })
-}
-
 pub(crate) fn client_credentials(app_secret: &str) -> Value {
     json!({
         "host": default_world::PRODUCTION,
@@ -511,19 +407,6 @@ pub(crate) fn client_credentials(app_secret: &str) -> Value {
             "clientSecretRef": { "name": app_secret, "key": "client-secret" },
         },
         "auth": { "clientCredentials": {} },
-    })
-}
-
-pub(crate) fn status(connector: &SalesforceConnector) -> SalesforceConnectorStatus {
-    connector.status.clone().unwrap_or_default()
-}
-
-/// Status, reason and message of a condition; empty where there is none.
-pub(crate) fn condition(connector: &SalesforceConnector, kind: &str) -> (String, String, String) {
-    let conditions = status(connector).conditions;
-    let found = conditions.into_iter().find(|condition| condition.type_ == kind);
-    found.map_or_else(Default::default, |found| {
-        (found.status, found.reason, found.message)
     })
 }
 

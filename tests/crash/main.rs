@@ -14,4 +14,6 @@ mod sieve;
 mod stage;
 mod suspend;
 mod sweep;
+#[path = "../support/tenant.rs"]
+mod tenant;
 mod terminate;

@@ -1,17 +1,15 @@
 //! Where a test plays: namespaces of the real API server, a simulated Salesforce, connectors, and processes.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt as _};
+use kube::api::DeleteParams;
+use kube::{Api, ResourceExt as _};
 use redeem::State;
-use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, crd, names};
+use salesforce_connector_operator::api::{SalesforceConnector, crd, names};
 use salesforce_sim::{Endpoint, Simulator, default_world as world};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,19 +17,28 @@ use testbed::{ControlPlane, TestNamespace, eventually};
 
 use crate::leak::{self, Leak};
 use crate::operator::{LOG, Operator, Setup};
+pub(crate) use crate::tenant::status;
+use crate::tenant::{Tenant, condition};
 
 /// How long a test waits for anything: a lease has to run out, then a hold-off, then what failed is tried again.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(4);
 
 pub(crate) struct Stage {
     pub(crate) plane: &'static ControlPlane,
-    client: Client,
+    tenant: Tenant,
     pub(crate) sim: Simulator,
-    pub(crate) namespace: TestNamespace,
     /// The operator's own namespace.
     pub(crate) home: TestNamespace,
     /// For the names of points, and logs.
     pub(crate) folder: TempDir,
+}
+
+impl Deref for Stage {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.tenant
+    }
 }
 
 impl Stage {
@@ -47,8 +54,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), sim.ca_pem()).unwrap();
         Self {
-            client: plane.client().await,
-            namespace: plane.namespace("tenant").await,
+            tenant: Tenant::new(plane.client().await, plane.namespace("tenant").await, DEADLINE),
             home: plane.namespace("operator").await,
             plane,
             sim,
@@ -101,14 +107,6 @@ impl Stage {
         std::fs::remove_file(self.reached_file(connector, point)).unwrap();
     }
 
-    pub(crate) fn connectors(&self) -> Api<SalesforceConnector> {
-        Api::namespaced(self.client.clone(), self.namespace.name())
-    }
-
-    fn secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), self.namespace.name())
-    }
-
     pub(crate) fn own_secrets(&self) -> Api<Secret> {
         Api::namespaced(self.client.clone(), self.home.name())
     }
@@ -116,23 +114,6 @@ impl Stage {
     pub(crate) async fn lease(&self) -> Lease {
         let leases: Api<Lease> = Api::namespaced(self.client.clone(), self.home.name());
         leases.get(names::LEASE).await.unwrap()
-    }
-
-    pub(crate) async fn input(&self, name: &str, values: &[(&str, &str)]) {
-        let data = values
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                ..ObjectMeta::default()
-            },
-            data: Some(data.collect()),
-            ..Secret::default()
-        };
-        let params = PatchParams::apply("test").force();
-        let patch = Patch::Apply(&secret);
-        self.secrets().patch(name, &params, &patch).await.unwrap();
     }
 
     /// A connector with a grant that rotates, brought as a refresh token. Returns the number of the grant.
@@ -168,27 +149,8 @@ impl Stage {
     }
 
     pub(crate) async fn create_with(&self, name: &str, app: Value, auth: Value) {
-        let connector = serde_json::from_value(json!({
-            "apiVersion": "salesforce-connector.dev/v1alpha1",
-            "kind": "SalesforceConnector",
-            "metadata": { "name": name },
-            "spec": { "host": world::PRODUCTION, "app": app, "auth": auth },
-        }));
-        self.connectors()
-            .create(&PostParams::default(), &connector.unwrap())
-            .await
-            .unwrap();
-    }
-
-    pub(crate) async fn get(&self, name: &str) -> SalesforceConnector {
-        self.connectors().get(name).await.unwrap()
-    }
-
-    pub(crate) async fn delete(&self, name: &str) {
-        self.connectors()
-            .delete(name, &DeleteParams::default())
-            .await
-            .unwrap();
+        let spec = json!({ "host": world::PRODUCTION, "app": app, "auth": auth });
+        Tenant::create(self, name, spec).await;
     }
 
     pub(crate) async fn delete_secret(&self, name: &str) {
@@ -198,32 +160,8 @@ impl Stage {
             .unwrap();
     }
 
-    pub(crate) async fn merge(&self, name: &str, patch: Value) {
-        self.connectors()
-            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-            .await
-            .unwrap();
-    }
-
     pub(crate) async fn request_renewal(&self, name: &str, request: &str) {
-        let annotations = json!({ names::RENEW_REQUESTED_AT: request });
-        self.merge(name, json!({ "metadata": { "annotations": annotations } }))
-            .await;
-    }
-
-    /// Waits until `look` finds what it looks for in the connector.
-    pub(crate) async fn until<T>(
-        &self,
-        what: &str,
-        name: &str,
-        mut look: impl FnMut(&SalesforceConnector) -> Option<T>,
-    ) -> T {
-        eventually(DEADLINE, &format!("{name}: {what}"), async || {
-            let found = self.connectors().get(name).await;
-            let connector = found.map_err(|error| error.to_string())?;
-            look(&connector).ok_or_else(|| serde_json::to_string_pretty(&connector.status).unwrap())
-        })
-        .await
+        self.annotate(name, names::RENEW_REQUESTED_AT, request).await;
     }
 
     pub(crate) async fn not_ready(&self, name: &str, reason: &str) {
@@ -326,22 +264,12 @@ impl Stage {
     /// Every channel in which a secret shows.
     async fn leaks(&self) -> Vec<Leak> {
         let mut secrets = leak::fixed();
+        secrets.extend(self.given());
         let issued = self.sim.world(|world| world.issued_secrets());
         secrets.extend(issued.into_iter().map(String::into_bytes));
         secrets.extend(leak::digest_key(&self.own_secrets()).await);
         let mut channels = self.logs();
-        let list = ListParams::default();
-        let mut connectors = self.connectors().list(&list).await.unwrap().items;
-        for connector in &mut connectors {
-            connector.metadata.managed_fields = None;
-        }
-        let events: Api<Event> = Api::namespaced(self.client.clone(), self.namespace.name());
-        let events = events.list(&list).await.unwrap().items;
-        channels.push((
-            "the connectors".to_owned(),
-            serde_json::to_string(&connectors).unwrap(),
-        ));
-        channels.push(("the events".to_owned(), serde_json::to_string(&events).unwrap()));
+        channels.extend(self.shown().await);
         leak::leaks(&secrets, channels)
     }
 
@@ -385,15 +313,8 @@ async fn a_secret_in_the_log_of_a_process_is_found() {
     }
 }
 
-pub(crate) fn status(connector: &SalesforceConnector) -> SalesforceConnectorStatus {
-    connector.status.clone().unwrap_or_default()
-}
-
 /// Status and reason of condition Ready; empty where there is none.
 pub(crate) fn ready(connector: &SalesforceConnector) -> (String, String) {
-    let conditions = status(connector).conditions;
-    let found = conditions
-        .into_iter()
-        .find(|condition| condition.type_ == "Ready");
-    found.map_or_else(Default::default, |found| (found.status, found.reason))
+    let (truth, reason, _) = condition(connector, "Ready");
+    (truth, reason)
 }
