@@ -8,7 +8,7 @@ use testbed::proxy::TcpProxy;
 
 use crate::operator::{Operator, Setup};
 use crate::partition::holder;
-use crate::stage::{DEADLINE, Stage};
+use crate::stage::{DEADLINE, Stage, ready};
 
 const CONNECTOR: &str = "crm";
 /// The rule: from the signal to the release of the lease, when no redeem is open.
@@ -62,6 +62,44 @@ async fn a_leader_that_is_told_to_stop_with_nothing_open_hands_over_within_a_sec
     third.leads().await;
     stage.request_renewal(CONNECTOR, "1").await;
     stage.healthy(CONNECTOR, Some("1")).await;
+    stage.assert_nothing_burned();
+    stage.finish().await;
+}
+
+/// Nobody waits for a reconcile that hangs in a read, in a question to Salesforce, or before a write: the next leader does
+/// it all again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reconcile_that_hangs_holds_up_neither_the_hand_over_nor_the_end() {
+    let stage = Stage::set().await;
+    let mut first = stage.start("first");
+    stage.bring("read").await;
+    stage.healthy("read", None).await;
+    stage.pause("read", "before-ReadState");
+    stage.request_renewal("read", "1").await;
+    stage.pause("ask", "before-Introspect");
+    stage.bring("ask").await;
+    stage.pause("write", "before-StatusWrite");
+    stage.client_credentials("write").await;
+    for (connector, point) in [
+        ("read", "before-ReadState"),
+        ("ask", "before-Introspect"),
+        ("write", "before-StatusWrite"),
+    ] {
+        stage.reached(connector, point).await;
+    }
+    first.terminate();
+    first.ended().await;
+    assert_handed_over(&first, "with reconciles that hang");
+    assert_eq!(holder(&stage).await, "");
+
+    let _second = stage.start("second");
+    stage.healthy("read", Some("1")).await;
+    stage.healthy("ask", None).await;
+    stage
+        .until("it is Ready", "write", |connector| {
+            (ready(connector).0 == "True").then_some(())
+        })
+        .await;
     stage.assert_nothing_burned();
     stage.finish().await;
 }
