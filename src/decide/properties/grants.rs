@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use redeem::{
     Access, Answer, Bootstrap, ClusterUid, Conclusion, ConnectorSeen, Effect, Expect, FreshIds, GrantId,
     GrantTrouble, InstallationUid, Introspectable, Introspection, LedgerEntry, LedgerPhase, Limits, Memory,
-    Now, Read, RefreshToken, Reply, ResourceVersion, Serial, Session, Standing, State, StateSeen,
-    TokenAnswer, Want, WriteReply,
+    Now, Read, RefreshToken, Refusal as Answered, Reply, ResourceVersion, Serial, Session, Standing, State,
+    StateSeen, TokenAnswer, Want, WriteReply,
 };
 use serde_json::json;
 
@@ -26,6 +26,8 @@ enum Brought {
     Inactive,
     /// It is another user's.
     SomebodyElses,
+    /// Salesforce refuses the user.
+    UserInactive,
     /// It is as it should be.
     Good,
 }
@@ -160,9 +162,7 @@ impl World {
             Conclusion::Ready if sent => Some(Minted::Obtained { why }),
             Conclusion::Ready | Conclusion::ConnectorGone => None,
             Conclusion::Waiting { length, .. } => Some(Minted::Waiting { length }),
-            Conclusion::Unspent => Some(Minted::Waiting {
-                length: Duration::from_secs(10),
-            }),
+            Conclusion::Unspent => Some(failed(Refusal::UserInactive.into(), None)),
             Conclusion::Trouble { trouble, ask_again } => Some(failed(trouble.into(), ask_again)),
         };
         let said = Said {
@@ -301,6 +301,9 @@ impl World {
 
     fn answer(&mut self, token: &str, now: Timestamp) -> Answer {
         assert_ne!(token, "Used", "a token that is refused unpresented");
+        if token == "UserInactive" {
+            return Answer::Refused(Answered::Unspent);
+        }
         self.granted += 1;
         let user = if token.starts_with("SomebodyElses") {
             "005000000000001AAA"
@@ -331,8 +334,8 @@ fn written() -> Reply {
 }
 
 fn brought() -> impl Strategy<Value = Brought> {
-    use Brought::{Good, Inactive, Nothing, SomebodyElses, Used};
-    proptest::sample::select(vec![Nothing, Used, Inactive, SomebodyElses, Good])
+    use Brought::{Good, Inactive, Nothing, SomebodyElses, Used, UserInactive};
+    proptest::sample::select(vec![Nothing, Used, Inactive, SomebodyElses, UserInactive, Good])
 }
 
 /// What was once told of the grant, and is over; whether another attempt was promised.
@@ -370,6 +373,7 @@ proptest! {
             Brought::Used => Some("BootstrapTokenUsed"),
             Brought::Inactive => Some("BootstrapTokenInactive"),
             Brought::SomebodyElses => Some("WrongIdentity"),
+            Brought::UserInactive => Some("UserInactive"),
         };
         prop_assert_eq!(said.as_deref(), expected);
         prop_assert!(world.sessions < 30, "{} sessions", world.sessions);
