@@ -301,7 +301,7 @@ impl World {
     }
 
     /// What a controller is about to do, or waits for.
-    fn stands_at(&self, c: usize) -> &'static str {
+    pub(crate) fn stands_at(&self, c: usize) -> &'static str {
         match &self.controllers[c].phase {
             Phase::Idle => "",
             Phase::Running(session) => due(session, self.now(c)),

@@ -97,11 +97,15 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
             stale: chance.one_in(6),
         },
         // Asking for a username is rare.
-        Phase::Running(_) if world.config.named && chance.one_in(40) => Action::Crash(c),
-        Phase::Running(_) if world.config.named && chance.one_in(10) => Action::Step {
-            c,
-            fault: Fault::Failed,
-        },
+        Phase::Running(_) if world.config.named && world.stands_at(c) == "Identify" => {
+            match chance.below(8) {
+                0 => Action::Crash(c),
+                fault => Action::Step {
+                    c,
+                    fault: if fault < 6 { Fault::Failed } else { Fault::None },
+                },
+            }
+        }
         Phase::Running(_) => Action::Step {
             c,
             fault: draw_fault(chance),
