@@ -326,7 +326,9 @@ impl Search {
             return;
         }
         let actions = enabled(world, left, self.found.scope.people);
-        if actions.iter().all(|(_, costs)| costs.jumps < left.jumps) {
+        // Time may always pass and what is spoiled may always be mended: neither keeps a world from being an end.
+        let goes_on = |(action, costs): &(Action, Left)| *action != Action::Mend && costs.jumps >= left.jumps;
+        if !actions.iter().any(goes_on) {
             self.end(world);
         }
         for (action, left) in actions {

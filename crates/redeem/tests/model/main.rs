@@ -1,8 +1,8 @@
 //! The model check: the shipped session, driven through everything that can go wrong.
 //!
 //! `exhaustive` walks every interleaving within the bounds stated there; `random` runs long schedules from a seed.
-//! `REDEEM_SEED` and `REDEEM_SCHEDULES` choose other ones; `cargo test -p redeem --test model -- --nocapture` shows
-//! the tables.
+//! `REDEEM_SEED` and `REDEEM_SCHEDULES` choose other ones, `REDEEM_SCOPE` the scopes with that in their name;
+//! `cargo test -p redeem --test model -- --nocapture` shows the tables.
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -111,11 +111,15 @@ fn a_million_random_schedules_burn_no_grant() {
 
 #[test]
 fn every_interleaving_within_the_bounds_burns_no_grant() {
+    let wanted = std::env::var("REDEEM_SCOPE").unwrap_or_default();
+    let scopes: Vec<_> = exhaustive::SCOPES
+        .iter()
+        .filter(|scope| scope.name.contains(&wanted))
+        .collect();
+    assert!(!scopes.is_empty(), "no scope is named like {wanted:?}");
     let next = std::sync::atomic::AtomicUsize::new(0);
     let walk = || {
-        while let Some(scope) =
-            exhaustive::SCOPES.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-        {
+        while let Some(scope) = scopes.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
             let found = exhaustive::explore(scope, Variant::Shipped, None);
             println!("{found}");
             if let Some((violation, path)) = &found.violation {
