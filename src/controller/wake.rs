@@ -1,11 +1,13 @@
 //! What wakes a reconcile? Changed connectors, and in mode `Watch` changed Secrets.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
+use kube::runtime::utils::Backoff;
 use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
 
@@ -23,7 +25,7 @@ pub(super) fn connectors(
 ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + Send + 'static {
     let mut listed = Some(context.connectors.listed());
     watcher(api(context, scope), watcher::Config::default().streaming_lists())
-        .default_backoff()
+        .backoff(Patience::default())
         .reflect(writer)
         .inspect_ok(move |event| {
             // Once: a watch that has to begin anew lists anew.
@@ -35,6 +37,28 @@ pub(super) fn connectors(
         .applied_objects()
         .predicate_filter(relevant, PredicateConfig::default())
         .filter_map(without_errors)
+}
+
+/// How long a watch waits after its errors: as kube does, and no longer than [`PATIENCE`].
+#[derive(Default)]
+struct Patience(watcher::DefaultBackoff);
+
+/// kube goes up to a minute, for which nobody would notice that the API server is back. There are one or two watches, or
+/// one or two for each namespace that is listed: no burden at this pace.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(self.0.next()?.min(PATIENCE))
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
 }
 
 /// Each watch waits its own errors out, and the controller hears nothing of them: it would hold up all watches, longer
@@ -71,7 +95,7 @@ pub(super) fn secrets(
     scope: &Scope,
 ) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
     watcher(api(context, scope), watcher::Config::default().streaming_lists())
-        .default_backoff()
+        .backoff(Patience::default())
         .touched_objects()
         .filter_map(without_errors)
 }
@@ -137,4 +161,16 @@ pub(super) fn mentioning(
         .filter(|connector| concerned(connector))
         .map(|connector| ObjectRef::from_obj(&**connector))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_waits_ever_longer_and_never_for_more_than_its_patience() {
+        let waits: Vec<_> = Patience::default().take(20).collect();
+        assert!(waits[0] < Duration::from_secs(2), "{waits:?}");
+        assert_eq!(waits.iter().max(), Some(&PATIENCE));
+    }
 }
