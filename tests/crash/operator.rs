@@ -22,7 +22,7 @@ pub(crate) const TALKATIVE: &str = "debug";
 pub(crate) const LEASE: Duration = Duration::from_secs(12);
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 /// Bound of a token request in these tests, in seconds: others leave an open attempt alone for 15 s more.
-const TOKEN_REQUEST_LIMIT: &str = "5";
+const TOKEN_REQUEST_LIMIT: &str = "8";
 const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",

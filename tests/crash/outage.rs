@@ -1,6 +1,6 @@
 //! Forty minutes without an answer from Salesforce, while renewals are due: a grant that is good stays so.
 //!
-//! The schedule runs 60 times as fast, so that it is over in 40 seconds; the hold-off, 20 s here, and the questions that
+//! The schedule runs 60 times as fast, so that it is over in 40 seconds; the hold-off, 23 s here, and the questions that
 //! follow it run in real time. `crates/redeem/tests/outage.rs` waits for all of them, on a clock of its own.
 
 use std::collections::BTreeSet;
