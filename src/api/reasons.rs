@@ -68,6 +68,8 @@ own_reasons! {
     SfdxAuthUrlInvalid => InputMustChange, Developer, "Store the line force://clientId:clientSecret:refreshToken@host that the Salesforce CLI prints, or its JSON with sfdxAuthUrl.";
     /// The brought sfdx auth URL is for another host or another app than this connector.
     SfdxAuthUrlMismatch => InputMustChange, Developer, "Bring a URL of the same org and app, or correct spec.host and spec.app.clientId.";
+    /// Salesforce does not take the grant here, as it belongs to another app or another host; it is not lost.
+    GrantedElsewhere => InputMustChange, Developer, "Put spec.host and spec.app back to what they were; or authorize the app of now, or bring a refresh token of it.";
     /// Two of the Secret's data keys have the same name.
     SecretKeysCollide => InputMustChange, Developer, "Give each entry of spec.secret.keys a name of its own, that no chosen format uses.";
 
@@ -217,6 +219,7 @@ impl OwnReason {
             Self::HostInvalid
             | Self::SfdxAuthUrlInvalid
             | Self::SfdxAuthUrlMismatch
+            | Self::GrantedElsewhere
             | Self::SecretKeysCollide => "As soon as the connector or its Secret changes.",
             Self::SecretNotOwned
             | Self::SecretConflict

@@ -20,7 +20,7 @@ use redeem::{
     WaitReason,
 };
 use redeems::{Redeeming, Redeems};
-use salesforce_client::Failure;
+use salesforce_client::{Failure, Refusal};
 use unstored::Unstored;
 
 use super::pause::{Point, Side};
@@ -29,6 +29,7 @@ use crate::clock::boot_time;
 use crate::decide::MintReason;
 use crate::decide::conclude::{Minted, Trouble};
 use crate::decide::explain;
+use crate::decide::grant::granted_elsewhere;
 use crate::decide::incoming::Said;
 use crate::decide::observed::Observed;
 use crate::decide::secret::Owner;
@@ -147,7 +148,7 @@ fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
             Some(_) | None => Some(Minted::Waiting { length }),
         },
         Conclusion::Unspent => match shell.refusal(outcome.state.as_deref()) {
-            Some(failure) => failed(login::trouble(failure)),
+            Some(failure) => failed(unspent(failure, outcome, shell)),
             None => Some(Minted::Waiting {
                 length: KUBERNETES_LIMIT,
             }),
@@ -164,6 +165,16 @@ fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
                 retry_after: ask_again,
             })
         }
+    }
+}
+
+/// Why a grant is unspent that was presented.
+fn unspent(failure: &Failure, outcome: &Outcome, shell: &Shell) -> Trouble {
+    let state = outcome.state.as_deref();
+    let elsewhere = state.and_then(|state| granted_elsewhere(state, &shell.connector));
+    match elsewhere {
+        Some(rejection) if failure.refusal == Refusal::RefreshTokenExpired => rejection.into(),
+        Some(_) | None => login::trouble(failure),
     }
 }
 

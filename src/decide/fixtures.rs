@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redeem::{
-    Access, ClusterUid, ConnectorRef, Grant, GrantId, Origin, ResourceVersion, Serial, Standing, State,
-    StateSeen,
+    Access, ClusterUid, ConnectorRef, Grant, GrantId, OAuthClient, Origin, ResourceVersion, Serial, Standing,
+    State, StateSeen,
 };
 use salesforce_client::{
     AccessToken, Answer, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Identity,
@@ -331,6 +331,11 @@ pub(crate) fn cluster() -> ClusterUid {
     ClusterUid::new("this cluster")
 }
 
+/// The app and host of these tests.
+pub(crate) fn client() -> OAuthClient {
+    grant::client(&connector(&spec(json!({}))))
+}
+
 /// A state with a grant that was used just now.
 pub(crate) fn state(standing: Standing) -> State {
     let Owner { name, namespace, uid } = owner();
@@ -345,6 +350,7 @@ pub(crate) fn state(standing: Standing) -> State {
         Origin::Login,
     );
     grant.standing = standing;
+    grant.granted_to = Some(client());
     grant.identity = Some(user(USER));
     grant.access = Some(access("00Dx!token-1"));
     State {

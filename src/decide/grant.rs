@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use redeem::{
-    ClusterUid, Digest as TokenDigest, Expect, Grant, GrantTrouble, Judgement, Phase, Serial, State,
-    StateSeen,
+    ClusterUid, Digest as TokenDigest, Expect, Grant, GrantTrouble, Judgement, OAuthClient, Phase, Serial,
+    State, StateSeen,
 };
 use salesforce_client::AccessToken;
 
@@ -13,7 +13,8 @@ use super::digest::Digest;
 use super::held::{Expiration, Held, Identity, Renewal};
 use super::schedule::later;
 use super::validate::{Connector, Method, OnDelete};
-use super::{expiry, whole_seconds};
+use super::{Rejection, expiry, whole_seconds};
+use crate::api::reasons::OwnReason;
 use crate::api::spec::ExpectSpec;
 use crate::api::status::ExpirySource;
 
@@ -171,6 +172,33 @@ fn judged(state: &State, grant: &Grant, expect: &ExpectSpec) -> Option<Judgement
 #[must_use]
 pub fn copied_serial(state: &State) -> i64 {
     i64::try_from(state.reported_serial().0).unwrap_or(i64::MAX)
+}
+
+/// Whom a grant is granted to.
+#[must_use]
+pub fn client(connector: &Connector) -> OAuthClient {
+    OAuthClient {
+        host: connector.host.name().into(),
+        client_id: connector.app.client_id.as_str().into(),
+    }
+}
+
+/// What is wrong where Salesforce calls a grant expired and somebody else's word would count: it was granted to another app,
+/// or at another host.
+#[must_use]
+pub fn granted_elsewhere(state: &State, connector: &Connector) -> Option<Rejection> {
+    let client = client(connector);
+    let granted_to = state
+        .grants()
+        .find(|grant| grant.is_of_another(&client))?
+        .granted_to
+        .as_ref()?;
+    let subject = if granted_to.host == client.host {
+        "it was granted to an app with another client id".to_owned()
+    } else {
+        format!("it was granted at {}", granted_to.host)
+    };
+    Some(Rejection::new(OwnReason::GrantedElsewhere, subject))
 }
 
 /// Host to revoke the grant at once the connector is gone, if it is to be revoked.

@@ -1,7 +1,7 @@
 //! authorizationCode: a brought refresh token is imported once, spent once a time, and never lost.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
@@ -203,6 +203,42 @@ async fn a_dead_grant_costs_one_refused_call_until_another_token_is_brought() {
     stage.ready("crm").await;
     assert_nothing_burned(&stage);
     stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_that_leads_to_another_app_costs_no_grant_once_it_is_taken_back() {
+    let stage = Stage::set(SecretWatch::ByName).await;
+    brought(&stage, "crm").await;
+    stage.ready("crm").await;
+    let other = [("client-secret", world::CONNECTED_SECRET)];
+    stage.input("other-app", &other).await;
+    set_app(&stage, world::CONNECTED, "other-app").await;
+    let connector = stage.stalled("crm", "GrantedElsewhere").await;
+    assert_eq!(
+        condition(&connector, "Ready").2,
+        "Salesforce does not take the grant here, as it belongs to another app or another host; it is not lost (it was \
+         granted to an app with another client id). Put spec.host and spec.app back to what they were; or authorize the \
+         app of now, or bring a refresh token of it."
+    );
+    let token = status(&connector).token.unwrap();
+    assert_eq!(status(&connector).human_needed_by, Some(token.expiration_time));
+
+    set_app(&stage, world::ROTATING, "crm-grant").await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 2, "the import, and the other app");
+    renew(&stage, "crm", "after").await;
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 3);
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+async fn set_app(stage: &Stage, client_id: &str, secret: &str) {
+    let reference = json!({ "name": secret, "key": "client-secret" });
+    let app = json!({ "clientId": client_id, "clientSecretRef": reference });
+    let patch = Patch::Merge(json!({ "spec": { "app": app } }));
+    let params = PatchParams::default();
+    stage.connectors().patch("crm", &params, &patch).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use crate::answer::{TokenAnswer, Verdict};
 use crate::deposit::access;
 use crate::identity::{Expect, Judgement, judge};
-use crate::ids::{AttemptId, GrantId, Serial};
+use crate::ids::{AttemptId, GrantId, OAuthClient, Serial};
 use crate::state::{Attempt, Grant, Origin, Phase, Rotation, Standing, State};
 use crate::token::RefreshToken;
 
@@ -37,6 +37,8 @@ pub struct Holding {
     pub serial: Serial,
     /// The token that was presented.
     pub presented: RefreshToken,
+    /// For which app, and where.
+    pub client: OAuthClient,
     /// The state as it was read back before sending, to start from should the Secret be gone.
     pub base: Box<State>,
     /// What to record.
@@ -144,6 +146,7 @@ fn with_result(state: &State, holding: &Holding, expect: &Expect) -> Option<Stat
         }
         Verdict::NotSent | Verdict::GrantDead | Verdict::OutcomeUnknown => return None,
     }
+    grant.granted_to = Some(holding.client.clone());
     grant.attempt = None;
     grant.stored_attempt = Some(holding.attempt.clone());
     grant.standing = Standing::Good;

@@ -1,7 +1,7 @@
 //! How a grant comes in: always as `next`, beside whatever stands there, so that nothing is replaced unproven.
 
 use crate::answer::TokenAnswer;
-use crate::ids::{ClusterUid, ConnectorRef, GrantId, Serial};
+use crate::ids::{ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
 use crate::ledger::Bootstrap;
 use crate::state::{Access, Grant, Origin, Rotation, State};
 use crate::token::RefreshToken;
@@ -23,17 +23,19 @@ pub fn deposit_import(
     state
 }
 
-/// State with the result of a login in it. The answer of an authorization code carries both tokens.
+/// State with the result of a login by `client` in it. The answer of an authorization code carries both tokens.
 #[must_use]
 pub fn deposit_login(
     current: Option<&State>,
     connector: &ConnectorRef,
     cluster: &ClusterUid,
     floor: Serial,
+    client: &OAuthClient,
     login: (GrantId, RefreshToken, &TokenAnswer),
 ) -> State {
     let (id, refresh_token, answer) = login;
     let mut grant = Grant::new(id, refresh_token, Origin::Login);
+    grant.granted_to = Some(client.clone());
     grant.identity = Some(answer.identity.clone());
     grant.rotation = Rotation::Unknown;
     let mut state = deposit(current, connector, cluster, floor, grant);

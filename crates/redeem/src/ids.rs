@@ -74,6 +74,26 @@ impl fmt::Display for Serial {
     }
 }
 
+/// An app at a login host: whom Salesforce grants a refresh token to. Anywhere else, and for any other app, it calls the
+/// token expired, whatever it is (salesforce.md section 5, `expired access/refresh token`).
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OAuthClient {
+    /// The login host.
+    pub host: Arc<str>,
+    /// The app's client id.
+    pub client_id: Arc<str>,
+}
+
+/// The client id may have come from a Secret.
+impl fmt::Debug for OAuthClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthClient")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Which connector a state belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -27,7 +27,9 @@ pub use answer::{Answer, Introspection, Refusal, TokenAnswer, Verdict};
 pub use attempt::{ConcludeDecision, Holding, conclude, intent};
 pub use deposit::{deposit_import, deposit_login};
 pub use identity::{Expect, Identity, Judgement, judge};
-pub use ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, ResourceVersion, Serial};
+pub use ids::{
+    AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, OAuthClient, ResourceVersion, Serial,
+};
 pub use keep_alive::{KeepAlive, keep_alive};
 pub use ledger::{
     Bootstrap, Digest, LEDGER_RETENTION, LedgerEntry, LedgerError, LedgerName, LedgerPhase, LedgerVerdict,

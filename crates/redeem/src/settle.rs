@@ -190,7 +190,8 @@ impl Facts<'_> {
         let Inputs {
             connector, cluster, ..
         } = self.inputs;
-        let state = deposit_login(self.view.state(), connector, cluster, self.view.floor(), login);
+        let (state, floor) = (self.view.state(), self.view.floor());
+        let state = deposit_login(state, connector, cluster, floor, &self.inputs.client, login);
         Some(Move::Write(Box::new(state)))
     }
 

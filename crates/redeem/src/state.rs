@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use codec::{FORMAT_VERSION, StateError};
 
 use crate::identity::Identity;
-use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, Serial};
+use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
 use crate::ledger::Digest;
 use crate::token::{AccessToken, RefreshToken};
 
@@ -42,6 +42,8 @@ pub struct Grant {
     pub refresh_token: RefreshToken,
     /// Where it came from.
     pub origin: Origin,
+    /// Whom it was granted to; known once a token came. What Salesforce says of it to others doesn't count.
+    pub granted_to: Option<OAuthClient>,
     /// The latest access token; `None` until the first redeem of an import.
     pub access: Option<Access>,
     /// Org and user; known with the first answer.
@@ -249,6 +251,7 @@ impl Grant {
             id,
             refresh_token,
             origin,
+            granted_to: None,
             access: None,
             identity: None,
             rotation: Rotation::Unknown,
@@ -269,6 +272,14 @@ impl Grant {
             (Standing::Good, None) if self.access.is_none() => Stage::Brought,
             (Standing::Good, None) => Stage::Redeemed,
         }
+    }
+
+    /// Whether it is known to have been granted to another app than this, or at another login host.
+    #[must_use]
+    pub fn is_of_another(&self, client: &OAuthClient) -> bool {
+        self.granted_to
+            .as_ref()
+            .is_some_and(|granted_to| granted_to != client)
     }
 
     /// Whether its token must not be presented any more, whatever comes.

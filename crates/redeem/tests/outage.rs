@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use redeem::{
     Access, AccessToken, Answer, AttemptId, ClusterUid, Conclusion, ConnectorRef, ConnectorSeen, Effect,
     Expect, FreshIds, Grant, GrantId, GrantTrouble, Identity, Inputs, InstallationUid, Introspectable,
-    Introspection, Limits, Memory, Now, Origin, Read, RefreshToken, Reply, ResourceVersion, Rotation, Serial,
-    Session, Standing, State, StateSeen, TokenAnswer, Want, WriteReply,
+    Introspection, Limits, Memory, Now, OAuthClient, Origin, Read, RefreshToken, Reply, ResourceVersion,
+    Rotation, Serial, Session, Standing, State, StateSeen, TokenAnswer, Want, WriteReply,
 };
 
 const OUTAGE: Duration = Duration::from_mins(40);
@@ -48,6 +48,13 @@ fn token_answer(number: usize) -> TokenAnswer {
     }
 }
 
+fn client() -> OAuthClient {
+    OAuthClient {
+        host: "acme.my.salesforce.com".into(),
+        client_id: "app".into(),
+    }
+}
+
 fn connector() -> ConnectorRef {
     ConnectorRef {
         uid: "uid".into(),
@@ -76,6 +83,7 @@ impl World {
                 received_at: answer.received_at,
                 begun_at: answer.received_at,
             }),
+            granted_to: Some(client()),
             identity: Some(answer.identity),
             rotation: Rotation::Rotates,
             attempt: None,
@@ -108,6 +116,7 @@ impl World {
             },
             bootstrap: None,
             expect: Expect::default(),
+            client: client(),
             introspectable: Introspectable::Possible,
             limits: Limits::new(HTTP).unwrap(),
             fresh: FreshIds {

@@ -6,6 +6,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::Place;
 use crate::controller::{Context, Error};
 use crate::decide::MintReason;
+use crate::decide::grant::client;
 use crate::decide::observed::Observed;
 use crate::decide::secret::Owner;
 use crate::decide::validate::{Connector, Method};
@@ -56,6 +57,7 @@ pub(super) fn inputs(
             organization_id: connector.expect.organization_id.clone(),
             username: connector.expect.username.clone(),
         },
+        client: client(connector),
         introspectable: match connector.app.client_secret {
             Some(_) => Introspectable::Possible,
             None => Introspectable::Impossible,

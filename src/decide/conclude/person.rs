@@ -34,9 +34,10 @@ pub(super) fn needed_by(
 /// Whether the operator has given the grant up, or has none, until a person does something about it.
 fn only_a_person_helps(decision: &Decision, failures: Option<&FailuresStatus>) -> bool {
     let of_grant = |reason| match reason {
-        Reason::Grant(_) | Reason::Own(OwnReason::SfdxAuthUrlInvalid | OwnReason::SfdxAuthUrlMismatch) => {
-            true
-        }
+        Reason::Grant(_)
+        | Reason::Own(
+            OwnReason::SfdxAuthUrlInvalid | OwnReason::SfdxAuthUrlMismatch | OwnReason::GrantedElsewhere,
+        ) => true,
         Reason::Own(_) | Reason::Salesforce(_) => false,
     };
     let rejected = matches!(decision, Decision::Reject(rejection) if of_grant(rejection.reason));

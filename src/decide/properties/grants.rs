@@ -217,6 +217,7 @@ impl World {
                 .token()
                 .map(|token| Bootstrap::new(fixtures::key().hmac(), token)),
             expect: Expect::default(),
+            client: fixtures::client(),
             introspectable: Introspectable::Possible,
             limits: Limits::new(Duration::from_secs(30)).unwrap(),
             fresh: FreshIds {

@@ -34,12 +34,20 @@ fn open() -> State {
     intent(&state, &GrantId::new("g"), &AttemptId::new("a")).unwrap()
 }
 
+fn client() -> OAuthClient {
+    OAuthClient {
+        host: "acme.my.salesforce.com".into(),
+        client_id: "app".into(),
+    }
+}
+
 fn holding(verdict: Verdict) -> Holding {
     Holding {
         grant: GrantId::new("g"),
         attempt: AttemptId::new("a"),
         serial: Serial(5),
         presented: RefreshToken::new("r1"),
+        client: client(),
         base: Box::new(open()),
         verdict,
     }
@@ -82,6 +90,7 @@ fn a_result_is_stored_and_closes_its_attempt() {
     let grant = current(&mut expected);
     grant.refresh_token = RefreshToken::new("r2");
     grant.rotation = Rotation::Rotates;
+    grant.granted_to = Some(client());
     grant.identity = Some(answer(None).identity);
     grant.access = Some(access(&answer(None), Serial(6)));
     grant.attempt = None;

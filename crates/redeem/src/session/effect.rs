@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::answer::{Answer, Introspection, TokenAnswer};
 use crate::identity::Expect;
-use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, ResourceVersion, Serial};
+use crate::ids::{
+    AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, OAuthClient, ResourceVersion, Serial,
+};
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
 use crate::memory::Memory;
 use crate::state::{Access, State};
@@ -28,6 +30,8 @@ pub struct Inputs {
     pub bootstrap: Option<Bootstrap>,
     /// `spec.expect`.
     pub expect: Expect,
+    /// For which app, and where, tokens are presented and asked about.
+    pub client: OAuthClient,
     /// Whether Salesforce can be asked about a token.
     pub introspectable: Introspectable,
     /// Time limits of the caller.

@@ -214,13 +214,24 @@ impl Session {
             Answer::Granted(answer) => self.hold(Verdict::Result(answer)),
             Answer::Rescued(token) => self.hold(Verdict::Rescued(token)),
             Answer::NotSent | Answer::Refused(Refusal::Unspent) => self.hold(Verdict::NotSent),
-            Answer::Refused(Refusal::GrantDead) => self.hold(Verdict::GrantDead),
+            Answer::Refused(Refusal::GrantDead) => self.hold(self.refused()),
             Answer::Unclear => self.hold(Verdict::OutcomeUnknown),
             Answer::AlreadyProcessing => {
                 // Somebody else is spending this token. What they get is used; until then the attempt stands open.
                 self.redeem = None;
                 self.look_again();
             }
+        }
+    }
+
+    /// What a refusal for good is worth. Of a grant that was granted elsewhere Salesforce says the same, although it lives:
+    /// it was not spent by that, and is presented again once the inputs are those of before.
+    fn refused(&self) -> Verdict {
+        let of_another = |grant: &Grant| grant.is_of_another(&self.inputs.client);
+        if self.redeemed_grant().is_some_and(of_another) {
+            Verdict::NotSent
+        } else {
+            Verdict::GrantDead
         }
     }
 
@@ -249,6 +260,7 @@ impl Session {
             attempt,
             serial,
             presented,
+            client: self.inputs.client.clone(),
             base: Box::new(base),
             verdict,
         });

@@ -42,7 +42,7 @@ impl Facts<'_> {
             return Some(match attempt.phase {
                 Phase::Open => Standing::HoldOff(left),
                 Phase::OutcomeUnknown | Phase::FoundInactive => {
-                    let can_mend = self.can_ask() || grant.rotation == Rotation::Fixed;
+                    let can_mend = self.can_ask(grant) || grant.rotation == Rotation::Fixed;
                     Standing::Unknown(can_mend.then_some(left))
                 }
             });
@@ -61,8 +61,11 @@ impl Facts<'_> {
         grant.rotation == Rotation::Fixed || announced.is_some_and(|announced| announced < attempt.serial)
     }
 
-    fn can_ask(&self) -> bool {
-        self.inputs.introspectable == Introspectable::Possible
+    /// Whether Salesforce can be asked, and its answer counts: another app, or another host, hears of a token that lives that
+    /// it is inactive.
+    fn can_ask(&self, grant: &Grant) -> bool {
+        let possible = self.inputs.introspectable == Introspectable::Possible;
+        possible && !grant.is_of_another(&self.inputs.client)
     }
 
     /// An attempt whose owner has had its time.
@@ -78,7 +81,7 @@ impl Facts<'_> {
             .sighting(&attempt.id)
             .map_or(Duration::ZERO, |seen| seen.ask_again);
         let wait = ask_again.saturating_sub(self.now.monotonic);
-        let can_ask = self.can_ask();
+        let can_ask = self.can_ask(grant);
         let unknown = |again: Option<Duration>| {
             finding(state, attempt, Finding::Unknown).map_or(Standing::Unknown(again), Standing::Move)
         };

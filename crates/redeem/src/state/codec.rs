@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Attempt, Expiration, Grant, Origin, Rotation, Standing, State};
 use crate::identity::Identity;
-use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, Serial};
+use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
 use crate::ledger::Digest;
 use crate::token::{AccessToken, RefreshToken};
 
@@ -80,6 +80,8 @@ struct Record {
 struct GrantRecord {
     id: GrantId,
     origin: Origin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    granted_to: Option<OAuthClient>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access: Option<AccessRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,6 +179,7 @@ impl GrantRecord {
         Self {
             id: grant.id.clone(),
             origin: grant.origin.clone(),
+            granted_to: grant.granted_to.clone(),
             access: grant.access.as_ref().map(AccessRecord::of),
             identity: grant.identity.clone(),
             rotation: grant.rotation,
@@ -191,6 +194,7 @@ impl GrantRecord {
             id: self.id,
             refresh_token: RefreshToken::new(text(data, keys.refresh)?),
             origin: self.origin,
+            granted_to: self.granted_to,
             access: self
                 .access
                 .map(|access| access.with_token(data, keys.access))

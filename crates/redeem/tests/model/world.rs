@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use redeem::{
     AttemptId, Bootstrap, ClusterUid, Conclusion, ConnectorRef, Expect, FreshIds, GrantId, Inputs,
-    InstallationUid, Introspectable, Limits, Memory, Now, Phase as AttemptPhase, RefreshToken, Serial,
-    Session, State, Want,
+    InstallationUid, Introspectable, Limits, Memory, Now, OAuthClient, Phase as AttemptPhase, RefreshToken,
+    Serial, Session, State, Want,
 };
 use ring::hmac;
 
@@ -295,6 +295,10 @@ impl World {
             expect: Expect {
                 organization_id: None,
                 username: named.then(|| username(0).to_owned()),
+            },
+            client: OAuthClient {
+                host: "".into(),
+                client_id: "".into(),
             },
             introspectable: match asking {
                 Asking::Answered | Asking::Refused => Introspectable::Possible,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use redeem::{
     Access, AccessToken, Answer, AttemptId, Bootstrap, ClusterUid, ConnectorRef, ConnectorSeen, Effect,
     Expect, FreshIds, Grant, GrantId, Identity, Inputs, InstallationUid, Introspectable, Introspection,
-    LedgerEntry, Limits, Memory, Now, Origin, Outcome, Read, RefreshToken, Reply, ResourceVersion, Serial,
-    Session, State, StateSeen, TokenAnswer, Want, WriteReply,
+    LedgerEntry, Limits, Memory, Now, OAuthClient, Origin, Outcome, Read, RefreshToken, Reply,
+    ResourceVersion, Serial, Session, State, StateSeen, TokenAnswer, Want, WriteReply,
 };
 
 /// Everything around a session.
@@ -165,12 +165,21 @@ pub(crate) fn inputs(want: Want) -> Inputs {
         want,
         bootstrap: None,
         expect: Expect::default(),
+        client: client(),
         introspectable: Introspectable::Possible,
         limits: Limits::new(Duration::from_secs(30)).unwrap(),
         fresh: FreshIds {
             attempt: AttemptId::new("a"),
             grant: GrantId::new("g"),
         },
+    }
+}
+
+/// The app that the grants of these tests were granted to.
+pub(crate) fn client() -> OAuthClient {
+    OAuthClient {
+        host: "acme.my.salesforce.com".into(),
+        client_id: "app".into(),
     }
 }
 
@@ -193,6 +202,7 @@ pub(crate) fn in_use() -> State {
         RefreshToken::new("current-0"),
         Origin::Login,
     );
+    grant.granted_to = Some(client());
     grant.identity = Some(user("u"));
     grant.rotation = redeem::Rotation::Rotates;
     grant.access = Some(Access {

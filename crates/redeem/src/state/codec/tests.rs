@@ -63,6 +63,7 @@ prop_compose! {
         id in "[a-z0-9]{1,8}",
         token in "[ -~]{1,40}",
         origin in prop_oneof![Just(Origin::Login), digest().prop_map(Origin::Import)],
+        granted_to in prop::option::of(("[a-z.]{1,12}", "[ -~]{1,12}")),
         access in prop::option::of(some_access()),
         identity in prop::option::of(identity()),
         rotation in prop_oneof![Just(Rotation::Unknown), Just(Rotation::Rotates), Just(Rotation::Fixed)],
@@ -74,6 +75,10 @@ prop_compose! {
             id: GrantId::new(id),
             refresh_token: RefreshToken::new(token),
             origin,
+            granted_to: granted_to.map(|(host, client_id)| OAuthClient {
+                host: host.into(),
+                client_id: client_id.into(),
+            }),
             access,
             identity,
             rotation,
