@@ -205,6 +205,12 @@ impl RunArgs {
         Ok(settings)
     }
 
+    /// The client gives up a little before the redeem protocol does: only the client can save a refresh token from an answer
+    /// that stops in the middle.
+    fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.token_request_limit_seconds).mul_f64(0.9)
+    }
+
     /// Settings of the Salesforce client.
     pub fn client_settings(&self) -> Result<ClientSettings, SettingsError> {
         let allow_list = HostAllowList::with_extra(&self.allow_host).map_err(SettingsError::AllowHost)?;
@@ -219,7 +225,34 @@ impl RunArgs {
             allow_list,
             connect_to: self.connect_to.clone(),
             extra_ca_pem,
+            request_timeout: self.request_timeout(),
             ..ClientSettings::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Run {
+        #[command(flatten)]
+        args: RunArgs,
+    }
+
+    #[test]
+    fn the_client_gives_a_token_request_up_before_the_redeem_protocol_does() {
+        for seconds in ["1", "8", "30"] {
+            let run = Run::parse_from(["run", "--token-request-limit-seconds", seconds]);
+            let client = run.args.client_settings().unwrap().request_timeout;
+            let limit = run.args.settings().token_request_limit;
+            assert!(
+                client < limit && client >= limit.mul_f64(0.8),
+                "{client:?} of {limit:?}"
+            );
+        }
     }
 }

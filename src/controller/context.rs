@@ -64,7 +64,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(25);
 pub struct Clients {
     /// Retries what the API server asks to retry, and gives up what isn't answered.
     pub usual: Client,
-    /// Never retries. Its callers have limits of their own.
+    /// Never retries, and gives up what isn't answered; the redeem protocol has shorter limits of its own.
     pub once: Client,
     /// For watches, which may be silent for as long as nothing changes.
     pub watching: Client,
@@ -79,10 +79,11 @@ impl Clients {
     /// The same, with another limit for an answer.
     pub fn with_limit(config: &Config, limit: Duration) -> kube::Result<Self> {
         let mut limited = config.clone();
+        limited.connect_timeout = Some(limit);
         limited.read_timeout = Some(limit);
         // The time that a connection has been idle doesn't count.
         limited.reset_reader_on_write = true;
-        let mut once = config.clone();
+        let mut once = limited.clone();
         once.default_retry = false;
         Ok(Self {
             usual: Client::try_from(limited)?,

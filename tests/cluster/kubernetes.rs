@@ -97,10 +97,14 @@ async fn a_call_that_is_not_answered_is_given_up_and_a_watch_that_is_silent_is_n
         })
         .boxed();
 
-    let called: Api<ConfigMap> = Api::namespaced(clients.usual, namespace.name());
-    assert_eq!(called.get_opt("news").await.unwrap(), None);
+    let called: [Api<ConfigMap>; 2] =
+        [clients.usual, clients.once].map(|client| Api::namespaced(client, namespace.name()));
+    for called in &called {
+        assert_eq!(called.get_opt("news").await.unwrap(), None);
+    }
     link.blackhole();
-    for _ in 0..2 {
+    // The first on the connection of before, the second on one that is never made.
+    for called in called.iter().chain(&called) {
         let answer = tokio::time::timeout(DEADLINE, called.get_opt("news")).await;
         let error = answer.expect("the call should be given up").unwrap_err();
         assert!(!matches!(error, kube::Error::Api(_)), "{error}");
@@ -113,5 +117,7 @@ async fn a_call_that_is_not_answered_is_given_up_and_a_watch_that_is_silent_is_n
     let event = tokio::time::timeout(DEADLINE, watch.next()).await;
     let event = event.expect("the watch should go on");
     assert!(matches!(event, Some(Ok(_))), "{event:?}");
-    assert!(called.get_opt("news").await.unwrap().is_some());
+    for called in &called {
+        assert!(called.get_opt("news").await.unwrap().is_some());
+    }
 }
