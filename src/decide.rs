@@ -26,6 +26,7 @@ pub mod schedule;
 pub mod secret;
 pub mod siblings;
 pub mod target;
+pub mod test_due;
 pub mod validate;
 
 use jiff::Timestamp;

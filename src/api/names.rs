@@ -5,7 +5,8 @@ pub const GROUP: &str = "salesforce-connector.dev";
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "salesforce-connector-operator";
 
-/// On a connector: any new value asks for a connection test now. A test never fetches a token.
+/// On a connector: any new value asks for a connection test now. A test never fetches a token: where there is none, the
+/// answer is a failed test that says why. While the connector is suspended, the request waits.
 pub const TEST_REQUESTED_AT: &str = "salesforce-connector.dev/test-requested-at";
 /// On a connector: any new value asks for a new token now, also where a refusal was final.
 pub const RENEW_REQUESTED_AT: &str = "salesforce-connector.dev/renew-requested-at";

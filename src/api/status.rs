@@ -147,9 +147,9 @@ pub enum ExpirySource {
 pub struct ConnectionTestStatus {
     /// Whether the test succeeded.
     pub result: TestResult,
-    /// `Connection test succeeded`, or what failed and what to do.
+    /// `Connection test succeeded`, or what failed and what to do; or, where a test was asked for, why there is no token to test.
     pub message: String,
-    /// When the test ran. An unchanged success is recorded at most once an hour, unless it was asked for.
+    /// When the test ran. An unchanged result is recorded at most once an hour, unless the test was asked for.
     pub last_test_time: Time,
     /// The steps of the test, in order, up to the first that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -258,7 +258,8 @@ pub struct FailuresStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct LastHandledStatus {
-    /// Value of salesforce-connector.dev/test-requested-at that was last acted on.
+    /// Value of salesforce-connector.dev/test-requested-at that was last acted on: by a test, or by saying in connectionTest
+    /// why there is no token to test. While the connector is suspended, a request waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_requested_at: Option<String>,
     /// Value of salesforce-connector.dev/renew-requested-at that was last acted on.

@@ -10,10 +10,10 @@ use crate::decide::held::Held;
 use crate::decide::incoming;
 use crate::decide::keep_alive::{end, outlook};
 use crate::decide::ladder::{TestReport, Verdict};
-use crate::decide::mint::due_test;
 use crate::decide::observed::{Activity, Observed};
 use crate::decide::secret::{in_step, read_back};
 use crate::decide::target::Target;
+use crate::decide::test_due::{due_test, meanwhile};
 use crate::decide::validate::Connector;
 use crate::decide::{Decision, MintReason};
 
@@ -30,8 +30,17 @@ pub async fn act(context: &Arc<Context>, observed: &Observed, decision: &Decisio
         Decision::Keep { test } => keep(context, observed, connector, test.is_some()).await,
         Decision::Wait(_) if observed.activity == Activity::Suspended => Ok(untouched),
         Decision::Wait(_) => keep(context, observed, connector, false).await,
+        // Such as a password that was refused before: the token of before is good for as long as it lasts.
+        Decision::Reject(_) if test_meanwhile(context, observed) => {
+            keep(context, observed, connector, true).await
+        }
         Decision::Reject(_) => Ok(untouched),
     }
+}
+
+/// Whether a test of the token in use is due although no other one was obtained.
+fn test_meanwhile(context: &Context, observed: &Observed) -> bool {
+    meanwhile(observed, context.clock.now()).is_some()
 }
 
 /// Whether a test of a token that was already held showed that Salesforce refuses it: then one new token is worth a try.
@@ -104,7 +113,8 @@ async fn mint(
         }
         Err(trouble) => {
             let minted = Some(Minted::Failed { why, trouble });
-            let kept = keep(context, observed, connector, false).await?;
+            let test = test_meanwhile(context, observed);
+            let kept = keep(context, observed, connector, test).await?;
             Ok(Outcome { minted, ..kept })
         }
     }
@@ -136,10 +146,16 @@ async fn renew_grant(
         incoming,
     });
     let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {
+        let in_use = observed.held.clone();
+        let tested = match in_use.as_ref().filter(|_| test_meanwhile(context, observed)) {
+            Some(held) => Some(probe::probe(context, connector, held).await),
+            None => None,
+        };
         return Ok(Outcome {
             minted,
+            tested,
             grant,
-            ..Outcome::untouched(observed.held.clone())
+            ..Outcome::untouched(in_use)
         });
     };
     let fresh = noted.is_none_or(|noted| noted.token != held.token);

@@ -210,8 +210,9 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
             .grant_serial
             .max(outcome.grant.as_ref().map(|grant| grant.serial));
     }
-    status.connection_test = progress::connection_test(observed, outcome, now);
-    status.last_handled = progress::last_handled(observed, outcome);
+    let untestable = progress::untestable(observed, decision, outcome, status.failures.as_ref());
+    status.connection_test = progress::connection_test(observed, outcome, untestable.as_ref(), now);
+    status.last_handled = progress::last_handled(observed, outcome, untestable.as_ref());
     let findings = findings::findings(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
     let mut events = events(&before.conditions, &findings);

@@ -142,6 +142,24 @@ pub(crate) fn fresh() -> Observed {
     }
 }
 
+/// A new token was asked for.
+pub(crate) fn asked_to_renew(observed: Observed) -> Observed {
+    let requests = Requests {
+        renew: Some("1".into()),
+        ..observed.requests
+    };
+    Observed { requests, ..observed }
+}
+
+/// A test was asked for.
+pub(crate) fn asked_to_test(observed: Observed) -> Observed {
+    let requests = Requests {
+        test: Some("1".into()),
+        ..observed.requests
+    };
+    Observed { requests, ..observed }
+}
+
 /// The connector of an observation that has one.
 pub(crate) fn of(observed: &Observed) -> &Connector {
     observed.connector.as_ref().unwrap()

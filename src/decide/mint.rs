@@ -8,14 +8,14 @@ use super::expiry::renewal_time;
 use super::grant::{Business, GrantView};
 use super::held::Held;
 use super::observed::{Activity, Knowledge, Observed};
-use super::schedule::{jittered, later};
 use super::target::Target;
+use super::test_due::{due_test, is_in_use, meanwhile};
 use super::validate::{Connector, Method};
-use super::{Decision, Rejection, TestReason, WaitReason};
+use super::{Decision, Rejection, WaitReason};
 use super::{incoming, keep_alive};
 use crate::api::Reason;
 use crate::api::reasons::OwnReason;
-use crate::api::status::{FailuresStatus, TestResult};
+use crate::api::status::FailuresStatus;
 
 /// Why a token must be obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +89,18 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
             Decision::Wait(WaitReason::Suspended)
         };
     }
-    match wanted(observed, connector, now) {
+    let decision = match wanted(observed, connector, now) {
         Some(why) => permitted(observed, connector, why, now),
         None => Decision::Keep {
             test: due_test(observed, connector, now),
         },
+    };
+    match decision {
+        // What can't be renewed now can still be used, and goes on being tested.
+        Decision::Wait(_) if is_in_use(observed, now) => Decision::Keep {
+            test: meanwhile(observed, now),
+        },
+        decision => decision,
     }
 }
 
@@ -171,7 +178,10 @@ fn may_still_be(failures: &FailuresStatus, observed: &Observed) -> bool {
 }
 
 /// The failure that is remembered for these inputs, while what failed may still be there.
-fn standing_failure<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
+pub(super) fn standing_failure<'a>(
+    observed: &'a Observed,
+    connector: &Connector,
+) -> Option<&'a FailuresStatus> {
     let failures = observed.status.failures.as_ref()?;
     let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
     (same && may_still_be(failures, observed)).then_some(failures)
@@ -206,10 +216,6 @@ fn permitted(observed: &Observed, connector: &Connector, why: MintReason, now: T
     match next {
         None => unless_refused_before(observed, connector, why),
         Some(Some(next)) if next <= now => unless_refused_before(observed, connector, why),
-        // Nothing but the failed attempt asks for a token: the one that is held goes on being tested.
-        Some(_) if why == MintReason::Retry => Decision::Keep {
-            test: due_test(observed, connector, now),
-        },
         Some(Some(next)) => Decision::Wait(WaitReason::BackOff(next)),
         Some(None) => Decision::Wait(WaitReason::InputMustChange),
     }
@@ -231,57 +237,6 @@ fn unless_refused_before(observed: &Observed, connector: &Connector, why: MintRe
         ) => Decision::Mint { why },
     }
 }
-
-/// Why a test is due, if it is.
-#[must_use]
-pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<TestReason> {
-    if observed
-        .held
-        .as_ref()
-        .is_some_and(|held| !observed.identity_verified(held))
-    {
-        return verification_may_run(observed, connector, now).then_some(TestReason::Verification);
-    }
-    if observed.test_requested() {
-        return Some(TestReason::Requested);
-    }
-    if observed.status.connection_test.is_none()
-        || observed.status.observed_generation != Some(observed.generation)
-    {
-        return Some(TestReason::First);
-    }
-    next_test(observed, connector)
-        .is_none_or(|due| due <= now)
-        .then_some(TestReason::Interval)
-}
-
-/// A token that has not reached the consumer yet is verified under the same back-off as an attempt to obtain one.
-fn verification_may_run(observed: &Observed, connector: &Connector, now: Timestamp) -> bool {
-    let failures = standing_failure(observed, connector);
-    observed.test_requested()
-        || failures.is_none_or(|failures| {
-            failures
-                .next_attempt_time
-                .as_ref()
-                .is_some_and(|next| next.0 <= now)
-        })
-}
-
-/// When the next test is due, if there was one before.
-#[must_use]
-pub fn next_test(observed: &Observed, connector: &Connector) -> Option<Timestamp> {
-    let last = observed.status.connection_test.as_ref()?;
-    let recorded = last.last_test_time.0;
-    let latest = observed.last_test.map_or(recorded, |here| here.max(recorded));
-    let interval = match last.result {
-        TestResult::Succeeded => connector.test_interval,
-        TestResult::Failed => connector.test_interval.min(RETEST_FAILED),
-    };
-    Some(later(latest, jittered(interval, &observed.owner.uid, 1)))
-}
-
-/// A failed test is repeated after two minutes: what it complains of is mended in Salesforce, and people wait for it.
-const RETEST_FAILED: std::time::Duration = std::time::Duration::from_mins(2);
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use super::digest::Digest;
 use super::fixtures::{self, after, carrying, fresh, kept, of, settled};
 use super::observed::{Activity, Knowledge, Observed};
 use super::schedule::signed;
+use super::test_due::next_test;
 use super::{Decision, decide};
 use crate::api::reasons::Refusal;
 
@@ -164,6 +165,35 @@ proptest! {
             let decision = decide(&observed, after(at));
             let sends = matches!(decision, Decision::Mint { .. });
             prop_assert!(!sends, "{:?}", decision);
+        }
+    }
+
+    #[test]
+    fn a_token_in_use_is_tested_when_a_test_is_due_unless_another_one_is_obtained(
+        observed in situation(), at in -9000..9000_i64,
+    ) {
+        let active = observed.activity == Activity::Active && observed.knowledge == Knowledge::Clean;
+        let held = observed.held.as_ref();
+        let verified = held.is_some_and(|held| observed.identity_verified(held));
+        let alive = held.is_some_and(|held| held.expiration.time > after(at));
+        let due = next_test(&observed, of(&observed)).is_some_and(|due| due <= after(at)) && alive;
+        if active && verified && (due || observed.test_requested()) {
+            let decision = decide(&observed, after(at));
+            let tests = matches!(decision, Decision::Keep { test: Some(_) } | Decision::Mint { .. });
+            prop_assert!(tests, "{:?}", decision);
+        }
+    }
+
+    #[test]
+    fn who_asks_for_a_test_is_answered_unless_a_token_is_obtained_first(
+        observed in situation(), at in -9000..9000_i64, answer in answer(),
+    ) {
+        let decision = decide(&observed, after(at));
+        let active = observed.activity == Activity::Active && observed.knowledge == Knowledge::Clean;
+        if active && observed.test_requested() && !matches!(decision, Decision::Mint { .. }) {
+            let (outcome, left) = acted(&observed, &decision, answer, after(at));
+            let left = fixtures::reported(left, conclude(&observed, &decision, &outcome, after(at)));
+            prop_assert!(!left.test_requested(), "{:?}", decision);
         }
     }
 

@@ -143,6 +143,29 @@ async fn a_passing_outage_leaves_a_valid_token_ready() {
     stage.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_in_use_is_tested_on_request_while_no_other_one_can_be_obtained() {
+    let stage = by_name().await;
+    stage.good_connector("crm").await;
+    stage.ready("crm").await;
+    stage
+        .input("crm-app", &[("client-secret", "not-the-secret")])
+        .await;
+    stage.not_ready("crm", "ClientSecretInvalid").await;
+    let connector = tested(&stage, "1").await;
+    let (truth, reason, _) = condition(&connector, "ConnectionTested");
+    assert_eq!((truth.as_str(), reason.as_str()), ("True", "TestSucceeded"));
+
+    let ended = stage
+        .sim
+        .world(|world| world.revoke_sessions(world::INTEGRATION_USER));
+    assert_eq!(ended, 1);
+    let connector = tested(&stage, "2").await;
+    let (truth, reason, _) = condition(&connector, "ConnectionTested");
+    assert_eq!((truth.as_str(), reason.as_str()), ("False", "BadOauthToken"));
+    stage.finish().await;
+}
+
 /// Asks for a test and waits for its result.
 pub(crate) async fn tested(stage: &Stage, request: &str) -> SalesforceConnector {
     stage.annotate("crm", names::TEST_REQUESTED_AT, request).await;

@@ -5,6 +5,7 @@ use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::json;
 
 use crate::healing::{by_name, remedy};
+use crate::outages::tested;
 use crate::stage::{Stage, condition, status};
 
 /// Creates a connector by password whose password is in a Secret.
@@ -57,7 +58,11 @@ async fn a_wrong_password_is_sent_once_until_it_changes() {
     stage
         .merge_secret("login", json!({ "metadata": { "labels": { "team": "sales" } } }))
         .await;
-    stage.annotate("crm", names::TEST_REQUESTED_AT, "1").await;
+    // Who asks for a test hears why there is nothing to test.
+    let asked = tested(&stage, "1").await;
+    assert_eq!(condition(&asked, "ConnectionTested").1, "WrongPassword");
+    let nothing = status(&asked).connection_test.unwrap().message;
+    assert!(nothing.starts_with("There is no token to test. "), "{nothing}");
     stage
         .merge("crm", json!({ "spec": { "displayName": "CRM" } }))
         .await;

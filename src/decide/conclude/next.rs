@@ -10,9 +10,9 @@ use crate::api::reasons::OwnReason;
 use crate::api::status::SalesforceConnectorStatus;
 use crate::decide::Decision;
 use crate::decide::keep_alive::Outlook;
-use crate::decide::mint::next_test;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::{jittered, later, since};
+use crate::decide::test_due::next_test;
 
 /// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
 /// connector that was deleted and made anew is collected a moment later. Looking costs one read.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Minted, Outcome, SecretOutcome, Trouble, echo};
+use super::{Minted, Outcome, SecretOutcome, Trouble, echo, suspended};
 use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
@@ -15,6 +15,7 @@ use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::mint::is_over;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::{later, next_attempt, since};
+use crate::decide::test_due::impossible;
 use crate::decide::validate::Connector;
 use crate::decide::{Decision, explain, whole_seconds};
 
@@ -115,7 +116,8 @@ fn trouble(outcome: &Outcome) -> Option<Trouble> {
         return Some(rejection.clone().into());
     }
     let report = outcome.tested.as_ref()?;
-    let fresh = outcome.minted.is_some() || outcome.secret == SecretOutcome::Withheld;
+    let obtained = matches!(outcome.minted, Some(Minted::Obtained { .. }));
+    let fresh = obtained || outcome.secret == SecretOutcome::Withheld;
     match &report.verdict {
         Verdict::TokenRejected { detail } if fresh => Some(Trouble {
             reason: OwnReason::FreshTokenRejected.into(),
@@ -180,15 +182,39 @@ fn again(
     }
 }
 
+/// Why there is no token to test, where somebody asks for a test: what stands in the way, or why none was obtained. While the
+/// connector is suspended the request waits.
+pub(super) fn untestable(
+    observed: &Observed,
+    decision: &Decision,
+    outcome: &Outcome,
+    failures: Option<&FailuresStatus>,
+) -> Option<(Reason, String)> {
+    if !observed.test_requested() || outcome.tested.is_some() || suspended(observed) {
+        return None;
+    }
+    match decision {
+        Decision::Reject(rejection) => Some((rejection.reason, rejection.message())),
+        Decision::Wait(_) | Decision::Keep { .. } | Decision::Mint { .. } => {
+            let failures = failures.filter(|_| outcome.held.is_none())?;
+            Some((Reason::parse(&failures.reason)?, failures.message.clone()))
+        }
+    }
+}
+
 /// The test to show. An unchanged result that nobody asked for is recorded at most hourly.
 pub(super) fn connection_test(
     observed: &Observed,
     outcome: &Outcome,
+    untestable: Option<&(Reason, String)>,
     now: Timestamp,
 ) -> Option<ConnectionTestStatus> {
     let before = observed.status.connection_test.clone();
     let Some(report) = &outcome.tested else {
-        return before;
+        return match untestable {
+            Some((reason, message)) => Some(impossible(*reason, message, now)),
+            None => before,
+        };
     };
     let found = ConnectionTestStatus {
         result: if report.verdict == Verdict::Succeeded {
@@ -233,10 +259,14 @@ pub(super) fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)
     Some((reason, reason.class()))
 }
 
-/// Which requests have been carried out: a test when one ran, a renewal when one was tried.
-pub(super) fn last_handled(observed: &Observed, outcome: &Outcome) -> Option<LastHandledStatus> {
+/// Which requests have been carried out: a test when one ran, or it was said why none can; a renewal when one was tried.
+pub(super) fn last_handled(
+    observed: &Observed,
+    outcome: &Outcome,
+    untestable: Option<&(Reason, String)>,
+) -> Option<LastHandledStatus> {
     let before = observed.status.last_handled.clone().unwrap_or_default();
-    let test = if outcome.tested.is_some() {
+    let test = if outcome.tested.is_some() || untestable.is_some() {
         observed.requests.test.clone()
     } else {
         before.test_requested_at

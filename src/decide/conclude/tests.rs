@@ -4,8 +4,8 @@ use super::*;
 use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::FailuresStatus;
 use crate::decide::fixtures::{
-    self, SWEEP, after, carrying, connector, failed, first_success, fresh, kept, now, of, refused, reported,
-    settled, spec,
+    self, SWEEP, after, asked_to_test, carrying, connector, failed, first_success, fresh, kept, now, of,
+    refused, reported, settled, spec,
 };
 use crate::decide::schedule::{jittered, next_attempt, signed};
 use crate::decide::target::Target;
@@ -505,6 +505,95 @@ fn requests_are_echoed_once_they_have_been_carried_out() {
 }
 
 #[test]
+fn who_asks_for_a_test_hears_where_there_is_no_token_to_test() {
+    let reason = Refusal::AppBlocked;
+    let mut failed = asked_to_test(fresh());
+    failed.status.failures = Some(fixtures::failures(of(&failed), reason, Some(after(600))));
+    let waiting = crate::decide::decide(&failed, after(60));
+    assert_eq!(waiting, Decision::Wait(WaitReason::BackOff(after(600))));
+    let conclusion = conclude(&failed, &waiting, &kept(&failed), after(60));
+    let status = written(&conclusion);
+    let handled = LastHandledStatus {
+        test_requested_at: Some("1".into()),
+        renew_requested_at: None,
+    };
+    assert_eq!(status.last_handled, Some(handled.clone()));
+    let wanted = json!({
+        "result": "Failed",
+        "message": format!("There is no token to test. {}", explain(reason.into(), "")),
+        "lastTestTime": "2026-11-22T10:01:00Z",
+        "steps": [{
+            "name": "TokenAccepted", "result": "Failed", "reason": "AppBlocked",
+            "message": reason.meaning(), "remedy": reason.remedy(),
+        }],
+    });
+    assert_eq!(
+        serde_json::to_value(&status.connection_test).unwrap(),
+        wanted,
+        "{status:?}"
+    );
+    assert_eq!(conditions(status)[3], "ConnectionTested: False AppBlocked");
+    let answered = reported(failed.clone(), conclusion);
+    let second = conclude(&answered, &waiting, &kept(&answered), after(60));
+    assert_eq!(second.status, None);
+
+    // The login itself was refused just now, or something stands in its way.
+    let first = asked_to_test(fresh());
+    let refused = conclude(&first, &MINT, &refused(&first, reason), after(60));
+    assert_eq!(written(&refused).last_handled, Some(handled.clone()));
+    let rejection = Rejection::new(OwnReason::InputSecretMissing, "the field");
+    let incomplete = Observed {
+        connector: Err(rejection.clone()),
+        ..asked_to_test(fresh())
+    };
+    let decision = Decision::Reject(rejection);
+    let rejected = conclude(&incomplete, &decision, &kept(&incomplete), after(60));
+    assert_eq!(written(&rejected).last_handled, Some(handled));
+    assert_eq!(
+        conditions(written(&rejected))[3],
+        "ConnectionTested: False InputSecretMissing"
+    );
+}
+
+#[test]
+fn a_test_that_is_asked_for_while_suspended_or_while_a_grant_waits_is_still_to_come() {
+    let unanswered = |observed: &Observed, decision: &Decision, outcome: &Outcome| {
+        let status = conclude(observed, decision, outcome, after(60)).status;
+        let status = status.unwrap_or_else(|| observed.status.clone());
+        assert_eq!(status.last_handled, None);
+    };
+    let mut suspended = Observed {
+        activity: Activity::Suspended,
+        ..asked_to_test(fresh())
+    };
+    suspended.status.failures = Some(fixtures::failures(of(&suspended), Refusal::AppBlocked, None));
+    let wait = Decision::Wait(WaitReason::Suspended);
+    unanswered(&suspended, &wait, &Outcome::untouched(None));
+    let waits = Outcome {
+        minted: Some(Minted::Waiting {
+            length: Duration::from_secs(30),
+        }),
+        ..Outcome::untouched(None)
+    };
+    unanswered(&asked_to_test(fresh()), &MINT, &waits);
+}
+
+#[test]
+fn a_held_token_that_is_refused_while_its_grant_waits_is_not_called_fresh() {
+    let observed = settled();
+    let waits = Outcome {
+        minted: Some(Minted::Waiting {
+            length: Duration::from_secs(30),
+        }),
+        ..tested(&observed, failed(of(&observed), Refusal::SessionExpired))
+    };
+    let conclusion = conclude(&observed, &MINT, &waits, after(60));
+    let status = written(&conclusion);
+    assert_eq!(status.failures, None);
+    assert_eq!(conditions(status)[0], "Ready: False SessionEnded");
+}
+
+#[test]
 fn suspension_shows_and_never_hides_an_expired_token() {
     let suspend = |observed: Observed| Observed {
         activity: Activity::Suspended,
@@ -630,7 +719,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
     };
     let until = |moment: Timestamp, at: i64| Duration::try_from(moment.duration_since(after(at))).unwrap();
     let observed = day(settled());
-    let test = crate::decide::mint::next_test(&observed, of(&observed)).unwrap();
+    let test = crate::decide::test_due::next_test(&observed, of(&observed)).unwrap();
     assert_eq!(next(&observed, 0), until(test, 0));
     let renewal = observed.status.token.as_ref().unwrap().renewal_time.0;
     let tested = Observed {

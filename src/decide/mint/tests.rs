@@ -3,34 +3,13 @@ use serde_json::json;
 use super::*;
 use crate::api::reasons::Refusal;
 use crate::decide::digest::Digest;
-use crate::decide::fixtures::{self, after, connector, fresh, now, of, settled, spec};
-use crate::decide::observed::Requests;
+use crate::decide::fixtures::{self, after, asked_to_renew, connector, fresh, now, of, settled, spec};
 use crate::decide::schedule::signed;
 
 const KEEP: Decision = Decision::Keep { test: None };
 
 fn mint(why: MintReason) -> Decision {
     Decision::Mint { why }
-}
-
-fn test(why: TestReason) -> Decision {
-    Decision::Keep { test: Some(why) }
-}
-
-fn asked_to_renew(observed: Observed) -> Observed {
-    let requests = Requests {
-        renew: Some("1".into()),
-        ..observed.requests
-    };
-    Observed { requests, ..observed }
-}
-
-fn asked_to_test(observed: Observed) -> Observed {
-    let requests = Requests {
-        test: Some("1".into()),
-        ..observed.requests
-    };
-    Observed { requests, ..observed }
 }
 
 fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> Observed {
@@ -179,75 +158,5 @@ fn a_password_that_was_refused_is_sent_only_on_request() {
     assert_eq!(
         decide(&after_failure(observed, None), after(60)),
         Decision::Wait(WaitReason::InputMustChange)
-    );
-}
-
-#[test]
-fn each_reason_to_test() {
-    assert_eq!(
-        decide(&asked_to_test(settled()), after(1)),
-        test(TestReason::Requested)
-    );
-
-    let mut never_tested = settled();
-    never_tested.status.connection_test = None;
-    assert_eq!(decide(&never_tested, after(1)), test(TestReason::First));
-
-    let edited = Observed {
-        generation: 2,
-        ..settled()
-    };
-    assert_eq!(decide(&edited, after(1)), test(TestReason::First));
-
-    let lost_its_secret = Observed {
-        target: Target::Absent,
-        ..settled()
-    };
-    assert_eq!(decide(&lost_its_secret, after(1)), test(TestReason::Verification));
-}
-
-#[test]
-fn a_test_is_due_when_its_interval_has_passed() {
-    let observed = settled();
-    let due = next_test(&observed, of(&observed)).unwrap();
-    assert!(
-        (900..=990).contains(&(due.as_second() - now().as_second())),
-        "{due}"
-    );
-    assert_eq!(
-        decide(&observed, due - signed(std::time::Duration::from_secs(1))),
-        KEEP
-    );
-    assert_eq!(decide(&observed, due), test(TestReason::Interval));
-    let tested_here = Observed {
-        last_test: Some(due),
-        ..observed
-    };
-    assert_eq!(decide(&tested_here, due), KEEP);
-}
-
-#[test]
-fn a_failed_test_is_repeated_after_two_minutes() {
-    let mut observed = settled();
-    observed.status.connection_test.as_mut().unwrap().result = TestResult::Failed;
-    let due = next_test(&observed, of(&observed)).unwrap();
-    assert!(
-        (120..=132).contains(&(due.as_second() - now().as_second())),
-        "{due}"
-    );
-}
-
-#[test]
-fn a_token_that_could_not_be_verified_is_tested_again_under_the_same_back_off() {
-    let unverified = Observed {
-        target: Target::Absent,
-        ..settled()
-    };
-    let failed = after_failure(unverified, Some(after(60)));
-    assert_eq!(decide(&failed, after(59)), KEEP);
-    assert_eq!(decide(&failed, after(60)), test(TestReason::Verification));
-    assert_eq!(
-        decide(&asked_to_test(failed), after(1)),
-        test(TestReason::Verification)
     );
 }

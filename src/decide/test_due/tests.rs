@@ -1,0 +1,166 @@
+use super::*;
+use crate::api::reasons::Refusal;
+use crate::decide::fixtures::{self, after, asked_to_test, now, of, settled};
+use crate::decide::schedule::signed;
+use crate::decide::{Decision, WaitReason, decide};
+
+const KEEP: Decision = Decision::Keep { test: None };
+
+fn test(why: TestReason) -> Decision {
+    Decision::Keep { test: Some(why) }
+}
+
+fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> Observed {
+    observed.status.failures = Some(fixtures::failures(
+        of(&observed),
+        Refusal::SalesforceUnavailable,
+        next,
+    ));
+    observed
+}
+
+#[test]
+fn each_reason_to_test() {
+    assert_eq!(
+        decide(&asked_to_test(settled()), after(1)),
+        test(TestReason::Requested)
+    );
+
+    let mut never_tested = settled();
+    never_tested.status.connection_test = None;
+    assert_eq!(decide(&never_tested, after(1)), test(TestReason::First));
+
+    let edited = Observed {
+        generation: 2,
+        ..settled()
+    };
+    assert_eq!(decide(&edited, after(1)), test(TestReason::First));
+
+    let lost_its_secret = Observed {
+        target: Target::Absent,
+        ..settled()
+    };
+    assert_eq!(decide(&lost_its_secret, after(1)), test(TestReason::Verification));
+}
+
+#[test]
+fn a_test_is_due_when_its_interval_has_passed() {
+    let observed = settled();
+    let due = next_test(&observed, of(&observed)).unwrap();
+    assert!(
+        (900..=990).contains(&(due.as_second() - now().as_second())),
+        "{due}"
+    );
+    assert_eq!(
+        decide(&observed, due - signed(std::time::Duration::from_secs(1))),
+        KEEP
+    );
+    assert_eq!(decide(&observed, due), test(TestReason::Interval));
+    let tested_here = Observed {
+        last_test: Some(due),
+        ..observed
+    };
+    assert_eq!(decide(&tested_here, due), KEEP);
+}
+
+#[test]
+fn a_failed_test_is_repeated_after_two_minutes() {
+    let mut observed = settled();
+    observed.status.connection_test.as_mut().unwrap().result = TestResult::Failed;
+    let due = next_test(&observed, of(&observed)).unwrap();
+    assert!(
+        (120..=132).contains(&(due.as_second() - now().as_second())),
+        "{due}"
+    );
+}
+
+#[test]
+fn a_token_that_could_not_be_verified_is_tested_again_under_the_same_back_off() {
+    let unverified = Observed {
+        target: Target::Absent,
+        ..settled()
+    };
+    let failed = after_failure(unverified, Some(after(60)));
+    assert_eq!(decide(&failed, after(59)), KEEP);
+    assert_eq!(decide(&failed, after(60)), test(TestReason::Verification));
+    assert_eq!(
+        decide(&asked_to_test(failed), after(1)),
+        test(TestReason::Verification)
+    );
+}
+
+/// A token whose renewal is due, or is wanted for another reason, and waits for the next attempt; the next test is due.
+fn waiting_for_another_token(next: Option<Timestamp>) -> Vec<Observed> {
+    let due = after_failure(settled(), next);
+    let mut other_inputs = due.clone();
+    other_inputs.held.as_mut().unwrap().inputs_digest = crate::decide::digest::Digest::from_text("another");
+    vec![due, other_inputs]
+}
+
+#[test]
+fn a_token_in_use_goes_on_being_tested_while_its_renewal_waits() {
+    for next in [None, Some(after(7100))] {
+        for observed in waiting_for_another_token(next) {
+            let at = after(7000);
+            assert_eq!(decide(&observed, at), test(TestReason::Interval));
+            let tested = Observed {
+                last_test: Some(at),
+                ..observed.clone()
+            };
+            assert_eq!(decide(&tested, at), KEEP);
+            assert_eq!(decide(&asked_to_test(tested), at), test(TestReason::Requested));
+        }
+    }
+}
+
+#[test]
+fn an_expired_token_is_tested_only_where_somebody_asks() {
+    let next = after(9000);
+    for observed in waiting_for_another_token(Some(next)) {
+        let at = after(7200);
+        assert_eq!(decide(&observed, at), Decision::Wait(WaitReason::BackOff(next)));
+        assert_eq!(decide(&asked_to_test(observed), at), test(TestReason::Requested));
+    }
+}
+
+#[test]
+fn no_token_is_tested_that_can_not_be_or_was_just_now() {
+    let asked = asked_to_test(after_failure(settled(), None));
+    let tokenless = Observed {
+        held: None,
+        ..asked.clone()
+    };
+    let rejected = Observed {
+        knowledge: Knowledge::TokenRejected,
+        ..asked.clone()
+    };
+    let gone = Observed {
+        knowledge: Knowledge::InstanceGone,
+        ..asked.clone()
+    };
+    let suspended = Observed {
+        activity: Activity::Suspended,
+        ..asked.clone()
+    };
+    let foreign = crate::decide::Rejection::new(crate::api::reasons::OwnReason::SecretNotOwned, "");
+    let refused = Observed {
+        target: Target::Refused(foreign),
+        ..asked.clone()
+    };
+    for observed in [&tokenless, &rejected, &gone, &suspended, &refused] {
+        assert_eq!(meanwhile(observed, after(7000)), None);
+        assert!(
+            !matches!(decide(observed, after(7000)), Decision::Keep { .. }),
+            "{observed:?}"
+        );
+    }
+    assert_eq!(meanwhile(&asked, after(7000)), Some(TestReason::Requested));
+}
+
+#[test]
+fn a_test_that_could_not_be_made_is_made_up_for_once_there_is_a_token() {
+    let mut observed = settled();
+    let reason = Refusal::SalesforceUnavailable.into();
+    observed.status.connection_test = Some(impossible(reason, "", now()));
+    assert_eq!(decide(&observed, after(1)), test(TestReason::Interval));
+}
