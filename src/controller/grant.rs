@@ -144,7 +144,9 @@ fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
         Conclusion::Ready | Conclusion::ConnectorGone => None,
         Conclusion::Waiting { why: wait, length } => match &shell.unanswered {
             // An import that Salesforce does not want to tell about is not kept waiting without a word.
-            Some(failure) if wait == WaitReason::Salesforce => failed(login::trouble(failure)),
+            Some(failure) if wait == WaitReason::Salesforce => {
+                failed(salesforce::silence(failure, shell.sent))
+            }
             Some(_) | None => Some(Minted::Waiting { length }),
         },
         Conclusion::Unspent => match shell.refusal(outcome.state.as_deref()) {

@@ -38,7 +38,7 @@ pub use ledger::{
 pub use memory::{Memory, Sighting};
 pub use session::{
     BootstrapNote, Conclusion, ConnectorSeen, Effect, FreshIds, Inputs, Introspectable, Outcome, Read, Reply,
-    Session, StateSeen, WaitReason, Want, WriteReply,
+    Session, StateSeen, Username, WaitReason, Want, WriteReply,
 };
 pub use state::{
     Access, Attempt, Expiration, FORMAT_VERSION, Grant, Origin, Phase, Rotation, Stage, Standing, State,

@@ -9,7 +9,7 @@ mod reply;
 
 pub use effect::{
     BootstrapNote, Conclusion, ConnectorSeen, Effect, FreshIds, Inputs, Introspectable, Outcome, Read, Reply,
-    StateSeen, WaitReason, Want, WriteReply,
+    StateSeen, Username, WaitReason, Want, WriteReply,
 };
 
 use std::time::Duration;
@@ -214,16 +214,20 @@ impl Session {
         };
     }
 
-    /// Decides from what was looked at.
-    fn decide(&mut self, now: Now) {
-        let facts = Facts {
+    fn facts(&self, now: Now) -> Facts<'_> {
+        Facts {
             view: &self.view,
             inputs: &self.inputs,
             memory: &self.memory,
             tried: &self.tried,
             now,
-        };
-        self.step = match settle(&facts) {
+        }
+    }
+
+    /// Decides from what was looked at.
+    fn decide(&mut self, now: Now) {
+        self.tried.deposited |= self.facts(now).login_may_be_spent();
+        self.step = match settle(&self.facts(now)) {
             Move::Claim(_) => Step::Claim,
             Move::Write(state) => Step::Write(state),
             Move::WriteImport(state) => {
@@ -265,17 +269,10 @@ impl Session {
     }
 
     fn outcome(&self, conclusion: Conclusion, now: Now) -> Outcome {
-        let facts = Facts {
-            view: &self.view,
-            inputs: &self.inputs,
-            memory: &self.memory,
-            tried: &self.tried,
-            now,
-        };
         Outcome {
             conclusion,
             bootstrap: self.bootstrap_note(),
-            next: facts.next_trouble(),
+            next: self.facts(now).next_trouble(),
             state: self.view.state().cloned().map(Box::new),
             memory: self.memory.clone(),
         }

@@ -1,21 +1,25 @@
 //! The one decision between two looks: given what was read live, which single move comes next.
 
+mod login;
+mod naming;
 mod standing;
+mod waiting;
 
 use std::time::Duration;
 
 use crate::answer::Introspection;
 use crate::attempt::promoted;
-use crate::deposit::{deposit_import, deposit_login};
-use crate::identity::{Judgement, judge};
+use crate::deposit::deposit_import;
+use crate::identity::Judgement;
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::Bootstrap;
 use crate::memory::Memory;
 use crate::session::{Conclusion, ConnectorSeen, Inputs, StateSeen, WaitReason, Want};
-use crate::state::{Access, Grant, Phase, State};
+use crate::state::{Access, Grant, State};
 use crate::time::Now;
 use crate::token::RefreshToken;
 use crate::trouble::GrantTrouble;
+pub(crate) use naming::Unnamed;
 use standing::Standing;
 
 /// What was read live, in this order: state, connector, consumer. The order matters: whoever announces a serial does
@@ -54,8 +58,10 @@ impl View {
 /// What this session has found out or tried already.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tried {
-    /// The login is in the state Secret.
+    /// The login is in the state Secret, or was, or may have been.
     pub(crate) deposited: bool,
+    /// Where the login may have landed, unless it is known: its serial, and what it was written over.
+    pub(crate) login_in_doubt: Option<(Serial, Option<ResourceVersion>)>,
     /// How the import of the brought token stands.
     pub(crate) import: Import,
     /// How often a state with the import in it was written.
@@ -66,8 +72,8 @@ pub(crate) struct Tried {
     pub(crate) introspected: Vec<(AttemptId, Introspection)>,
     /// The access token derived, or tried to.
     pub(crate) derived: Option<Serial>,
-    /// Asking for the username gave no answer.
-    pub(crate) identify_failed: bool,
+    /// The access tokens with which Salesforce was asked for a username in vain.
+    pub(crate) unnamed: Vec<(Serial, Unnamed)>,
     /// How many intents this session has written, or tried to.
     pub(crate) intents: u8,
     /// The attempts that were sent.
@@ -173,28 +179,6 @@ impl Facts<'_> {
         }
     }
 
-    /// A login in hand goes to state before anything else is thought of.
-    fn deposit(&self) -> Option<Move> {
-        let Want::Deposit(login) = &self.inputs.want else {
-            return None;
-        };
-        let there = self
-            .view
-            .state()
-            .is_some_and(|state| state.grant(&self.inputs.fresh.grant).is_some());
-        if self.tried.deposited || there {
-            return None;
-        }
-        let (token, answer) = &**login;
-        let login = (self.inputs.fresh.grant.clone(), token.clone(), answer);
-        let Inputs {
-            connector, cluster, ..
-        } = self.inputs;
-        let (state, floor) = (self.view.state(), self.view.floor());
-        let state = deposit_login(state, connector, cluster, floor, &self.inputs.client, login);
-        Some(Move::Write(Box::new(state)))
-    }
-
     /// A state that is missing or older than its copies is never redeemed; only a new grant gets past it.
     fn restored(&self) -> Option<Move> {
         let missing = match self.view.state() {
@@ -272,14 +256,15 @@ impl Facts<'_> {
         let grant = state.current.as_ref()?;
         let stored = grant.access.as_ref().map(|access| access.serial);
         let wanted = self.inputs.want == Want::Renew { seen: stored };
-        let free = grant.attempt.is_none() && !grant.is_dead() && self.tried.how_redeemed(grant).is_none();
-        if !wanted || !free || self.judged(state, grant) != Some(Judgement::AsExpected) {
+        if grant.attempt.is_some() || grant.is_dead() || self.tried.how_redeemed(grant).is_some() {
             return None;
         }
-        Some(
-            self.undelivered(stored)
-                .unwrap_or_else(|| Move::Redeem(grant.id.clone())),
-        )
+        let redeem = Move::Redeem(grant.id.clone());
+        match self.judged(state, grant)? {
+            Judgement::AsExpected if wanted => Some(self.undelivered(stored).unwrap_or(redeem)),
+            Judgement::UsernameUnknown => self.needs_new_access(grant, wanted).then_some(redeem),
+            Judgement::AsExpected | Judgement::Wrong => None,
+        }
     }
 
     /// An attempt of somebody else that is left alone for now.
@@ -308,22 +293,17 @@ impl Facts<'_> {
         }
     }
 
-    /// A grant that waits and has no access token yet, and whose refresh token may be presented.
+    /// A grant that waits and has no access token yet, or one that ended before it could be told whose it is, and whose
+    /// refresh token may be presented.
     fn presentable_next<'s>(&self, state: &'s State) -> Option<&'s Grant> {
-        let presentable = |next: &&Grant| next.access.is_none() && next.attempt.is_none() && !next.is_dead();
-        let next = state.next.as_ref().filter(presentable);
-        next.filter(|_| self.tried.next_refused.is_none())
+        let next = state.next.as_ref()?;
+        let blocked = next.attempt.is_some() || next.is_dead() || self.tried.next_refused.is_some();
+        (!blocked && (next.access.is_none() || self.has_ended_unnamed(state, next))).then_some(next)
     }
 
     /// An access token that is stored and not derived yet.
     fn undelivered(&self, stored: Option<Serial>) -> Option<Move> {
         (stored > self.view.consumer && stored != self.tried.derived).then_some(Move::Derive)
-    }
-
-    /// Whose the grant in use turns out to be, after every redeem anew.
-    fn judged(&self, state: &State, grant: &Grant) -> Option<Judgement> {
-        let identity = grant.identity.as_ref()?;
-        Some(judge(identity, &self.inputs.expect, state.pin.as_ref()))
     }
 
     /// The current grant: derive what is stored, and say how it stands.
@@ -335,12 +315,13 @@ impl Facts<'_> {
         else {
             return self.nothing_in_use();
         };
-        match self.judged(state, grant) {
-            Some(Judgement::AsExpected) => {}
-            Some(Judgement::UsernameUnknown) => return waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
-            Some(Judgement::Wrong) | None => return trouble(GrantTrouble::WrongIdentity),
+        let judged = self.judged(state, grant);
+        if let Some(Judgement::Wrong) | None = judged {
+            return trouble(GrantTrouble::WrongIdentity);
         }
-        if let Some(derive) = self.undelivered(state.access().map(|access| access.serial)) {
+        let expected = judged == Some(Judgement::AsExpected);
+        let undelivered = self.undelivered(state.access().map(|access| access.serial));
+        if let (true, Some(derive)) = (expected, undelivered) {
             return derive;
         }
         if grant.is_dead() {
@@ -356,77 +337,10 @@ impl Facts<'_> {
         if fruitless(grant) || self.presentable_next(state).is_some_and(fruitless) {
             return Move::Done(Conclusion::Unspent);
         }
+        if !expected || self.waits_for_name(state) {
+            return waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN);
+        }
         Move::Done(Conclusion::Ready)
-    }
-
-    /// No grant is in use: the reason lies with the one that waits.
-    fn nothing_in_use(&self) -> Move {
-        let Some((state, next)) = self
-            .view
-            .state()
-            .and_then(|state| Some((state, state.next.as_ref()?)))
-        else {
-            return match self.tried.import {
-                Import::Refused(refused) => trouble(refused),
-                Import::Unanswered => waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
-                Import::NotTried | Import::Cleared => trouble(GrantTrouble::AuthorizationRequired),
-            };
-        };
-        match self.waiting_trouble(state, next) {
-            Some(GrantTrouble::OutcomeUnknown) => {
-                let ask_again = match self.standing(state, next) {
-                    Some(Standing::Unknown(ask_again)) => ask_again,
-                    Some(Standing::Move(_) | Standing::HoldOff(_)) | None => None,
-                };
-                Move::Done(Conclusion::Trouble {
-                    trouble: GrantTrouble::OutcomeUnknown,
-                    ask_again,
-                })
-            }
-            Some(found) => trouble(found),
-            None => waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
-        }
-    }
-
-    /// What is to be said of the grant in `next`.
-    pub(crate) fn next_trouble(&self) -> Option<GrantTrouble> {
-        let state = self.view.state()?;
-        self.waiting_trouble(state, state.next.as_ref()?)
-    }
-
-    fn waiting_trouble(&self, state: &State, next: &Grant) -> Option<GrantTrouble> {
-        if let Some(refused) = self.tried.next_refused {
-            return Some(refused);
-        }
-        if next.is_dead() {
-            return Some(GrantTrouble::ReauthorizationRequired);
-        }
-        if next
-            .attempt
-            .as_ref()
-            .is_some_and(|attempt| attempt.phase == Phase::OutcomeUnknown)
-        {
-            return Some(GrantTrouble::OutcomeUnknown);
-        }
-        let identity = next.identity.as_ref()?;
-        let wrong = judge(identity, &self.inputs.expect, state.pin.as_ref()) == Judgement::Wrong;
-        wrong.then_some(GrantTrouble::WrongIdentity)
-    }
-
-    /// A grant whose username is asked for by `spec.expect` and not known.
-    fn unidentified(&self, state: &State) -> Option<Move> {
-        if self.tried.identify_failed {
-            return None;
-        }
-        let unknown = |grant: &&Grant| {
-            let judged = grant
-                .identity
-                .as_ref()
-                .map(|identity| judge(identity, &self.inputs.expect, None));
-            judged == Some(Judgement::UsernameUnknown)
-        };
-        let grant = state.grants().find(unknown)?;
-        Some(Move::Identify(grant.id.clone(), Box::new(grant.access.clone()?)))
     }
 }
 

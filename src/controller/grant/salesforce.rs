@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use redeem::{Access, Answer, AttemptId, Expiration, Introspection, Reply, TokenAnswer};
+use redeem::{Access, Answer, AttemptId, Expiration, Introspection, Reply, TokenAnswer, Username};
 use salesforce_client::{
-    AccessToken, Failure, Grant, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenResponse,
+    AccessToken, Class, Failure, Grant, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenResponse,
     TokenToInspect,
 };
 
 use super::Shell;
+use crate::api::reasons::OwnReason;
+use crate::controller::login;
+use crate::decide::Rejection;
+use crate::decide::conclude::Trouble;
 
 impl Shell {
     /// Presents the refresh token, once.
@@ -74,31 +78,57 @@ impl Shell {
 
     /// Asks for the username behind an access token.
     pub(super) async fn identify(&mut self, access: &Access) -> Reply {
-        Reply::Username(self.username(access).await)
+        let answer = match self.identity_url(access) {
+            Some((instance, id)) => {
+                let token = AccessToken::new(access.token.expose_secret().to_owned());
+                self.context.salesforce.identity(&instance, &id, &token).await
+            }
+            None => Err(unaskable()),
+        };
+        let said = named(answer.as_ref().map(|answer| answer.value.username.as_str()));
+        self.unanswered = answer.err();
+        Reply::Username(said)
     }
 
-    async fn username(&mut self, access: &Access) -> Option<String> {
+    /// Where to ask whose an access token is.
+    fn identity_url(&self, access: &Access) -> Option<(InstanceUrl, IdentityUrl)> {
         let instance: InstanceUrl = access.instance_url.parse().ok()?;
-        let token = AccessToken::new(access.token.expose_secret().to_owned());
-        let known = self.known.as_ref()?;
-        let grant = known.grants().find(|grant| {
-            grant
-                .access
-                .as_ref()
-                .is_some_and(|each| each.serial == access.serial)
-        })?;
+        let mut grants = self.known.iter().flat_map(redeem::State::grants);
+        let of = |each: &Access| each.serial == access.serial;
+        let grant = grants.find(|grant| grant.access.as_ref().is_some_and(of))?;
         let identity = grant.identity.as_ref()?;
         let id = IdentityUrl {
             organization_id: identity.organization_id.parse().ok()?,
             user_id: identity.user_id.parse().ok()?,
         };
-        match self.context.salesforce.identity(&instance, &id, &token).await {
-            Ok(answer) => Some(answer.value.username),
-            Err(failure) => {
-                self.unanswered = Some(failure);
-                None
-            }
-        }
+        Some((instance, id))
+    }
+}
+
+/// What an answer tells of the user behind an access token. A new token helps only where this one has ended.
+fn named(answer: Result<&str, &Failure>) -> Username {
+    match answer {
+        Ok(username) => Username::Is(username.to_owned()),
+        Err(failure) if failure.refusal.class() == Class::RenewToken => Username::AccessEnded,
+        Err(_) => Username::NoAnswer,
+    }
+}
+
+/// Why Salesforce did not say what it was asked. An access token that it granted and refused in the same session has not
+/// ended by itself: somebody must see to what ends it.
+pub(super) fn silence(failure: &Failure, granted: bool) -> Trouble {
+    if granted && failure.refusal.class() == Class::RenewToken {
+        return Rejection::new(OwnReason::FreshTokenRejected, &failure.detail).into();
+    }
+    login::trouble(failure)
+}
+
+fn unaskable() -> Failure {
+    Failure {
+        refusal: Refusal::RequestNotBuilt,
+        sent: Sent::NotSent,
+        detail: "the address of the user that Salesforce gave can't be understood".to_owned(),
+        ..silent(Duration::ZERO)
     }
 }
 

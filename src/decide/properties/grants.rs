@@ -279,7 +279,7 @@ impl World {
                     Introspection::Active
                 })
             }
-            Effect::Identify { .. } => Reply::Username(None),
+            Effect::Identify { .. } => Reply::Username(redeem::Username::NoAnswer),
             Effect::Send { token, .. } => Reply::Answer(self.answer(token.expose_secret(), now)),
             Effect::Derive { .. } => Reply::Derived,
             Effect::Pause { .. } | Effect::Done(_) => Reply::Paused,

@@ -178,14 +178,25 @@ pub enum Reply {
     Write(WriteReply),
     /// To [`Effect::Introspect`].
     Introspection(Introspection),
-    /// To [`Effect::Identify`]; `None` when Salesforce gave no answer.
-    Username(Option<String>),
+    /// To [`Effect::Identify`].
+    Username(Username),
     /// To [`Effect::Send`].
     Answer(Answer),
     /// To [`Effect::Derive`], done or failed: it can be done again at any time.
     Derived,
     /// To [`Effect::Pause`].
     Paused,
+}
+
+/// What came of asking for a username.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Username {
+    /// The username.
+    Is(String),
+    /// Salesforce does not accept the access token, which has ended: a new one may be told.
+    AccessEnded,
+    /// No answer, or another refusal; asking again can help.
+    NoAnswer,
 }
 
 /// What came of a live read.

@@ -1,9 +1,10 @@
 //! What each reply does to a session.
 
-use super::{Read, Reply, Session, StateSeen, Step, Want, WriteReply};
+use super::{Read, Reply, Session, StateSeen, Step, Username, Want, WriteReply};
 use crate::answer::{Answer, Introspection};
 use crate::attempt::with_username;
-use crate::ids::{AttemptId, GrantId};
+use crate::ids::{AttemptId, GrantId, Serial};
+use crate::settle::Unnamed;
 use crate::state::State;
 use crate::time::Now;
 
@@ -36,10 +37,10 @@ impl Session {
             (Step::IntrospectAttempt(attempt, ..), Reply::Introspection(said)) => {
                 self.on_attempt_introspected(attempt, said, now);
             }
-            (Step::Identify(grant, _), Reply::Username(username)) => {
-                self.on_identified(&grant, username, now);
+            (Step::Identify(grant, access), Reply::Username(username)) => {
+                self.on_identified(&grant, access.serial, username, now);
             }
-            (Step::Write(state), Reply::Write(reply)) => self.on_written(&reply, &state),
+            (Step::Write(state), Reply::Write(reply)) => self.on_written(reply, state, now),
             (Step::Derive, Reply::Derived) => {
                 self.tried.derived = self
                     .view
@@ -75,6 +76,9 @@ impl Session {
     pub(super) fn see(&mut self, seen: StateSeen, now: Now) {
         self.view.state = seen;
         self.memory.observe(self.view.state(), now.monotonic);
+        let state = self.view.state().zip(self.login());
+        // Once it has been there, others may spend it and put another grant in its place: it is never written again.
+        self.tried.deposited |= state.is_some_and(|(state, login)| state.grant(login).is_some());
     }
 
     /// Counts a step that could go on for ever where others write the same objects.
@@ -86,17 +90,17 @@ impl Session {
         }
     }
 
-    fn on_written(&mut self, reply: &WriteReply, state: &State) {
+    fn on_written(&mut self, reply: WriteReply, state: Box<State>, now: Now) {
         match reply {
-            WriteReply::Written(_) => {
-                if matches!(self.inputs.want, Want::Deposit(_))
-                    && state.grant(&self.inputs.fresh.grant).is_some()
-                {
-                    self.tried.deposited = true;
-                }
+            WriteReply::Written(version) => {
+                self.see(StateSeen::Found(state, version), now);
                 self.look_again();
             }
-            WriteReply::Conflict | WriteReply::Unknown => self.look_again(),
+            WriteReply::Unknown => {
+                self.doubt_login(&state);
+                self.look_again();
+            }
+            WriteReply::Conflict => self.look_again(),
             WriteReply::Refused => {
                 self.step = Step::LookAtState;
                 self.try_again();
@@ -104,18 +108,34 @@ impl Session {
         }
     }
 
-    fn on_identified(&mut self, grant: &GrantId, username: Option<String>, now: Now) {
-        let named = self
-            .view
-            .state()
-            .zip(username)
-            .and_then(|(state, username)| with_username(state, grant, username));
-        if let Some(state) = named {
-            self.step = Step::Write(Box::new(state));
-        } else {
-            self.tried.identify_failed = true;
-            self.decide(now);
+    /// Remembers where a login may have been written.
+    fn doubt_login(&mut self, written: &State) {
+        if self.login().is_some_and(|login| written.grant(login).is_some()) {
+            let over = self.view.state_version().cloned();
+            self.tried.login_in_doubt = Some((written.serial, over));
         }
+    }
+
+    /// The name of the login in hand.
+    fn login(&self) -> Option<&GrantId> {
+        matches!(self.inputs.want, Want::Deposit(_)).then_some(&self.inputs.fresh.grant)
+    }
+
+    fn on_identified(&mut self, grant: &GrantId, access: Serial, username: Username, now: Now) {
+        let why = match username {
+            Username::Is(username) => {
+                let state = self.view.state();
+                if let Some(named) = state.and_then(|state| with_username(state, grant, username)) {
+                    self.step = Step::Write(Box::new(named));
+                    return;
+                }
+                Unnamed::NoAnswer
+            }
+            Username::AccessEnded => Unnamed::AccessEnded,
+            Username::NoAnswer => Unnamed::NoAnswer,
+        };
+        self.tried.unnamed.push((access, why));
+        self.decide(now);
     }
 
     fn on_attempt_introspected(&mut self, attempt: AttemptId, said: Introspection, now: Now) {

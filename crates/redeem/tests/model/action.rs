@@ -73,6 +73,8 @@ pub(crate) enum Action {
     Migrate,
     /// A policy or an administrator ends a grant.
     Lapse(usize),
+    /// Time or an administrator ends every access token.
+    EndAccess,
     /// The connector is deleted.
     DeleteConnector,
     /// A person takes the claim out of status, to hand the connector over.
@@ -159,6 +161,11 @@ impl World {
             }
             Action::Migrate => self.act_migrate(tally),
             Action::Lapse(family) => self.act_lapse(family, tally),
+            Action::EndAccess => {
+                // Tokens that don't rotate have one name in the model, whenever they were issued.
+                let fits = self.config.rotates && self.salesforce.end_access();
+                count_if(fits, Event::AccessEnded, tally)
+            }
             Action::DeleteConnector => {
                 let fits = self.cluster.connector.take().is_some();
                 self.cluster.consumer = None;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use redeem::{
     Answer, ConnectorSeen, Effect, Introspection, LedgerEntry, LedgerPhase, Phase as AttemptPhase, Read,
-    Reply, ResourceVersion, Session, State, StateSeen, WriteReply,
+    Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
 };
 
 use crate::cluster::{Key, Op, Spoiled};
-use crate::salesforce::{Arrival, Stage, numbers};
+use crate::salesforce::{Arrival, Stage};
 use crate::tally::{Event, Tally};
 use crate::variant::Variant;
 use crate::world::{Asking, Phase, Violation, World, username};
@@ -112,12 +112,13 @@ impl World {
                 Some(Reply::Introspection(said))
             }
             Effect::Identify { access } => {
-                let (family, _) = numbers(&redeem::RefreshToken::new(access.token.expose_secret()));
-                let user = self.salesforce.lines[family].user;
-                let (username, event) = match fault {
-                    Fault::None => (Some(username(user).to_owned()), Event::Username),
-                    Fault::Failed => (None, Event::NoUsername),
-                    Fault::LostRequest | Fault::LostReply | Fault::Delayed | Fault::Refused => return None,
+                let (username, event) = match (fault, self.salesforce.user(&access.token)) {
+                    (Fault::None, Some(user)) => (Username::Is(username(user).to_owned()), Event::Username),
+                    (Fault::None, None) => (Username::AccessEnded, Event::AccessRefused),
+                    (Fault::Failed, _) => (Username::NoAnswer, Event::NoUsername),
+                    (Fault::LostRequest | Fault::LostReply | Fault::Delayed | Fault::Refused, _) => {
+                        return None;
+                    }
                 };
                 tally.count(event);
                 Some(Reply::Username(username))

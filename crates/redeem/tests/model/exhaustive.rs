@@ -186,6 +186,16 @@ pub(crate) const SCOPES: &[Scope] = &[
             left([1, 0], 0, 1, 1, 0),
         )
     },
+    Scope {
+        people: People::Rare,
+        named: true,
+        ..scope(
+            "renew under a name: what is rare and one fault",
+            Start::Redeemed,
+            true,
+            left([1, 0], 0, 1, 1, 0),
+        )
+    },
     scope(
         "import with introspection: one crash, one fault",
         Start::Brought,
@@ -442,6 +452,7 @@ fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
         Action::Spoil(Spoiled::Unreadable),
         Action::Migrate,
         Action::Lapse(0),
+        Action::EndAccess,
         Action::DeleteConnector,
         Action::Unclaim,
     ];

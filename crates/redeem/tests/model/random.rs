@@ -100,6 +100,7 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
         Phase::Running(_) if world.config.named && world.stands_at(c) == "Identify" => {
             match chance.below(8) {
                 0 => Action::Crash(c),
+                1 | 2 => Action::EndAccess,
                 fault => Action::Step {
                     c,
                     fault: if fault < 6 { Fault::Failed } else { Fault::None },

@@ -13,6 +13,8 @@ pub(crate) struct Line {
     pub(crate) head: u32,
     pub(crate) alive: bool,
     pub(crate) user: usize,
+    /// Access tokens with a number below this one have ended.
+    pub(crate) ended: u32,
     /// Ghost: a request came so long after its check that the hold-off was over.
     pub(crate) late: bool,
     /// Ghost: a token was issued and its answer reached nobody who could store it.
@@ -84,6 +86,7 @@ impl Salesforce {
             head: 0,
             alive: true,
             user,
+            ended: 0,
             late: false,
             lost: false,
             stored: 0,
@@ -94,6 +97,25 @@ impl Salesforce {
     pub(crate) fn is_good(&self, token: &RefreshToken) -> bool {
         let (family, number) = numbers(token);
         self.lines[family].alive && self.lines[family].head == number
+    }
+
+    /// Whose an access token is, while it lives.
+    pub(crate) fn user(&self, access: &AccessToken) -> Option<usize> {
+        let (family, number) = numbers(&RefreshToken::new(access.expose_secret()));
+        let line = &self.lines[family];
+        (number >= line.ended).then_some(line.user)
+    }
+
+    /// Ends every access token there is; `false` where none was alive.
+    pub(crate) fn end_access(&mut self) -> bool {
+        let mut alive = self
+            .lines
+            .iter_mut()
+            .filter(|line| line.ended <= line.head)
+            .peekable();
+        let any = alive.peek().is_some();
+        alive.for_each(|line| line.ended = line.head + 1);
+        any
     }
 
     pub(crate) fn introspect(&self, token: &RefreshToken) -> Introspection {

@@ -61,6 +61,8 @@ events! {
     MayNotAsk => "introspection refused to this app",
     Username => "username told",
     NoUsername => "username asked in vain",
+    AccessEnded => "all access tokens ended",
+    AccessRefused => "username asked with an access token that had ended",
     LateResult => "result stored by a deposed leader",
     Unknown => "outcome unknown recorded",
     Renewed => "token renewed and stored",

@@ -204,9 +204,12 @@ impl World {
     /// Brings the first grant in through one undisturbed session.
     fn redeem_first(&mut self) {
         let mut tally = Tally::new();
+        // Nobody had named a user then.
+        let named = std::mem::replace(&mut self.config.named, false);
         let variant = std::mem::replace(&mut self.config.variant, Variant::Shipped);
         self.drive(0, &mut tally, STEPS);
         self.config.variant = variant;
+        self.config.named = named;
         self.controllers[0].memory = Memory::default();
         assert_eq!(
             self.controllers[0].last,

@@ -4,6 +4,7 @@
 mod claim;
 mod elsewhere;
 mod identity;
+mod login;
 mod open;
 mod stage;
 mod turns;

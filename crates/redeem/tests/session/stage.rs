@@ -7,7 +7,7 @@ use redeem::{
     Access, AccessToken, Answer, AttemptId, Bootstrap, ClusterUid, ConnectorRef, ConnectorSeen, Effect,
     Expect, FreshIds, Grant, GrantId, Identity, Inputs, InstallationUid, Introspectable, Introspection,
     LedgerEntry, Limits, Memory, Now, OAuthClient, Origin, Outcome, Read, RefreshToken, Reply,
-    ResourceVersion, Serial, Session, State, StateSeen, TokenAnswer, Want, WriteReply,
+    ResourceVersion, Serial, Session, State, StateSeen, TokenAnswer, Username, Want, WriteReply,
 };
 
 /// Everything around a session.
@@ -15,12 +15,17 @@ pub(crate) struct Stage {
     pub(crate) state: Option<State>,
     pub(crate) connector: ConnectorSeen,
     pub(crate) consumer: Option<Serial>,
+    /// What becomes of writes of the state, in turn; they land once this is used up.
+    pub(crate) writes: VecDeque<Write>,
     pub(crate) ledger: Option<LedgerEntry>,
     /// What Salesforce answers to the refresh tokens presented, in turn.
     pub(crate) answers: VecDeque<Answer>,
     /// What it says of the tokens it is asked about, in turn; nothing once this is used up.
     pub(crate) said: VecDeque<Introspection>,
-    pub(crate) username: Option<String>,
+    /// What it says of the users behind access tokens, in turn; no answer once this is used up.
+    pub(crate) named: VecDeque<Username>,
+    /// The access tokens it was asked about.
+    pub(crate) identified: Vec<String>,
     pub(crate) now: Duration,
     /// The refresh tokens presented so far.
     pub(crate) sent: Vec<String>,
@@ -29,6 +34,14 @@ pub(crate) struct Stage {
     pub(crate) derived: u32,
     version: u32,
     sessions: u32,
+}
+
+/// What becomes of a write of the state.
+pub(crate) enum Write {
+    /// Nothing is heard of it, and it never lands.
+    Lost,
+    /// Nothing is heard of it, and others have written this by the next look, on top of it or instead of it.
+    Overtaken(Box<State>),
 }
 
 impl Stage {
@@ -44,10 +57,12 @@ impl Stage {
                 serial: Some(serial),
             },
             consumer: None,
+            writes: VecDeque::new(),
             ledger: None,
             answers: VecDeque::new(),
             said: VecDeque::new(),
-            username: None,
+            named: VecDeque::new(),
+            identified: Vec::new(),
             now: Duration::from_secs(1000),
             sent: Vec::new(),
             asked: Vec::new(),
@@ -91,10 +106,7 @@ impl Stage {
                 let entry = self.ledger.clone();
                 Reply::Ledger(Read::Is(entry.map(|entry| (entry, self.current_version()))))
             }
-            Effect::CreateState { state } | Effect::WriteState { state, .. } => {
-                self.state = Some(*state);
-                self.written()
-            }
+            Effect::CreateState { state } | Effect::WriteState { state, .. } => self.write(*state),
             Effect::CreateLedger { entry, .. } | Effect::MarkLedgerUsed { entry, .. } => {
                 self.ledger = Some(entry);
                 self.written()
@@ -113,7 +125,10 @@ impl Stage {
                 let said = self.said.pop_front();
                 Reply::Introspection(said.unwrap_or(Introspection::NoAnswer))
             }
-            Effect::Identify { .. } => Reply::Username(self.username.clone()),
+            Effect::Identify { access } => {
+                self.identified.push(access.token.expose_secret().to_owned());
+                Reply::Username(self.named.pop_front().unwrap_or(Username::NoAnswer))
+            }
             Effect::Send { token, .. } => {
                 self.sent.push(token.expose_secret().to_owned());
                 Reply::Answer(self.answers.pop_front().expect("an answer prepared"))
@@ -123,6 +138,21 @@ impl Stage {
                 Reply::Derived
             }
             Effect::Pause { .. } | Effect::Done(_) => Reply::Paused,
+        }
+    }
+
+    fn write(&mut self, state: State) -> Reply {
+        match self.writes.pop_front() {
+            None => {
+                self.state = Some(state);
+                self.written()
+            }
+            Some(Write::Lost) => Reply::Write(WriteReply::Unknown),
+            Some(Write::Overtaken(others)) => {
+                self.state = Some(*others);
+                self.written();
+                Reply::Write(WriteReply::Unknown)
+            }
         }
     }
 

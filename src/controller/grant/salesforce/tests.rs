@@ -75,3 +75,41 @@ fn a_brought_token_is_presented_unasked_only_where_salesforce_does_not_let_this_
     }
     assert_eq!((said(Ok(true)), said(Ok(false))), (Active, Inactive));
 }
+
+#[test]
+fn an_access_token_has_ended_only_where_salesforce_says_that_a_new_one_helps() {
+    let of = |refusal| named(Err(&failure(Sent::Answered, refusal)));
+    assert_eq!(
+        named(Ok("anna@example.com")),
+        Username::Is("anna@example.com".to_owned())
+    );
+    for ended in [
+        Refusal::BadOauthToken,
+        Refusal::SessionExpired,
+        Refusal::Unauthorized,
+    ] {
+        assert_eq!(of(ended), Username::AccessEnded, "{ended}");
+    }
+    for silent in [
+        Refusal::HostNotFound,
+        Refusal::TimedOut,
+        Refusal::ApiDisabled,
+        Refusal::UnknownRefusal,
+    ] {
+        assert_eq!(of(silent), Username::NoAnswer, "{silent}");
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_in_the_session_that_obtained_it_is_somebodys_business() {
+    let reason = |refusal, granted| silence(&failure(Sent::Answered, refusal), granted).reason;
+    assert_eq!(
+        reason(Refusal::BadOauthToken, true),
+        OwnReason::FreshTokenRejected.into()
+    );
+    assert_eq!(
+        reason(Refusal::BadOauthToken, false),
+        Refusal::BadOauthToken.into()
+    );
+    assert_eq!(reason(Refusal::TimedOut, true), Refusal::TimedOut.into());
+}

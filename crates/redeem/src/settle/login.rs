@@ -1,0 +1,38 @@
+//! A login in hand: it is stored before anything else, and once.
+
+use super::{Facts, Move};
+use crate::deposit::deposit_login;
+use crate::session::{Inputs, Want};
+
+impl Facts<'_> {
+    /// A login in hand goes to state before anything else is thought of.
+    pub(super) fn deposit(&self) -> Option<Move> {
+        let Want::Deposit(login) = &self.inputs.want else {
+            return None;
+        };
+        if self.tried.deposited {
+            return None;
+        }
+        let (token, answer) = &**login;
+        let login = (self.inputs.fresh.grant.clone(), token.clone(), answer);
+        let Inputs {
+            connector, cluster, ..
+        } = self.inputs;
+        let (state, floor) = (self.view.state(), self.view.floor());
+        let state = deposit_login(state, connector, cluster, floor, &self.inputs.client, login);
+        Some(Move::Write(Box::new(state)))
+    }
+
+    /// Whether a login that was written without an answer may have landed, been spent by others and been replaced since.
+    /// It can't have where what it was written over still stands, or where somebody else's write took its serial. Then a
+    /// person, who is there, logs in once more; to write it again could have a spent token presented.
+    pub(crate) fn login_may_be_spent(&self) -> bool {
+        let Some((serial, over)) = &self.tried.login_in_doubt else {
+            return false;
+        };
+        let unannounced = self.view.floor() <= *serial;
+        let unchanged = self.view.state_version() == over.as_ref() && (over.is_some() || unannounced);
+        let taken = self.view.state().is_some_and(|state| state.serial == *serial);
+        !unchanged && !taken
+    }
+}
