@@ -95,8 +95,17 @@ pub fn sweep_period(connectors: usize) -> Duration {
 /// struck at one moment comes back spread out, and the same run can be repeated.
 #[must_use]
 pub fn jittered(wait: Duration, uid: &str, salt: i32) -> Duration {
-    let tenth = Duration::try_from_secs_f64(wait.as_secs_f64() * 0.1 * fraction(uid, salt));
-    wait.saturating_add(tenth.unwrap_or_default())
+    wait.saturating_add(jitter(wait, uid, salt))
+}
+
+/// `wait`, shortened likewise: for what was promised to come within it.
+#[must_use]
+pub fn shortened(wait: Duration, uid: &str, salt: i32) -> Duration {
+    wait.saturating_sub(jitter(wait, uid, salt))
+}
+
+fn jitter(wait: Duration, uid: &str, salt: i32) -> Duration {
+    Duration::try_from_secs_f64(wait.as_secs_f64() * 0.1 * fraction(uid, salt)).unwrap_or_default()
 }
 
 /// A number in 0..1 from the uid (FNV-1a, spread by a final mix).
@@ -229,8 +238,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn jitter_lengthens_by_at_most_a_tenth_and_never_changes(uid in ".{0,40}", salt in 0..100_i32, s in 0..100_000_u64) {
+        fn jitter_lengthens_or_shortens_by_at_most_a_tenth_and_never_changes(uid in ".{0,40}", salt in 0..100_i32, s in 0..100_000_u64) {
             let wait = Duration::from_secs(s);
+            let short = shortened(wait, &uid, salt);
+            prop_assert!(short <= wait && short >= wait.mul_f64(0.9), "{short:?}");
             let jittered_wait = jittered(wait, &uid, salt);
             prop_assert!(jittered_wait >= wait && jittered_wait <= wait.mul_f64(1.1));
             prop_assert_eq!(jittered_wait, jittered(wait, &uid, salt));

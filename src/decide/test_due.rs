@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::mint::standing_failure;
 use super::observed::{Activity, Knowledge, Observed};
-use super::schedule::{jittered, later};
+use super::schedule::{jittered, later, shortened};
 use super::target::Target;
 use super::validate::Connector;
 use super::{TestReason, whole_seconds};
@@ -81,11 +81,13 @@ pub fn next_test(observed: &Observed, connector: &Connector) -> Option<Timestamp
         return Some(recorded);
     }
     let latest = observed.last_test.map_or(recorded, |here| here.max(recorded));
-    let interval = match last.result {
-        TestResult::Succeeded => connector.test_interval,
-        TestResult::Failed => connector.test_interval.min(RETEST_FAILED),
+    let uid = &observed.owner.uid;
+    let interval = shortened(connector.test_interval, uid, SALT);
+    let wait = match last.result {
+        TestResult::Succeeded => interval,
+        TestResult::Failed => jittered(RETEST_FAILED, uid, SALT).min(interval),
     };
-    Some(later(latest, jittered(interval, &observed.owner.uid, 1)))
+    Some(later(latest, wait))
 }
 
 /// What is shown for a test that somebody asked for and that can't be made, as there is no token to test: whoever waits for
@@ -112,6 +114,9 @@ fn has_run(test: &ConnectionTestStatus) -> bool {
     let first = test.steps.first().map(|step| step.name);
     first != Some(StepName::TokenAccepted)
 }
+
+/// Keeps the jitter apart from that of other waits.
+const SALT: i32 = 1;
 
 /// A failed test is repeated after two minutes: what it complains of is mended in Salesforce, and people wait for it.
 const RETEST_FAILED: std::time::Duration = std::time::Duration::from_mins(2);
