@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use salesforce_connector_operator::api::crd;
-use salesforce_connector_operator::api::reasons::{Actor, Reason};
+use salesforce_connector_operator::api::reasons::{Actor, RETEST, Reason};
 use salesforce_connector_operator::api::status::SalesforceConnectorStatus;
 use salesforce_connector_operator::metrics::Metrics;
 use serde_json::{Value, json};
@@ -38,6 +38,8 @@ To have it tried now, whatever the table says:
 ```sh
 kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite
 ```
+
+*Tried again* speaks of logins, and of the test of a new token, before which it doesn't reach its Secret. {RETEST}
 "
     );
     let sections = [

@@ -206,6 +206,12 @@ impl Reason {
     }
 }
 
+/// When a failed test of the token in use is repeated, in words; the times are those of `decide::schedule::retest_wait`.
+pub const RETEST: &str = "A failed test of the token in use is repeated after 2 minutes: trouble that is tried again \
+    \"ever later\" then after as long again as it has lasted; anything else every 2 minutes for a quarter of an hour, and then \
+    hourly. It is never later than `spec.connectionTest.interval`, unless Salesforce asks for a longer wait (Retry-After). The \
+    annotation `salesforce-connector.dev/test-requested-at` repeats it at once.";
+
 impl OwnReason {
     fn retry(self) -> &'static str {
         match self {

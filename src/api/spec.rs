@@ -319,8 +319,9 @@ pub struct TokenSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionTestSpec {
-    /// Time between two tests: 1m to 24h. A session that was ended in Salesforce is noticed, and replaced, within this
-    /// time. Each test costs one call of the org's API allocation. Default: 15m.
+    /// Longest time between two tests: 1m to 24h. A session that was ended in Salesforce is noticed, and replaced, within
+    /// this time. A test that failed is repeated sooner: after 2m at first, then ever later (see docs/reasons.md); later than
+    /// this only where Salesforce asks for it (Retry-After). Each test costs one call of the org's API allocation. Default: 15m.
     #[serde(default = "default_interval")]
     #[schemars(default = "default_interval_text")]
     #[schemars(length(max = 32))]

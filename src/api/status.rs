@@ -151,6 +151,12 @@ pub struct ConnectionTestStatus {
     pub message: String,
     /// When the test ran. An unchanged result is recorded at most once an hour, unless the test was asked for.
     pub last_test_time: Time,
+    /// Since when tests have failed; absent while they succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Time>,
+    /// Before this time no test runs by itself; present where Salesforce has asked for a longer wait than usual (Retry-After).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_test_time: Option<Time>,
     /// The steps of the test, in order, up to the first that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

@@ -21,6 +21,9 @@ const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
 /// Terminal refusals that may be mended in Salesforce without any input changing.
 const MENDED_EVERY: Duration = Duration::from_hours(1);
 
+/// First wait after a failed test of a token in use.
+const RETEST_FIRST: Duration = Duration::from_mins(2);
+
 /// First wait after a password whose answer was lost, and the longest.
 const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
 const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
@@ -57,6 +60,28 @@ pub fn next_attempt(
     };
     let wait = jittered(wait, uid, count).max(retry_after.unwrap_or_default());
     Some(whole_seconds(later(now, wait)))
+}
+
+/// How long after a failed test of a token in use it is repeated, where tests have failed for so long; never later than a
+/// test that succeeded would be. Trouble that passes is left alone for as long again as it has lasted. Anything else is mended
+/// by people, who look whether they have succeeded for a quarter of an hour, and then whether they have at all.
+#[must_use]
+pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> Duration {
+    let wait = match class {
+        Class::Transient => failing_for.max(RETEST_FIRST),
+        Class::Uncertain
+        | Class::RenewToken
+        | Class::MendInSalesforce
+        | Class::Bug
+        | Class::InputMustChange => {
+            if failing_for < UNCERTAIN_FOR {
+                RETEST_FIRST
+            } else {
+                MENDED_EVERY
+            }
+        }
+    };
+    wait.min(interval)
 }
 
 /// How long a password is not sent whose answer was lost: twice as long as the last time, where that was the last failure.
@@ -224,6 +249,35 @@ mod tests {
             now = next_attempt(Class::Transient, count, at(0), now, None, UID).unwrap();
         }
         assert!(count <= 12, "{count} attempts");
+    }
+
+    #[test]
+    fn a_failed_test_is_repeated_ever_later_or_often_for_a_quarter_of_an_hour_and_then_hourly() {
+        let day = Duration::from_hours(24);
+        let minutes = |class, failing_for| {
+            let wait = retest_wait(class, Duration::from_mins(failing_for), day);
+            wait.as_secs() / 60
+        };
+        let lasting = [0, 1, 3, 14, 15, 200, 2_000];
+        assert_eq!(
+            lasting.map(|failing_for| minutes(Class::Transient, failing_for)),
+            [2, 2, 3, 14, 15, 200, 1_440]
+        );
+        for class in [
+            Class::Uncertain,
+            Class::RenewToken,
+            Class::MendInSalesforce,
+            Class::Bug,
+            Class::InputMustChange,
+        ] {
+            assert_eq!(
+                lasting.map(|failing_for| minutes(class, failing_for)),
+                [2, 2, 2, 2, 60, 60, 60]
+            );
+        }
+        let often = Duration::from_mins(1);
+        assert_eq!(retest_wait(Class::Transient, day, often), often);
+        assert_eq!(retest_wait(Class::Uncertain, day, often), often);
     }
 
     #[test]

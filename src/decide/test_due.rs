@@ -1,15 +1,18 @@
 //! When is the token that is held tested?
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::mint::standing_failure;
 use super::observed::{Activity, Knowledge, Observed};
-use super::schedule::{jittered, later, shortened};
+use super::schedule::{jittered, later, retest_wait, shortened, since};
 use super::target::Target;
 use super::validate::Connector;
 use super::{TestReason, whole_seconds};
 use crate::api::Reason;
+use crate::api::reasons::Class;
 use crate::api::status::{ConnectionTestStatus, StepName, StepResult, TestResult, TestStep};
 
 /// Why a test is due, if it is.
@@ -81,13 +84,70 @@ pub fn next_test(observed: &Observed, connector: &Connector) -> Option<Timestamp
         return Some(recorded);
     }
     let latest = observed.last_test.map_or(recorded, |here| here.max(recorded));
-    let uid = &observed.owner.uid;
+    let due = later(latest, wait(last, latest, connector, &observed.owner.uid));
+    let asked = last.next_test_time.as_ref();
+    Some(asked.map_or(due, |asked| asked.0.max(due)))
+}
+
+/// How long after the test of this time the next one is due by itself.
+fn wait(last: &ConnectionTestStatus, latest: Timestamp, connector: &Connector, uid: &str) -> Duration {
     let interval = shortened(connector.test_interval, uid, SALT);
-    let wait = match last.result {
-        TestResult::Succeeded => interval,
-        TestResult::Failed => jittered(RETEST_FAILED, uid, SALT).min(interval),
+    if last.result == TestResult::Succeeded {
+        return interval;
+    }
+    let class = failed_test(last).map_or(Class::Uncertain, |(_, class)| class);
+    let failing_for = since(failing_since(last), latest);
+    let retest = retest_wait(class, failing_for, connector.test_interval);
+    jittered(retest, uid, SALT).min(interval)
+}
+
+/// Keeps the jitter apart from that of other waits.
+const SALT: i32 = 1;
+
+/// Since when tests have failed, if the last one did.
+fn failing_since(test: &ConnectionTestStatus) -> Timestamp {
+    let first = test.failing_since.as_ref().unwrap_or(&test.last_test_time);
+    first.0
+}
+
+/// Why the last recorded test failed, and what class of trouble that is.
+#[must_use]
+pub fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)> {
+    if test.result == TestResult::Succeeded {
+        return None;
+    }
+    let reason = test
+        .steps
+        .last()
+        .and_then(|step| step.reason.as_deref())
+        .and_then(Reason::parse)?;
+    Some((reason, reason.class()))
+}
+
+/// A failed test with what its repetition depends on: since when tests have failed, and until when Salesforce wants to be left
+/// alone, if that is longer than it would be anyway.
+#[must_use]
+pub fn to_be_repeated(
+    found: ConnectionTestStatus,
+    retry_after: Option<Duration>,
+    observed: &Observed,
+) -> ConnectionTestStatus {
+    let now = found.last_test_time.0;
+    let before = observed.status.connection_test.as_ref();
+    let failed_before = before.filter(|before| before.result == TestResult::Failed && has_run(before));
+    let first = failed_before.map_or(now, failing_since);
+    let found = ConnectionTestStatus {
+        failing_since: Some(Time(first)),
+        ..found
     };
-    Some(later(latest, wait))
+    let (Some(asked), Ok(connector)) = (retry_after, &observed.connector) else {
+        return found;
+    };
+    let longer = asked > wait(&found, now, connector, &observed.owner.uid);
+    ConnectionTestStatus {
+        next_test_time: longer.then(|| Time(whole_seconds(later(now, asked)))),
+        ..found
+    }
 }
 
 /// What is shown for a test that somebody asked for and that can't be made, as there is no token to test: whoever waits for
@@ -106,6 +166,8 @@ pub fn impossible(reason: Reason, message: &str, now: Timestamp) -> ConnectionTe
             remedy: Some(reason.remedy().to_owned()),
         }],
         api_usage: None,
+        failing_since: None,
+        next_test_time: None,
     }
 }
 
@@ -114,12 +176,6 @@ fn has_run(test: &ConnectionTestStatus) -> bool {
     let first = test.steps.first().map(|step| step.name);
     first != Some(StepName::TokenAccepted)
 }
-
-/// Keeps the jitter apart from that of other waits.
-const SALT: i32 = 1;
-
-/// A failed test is repeated after two minutes: what it complains of is mended in Salesforce, and people wait for it.
-const RETEST_FAILED: std::time::Duration = std::time::Duration::from_mins(2);
 
 #[cfg(test)]
 mod tests;

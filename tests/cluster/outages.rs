@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::api::DeleteParams;
 use salesforce_connector_operator::api::{SalesforceConnector, names};
 use salesforce_connector_operator::settings::SecretWatch;
-use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
+use salesforce_sim::{Endpoint, Fault, FaultRule, RetryAfter, default_world as world};
 use serde_json::json;
 use testbed::ControlPlane;
 
@@ -163,6 +163,44 @@ async fn a_token_in_use_is_tested_on_request_while_no_other_one_can_be_obtained(
     let connector = tested(&stage, "2").await;
     let (truth, reason, _) = condition(&connector, "ConnectionTested");
     assert_eq!((truth.as_str(), reason.as_str()), ("False", "BadOauthToken"));
+    stage.finish().await;
+}
+
+/// Nothing is sent before Salesforce's Retry-After is over, also after a restart, unless somebody asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_token_in_use_is_tested_before_the_time_that_salesforce_asks_to_wait_for() {
+    const SPEED: u32 = 240;
+    let mut stage = Stage::at_speed(SPEED).await;
+    stage.good_connector("crm").await;
+    stage.ready("crm").await;
+    let retry_after = Some(RetryAfter::Seconds(2_400));
+    stage
+        .sim
+        .fault(FaultRule::always(Fault::Throttled { retry_after }));
+    let connector = tested(&stage, "1").await;
+    let test = status(&connector).connection_test.unwrap();
+    let asked = test.next_test_time.unwrap().0;
+    assert_eq!(asked.duration_since(test.last_test_time.0).as_secs(), 2_400);
+
+    let before = stage.sim.log().len();
+    stage.pass(Duration::from_mins(15)).await;
+    stage.stop_operator().await;
+    stage.start_operator().await;
+    stage.pass(Duration::from_mins(15)).await;
+    let log = stage.sim.log();
+    assert_eq!(log.len(), before, "{:?}", log.get(before..));
+
+    tested(&stage, "2").await;
+    let tests = stage.sim.count(Endpoint::Versions);
+    stage.sim.clear_faults();
+    let healed = stage
+        .until("the test is repeated and succeeds", "crm", |connector| {
+            (condition(connector, "ConnectionTested").0 == "True").then(|| connector.clone())
+        })
+        .await;
+    assert_eq!(stage.sim.count(Endpoint::Versions), tests + 1);
+    let test = status(&healed).connection_test.unwrap();
+    assert_eq!((test.failing_since, test.next_test_time), (None, None));
     stage.finish().await;
 }
 

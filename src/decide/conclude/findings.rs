@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Outcome, SecretOutcome, progress, suspended};
+use super::{Outcome, SecretOutcome, suspended};
 use crate::api::reasons::{Class, OwnReason};
 use crate::api::status::{FailuresStatus, SalesforceConnectorStatus};
 use crate::api::{Reason, reasons};
@@ -10,6 +10,7 @@ use crate::decide::conditions::{ConditionType, Finding, Truth};
 use crate::decide::ladder::SUCCEEDED;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::since;
+use crate::decide::test_due::failed_test;
 use crate::decide::validate::Method;
 use crate::decide::{Decision, Rejection};
 
@@ -144,7 +145,7 @@ impl Facts<'_> {
     /// What is wrong with the last test, if it failed for good or showed that the session has ended.
     fn test_trouble(&self) -> Option<Finding> {
         let test = self.status.connection_test.as_ref()?;
-        let (reason, class) = progress::failed_test(test)?;
+        let (reason, class) = failed_test(test)?;
         match class {
             Class::Transient | Class::Uncertain => None,
             Class::RenewToken => Some(Finding::with(
@@ -214,7 +215,7 @@ impl Facts<'_> {
         let Some(test) = &self.status.connection_test else {
             return Finding::plain(Truth::Unknown, OwnReason::Pending);
         };
-        match progress::failed_test(test) {
+        match failed_test(test) {
             None => Finding::with(Truth::True, OwnReason::TestSucceeded, SUCCEEDED),
             Some((reason, _)) => Finding::with(Truth::False, reason, test.message.clone()),
         }

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Minted, Outcome, SecretOutcome, Trouble, echo, suspended};
 use crate::api::Reason;
-use crate::api::reasons::{Class, OwnReason, Refusal};
+use crate::api::reasons::{OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
 use crate::decide::grant::Business;
 use crate::decide::incoming;
@@ -15,7 +15,7 @@ use crate::decide::ladder::{TestReport, Verdict};
 use crate::decide::mint::is_over;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::{later, next_attempt, since};
-use crate::decide::test_due::impossible;
+use crate::decide::test_due::{impossible, to_be_repeated};
 use crate::decide::validate::Connector;
 use crate::decide::{Decision, explain, whole_seconds};
 
@@ -226,9 +226,19 @@ pub(super) fn connection_test(
         last_test_time: Time(whole_seconds(now)),
         steps: report.steps.clone(),
         api_usage: report.api_usage,
+        failing_since: None,
+        next_test_time: None,
+    };
+    let found = match &report.verdict {
+        Verdict::Succeeded => found,
+        Verdict::TokenRejected { .. } => to_be_repeated(found, None, observed),
+        Verdict::Failed { retry_after, .. } => to_be_repeated(found, *retry_after, observed),
     };
     let unchanged = |before: &ConnectionTestStatus| {
-        before.result == found.result && before.message == found.message && before.steps == found.steps
+        before.result == found.result
+            && before.message == found.message
+            && before.steps == found.steps
+            && before.next_test_time == found.next_test_time
     };
     let recent = |before: &ConnectionTestStatus| since(before.last_test_time.0, now) < RECORD_UNCHANGED_AFTER;
     match before {
@@ -244,19 +254,6 @@ fn message(report: &TestReport, outcome: &Outcome) -> String {
         }
         (Verdict::Succeeded | Verdict::Failed { .. } | Verdict::TokenRejected { .. }, _) => report.message(),
     }
-}
-
-/// Why the last recorded test failed, and what class of trouble that is.
-pub(super) fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)> {
-    if test.result == TestResult::Succeeded {
-        return None;
-    }
-    let reason = test
-        .steps
-        .last()
-        .and_then(|step| step.reason.as_deref())
-        .and_then(Reason::parse)?;
-    Some((reason, reason.class()))
 }
 
 /// Which requests have been carried out: a test when one ran, or it was said why none can; a renewal when one was tried.

@@ -474,6 +474,52 @@ fn an_unchanged_test_is_recorded_hourly_and_a_changed_or_requested_one_at_once()
 }
 
 #[test]
+fn a_failed_test_is_written_down_once_with_what_its_repetition_depends_on() {
+    let observed = settled();
+    let failed_at = |observed: Observed, refusal: Refusal, retry_after: Option<u64>, at: i64| {
+        let mut report = failed(of(&observed), refusal);
+        if let crate::decide::ladder::Verdict::Failed {
+            retry_after: asked, ..
+        } = &mut report.verdict
+        {
+            *asked = retry_after.map(Duration::from_secs);
+        }
+        let outcome = tested(&observed, report);
+        let conclusion = conclude(&observed, &TEST, &outcome, after(at));
+        let written = conclusion.status.is_some();
+        (reported(observed, conclusion), written)
+    };
+    let noted = |observed: &Observed| {
+        let test = observed.status.connection_test.clone().unwrap();
+        let seconds = |time: Option<Time>| time.map(|time| time.0.as_second() - now().as_second());
+        (seconds(test.failing_since), seconds(test.next_test_time))
+    };
+    let limit = Refusal::ApiLimitExceeded;
+    assert_eq!(noted(&observed), (None, None));
+    let (observed, _) = failed_at(observed, limit, None, 900);
+    assert_eq!(noted(&observed), (Some(900), None));
+    let (observed, written) = failed_at(observed, limit, Some(60), 1_020);
+    assert_eq!(
+        (noted(&observed), written),
+        ((Some(900), None), false),
+        "sooner than usual"
+    );
+    let (observed, _) = failed_at(observed, limit, Some(1_800), 1_140);
+    assert_eq!(noted(&observed), (Some(900), Some(2_940)));
+    let (observed, _) = failed_at(observed, Refusal::BadGateway, None, 2_940);
+    assert_eq!(
+        noted(&observed),
+        (Some(900), None),
+        "it goes on with another trouble"
+    );
+    let (observed, _) = failed_at(observed, Refusal::SessionExpired, None, 3_000);
+    assert_eq!(noted(&observed), (Some(900), None));
+    let good = tested(&observed, fixtures::passed(of(&observed)));
+    let conclusion = conclude(&observed, &TEST, &good, after(3_100));
+    assert_eq!(noted(&reported(observed, conclusion)), (None, None));
+}
+
+#[test]
 fn requests_are_echoed_once_they_have_been_carried_out() {
     let mut observed = settled();
     observed.requests.test = Some("t".into());

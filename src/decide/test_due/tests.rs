@@ -1,8 +1,10 @@
+use serde_json::json;
+
 use super::*;
 use crate::api::reasons::Refusal;
-use crate::decide::fixtures::{self, after, asked_to_test, now, of, settled};
+use crate::decide::fixtures::{self, after, asked_to_test, connector, now, of, settled, spec};
 use crate::decide::schedule::signed;
-use crate::decide::{Decision, WaitReason, decide};
+use crate::decide::{Decision, WaitReason, conclude, decide};
 
 const KEEP: Decision = Decision::Keep { test: None };
 
@@ -63,15 +65,81 @@ fn a_test_is_due_at_the_end_of_its_interval_or_up_to_a_tenth_earlier() {
     assert_eq!(decide(&tested_here, due), KEEP);
 }
 
+/// A connector with this test interval whose tests have failed since now, the last time after so many seconds.
+fn failing(refusal: Refusal, interval: &str, last: i64) -> Observed {
+    let fields = json!({ "connectionTest": { "interval": interval } });
+    let mut observed = Observed {
+        connector: Ok(connector(&spec(fields))),
+        ..settled()
+    };
+    let outcome = crate::decide::Outcome {
+        tested: Some(fixtures::failed(of(&observed), refusal)),
+        ..fixtures::kept(&observed)
+    };
+    let conclusion = conclude(&observed, &test(TestReason::Interval), &outcome, now());
+    observed.status = conclusion.status.unwrap();
+    observed.last_test = Some(after(last));
+    observed
+}
+
+/// Seconds from the last test to the next one.
+fn wait_of(observed: &Observed) -> i64 {
+    let due = next_test(observed, of(observed)).unwrap();
+    due.as_second() - observed.last_test.unwrap().as_second()
+}
+
 #[test]
-fn a_failed_test_is_repeated_after_two_minutes() {
-    let mut observed = settled();
-    observed.status.connection_test.as_mut().unwrap().result = TestResult::Failed;
-    let due = next_test(&observed, of(&observed)).unwrap();
-    assert!(
-        (120..=132).contains(&(due.as_second() - now().as_second())),
-        "{due}"
+fn a_failed_test_is_repeated_as_its_class_says_and_within_the_interval() {
+    let (passing, mended) = (Refusal::ApiLimitExceeded, Refusal::ApiDisabledForUser);
+    for (refusal, interval, last, expected) in [
+        (passing, "15m", 0, 120..=132),
+        (passing, "15m", 300, 300..=330),
+        (passing, "15m", 5_000, 810..=900),
+        (passing, "24h", 5_000, 5_000..=5_500),
+        (passing, "1m", 0, 54..=60),
+        (mended, "15m", 300, 120..=132),
+        (mended, "15m", 5_000, 810..=900),
+        (mended, "24h", 5_000, 3_600..=3_960),
+        (mended, "1m", 5_000, 54..=60),
+    ] {
+        let wait = wait_of(&failing(refusal, interval, last));
+        assert!(expected.contains(&wait), "{refusal} {interval} {last}: {wait} s");
+    }
+}
+
+#[test]
+fn a_day_of_failed_tests_costs_few_calls_where_the_interval_is_long() {
+    let tests_in_a_day = |refusal, interval| {
+        let (mut tests, mut last) = (0, 0);
+        while last < 24 * 3_600 {
+            tests += 1;
+            last += wait_of(&failing(refusal, interval, last));
+        }
+        tests
+    };
+    let passing = tests_in_a_day(Refusal::ApiLimitExceeded, "24h");
+    assert!((8..=12).contains(&passing), "{passing} tests");
+    let mended = tests_in_a_day(Refusal::ApiDisabledForUser, "24h");
+    assert!((28..=33).contains(&mended), "{mended} tests");
+}
+
+#[test]
+fn no_test_runs_by_itself_before_the_time_that_salesforce_has_asked_for() {
+    let mut observed = failing(Refusal::ApiLimitExceeded, "15m", 0);
+    let asked = |observed: &mut Observed, until: i64| {
+        let test = observed.status.connection_test.as_mut().unwrap();
+        test.next_test_time = Some(Time(after(until)));
+    };
+    asked(&mut observed, 3_600);
+    assert_eq!(wait_of(&observed), 3_600);
+    assert_eq!(decide(&observed, after(3_599)), KEEP);
+    assert_eq!(decide(&observed, after(3_600)), test(TestReason::Interval));
+    assert_eq!(
+        decide(&asked_to_test(observed.clone()), after(1)),
+        test(TestReason::Requested)
     );
+    asked(&mut observed, 60);
+    assert!((120..=132).contains(&wait_of(&observed)));
 }
 
 #[test]
