@@ -40,6 +40,9 @@ pub(crate) struct Stage {
     pub(crate) home: TestNamespace,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
+    /// Whether the operator works in all namespaces, as an installation with default values does. On a shared plane it would
+    /// work on the connectors of other tests.
+    pub(crate) everywhere: bool,
     /// The namespace that the operator works in; the tenant's own unless set.
     pub(crate) watched: Option<String>,
     /// Further ones.
@@ -76,16 +79,17 @@ impl Deref for Plane {
 /// The account that the chart makes for the operator. Every operator of these tests has its rights, and no others.
 const SERVICE_ACCOUNT: &str = "sfc-salesforce-connector-operator";
 
+const CHART: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/charts/salesforce-connector-operator"
+);
+
 async fn install_chart(plane: &ControlPlane, home: &TestNamespace, mode: SecretWatch) {
-    let chart = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/charts/salesforce-connector-operator"
-    );
     let mode = match mode {
         SecretWatch::ByName => "secretWatch=ByName",
         SecretWatch::Watch => "secretWatch=Watch",
     };
-    let install = ["install", "sfc", chart, "--namespace", home.name()];
+    let install = ["install", "sfc", CHART, "--namespace", home.name()];
     let set = [
         "--set",
         "crds.install=false",
@@ -164,6 +168,7 @@ impl Stage {
             plane,
             mode,
             speed: SPEED,
+            everywhere: false,
             watched: None,
             also_watched: Vec::new(),
             state_retention: Duration::from_hours(24),
@@ -179,15 +184,9 @@ impl Stage {
         assert!(self.operator.is_none(), "an operator is running already");
         // A client of its own, as a process has: a connection lives and dies with its runtime.
         let client = self.plane.client_as(&self.home, SERVICE_ACCOUNT).await;
-        let mut watch_namespaces = self.also_watched.clone();
-        watch_namespaces.push(
-            self.watched
-                .clone()
-                .unwrap_or_else(|| self.namespace.name().to_owned()),
-        );
         let settings = Settings {
             namespace: self.home.name().to_owned(),
-            watch_namespaces,
+            watch_namespaces: self.watch_namespaces(),
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: self.state_retention,
@@ -219,6 +218,24 @@ impl Stage {
             controller::run(running, async move { drop(stopped.await) }).await;
         });
         self.operator = Some(Operator { context, stop, task });
+    }
+
+    fn watch_namespaces(&self) -> Vec<String> {
+        if self.everywhere {
+            return Vec::new();
+        }
+        let own = || self.namespace.name().to_owned();
+        let mut namespaces = self.also_watched.clone();
+        namespaces.push(self.watched.clone().unwrap_or_else(own));
+        namespaces
+    }
+
+    /// Leaves the operator no right outside the tenant's namespace and its own, as a chart with `watchNamespaces` does.
+    pub(crate) async fn restrict(&self) {
+        let list = format!("watchNamespaces={{{}}}", self.namespace.name());
+        let upgrade = ["upgrade", "sfc", CHART, "--namespace", self.home.name()];
+        let set = ["--reuse-values", "--set", &list];
+        let _notes = self.plane.helm(&[&upgrade[..], &set].concat()).await.stdout();
     }
 
     fn client_settings(&self) -> ClientSettings {
