@@ -301,6 +301,7 @@ impl Context {
     /// Forgets connectors that are gone.
     pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
         self.grants.forget_except(alive);
+        self.passwords.forget_except(alive);
         self.lock().retain(|uid, _| alive.contains(uid));
     }
 

@@ -25,7 +25,7 @@ pub(super) async fn login(
     match &connector.method {
         Method::Password(login) => with_password(context, observed, connector, login, why).await,
         Method::ClientCredentials | Method::JwtBearer { .. } | Method::AuthorizationCode { .. } => {
-            Ok(request(context, observed, connector)
+            Ok(request_token(context, observed, connector)
                 .await
                 .map_err(|refused| refused.trouble))
         }
@@ -42,14 +42,20 @@ async fn with_password(
     why: MintReason,
 ) -> Result<Result<Held, Trouble>, Error> {
     let digest = login.refusal_digest(&connector.host, &context.digest_key);
+    let uid = &observed.owner.uid;
+    let request = observed.requests.renew.as_deref();
+    let request = request.filter(|_| why == MintReason::Requested);
     let lock = context.passwords.of(connector.host.name(), &login.username);
     let _only_one = lock.lock().await;
-    if why != MintReason::Requested
-        && let Some(memory) = passwords::recall(context, &digest).await?
-    {
+    if let Some(request) = request {
+        // Somebody who asks once has it sent once, whatever becomes of the status that says so.
+        if let Some(trouble) = context.passwords.answer(&digest, uid, request) {
+            return Ok(Err(trouble));
+        }
+    } else if let Some(memory) = passwords::recall(context, &digest).await? {
         return Ok(Err(remembered(context, connector, memory)));
     }
-    let Refused { trouble, answer } = match request(context, observed, connector).await {
+    let refused = match request_token(context, observed, connector).await {
         Ok(held) => {
             if why == MintReason::Requested {
                 passwords::forget(context, &digest).await?;
@@ -58,25 +64,38 @@ async fn with_password(
         }
         Err(refused) => refused,
     };
+    let (trouble, memory) = in_vain(context, observed, connector, refused);
+    if let Some(memory) = memory {
+        passwords::remember(context, &digest, memory).await;
+        if let Some(request) = request {
+            context.passwords.note_answer(&digest, uid, request, &trouble);
+        }
+    }
+    Ok(Err(trouble))
+}
+
+/// What came of a password that brought no token, and what is to be remembered of it.
+fn in_vain(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+    Refused { trouble, answer }: Refused,
+) -> (Trouble, Option<Memory>) {
     match answer {
         Some(Failure {
             refusal: Refusal::WrongPassword,
             ..
-        }) => {
-            passwords::remember(context, &digest, Memory::Refused).await;
-            Ok(Err(trouble))
-        }
+        }) => (trouble, Some(Memory::Refused)),
         Some(failure) if failure.sent == Sent::Unknown => {
             let failures = observed.status.failures.as_ref();
             let of_this =
                 failures.filter(|it| it.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
             let wait = unclear_password_wait(of_this);
             let until = whole_seconds(later(context.clock.now(), wait));
-            passwords::remember(context, &digest, Memory::Unclear { until }).await;
             let particulars = format!("{}: {}", failure.refusal, failure.detail);
-            Ok(Err(unclear(wait, &particulars)))
+            (unclear(wait, &particulars), Some(Memory::Unclear { until }))
         }
-        Some(_) | None => Ok(Err(trouble)),
+        Some(_) | None => (trouble, None),
     }
 }
 
@@ -128,7 +147,11 @@ impl From<Failure> for Refused {
     }
 }
 
-async fn request(context: &Context, observed: &Observed, connector: &Connector) -> Result<Held, Refused> {
+async fn request_token(
+    context: &Context,
+    observed: &Observed,
+    connector: &Connector,
+) -> Result<Held, Refused> {
     let now = context.clock.now();
     let Some(grant) = connector.method.grant(now) else {
         return Err(Rejection::new(redeem::GrantTrouble::AuthorizationRequired, "").into());

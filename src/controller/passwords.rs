@@ -5,7 +5,7 @@
 //! for one whose answer was lost, the time from which it may be sent again. While one attempt is under way, another one with
 //! the same user at the same host waits for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use kube::{Api, ResourceExt};
 
 use super::{Context, Error, secrets};
 use crate::api::names;
+use crate::decide::conclude::Trouble;
 use crate::decide::digest::Digest;
 
 /// Attempts under way, by host and user.
@@ -23,6 +24,16 @@ use crate::decide::digest::Digest;
 pub(super) struct InFlight {
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     memory: Mutex<HashMap<String, Memory>>,
+    answered: Mutex<HashMap<Sender, Answered>>,
+}
+
+/// A password and the uid of a connector that sends it.
+type Sender = (String, String);
+
+/// What came of a request to renew, where the password was sent in vain: by its value, as the annotation has it.
+struct Answered {
+    request: String,
+    trouble: Trouble,
 }
 
 /// What is remembered of a password that was sent in vain.
@@ -60,9 +71,40 @@ impl InFlight {
         self.memory().get(digest.as_str()).copied()
     }
 
+    /// What came of this request of the connector, if the password was sent for it in vain. The status may not know yet: it
+    /// is written after the login, and that may fail.
+    pub(super) fn answer(&self, digest: &Digest, uid: &str, request: &str) -> Option<Trouble> {
+        let answered = self.answered();
+        let last = answered.get(&sender(digest, uid));
+        last.filter(|last| last.request == request)
+            .map(|last| last.trouble.clone())
+    }
+
+    /// The password was sent in vain for this request.
+    pub(super) fn note_answer(&self, digest: &Digest, uid: &str, request: &str, trouble: &Trouble) {
+        let answered = Answered {
+            request: request.to_owned(),
+            trouble: trouble.clone(),
+        };
+        self.answered().insert(sender(digest, uid), answered);
+    }
+
+    /// Forgets connectors that are gone.
+    pub(super) fn forget_except(&self, alive: &HashSet<String>) {
+        self.answered().retain(|(_, uid), _| alive.contains(uid));
+    }
+
+    fn answered(&self) -> std::sync::MutexGuard<'_, HashMap<Sender, Answered>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn sender(digest: &Digest, uid: &str) -> Sender {
+    (digest.as_str().to_owned(), uid.to_owned())
 }
 
 fn name(digest: &Digest) -> String {

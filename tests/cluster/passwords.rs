@@ -42,6 +42,7 @@ fn failed_logins(stage: &Stage) -> u32 {
 // The operators of all tests share their memory of refused passwords, so each test has its own.
 const WRONG: &str = "wrong-password-in-the-secret";
 const MISJUDGED: &str = "right-password-of-a-locked-user";
+const EDITED_MEANWHILE: &str = "wrong-password-of-an-edited-connector";
 const UNANSWERED: &str = "wrong-password-whose-refusal-is-lost";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,6 +116,40 @@ async fn a_refused_password_is_sent_once_more_when_somebody_asks() {
     stage.ready("second").await;
     assert_eq!(stage.token_calls(), 4);
     stage.finish().await;
+}
+
+/// Two people at once: one has the password sent again, the other one's edit makes the status of that attempt a conflict.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_once_has_a_wrong_password_sent_once_though_its_echo_can_not_be_written() {
+    let stage = by_name().await;
+    password_input(&stage, "login", EDITED_MEANWHILE).await;
+    by_password(&stage, "crm", "login").await;
+    stage.stalled("crm", "WrongPassword").await;
+    let slow = Fault::Delay { millis: 1_500 };
+    stage.sim.fault(FaultRule::always(slow).on(Endpoint::Token));
+    stage.annotate("crm", names::RENEW_REQUESTED_AT, "1").await;
+    stage.until_token_calls(2).await;
+    let edited = json!({ "metadata": { "labels": { "team": "sales" } } });
+    stage.merge("crm", edited).await;
+    renewed(&stage, "1").await;
+    stage.settle().await;
+    assert_eq!((stage.token_calls(), failed_logins(&stage)), (2, 2));
+    stage.stalled("crm", "WrongPassword").await;
+
+    stage.sim.clear_faults();
+    stage.annotate("crm", names::RENEW_REQUESTED_AT, "2").await;
+    renewed(&stage, "2").await;
+    assert_eq!(stage.token_calls(), 3, "who asks anew has it sent anew");
+    stage.finish().await;
+}
+
+/// Waits until a request to renew has been carried out.
+async fn renewed(stage: &Stage, request: &str) {
+    stage
+        .until("the renewal has been tried", "crm", |connector| {
+            (status(connector).last_handled?.renew_requested_at? == request).then_some(())
+        })
+        .await;
 }
 
 /// Salesforce has counted a refusal whose reply was lost: sent again and again, the password would lock its user.
