@@ -35,17 +35,34 @@ impl Budget {
     /// Takes one request out of the host's budget, or says how long it takes until there is one.
     pub fn take(&self, host: &str, now: Timestamp) -> Result<(), Duration> {
         let full = f64::from(self.per_hour);
+        self.with(host, now, |left| {
+            if *left < 1.0 {
+                return Err(Duration::from_secs_f64((1.0 - *left) * 3600.0 / full));
+            }
+            *left -= 1.0;
+            Ok(())
+        })
+    }
+
+    /// Settles what was sent against what was taken before: what was not sent is given back, what was sent beyond it is
+    /// taken now, as far as there is anything.
+    pub fn settle(&self, host: &str, taken: u32, sent: u32, now: Timestamp) {
+        let full = f64::from(self.per_hour);
+        self.with(host, now, |left| {
+            *left = (*left + f64::from(taken) - f64::from(sent)).clamp(0.0, full);
+        });
+    }
+
+    /// Does something with what is left to the host by now.
+    fn with<T>(&self, host: &str, now: Timestamp, act: impl FnOnce(&mut f64) -> T) -> T {
+        let full = f64::from(self.per_hour);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets
             .entry(host.to_owned())
             .or_insert(Bucket { left: full, at: now });
         bucket.left = (bucket.left + since(bucket.at, now).as_secs_f64() * full / 3600.0).min(full);
         bucket.at = now;
-        if bucket.left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - bucket.left) * 3600.0 / full));
-        }
-        bucket.left -= 1.0;
-        Ok(())
+        act(&mut bucket.left)
     }
 }
 
@@ -63,5 +80,25 @@ mod tests {
         assert_eq!(budget.take("b", at(0)), Ok(()));
         assert_eq!(budget.take("a", at(60)), Ok(()));
         assert!(budget.take("a", at(60)).is_err());
+    }
+
+    #[test]
+    fn what_was_not_sent_is_given_back_and_what_was_sent_beyond_it_is_taken() {
+        let budget = Budget::new(3);
+        let now = Timestamp::UNIX_EPOCH;
+        let left = || {
+            let mut all = 0;
+            while budget.take("a", now).is_ok() {
+                all += 1;
+            }
+            budget.settle("a", all, 0, now);
+            all
+        };
+        let mut seen = vec![left()];
+        for (taken, sent) in [(0, 2), (1, 0), (1, 1), (0, 9), (9, 0)] {
+            budget.settle("a", taken, sent, now);
+            seen.push(left());
+        }
+        assert_eq!(seen, [3, 1, 2, 2, 0, 3]);
     }
 }

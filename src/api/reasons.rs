@@ -107,6 +107,9 @@ own_reasons! {
     /// The org does not offer the REST API version that the connector names.
     ApiVersionUnsupported => InputMustChange, Developer, "Set spec.connectionTest.apiVersion to a version that the org offers; see /services/data/ on its host.";
 
+    /// The operator can't read or write what it must record before it may send the refresh token, so it does not send it.
+    GrantStateUnavailable => Transient, ClusterAdministrator, "Read the message. If it does not pass: a quota or an admission policy in the operator's namespace, or a missing right of its service account, is the usual cause.";
+
     // Limits.
     /// The login host has used up the calls that the operator allows it for now.
     CallBudgetSpent => Transient, Nobody, "Nothing to do if it passes; otherwise look for connectors that log in too often (metric salesforce_connector_token_requests_total).";
@@ -247,6 +250,7 @@ impl OwnReason {
             | Self::ScopeMissing
             | Self::ApiVersionUnsupported
             | Self::CallBudgetSpent
+            | Self::GrantStateUnavailable
             | Self::PasswordRefusedBefore => retry_of_class(self.class()),
         }
     }

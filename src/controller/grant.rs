@@ -5,6 +5,7 @@
 //! on shutdown waits for it: between Salesforce's answer and the write of the new refresh token nothing may come. Reads are
 //! live, writes are tried once, and no layer below retries.
 
+mod calls;
 mod inputs;
 mod kubernetes;
 mod redeems;
@@ -91,8 +92,9 @@ pub(super) async fn settle(
     connector: &Connector,
     why: MintReason,
 ) -> Result<Settled, Error> {
-    // Where something is open, most sessions send nothing; an import sends once.
-    if why != MintReason::GrantOpen
+    // Where something is open, most sessions send nothing: what they send is taken afterwards.
+    let paid = u32::from(why != MintReason::GrantOpen);
+    if paid > 0
         && let Err(trouble) = login::spend_budget(context, connector)
     {
         let minted = Some(Minted::Failed { why, trouble });
@@ -116,6 +118,8 @@ pub(super) async fn settle(
         known: None,
         refusals: Vec::new(),
         unanswered: None,
+        unavailable: None,
+        presented: 0,
         sent: false,
         unstored: None,
         announced: false,
@@ -123,6 +127,8 @@ pub(super) async fn settle(
     let session = tokio::spawn(shell.run(Session::begin(inputs, memory)));
     let ended = session.await.map_err(|_| Error::Session)?;
     let (outcome, shell) = ended.ok_or(Error::Stopping)?;
+    let (host, now) = (connector.host.name(), context.clock.now());
+    context.budget.settle(host, paid, shell.presented, now);
     context
         .grants
         .memory()
@@ -147,10 +153,12 @@ fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
             Some(failure) if wait == WaitReason::Salesforce => {
                 failed(salesforce::silence(failure, shell.sent))
             }
+            Some(_) | None if is_stuck(outcome.conclusion, shell) => failed(shell.unavailability()),
             Some(_) | None => Some(Minted::Waiting { length }),
         },
         Conclusion::Unspent => match shell.refusal(outcome.state.as_deref()) {
             Some(failure) => failed(unspent(failure, outcome, shell)),
+            None if is_stuck(outcome.conclusion, shell) => failed(shell.unavailability()),
             None => Some(Minted::Waiting {
                 length: KUBERNETES_LIMIT,
             }),
@@ -168,6 +176,16 @@ fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
             })
         }
     }
+}
+
+/// Whether a session came to nothing for want of the API server. What one has stored is delivered by the next, soon.
+fn is_stuck(conclusion: Conclusion, shell: &Shell) -> bool {
+    let stuck = match conclusion {
+        Conclusion::Waiting { why, .. } => matches!(why, WaitReason::Kubernetes | WaitReason::Contention),
+        Conclusion::Unspent => shell.unavailable.is_some(),
+        Conclusion::Ready | Conclusion::Trouble { .. } | Conclusion::ConnectorGone => false,
+    };
+    stuck && !shell.sent
 }
 
 /// Why a grant is unspent that was presented.
@@ -191,6 +209,10 @@ struct Shell {
     refusals: Vec<(Option<redeem::GrantId>, Failure)>,
     /// Why Salesforce did not say what it was asked last, if it didn't.
     unanswered: Option<Failure>,
+    /// What the API server last had against a call, if anything.
+    unavailable: Option<String>,
+    /// How many token requests were sent.
+    presented: u32,
     /// Whether Salesforce has granted a new token in this session.
     sent: bool,
     /// Salesforce's new token, until it is stored.

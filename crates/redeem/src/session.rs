@@ -14,6 +14,7 @@ pub use effect::{
 
 use std::time::Duration;
 
+use crate::answer::Verdict;
 use crate::attempt::Holding;
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
@@ -44,6 +45,8 @@ pub struct Session {
     holding: Option<Holding>,
     rounds: u8,
     failures: u8,
+    /// Writes of the state in a row that did not land, as far as is known.
+    unwritten: u8,
 }
 
 /// A redeem between its intent and its verdict.
@@ -111,6 +114,7 @@ impl Session {
             holding: None,
             rounds: 0,
             failures: 0,
+            unwritten: 0,
         }
     }
 
@@ -204,14 +208,10 @@ impl Session {
     /// Looks at everything again, from the state Secret on.
     fn look_again(&mut self) {
         self.rounds = self.rounds.saturating_add(1);
-        self.step = if self.rounds > ROUNDS && !self.must_go_on() {
-            Step::Done(Conclusion::Waiting {
-                why: WaitReason::Contention,
-                length: TRY_AGAIN,
-            })
-        } else {
-            Step::LookAtState
-        };
+        self.step = Step::LookAtState;
+        if self.rounds > ROUNDS && !self.must_go_on() {
+            self.give_up(WaitReason::Contention);
+        }
     }
 
     fn facts(&self, now: Now) -> Facts<'_> {
@@ -292,15 +292,31 @@ impl Session {
     /// Waits a little and does the same again; gives up after a few times where nothing is held.
     fn try_again(&mut self) {
         self.failures = self.failures.saturating_add(1);
-        if self.failures > FAILURES && !self.must_go_on() {
-            self.step = Step::Done(Conclusion::Waiting {
-                why: WaitReason::Kubernetes,
-                length: TRY_AGAIN,
-            });
-            return;
-        }
-        let pause = PAUSE_MIN.saturating_mul(1 << self.failures.min(6)).min(PAUSE_MAX);
         let step = std::mem::replace(&mut self.step, Step::LookAtState);
+        self.pause(self.failures, step);
+    }
+
+    /// Looks at everything again after a write of the state that did not land. That reads succeed in between says nothing of
+    /// writes.
+    fn write_again(&mut self) {
+        self.unwritten = self.unwritten.saturating_add(1);
+        self.pause(self.unwritten, Step::LookAtState);
+    }
+
+    fn pause(&mut self, failures: u8, step: Step) {
+        if failures > FAILURES && !self.must_go_on() {
+            return self.give_up(WaitReason::Kubernetes);
+        }
+        let pause = PAUSE_MIN.saturating_mul(1 << failures.min(6)).min(PAUSE_MAX);
         self.step = Step::Pause(pause, Box::new(step));
+    }
+
+    /// Leaves the rest to the next session. An intent that may stand is not left: it was not sent, and nobody else knows.
+    fn give_up(&mut self, why: WaitReason) {
+        if self.redeem.as_ref().is_some_and(|redeem| redeem.began.is_some()) {
+            return self.hold(Verdict::NotSent);
+        }
+        let length = TRY_AGAIN;
+        self.step = Step::Done(Conclusion::Waiting { why, length });
     }
 }

@@ -13,6 +13,7 @@ use redeem::{
 };
 use serde_json::json;
 
+use super::calls::mapped;
 use super::{KUBERNETES_LIMIT, Place, Shell};
 use crate::api::{SalesforceConnector, names};
 use crate::controller::{Context, Error};
@@ -148,36 +149,6 @@ fn own_secret(
     }
 }
 
-/// What became of a write. Only an answer of the API server says that it did not land.
-fn written<T>(
-    result: Result<Result<T, kube::Error>, tokio::time::error::Elapsed>,
-    version: impl FnOnce(T) -> Option<String>,
-) -> WriteReply {
-    match result {
-        Ok(Ok(object)) => WriteReply::Written(ResourceVersion::new(version(object).unwrap_or_default())),
-        Ok(Err(kube::Error::Api(status))) => match status.code {
-            404 | 409 => WriteReply::Conflict,
-            400 | 401 | 403 | 405 | 413 | 415 | 422 | 429 => WriteReply::Refused,
-            _ => WriteReply::Unknown,
-        },
-        Ok(Err(_)) | Err(_) => WriteReply::Unknown,
-    }
-}
-
-fn read<T>(result: Result<Result<T, kube::Error>, tokio::time::error::Elapsed>) -> Read<T> {
-    match result {
-        Ok(Ok(found)) => Read::Is(found),
-        Ok(Err(_)) | Err(_) => Read::Failed,
-    }
-}
-
-fn mapped<T, U>(read: Read<T>, with: impl FnOnce(T) -> U) -> Read<U> {
-    match read {
-        Read::Is(found) => Read::Is(with(found)),
-        Read::Failed => Read::Failed,
-    }
-}
-
 impl Shell {
     fn own_secrets(&self) -> Api<Secret> {
         Api::namespaced(self.context.once.clone(), &self.context.settings.namespace)
@@ -187,8 +158,9 @@ impl Shell {
         Api::namespaced(self.context.once.clone(), &self.owner.namespace)
     }
 
-    async fn get(&self, api: Api<Secret>, name: &str) -> Read<Option<Secret>> {
-        read(tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(name)).await)
+    async fn get(&mut self, api: Api<Secret>, name: &str) -> Read<Option<Secret>> {
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(name)).await;
+        self.read(result)
     }
 
     pub(super) async fn read_state(&mut self) -> Reply {
@@ -202,17 +174,19 @@ impl Shell {
         Reply::State(seen)
     }
 
-    pub(super) async fn read_connector(&self) -> Reply {
+    pub(super) async fn read_connector(&mut self) -> Reply {
         let api = self.connectors();
-        let found = read(tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(&self.owner.name)).await);
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(&self.owner.name)).await;
+        let found = self.read(result);
         Reply::Connector(mapped(found, |connector| {
             connector.map(|connector| seen(&connector))
         }))
     }
 
-    pub(super) async fn read_consumer(&self) -> Reply {
+    pub(super) async fn read_consumer(&mut self) -> Reply {
         let api: Api<Secret> = Api::namespaced(self.context.once.clone(), &self.owner.namespace);
-        let found = self.get(api, &self.connector.template.name).await;
+        let name = self.connector.template.name.clone();
+        let found = self.get(api, &name).await;
         Reply::Consumer(mapped(found, |secret| {
             secret.and_then(|secret| self.copied_serial(&secret))
         }))
@@ -225,7 +199,7 @@ impl Shell {
         secret.annotations().get(names::SERIAL)?.parse().ok().map(Serial)
     }
 
-    pub(super) async fn claim(&self, serial: Serial, version: &ResourceVersion) -> Reply {
+    pub(super) async fn claim(&mut self, serial: Serial, version: &ResourceVersion) -> Reply {
         let Ok(place) = place(&self.context).await else {
             return Reply::Write(WriteReply::Refused);
         };
@@ -233,13 +207,13 @@ impl Shell {
         self.patch_status(&status, version).await
     }
 
-    pub(super) async fn announce(&self, serial: Serial, version: &ResourceVersion) -> Reply {
+    pub(super) async fn announce(&mut self, serial: Serial, version: &ResourceVersion) -> Reply {
         self.patch_status(&json!({ "grantSerial": serial.0 }), version)
             .await
     }
 
     /// Merges fields into the status. The uid is a precondition too: a stale one would be accepted silently.
-    async fn patch_status(&self, status: &serde_json::Value, version: &ResourceVersion) -> Reply {
+    async fn patch_status(&mut self, status: &serde_json::Value, version: &ResourceVersion) -> Reply {
         let patch = Patch::Merge(json!({
             "metadata": { "resourceVersion": version.as_str(), "uid": self.owner.uid },
             "status": status,
@@ -257,10 +231,10 @@ impl Shell {
         // Whatever came of it, the cache may go on showing this version for a while.
         let (uid, version) = (self.owner.uid.clone(), version.as_str().to_owned());
         self.context.remember_replaced(Some(uid), Some(version));
-        Reply::Write(written(result, |connector| connector.resource_version()))
+        self.written(result, |connector| connector.resource_version())
     }
 
-    pub(super) async fn create_ledger(&self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
+    pub(super) async fn create_ledger(&mut self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
         self.create(own_secret(
             ledger_name(name),
             names::LEDGER,
@@ -271,7 +245,7 @@ impl Shell {
     }
 
     pub(super) async fn mark_ledger(
-        &self,
+        &mut self,
         name: &LedgerName,
         entry: &LedgerEntry,
         version: &ResourceVersion,
@@ -285,14 +259,17 @@ impl Shell {
         .await
     }
 
-    pub(super) async fn read_ledger(&self, name: &LedgerName) -> Reply {
+    pub(super) async fn read_ledger(&mut self, name: &LedgerName) -> Reply {
         let found = match self.get(self.own_secrets(), &ledger_name(name)).await {
             Read::Failed => Read::Failed,
             Read::Is(None) => Read::Is(None),
             // An entry that can't be understood is no permission.
             Read::Is(Some(secret)) => match LedgerEntry::from_data(&bytes(&secret)) {
                 Ok(entry) => Read::Is(Some((entry, version(&secret)))),
-                Err(_) => Read::Failed,
+                Err(error) => {
+                    self.unavailable = Some(format!("Secret \"{}\": {error}", secret.name_any()));
+                    Read::Failed
+                }
             },
         };
         Reply::Ledger(found)
@@ -333,18 +310,18 @@ impl Shell {
         }
     }
 
-    async fn create(&self, secret: Secret) -> Reply {
+    async fn create(&mut self, secret: Secret) -> Reply {
         let api = self.own_secrets();
         let params = PostParams::default();
         let result = tokio::time::timeout(KUBERNETES_LIMIT, api.create(&params, &secret)).await;
-        Reply::Write(written(result, |secret| secret.resource_version()))
+        self.written(result, |secret| secret.resource_version())
     }
 
-    async fn replace(&self, secret: Secret) -> Reply {
+    async fn replace(&mut self, secret: Secret) -> Reply {
         let api = self.own_secrets();
         let (params, name) = (PostParams::default(), secret.name_any());
         let result = tokio::time::timeout(KUBERNETES_LIMIT, api.replace(&name, &params, &secret)).await;
-        Reply::Write(written(result, |secret| secret.resource_version()))
+        self.written(result, |secret| secret.resource_version())
     }
 }
 

@@ -23,6 +23,7 @@ impl Shell {
         limit: Duration,
     ) -> Reply {
         let grant = Grant::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
+        self.presented += 1;
         let client = self.context.salesforce.clone();
         let request = client.token(&self.connector.host, &self.connector.app, &grant);
         let answer = match tokio::time::timeout(limit, request).await {

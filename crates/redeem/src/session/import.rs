@@ -33,7 +33,11 @@ impl Session {
         match reply {
             WriteReply::Written(_) if self.redeem.is_some() => self.write_intent(),
             WriteReply::Written(_) => self.introspect_import(now),
-            WriteReply::Conflict | WriteReply::Unknown => self.step = Step::ReadLedger(name),
+            WriteReply::Conflict => self.step = Step::ReadLedger(name),
+            WriteReply::Unknown => {
+                self.step = Step::ReadLedger(name);
+                self.try_again();
+            }
             WriteReply::Refused => self.try_again(),
         }
     }

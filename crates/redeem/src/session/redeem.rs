@@ -49,11 +49,15 @@ impl Session {
 
     pub(super) fn on_intent_written(&mut self, reply: &WriteReply) {
         match reply {
-            WriteReply::Written(_) => self.step = Step::Announce,
+            WriteReply::Written(_) => self.announce_intent(),
             WriteReply::Unknown => self.step = Step::FindIntent,
-            WriteReply::Conflict | WriteReply::Refused => {
+            WriteReply::Conflict => {
                 self.redeem = None;
                 self.look_again();
+            }
+            WriteReply::Refused => {
+                self.redeem = None;
+                self.write_again();
             }
         }
     }
@@ -66,13 +70,18 @@ impl Session {
             Read::Is(seen) => {
                 self.see(seen, now);
                 if self.own_attempt().is_some() {
-                    self.step = Step::Announce;
+                    self.announce_intent();
                 } else {
                     self.redeem = None;
-                    self.look_again();
+                    self.write_again();
                 }
             }
         }
+    }
+
+    fn announce_intent(&mut self) {
+        self.unwritten = 0;
+        self.step = Step::Announce;
     }
 
     fn own_attempt(&self) -> Option<&Attempt> {
@@ -120,7 +129,11 @@ impl Session {
                 }
                 self.step = Step::ReadBack;
             }
-            WriteReply::Conflict | WriteReply::Unknown => self.step = Step::FindAnnouncement,
+            WriteReply::Conflict => self.step = Step::FindAnnouncement,
+            WriteReply::Unknown => {
+                self.step = Step::FindAnnouncement;
+                self.try_again();
+            }
             WriteReply::Refused => self.hold(Verdict::NotSent),
         }
     }

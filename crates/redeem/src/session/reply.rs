@@ -1,6 +1,6 @@
 //! What each reply does to a session.
 
-use super::{Read, Reply, Session, StateSeen, Step, Username, Want, WriteReply};
+use super::{Read, Reply, Session, StateSeen, Step, Username, WaitReason, Want, WriteReply};
 use crate::answer::{Answer, Introspection};
 use crate::attempt::with_username;
 use crate::ids::{AttemptId, GrantId, Serial};
@@ -28,6 +28,7 @@ impl Session {
                 self.decide(now);
             }
             (Step::Claim, Reply::Write(WriteReply::Refused)) => self.try_again(),
+            (Step::Claim, Reply::Write(WriteReply::Unknown)) => self.write_again(),
             (Step::Claim, Reply::Write(_)) => self.look_again(),
             (Step::CreateLedger(name, _) | Step::MarkLedger(name, ..), Reply::Write(reply)) => {
                 self.on_ledger_written(name, &reply, now);
@@ -85,26 +86,23 @@ impl Session {
     pub(super) fn count_round(&mut self) {
         self.rounds = self.rounds.saturating_add(1);
         if self.rounds > super::ROUNDS {
-            self.redeem = None;
-            self.look_again();
+            self.give_up(WaitReason::Contention);
         }
     }
 
     fn on_written(&mut self, reply: WriteReply, state: Box<State>, now: Now) {
         match reply {
             WriteReply::Written(version) => {
+                self.unwritten = 0;
                 self.see(StateSeen::Found(state, version), now);
                 self.look_again();
             }
             WriteReply::Unknown => {
                 self.doubt_login(&state);
-                self.look_again();
+                self.write_again();
             }
             WriteReply::Conflict => self.look_again(),
-            WriteReply::Refused => {
-                self.step = Step::LookAtState;
-                self.try_again();
-            }
+            WriteReply::Refused => self.write_again(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod claim;
 mod elsewhere;
+mod failing;
 mod identity;
 mod login;
 mod open;

@@ -10,11 +10,17 @@ use redeem::{
     ResourceVersion, Serial, Session, State, StateSeen, TokenAnswer, Username, Want, WriteReply,
 };
 
+pub(crate) type Interfere = Box<dyn FnMut(&Effect) -> Option<Reply>>;
+
 /// Everything around a session.
 pub(crate) struct Stage {
     pub(crate) state: Option<State>,
     pub(crate) connector: ConnectorSeen,
     pub(crate) consumer: Option<Serial>,
+    /// Says what becomes of an effect instead of what usually does.
+    pub(crate) interfere: Interfere,
+    /// How many effects were carried out, pauses apart.
+    pub(crate) calls: u32,
     /// What becomes of writes of the state, in turn; they land once this is used up.
     pub(crate) writes: VecDeque<Write>,
     pub(crate) ledger: Option<LedgerEntry>,
@@ -57,6 +63,8 @@ impl Stage {
                 serial: Some(serial),
             },
             consumer: None,
+            interfere: Box::new(|_| None),
+            calls: 0,
             writes: VecDeque::new(),
             ledger: None,
             answers: VecDeque::new(),
@@ -95,6 +103,14 @@ impl Stage {
     }
 
     fn reply(&mut self, effect: Effect) -> Reply {
+        if let Effect::Pause { length } = effect {
+            self.now += length;
+            return Reply::Paused;
+        }
+        self.calls += 1;
+        if let Some(reply) = (self.interfere)(&effect) {
+            return reply;
+        }
         match effect {
             Effect::ReadState => Reply::State(Read::Is(match &self.state {
                 Some(state) => StateSeen::Found(Box::new(state.clone()), self.current_version()),

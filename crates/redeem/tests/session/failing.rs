@@ -1,0 +1,83 @@
+//! An API server that fails: a session tries a few times, then says so, and leaves nothing behind that it could close.
+
+use std::time::Duration;
+
+use redeem::{Conclusion, Effect, Introspectable, Memory, Read, Reply, State, WaitReason, Want, WriteReply};
+
+use crate::stage::{Interfere, SEEN, Stage, brought, in_use, inputs};
+
+fn gives_up() -> Conclusion {
+    Conclusion::Waiting {
+        why: WaitReason::Kubernetes,
+        length: Duration::from_secs(5),
+    }
+}
+
+/// Answers every effect of a kind so.
+fn always(kind: fn(&Effect) -> bool, reply: WriteReply) -> Interfere {
+    Box::new(move |effect| kind(effect).then(|| Reply::Write(reply.clone())))
+}
+
+fn state(effect: &Effect) -> bool {
+    matches!(effect, Effect::WriteState { .. } | Effect::CreateState { .. })
+}
+
+fn ledger(effect: &Effect) -> bool {
+    matches!(effect, Effect::CreateLedger { .. })
+}
+
+fn announcement(effect: &Effect) -> bool {
+    matches!(effect, Effect::Announce { .. })
+}
+
+/// A session without introspection, on a cluster that does this to some effects: how it ended, and after how long. Where
+/// there is no state, a token was brought.
+fn session(kept: Option<State>, interfere: Interfere) -> (Stage, Conclusion, Duration) {
+    let mut stage = Stage::with(kept);
+    stage.interfere = interfere;
+    stage.consumer = stage.state.as_ref().and(SEEN);
+    let begin = stage.now;
+    let mut inputs = inputs(Want::Renew { seen: SEEN });
+    inputs.introspectable = Introspectable::Impossible;
+    inputs.bootstrap = stage.state.is_none().then(brought);
+    let outcome = stage.run(inputs, Memory::default());
+    let took = stage.now.saturating_sub(begin);
+    (stage, outcome.conclusion, took)
+}
+
+#[test]
+fn writes_that_are_refused_or_never_answered_end_a_session_after_four_tries() {
+    for (kept, interfere, calls) in [
+        (Some(in_use()), always(state, WriteReply::Refused), 16),
+        (Some(in_use()), always(state, WriteReply::Unknown), 20),
+        (None, always(state, WriteReply::Refused), 20),
+        (None, always(state, WriteReply::Unknown), 20),
+        (None, always(ledger, WriteReply::Refused), 7),
+        (None, always(ledger, WriteReply::Unknown), 10),
+    ] {
+        let (stage, conclusion, took) = session(kept, interfere);
+        assert_eq!((conclusion, stage.calls), (gives_up(), calls));
+        assert_eq!(took, Duration::from_millis(500 + 1000 + 2000));
+        assert_eq!(stage.sent, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_intent_that_cannot_be_announced_or_read_back_is_closed_unsent() {
+    let mut failing = 0;
+    let read_back: Interfere = Box::new(move |effect| {
+        failing = if announcement(effect) { 4 } else { failing };
+        let fails = failing > 0 && matches!(effect, Effect::ReadState);
+        failing -= u32::from(fails);
+        fails.then_some(Reply::State(Read::Failed))
+    });
+    for interfere in [
+        always(announcement, WriteReply::Refused),
+        always(announcement, WriteReply::Unknown),
+        read_back,
+    ] {
+        let (stage, conclusion, _) = session(Some(in_use()), interfere);
+        assert_eq!((conclusion, stage.sent), (Conclusion::Unspent, vec![]));
+        assert_eq!(stage.state.unwrap().current.unwrap().attempt, None);
+    }
+}
