@@ -153,6 +153,10 @@ async fn deleting_a_namespace_is_not_held_up() {
         stage.good_connector(name).await;
     }
     stage.create("c", client_credentials("missing")).await;
+    brought(&stage, "granted").await;
+    let wish = json!({ "spec": { "auth": { "authorizationCode": { "revokeOnDelete": true } } } });
+    stage.merge("granted", wish).await;
+    stage.ready("granted").await;
     stage.ready("a").await;
     stage.ready("b").await;
     stage.not_ready("c", "InputSecretMissing").await;
@@ -170,7 +174,7 @@ async fn deleting_a_namespace_is_not_held_up() {
         }
     })
     .await;
-    assert_eq!(stage.token_calls(), 2);
+    assert_eq!(stage.token_calls(), 3);
     stage.finish().await;
 }
 

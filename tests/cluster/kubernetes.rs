@@ -69,6 +69,7 @@ async fn all_watched_namespaces_together_have_sixteen_reconciles_at_once() {
         .await;
     asked_by_all.unwrap_or_else(|error| panic!("{error}"));
     assert!((1..=AT_ONCE).contains(&most.get()), "{most:?} at once");
+    stage.finish().await;
 }
 
 /// Through a link that loses every packet.

@@ -23,6 +23,7 @@ mod outages;
 mod passwords;
 mod process;
 mod refusals;
+mod renewal;
 mod scope;
 mod secrets;
 mod settle;
