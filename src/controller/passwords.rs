@@ -23,6 +23,7 @@ use crate::decide::digest::Digest;
 #[derive(Default)]
 pub(super) struct InFlight {
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// What could not be written to a Secret, or not yet.
     memory: Mutex<HashMap<String, Memory>>,
     answered: Mutex<HashMap<Sender, Answered>>,
 }
@@ -139,13 +140,14 @@ impl Memory {
     }
 }
 
-/// Remembers what came of this password: here at once, and for others and for later in a Secret. Where that can't be
-/// written, the status of the connector and this process still know.
+/// Remembers what came of this password, in a Secret. Where that can't be written, the status of the connector and this process
+/// still know; where it can, this process doesn't: another one that leads meanwhile may forget it.
 pub(super) async fn remember(context: &Context, digest: &Digest, memory: Memory) {
     context.passwords.remember(digest, memory);
-    if let Err(error) = write(context, digest, memory).await {
-        tracing::error!(error = %super::error::chain(&error),
-            "A refused password could not be remembered in a Secret; after a restart another connector may try it once more");
+    match write(context, digest, memory).await {
+        Ok(()) => context.passwords.forget(digest),
+        Err(error) => tracing::error!(error = %super::error::chain(&error),
+            "A refused password could not be remembered in a Secret; after a restart another connector may try it once more"),
     }
 }
 

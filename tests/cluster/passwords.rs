@@ -1,5 +1,6 @@
 //! A password that Salesforce refused is not sent again: nobody is ever locked out of Salesforce by the operator.
 
+use kube::api::{DeleteParams, ListParams};
 use salesforce_connector_operator::api::names;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::json;
@@ -43,6 +44,7 @@ fn failed_logins(stage: &Stage) -> u32 {
 const WRONG: &str = "wrong-password-in-the-secret";
 const MISJUDGED: &str = "right-password-of-a-locked-user";
 const EDITED_MEANWHILE: &str = "wrong-password-of-an-edited-connector";
+const FORGOTTEN: &str = "right-password-that-was-refused-and-forgotten";
 const UNANSWERED: &str = "wrong-password-whose-refusal-is-lost";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,6 +117,32 @@ async fn a_refused_password_is_sent_once_more_when_somebody_asks() {
     by_password(&stage, "second", "copy").await;
     stage.ready("second").await;
     assert_eq!(stage.token_calls(), 4);
+    stage.finish().await;
+}
+
+/// A password that was accepted at last is forgotten by whoever leads then, and this process has not seen it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_password_that_another_replica_has_forgotten_is_sent_again() {
+    let stage = by_name().await;
+    password_input(&stage, "login", FORGOTTEN).await;
+    by_password(&stage, "crm", "login").await;
+    stage.stalled("crm", "WrongPassword").await;
+    stage.sim.world(|world| {
+        world.change_password(world::INTEGRATION_USER, FORGOTTEN);
+        let user = world.user(world::INTEGRATION_USER);
+        user.security_token = salesforce_sim::Secret::new(world::SECURITY_TOKEN);
+    });
+    let refused = format!("{}={}", names::PURPOSE, names::REFUSED_PASSWORD);
+    let removed = stage
+        .home_secrets()
+        .delete_collection(&DeleteParams::default(), &ListParams::default().labels(&refused))
+        .await
+        .unwrap();
+    assert!(removed.is_left(), "{removed:?}");
+    password_input(&stage, "copy", FORGOTTEN).await;
+    by_password(&stage, "second", "copy").await;
+    stage.ready("second").await;
+    assert_eq!(stage.token_calls(), 2);
     stage.finish().await;
 }
 
