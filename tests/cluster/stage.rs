@@ -410,9 +410,13 @@ impl Stage {
         metrics
     }
 
-    /// Ends the test: no secret may have left its place.
+    /// Ends the test: no secret may have left its place, and nothing stays in a cluster that outlives the tests.
     pub(crate) async fn finish(self) {
         crate::canary::assert_no_leak(&self).await;
+        if self.plane.is_existing() {
+            let uninstall = ["uninstall", "sfc", "--namespace", self.home.name()];
+            let _notes = self.plane.helm(&uninstall).await.stdout();
+        }
     }
 }
 
