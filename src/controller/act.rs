@@ -143,6 +143,7 @@ async fn renew_grant(
         imported: state.imported.clone(),
         outlook: outlook(state, connector, &observed.owner.uid),
         end: end(state, connector),
+        works: incoming::stands(observed, connector, state),
         incoming,
     });
     let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {

@@ -47,6 +47,8 @@ pub struct GrantOutcome {
     pub outlook: Option<Outlook>,
     /// When Salesforce ends it however often it is used.
     pub end: Option<Timestamp>,
+    /// Whether it can be renewed as it stands.
+    pub works: bool,
     /// What is wrong with a grant that came in beside it, while it works.
     pub incoming: Option<Trouble>,
 }

@@ -51,7 +51,9 @@ pub fn apart(
     }
 }
 
-fn stands(observed: &Observed, connector: &Connector, state: &State) -> bool {
+/// Whether the grant in use works as it stands in this state, which is not an old one that came back.
+#[must_use]
+pub fn stands(observed: &Observed, connector: &Connector, state: &State) -> bool {
     let old = |view: &super::grant::GrantView| state.is_rolled_back(&view.cluster, view.floor);
     observed.grant.as_ref().is_some_and(|view| !old(view)) && works(state, &connector.expect)
 }

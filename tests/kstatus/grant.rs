@@ -8,7 +8,7 @@ use redeem::{
 use salesforce_connector_operator::decide::conclude::{GrantOutcome, Minted, Trouble};
 use salesforce_connector_operator::decide::digest::DigestKey;
 use salesforce_connector_operator::decide::explain;
-use salesforce_connector_operator::decide::grant::{GrantView, copied_serial};
+use salesforce_connector_operator::decide::grant::{GrantView, copied_serial, works};
 use salesforce_connector_operator::decide::keep_alive::{end, outlook};
 use salesforce_connector_operator::decide::secret::Owner;
 use salesforce_connector_operator::decide::validate::{Connector, Method};
@@ -114,6 +114,7 @@ impl Store {
             imported: state.imported.clone(),
             outlook: outlook(state, connector, &owner.uid),
             end: end(state, connector),
+            works: works(state, &connector.expect),
             incoming: None,
         })
     }

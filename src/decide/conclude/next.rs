@@ -31,6 +31,9 @@ pub(super) fn next_look(
     let sweep = jittered(observed.sweep_period, &observed.owner.uid, 2);
     let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
     let sweep = if late { sweep.min(LATE) } else { sweep };
+    if was_settled(observed, outcome) {
+        return SOONEST;
+    }
     let moments = moments(observed, outcome, status, now);
     let first = moments
         .into_iter()
@@ -38,6 +41,19 @@ pub(super) fn next_look(
         .map(|moment| since(now, moment))
         .min();
     first.map_or(sweep, |first| first.min(sweep)).max(SOONEST)
+}
+
+/// Whether a session that presented nothing has closed what kept the grant in use from being renewed. A renewal may be due, and
+/// have been due for a while: it broke off when a process died, and would otherwise wait for the sweep. It can't happen twice
+/// in a row, as the grant works from here on.
+fn was_settled(observed: &Observed, outcome: &Outcome) -> bool {
+    let Ok(connector) = &observed.connector else {
+        return false;
+    };
+    let before = observed.grant.as_ref();
+    let worked = before.is_some_and(|view| view.works(&connector.expect));
+    let works = outcome.grant.as_ref().is_some_and(|grant| grant.works);
+    outcome.minted.is_none() && works && !worked
 }
 
 fn moments(

@@ -136,6 +136,7 @@ fn settled(observed: &Observed, incoming: Option<Trouble>) -> Conclusion {
             imported: None,
             outlook: None,
             end: None,
+            works: true,
             incoming,
         }),
         ..kept(observed)

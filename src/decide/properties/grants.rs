@@ -85,6 +85,20 @@ impl World {
         }
     }
 
+    /// A renewal has broken off: its attempt stands announced, and whoever was at it is gone.
+    fn broken_off(mut self) -> Self {
+        let attempt = redeem::Attempt {
+            id: redeem::AttemptId::new("broken off"),
+            serial: Serial(4),
+            phase: redeem::Phase::Open,
+        };
+        self.state.serial = attempt.serial;
+        self.state.current.as_mut().unwrap().attempt = Some(attempt);
+        self.observed.status.grant_serial = Some(4);
+        self.look();
+        self
+    }
+
     /// One reconcile, as the shell does it; the time of the next.
     fn reconcile(&mut self, now: Timestamp) -> Timestamp {
         let decision = decide(&self.observed, now);
@@ -177,6 +191,7 @@ impl World {
             imported: self.state.imported.clone(),
             outlook: keep_alive::outlook(&self.state, &connector, &self.observed.owner.uid),
             end: None,
+            works: incoming::stands(&self.observed, &connector, &self.state),
             incoming,
         });
         let held = grant::held(&self.state, self.observed.held.as_ref(), &connector);
@@ -378,5 +393,25 @@ proptest! {
         };
         prop_assert_eq!(said.as_deref(), expected);
         prop_assert!(world.sessions < 30, "{} sessions", world.sessions);
+    }
+
+    #[test]
+    fn a_renewal_that_broke_off_is_made_up_for_before_its_token_expires(
+        told in told(), begin in 1..700_i64,
+    ) {
+        let mut world = World::new(Brought::Nothing, told).broken_off();
+        // Neither the sweep nor a test comes to the rescue.
+        world.observed.sweep_period = Duration::from_hours(1);
+        world.observed.connector.as_mut().unwrap().test_interval = Duration::from_hours(24);
+        let (mut now, mut looks) = (after(begin), 0);
+        while now < after(3 * 3600) {
+            let expires = world.observed.held.as_ref().unwrap().expiration.time;
+            prop_assert!(now < expires, "the token has expired at {now}: {told:?}");
+            now = world.reconcile(now);
+            looks += 1;
+        }
+        // A renewal comes with two, and the first with a few more.
+        prop_assert!(looks < 60, "{looks} looks");
+        prop_assert!(world.used.len() >= 12, "{:?}", world.used);
     }
 }
