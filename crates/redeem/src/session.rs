@@ -23,6 +23,7 @@ use crate::settle::{Facts, Import, Move, Tried, View, settle};
 use crate::state::{Access, State};
 use crate::time::Now;
 use crate::token::RefreshToken;
+use crate::trouble::GrantTrouble;
 
 /// Rounds of looking again before a session leaves the rest to the next one.
 const ROUNDS: u8 = 16;
@@ -66,12 +67,14 @@ enum Step {
     LookAtState,
     LookAtConnector,
     LookAtConsumer,
+    Confirm,
     // Taking in.
     Claim,
     CreateLedger(LedgerName, LedgerEntry),
     ReadLedger(LedgerName),
     MarkLedger(LedgerName, LedgerEntry, ResourceVersion),
     IntrospectImport(RefreshToken),
+    ConfirmRefusal(GrantTrouble),
     IntrospectAttempt(AttemptId, RefreshToken, Duration),
     Identify(GrantId, Box<Access>),
     Write(Box<State>),
@@ -106,6 +109,7 @@ impl Session {
                 connector: None,
                 consumer: None,
                 looked: Duration::ZERO,
+                behind: false,
             },
             tried: Tried::default(),
             step: Step::LookAtState,
@@ -147,7 +151,12 @@ impl Session {
     pub fn next(&mut self, now: Now) -> Effect {
         self.close_if_late(now);
         match &self.step {
-            Step::LookAtState | Step::FindIntent | Step::ReadBack | Step::FindRecord => Effect::ReadState,
+            Step::LookAtState
+            | Step::Confirm
+            | Step::ConfirmRefusal(_)
+            | Step::FindIntent
+            | Step::ReadBack
+            | Step::FindRecord => Effect::ReadState,
             Step::LookAtConnector | Step::FindAnnouncement | Step::FindFloorInConnector => {
                 Effect::ReadConnector
             }
@@ -228,6 +237,7 @@ impl Session {
     fn decide(&mut self, now: Now) {
         self.tried.deposited |= self.facts(now).login_may_be_spent();
         self.step = match settle(&self.facts(now)) {
+            Move::Confirm => Step::Confirm,
             Move::Claim(_) => Step::Claim,
             Move::Write(state) => Step::Write(state),
             Move::WriteImport(state) => {

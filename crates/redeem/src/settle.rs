@@ -31,6 +31,8 @@ pub(crate) struct View {
     pub(crate) consumer: Option<Serial>,
     /// This process's monotonic clock when the state was read; connector and consumer were read after it.
     pub(crate) looked: Duration,
+    /// The state was read once more after the copies, and is behind them all the same.
+    pub(crate) behind: bool,
 }
 
 impl View {
@@ -46,6 +48,11 @@ impl View {
             StateSeen::Found(_, version) => Some(version),
             StateSeen::Absent | StateSeen::UnsupportedVersion | StateSeen::Unreadable => None,
         }
+    }
+
+    /// Whether the state is older than its copies, or missing. It may be so by accident: somebody writes both between our reads.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.state().map_or(Serial::default(), |state| state.serial) < self.floor()
     }
 
     /// The highest copy of a serial.
@@ -119,6 +126,8 @@ pub(crate) enum Import {
 /// The one move that comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
+    /// Read the state once more: it looks older than its copies.
+    Confirm,
     Claim(ResourceVersion),
     /// Write this state, then look again.
     Write(Box<State>),
@@ -181,6 +190,9 @@ impl Facts<'_> {
 
     /// A state that is missing or older than its copies is never redeemed; only a new grant gets past it.
     fn restored(&self) -> Option<Move> {
+        if self.view.is_behind() && !self.view.behind {
+            return Some(Move::Confirm);
+        }
         let missing = match self.view.state() {
             None if self.view.floor() > Serial::default() => GrantTrouble::GrantLost,
             None => GrantTrouble::AuthorizationRequired,

@@ -1,6 +1,6 @@
 //! Taking in a brought token: ledger entry, introspection, and the mark that goes before its first intent.
 
-use super::{Read, Session, Step, WriteReply};
+use super::{Read, Session, StateSeen, Step, WriteReply};
 use crate::answer::Introspection;
 use crate::ids::{GrantId, ResourceVersion};
 use crate::ledger::{
@@ -53,7 +53,7 @@ impl Session {
         };
         match self.redeem.as_ref().map(|redeem| redeem.grant.clone()) {
             None => self.judge_entry(name, found.map(|(entry, _)| entry), now),
-            Some(grant) => self.mark_entry(name, found, &grant, now),
+            Some(grant) => self.mark_entry(name, found, &grant),
         }
     }
 
@@ -64,7 +64,7 @@ impl Session {
         };
         match ledger_verdict(&entry, &self.inputs.connector.uid, self.view.state()) {
             LedgerVerdict::Resume => self.introspect_import(now),
-            LedgerVerdict::Refuse(trouble) => self.end_import(Import::Refused(trouble), now),
+            LedgerVerdict::Refuse(trouble) => self.step = Step::ConfirmRefusal(trouble),
         }
     }
 
@@ -79,12 +79,30 @@ impl Session {
     }
 
     pub(super) fn on_import_introspected(&mut self, said: Introspection, now: Now) {
-        let import = match said {
-            Introspection::Active | Introspection::Impossible => Import::Cleared,
-            Introspection::Inactive => Import::Refused(GrantTrouble::BootstrapTokenInactive),
-            Introspection::NoAnswer => Import::Unanswered,
-        };
-        self.end_import(import, now);
+        match said {
+            Introspection::Active | Introspection::Impossible => self.end_import(Import::Cleared, now),
+            Introspection::Inactive => {
+                self.step = Step::ConfirmRefusal(GrantTrouble::BootstrapTokenInactive);
+            }
+            Introspection::NoAnswer => self.end_import(Import::Unanswered, now),
+        }
+    }
+
+    /// A brought token is refused where the state is still the one that ledger and introspection were asked about: otherwise
+    /// another session may have taken it in meanwhile.
+    pub(super) fn on_refusal_confirmed(&mut self, trouble: GrantTrouble, seen: StateSeen, now: Now) {
+        let before = self.view.state_version().cloned();
+        self.see(seen, now);
+        let unchanged = self.view.state_version() == before.as_ref();
+        let next = self.redeem.take();
+        match (unchanged, next) {
+            (false, _) => self.look_again(),
+            (true, None) => self.end_import(Import::Refused(trouble), now),
+            (true, Some(_)) => {
+                self.tried.next_refused = Some(trouble);
+                self.decide(now);
+            }
+        }
     }
 
     fn end_import(&mut self, import: Import, now: Now) {
@@ -110,7 +128,6 @@ impl Session {
         name: LedgerName,
         found: Option<(LedgerEntry, ResourceVersion)>,
         grant: &GrantId,
-        now: Now,
     ) {
         let (entry, version) = found.unzip();
         match (
@@ -126,11 +143,7 @@ impl Session {
                 self.step = Step::CreateLedger(name, entry);
                 self.count_round();
             }
-            (BeforeIntent::Refuse(trouble), _) => {
-                self.redeem = None;
-                self.tried.next_refused = Some(trouble);
-                self.decide(now);
-            }
+            (BeforeIntent::Refuse(trouble), _) => self.step = Step::ConfirmRefusal(trouble),
         }
     }
 }

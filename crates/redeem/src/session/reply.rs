@@ -16,6 +16,7 @@ impl Session {
             (Step::LookAtState, Reply::State(Read::Is(seen))) => {
                 self.see(seen, now);
                 self.view.looked = now.monotonic;
+                self.view.behind = false;
                 self.step = Step::LookAtConnector;
             }
             (Step::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
@@ -27,6 +28,10 @@ impl Session {
                 self.failures = 0;
                 self.decide(now);
             }
+            (Step::ConfirmRefusal(trouble), Reply::State(Read::Is(seen))) => {
+                self.on_refusal_confirmed(trouble, seen, now);
+            }
+            (Step::Confirm, Reply::State(Read::Is(seen))) => self.on_confirmed(seen, now),
             (Step::Claim, Reply::Write(WriteReply::Refused)) => self.try_again(),
             (Step::Claim, Reply::Write(WriteReply::Unknown)) => self.write_again(),
             (Step::Claim, Reply::Write(_)) => self.look_again(),
@@ -70,6 +75,18 @@ impl Session {
             (Step::Pause(_, step), _) => self.step = *step,
             (Step::Done(_), _) => {}
             (_, _) => self.try_again(),
+        }
+    }
+
+    /// A state that has caught up with its copies is looked at again with everything else: of what stands in it now, the
+    /// copies read before tell nothing.
+    fn on_confirmed(&mut self, seen: StateSeen, now: Now) {
+        self.see(seen, now);
+        self.view.behind = self.view.is_behind();
+        if self.view.behind {
+            self.decide(now);
+        } else {
+            self.look_again();
         }
     }
 

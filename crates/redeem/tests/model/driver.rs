@@ -50,6 +50,9 @@ impl World {
                 let outcome = *outcome;
                 self.controllers[c].memory = outcome.memory;
                 self.controllers[c].last = Some(outcome.conclusion);
+                if self.is_false_alarm(outcome.conclusion) {
+                    self.violate(Violation::FalseAlarm);
+                }
                 if let Some(state) = &outcome.state {
                     self.report(self.controllers[c].cache_uid(), state);
                 }

@@ -171,6 +171,19 @@ impl World {
         (0..2).any(|c| self.cluster.spoiled(self.key(c, self.uid())) == Some(how))
     }
 
+    /// Whether a session says that a state is gone or old, and nobody has touched it.
+    pub(crate) fn is_false_alarm(&self, conclusion: Conclusion) -> bool {
+        let ghost = self.ghost;
+        let lost = matches!(
+            conclusion,
+            Conclusion::Trouble {
+                trouble: GrantTrouble::GrantLost | GrantTrouble::StateRolledBack,
+                ..
+            }
+        );
+        lost && !(ghost.deleted || ghost.restored || ghost.recreated)
+    }
+
     fn accounts_for(&self, trouble: GrantTrouble) -> bool {
         let ghost = self.ghost;
         let human = ghost.deleted || ghost.restored || ghost.recreated;

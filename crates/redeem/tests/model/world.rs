@@ -68,6 +68,8 @@ pub(crate) enum Violation {
     WrongUserDerived,
     /// Another user's grant took the place of the one in use.
     WrongUserPromoted,
+    /// A session that says that the state is gone or old while nobody has touched it.
+    FalseAlarm,
     /// A schedule that doesn't come to rest.
     NeverSettles,
     /// A schedule that comes to rest in a state that what happened doesn't account for.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use redeem::{
-    AttemptId, ClusterUid, Conclusion, GrantId, GrantTrouble, Introspectable, Memory, Serial, State, Want,
-    intent,
+    AttemptId, ClusterUid, Conclusion, Effect, GrantId, GrantTrouble, Introspectable, Memory, Read, Reply,
+    ResourceVersion, Serial, State, StateSeen, Want, intent,
 };
 
 use crate::stage::{SEEN, Stage, in_use, inputs};
@@ -74,5 +74,25 @@ fn a_state_is_an_old_one_behind_a_copy_or_on_another_cluster() {
             old,
             "{cluster} {copy}"
         );
+    }
+}
+
+#[test]
+fn a_state_that_was_written_between_our_reads_is_no_old_one() {
+    // Somebody stores a result, or brings in the first grant, and delivers it after we have read the state.
+    let old = StateSeen::Found(Box::new(in_use()), ResourceVersion::new("0"));
+    for before in [old, StateSeen::Absent] {
+        let mut kept = in_use();
+        kept.serial = Serial(5);
+        let mut stage = Stage::with(Some(kept));
+        stage.consumer = Some(Serial(5));
+        let mut first = Some(before);
+        stage.interfere = Box::new(move |effect| {
+            let read = matches!(effect, Effect::ReadState);
+            let seen = first.take_if(|_| read)?;
+            Some(Reply::State(Read::Is(seen)))
+        });
+        let outcome = stage.run(inputs(Want::Settle), Memory::default());
+        assert_eq!((outcome.conclusion, stage.calls), (Conclusion::Ready, 7));
     }
 }

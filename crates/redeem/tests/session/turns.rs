@@ -1,10 +1,11 @@
 //! Which grant is redeemed when two could be, and what becomes of an answer that is only half understood.
 
 use redeem::{
-    Answer, Conclusion, GrantId, LedgerEntry, LedgerPhase, Memory, RefreshToken, Refusal, State, Want,
+    Answer, Conclusion, Effect, GrantId, Introspection, LedgerEntry, LedgerPhase, Memory, Read, RefreshToken,
+    Refusal, Reply, State, StateSeen, Want, WriteReply,
 };
 
-use crate::stage::{SEEN, Stage, answer, in_use, inputs, user, with_next};
+use crate::stage::{SEEN, Stage, answer, brought, in_use, inputs, user, with_next};
 
 /// A stage with this state, whose consumer has the token in use, and whose brought token was entered as used.
 fn stage(kept: State) -> Stage {
@@ -153,4 +154,30 @@ fn a_rescued_renewal_keeps_the_access_token_and_is_tried_again() {
     let second = stage.run(inputs(Want::Renew { seen: SEEN }), first.memory);
     assert_eq!(second.conclusion, Conclusion::Ready);
     assert_eq!(stage.sent, ["current-0", "current-1"]);
+}
+
+#[test]
+fn a_brought_token_that_another_session_takes_in_meanwhile_is_not_called_used_or_inactive() {
+    // Our first look is from before; the other session has created the entry, or spends the token while we ask about it.
+    for inactive in [false, true] {
+        let mut kept = with_next(in_use());
+        kept.next = None;
+        let mut stage = stage(kept);
+        let mut first = Some(StateSeen::Absent);
+        stage.interfere = Box::new(move |effect| match effect {
+            Effect::ReadState => Some(Reply::State(Read::Is(first.take()?))),
+            Effect::CreateLedger { .. } if !inactive => Some(Reply::Write(WriteReply::Conflict)),
+            _ => None,
+        });
+        stage.said = [Introspection::Inactive].into();
+        let mut inputs = inputs(Want::Settle);
+        inputs.bootstrap = Some(brought());
+        stage.connector.serial = None;
+        stage.consumer = None;
+        let outcome = stage.run(inputs, Memory::default());
+        assert_eq!(
+            (outcome.conclusion, outcome.bootstrap),
+            (Conclusion::Ready, Some(redeem::BootstrapNote::Imported))
+        );
+    }
 }
