@@ -255,6 +255,7 @@ impl Shell {
             };
             self.measure(&reply);
             session.on(reply, self.now());
+            self.unstored = Unstored::while_held(self.unstored.take(), session.holds_result());
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
@@ -200,12 +200,6 @@ pub(crate) fn before_intent(
             LedgerPhase::Used(_) => BeforeIntent::Refuse(GrantTrouble::GrantLost),
         },
     }
-}
-
-/// Whether the sweep may remove an entry whose connector has been gone since then.
-#[must_use]
-pub fn ledger_entry_expired(connector_gone_since: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(connector_gone_since) > LEDGER_RETENTION
 }
 
 #[cfg(test)]

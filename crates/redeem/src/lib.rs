@@ -33,7 +33,7 @@ pub use ids::{
 pub use keep_alive::{KeepAlive, keep_alive};
 pub use ledger::{
     Bootstrap, Digest, LEDGER_RETENTION, LedgerEntry, LedgerError, LedgerName, LedgerPhase, LedgerVerdict,
-    ledger_entry_expired, ledger_verdict,
+    ledger_verdict,
 };
 pub use memory::{Memory, Sighting};
 pub use session::{

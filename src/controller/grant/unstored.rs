@@ -28,6 +28,17 @@ impl Unstored {
         }
     }
 
+    /// Nothing, once the session holds no result any more: a write that was thought lost had landed, or the grant was
+    /// replaced meanwhile. What is written after that is something else.
+    pub(super) fn while_held(unstored: Option<Self>, holds: bool) -> Option<Self> {
+        if unstored.is_some() && !holds {
+            tracing::info!(
+                "What Salesforce answered needs no storing any more: it stands there, or its grant was replaced"
+            );
+        }
+        unstored.filter(|_| holds)
+    }
+
     /// Takes note of what came of an effect; whether the token is stored now.
     pub(super) fn is_stored_by(&mut self, reply: &Reply, owner: &Owner) -> bool {
         if let Reply::Write(WriteReply::Written(_)) = reply {
@@ -91,6 +102,22 @@ impl Drop for Unstored {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_unstored_only_while_the_session_holds_it() {
+        let metrics = Arc::new(Metrics::new());
+        let unstored = || {
+            let text = metrics.encode();
+            let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+            let line = lines.find(|line| line.contains("unstored_results")).unwrap();
+            line.rsplit(' ').next().unwrap().to_owned()
+        };
+        let begun = Some(Unstored::begin(&metrics));
+        let held = Unstored::while_held(begun, true);
+        assert_eq!((held.is_some(), unstored()), (true, "1".to_owned()));
+        let dropped = Unstored::while_held(held, false);
+        assert_eq!((dropped.is_none(), unstored()), (true, "0".to_owned()));
+    }
 
     #[test]
     fn each_trouble_is_told_at_once_and_then_seldom() {

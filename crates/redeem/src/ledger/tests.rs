@@ -95,13 +95,3 @@ fn a_token_is_presented_only_as_the_grant_that_its_entry_names() {
         assert_eq!(before_intent(entry.as_ref(), &uid, &grant), step, "{entry:?}");
     }
 }
-
-#[test]
-fn an_entry_outlives_its_connector_by_four_hundred_days() {
-    let gone: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let expired = |day: &str| ledger_entry_expired(gone, day.parse().unwrap());
-    assert_eq!(
-        [expired("2027-02-05T00:00:00Z"), expired("2027-02-05T00:00:01Z")],
-        [false, true]
-    );
-}
