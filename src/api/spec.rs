@@ -108,8 +108,8 @@ pub struct SalesforceConnectorSpec {
     pub connection_test: ConnectionTestSpec,
 
     /// While true, nothing is sent to Salesforce, apart from what keeps a refresh token from lapsing (authorizationCode:
-    /// once in about 20 days, which brings a new token). Otherwise the Secret stays as it is; Ready turns False once its
-    /// token has expired. Default: false.
+    /// once in about 20 days, which brings a new token), and from what finds out how a renewal ended that broke off.
+    /// Otherwise the Secret stays as it is; Ready turns False once its token has expired. Default: false.
     #[serde(default)]
     pub suspend: bool,
 }

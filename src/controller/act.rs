@@ -28,7 +28,10 @@ pub async fn act(context: &Arc<Context>, observed: &Observed, decision: &Decisio
     match decision {
         Decision::Mint { why } => mint(context, observed, connector, *why).await,
         Decision::Keep { test } => keep(context, observed, connector, test.is_some()).await,
-        Decision::Wait(_) if observed.activity == Activity::Suspended => Ok(untouched),
+        Decision::Wait(_) if !observed.is_at_work() => Ok(Outcome {
+            secret: undelivered(observed),
+            ..untouched
+        }),
         Decision::Wait(_) => keep(context, observed, connector, false).await,
         // Such as a password that was refused before: the token of before is good for as long as it lasts.
         Decision::Reject(_) if test_meanwhile(context, observed) => {
@@ -146,6 +149,13 @@ async fn renew_grant(
         works: incoming::stands(observed, connector, state),
         incoming,
     });
+    if minted.is_none() && why == MintReason::GrantOpen && !observed.is_at_work() {
+        return Ok(Outcome {
+            grant,
+            secret: undelivered(observed),
+            ..Outcome::untouched(observed.held.clone())
+        });
+    }
     let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {
         let in_use = observed.held.clone();
         let tested = match in_use.as_ref().filter(|_| test_meanwhile(context, observed)) {
@@ -156,6 +166,7 @@ async fn renew_grant(
             minted,
             tested,
             grant,
+            secret: undelivered(observed),
             ..Outcome::untouched(in_use)
         });
     };
@@ -176,6 +187,14 @@ async fn renew_grant(
         grant,
         ..outcome
     })
+}
+
+/// What is to be said of the Secret where nothing new is for it.
+fn undelivered(observed: &Observed) -> SecretOutcome {
+    match &observed.target {
+        Target::Refused(rejection) => SecretOutcome::Refused(rejection.clone()),
+        Target::Ours(_) | Target::Absent => SecretOutcome::Untouched,
+    }
 }
 
 /// A new token goes into the Secret at once where the Secret already carries one of the same org and user; a first one

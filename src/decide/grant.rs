@@ -86,6 +86,13 @@ impl GrantView {
         self.state().is_some_and(|state| works(state, expect))
     }
 
+    /// Whether an attempt to renew a grant stands open.
+    #[must_use]
+    pub fn has_attempt(&self) -> bool {
+        self.state()
+            .is_some_and(|state| state.grants().any(|grant| grant.attempt.is_some()))
+    }
+
     /// Whether there is a grant that Salesforce has not called dead, in use or waiting.
     #[must_use]
     pub fn has_life(&self) -> bool {

@@ -75,19 +75,11 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         return Decision::Reject(Rejection::new(GrantTrouble::AuthorizationRequired, ""));
     }
     if let Target::Refused(rejection) = &observed.target {
-        // A grant is kept alive even where its token can't be delivered.
-        return if keep_alive::is_due(observed, now) {
-            permitted(observed, connector, MintReason::KeepAlive, now)
-        } else {
-            Decision::Reject(rejection.clone())
-        };
+        return for_the_grant(observed, connector, now)
+            .unwrap_or_else(|| Decision::Reject(rejection.clone()));
     }
     if observed.activity == Activity::Suspended {
-        return if keep_alive::is_due(observed, now) {
-            permitted(observed, connector, MintReason::KeepAlive, now)
-        } else {
-            Decision::Wait(WaitReason::Suspended)
-        };
+        return for_the_grant(observed, connector, now).unwrap_or(Decision::Wait(WaitReason::Suspended));
     }
     let decision = match wanted(observed, connector, now) {
         Some(why) => permitted(observed, connector, why, now),
@@ -102,6 +94,20 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         },
         decision => decision,
     }
+}
+
+/// What a stored grant needs even where nobody wants its token, or it can't be delivered: to be kept alive; and to have it found
+/// out how an attempt ended that stands open, as a person may have to act, and doesn't know yet.
+fn for_the_grant(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<Decision> {
+    let attempt = observed.grant.as_ref().is_some_and(GrantView::has_attempt);
+    let why = if keep_alive::is_due(observed, now) {
+        MintReason::KeepAlive
+    } else if attempt {
+        MintReason::GrantOpen
+    } else {
+        return None;
+    };
+    Some(permitted(observed, connector, why, now))
 }
 
 /// What was brought can't be read, and there is no grant to go on with.

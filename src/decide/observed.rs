@@ -98,6 +98,12 @@ impl Observed {
         self.requests.test.is_some() && self.requests.test.as_ref() != handled
     }
 
+    /// Whether a token is wanted, and can be delivered. If not, all that is done is for the life of a stored grant.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.activity == Activity::Active && !matches!(self.target, Target::Refused(_))
+    }
+
     /// Whether the consumer's Secret already carries a token of the same org and user as the one that is held.
     #[must_use]
     pub fn identity_verified(&self, held: &Held) -> bool {

@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::mint::standing_failure;
-use super::observed::{Activity, Knowledge, Observed};
+use super::observed::{Knowledge, Observed};
 use super::schedule::{jittered, later, retest_wait, shortened, since};
-use super::target::Target;
 use super::validate::Connector;
 use super::{TestReason, whole_seconds};
 use crate::api::Reason;
@@ -56,8 +55,7 @@ fn verification_may_run(observed: &Observed, connector: &Connector, now: Timesta
 pub fn is_in_use(observed: &Observed, now: Timestamp) -> bool {
     let Some(held) = &observed.held else { return false };
     let elsewhere = observed.grant.as_ref().is_some_and(|view| view.claimed_elsewhere);
-    let reachable = !elsewhere && !matches!(observed.target, Target::Refused(_));
-    let at_work = observed.activity == Activity::Active && reachable;
+    let at_work = observed.is_at_work() && !elsewhere;
     let not_tested_just_now = match observed.knowledge {
         Knowledge::Clean | Knowledge::PasswordRefusedBefore => true,
         Knowledge::TokenRejected | Knowledge::InstanceGone => false,

@@ -7,13 +7,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use kube::api::{Patch, PatchParams};
+use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::controller::pause::Point;
-use salesforce_sim::default_world as world;
-use serde_json::json;
+use salesforce_sim::{Endpoint, default_world as world};
+use serde_json::{Value, json};
+use testbed::eventually;
 use testbed::proxy::TcpProxy;
 
 use crate::operator::{Operator, Setup};
-use crate::stage::Stage;
+use crate::stage::{DEADLINE, Stage, status};
 
 /// The points of an import, in order.
 const IMPORT: [Point; 17] = [
@@ -157,6 +160,90 @@ async fn what_a_process_that_died_has_left_open_survives_a_second_kill() {
     stage.assert_nothing_burned();
     drop(third);
     stage.finish().await;
+}
+
+/// Who suspends a connector, or takes its Secret away, needs to know none the less that its grant is lost; and nothing but that
+/// is found out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_process_that_died_has_left_open_is_found_out_also_where_no_token_is_wanted() {
+    let stage = Stage::set().await;
+    let first = stage.start("first");
+    let (unsent, spent, foreign) = ("unsent", "spent", "foreign");
+    let points = [
+        (unsent, "after-ReadBack"),
+        (spent, "after-Send"),
+        (foreign, "after-ReadBack"),
+    ];
+    let points = points.map(|(connector, point)| (connector.to_owned(), point.to_owned()));
+    let mut grants = Vec::new();
+    for (connector, _) in &points {
+        grants.push(stage.bring(connector).await);
+    }
+    for (connector, _) in &points {
+        stage.healthy(connector, None).await;
+    }
+    renew_to(&stage, &points).await;
+    die_at(&stage, first, &points).await;
+    for connector in [unsent, spent] {
+        stage
+            .merge(connector, json!({ "spec": { "suspend": true } }))
+            .await;
+    }
+    let annotations =
+        |uid: Option<&str>| json!({ "metadata": { "annotations": { names::CONNECTOR_UID: uid } } });
+    merge_target(&stage, foreign, annotations(None)).await;
+    let (brought, another) = stage.sim.world(|world| {
+        let token = world.grant_refresh_token(world::ROTATING, world::INTEGRATION_USER);
+        (token, world.grants().last().unwrap().number)
+    });
+    let values = [
+        ("refresh-token", brought.as_str()),
+        ("client-secret", world::ROTATING_SECRET),
+    ];
+    stage.input("unsent-input", &values).await;
+    let tests = stage.sim.count(Endpoint::Versions);
+
+    let second = stage.start("second");
+    stage.not_ready(spent, "ReauthorizationRequired").await;
+    let needed = status(&stage.get(spent).await).human_needed_by;
+    assert!(needed.is_some(), "a person has to authorize the app again");
+    for connector in [unsent, foreign] {
+        nothing_is_open(&stage, connector).await;
+    }
+    stage.not_ready(foreign, "SecretNotOwned").await;
+    let presented = |at: usize| stage.presented(grants[at]);
+    assert_eq!((presented(0), presented(2)), (1, 1), "the imports alone");
+    assert_eq!(stage.presented(another), 0, "what is brought is for later");
+    assert_eq!(stage.sim.count(Endpoint::Versions), tests, "nothing is tested");
+
+    stage.merge(unsent, json!({ "spec": { "suspend": false } })).await;
+    let uid = stage.get(foreign).await.metadata.uid;
+    merge_target(&stage, foreign, annotations(uid.as_deref())).await;
+    for connector in [unsent, foreign] {
+        stage.healthy(connector, Some("1")).await;
+    }
+    assert_eq!(stage.presented(another), 1);
+    stage.assert_nothing_burned();
+    drop(second);
+    stage.finish().await;
+}
+
+async fn nothing_is_open(stage: &Stage, connector: &str) {
+    eventually(DEADLINE, "the attempt that was not sent is closed", async || {
+        let stored = stage.state(&stage.get(connector).await).await?;
+        let closed = stored.grants().all(|grant| grant.attempt.is_none());
+        closed.then_some(()).ok_or_else(|| format!("{stored:?}"))
+    })
+    .await;
+}
+
+async fn merge_target(stage: &Stage, connector: &str, patch: Value) {
+    let secret = format!("{connector}-salesforce");
+    let patched = stage
+        .secrets()
+        .patch(&secret, &PatchParams::default(), &Patch::Merge(patch))
+        .await;
+    patched.unwrap();
 }
 
 /// In two halves: a process works on 16 connectors at a time.

@@ -21,7 +21,8 @@ pub(super) fn inputs(
     let Owner { name, namespace, uid } = &observed.owner;
     let want = want(observed, why);
     let brought = match &connector.method {
-        Method::AuthorizationCode { brought, .. } => brought.as_ref(),
+        // Nothing is taken in that nobody wants, or whose token can't be delivered.
+        Method::AuthorizationCode { brought, .. } => brought.as_ref().filter(|_| observed.is_at_work()),
         Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
     };
     Ok(Inputs {

@@ -8,11 +8,11 @@ use super::{Minted, Outcome, suspended};
 use crate::api::Reason;
 use crate::api::reasons::OwnReason;
 use crate::api::status::SalesforceConnectorStatus;
-use crate::decide::Decision;
 use crate::decide::keep_alive::Outlook;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::{jittered, later, since};
 use crate::decide::test_due::next_test;
+use crate::decide::{Decision, WaitReason};
 
 /// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
 /// connector that was deleted and made anew is collected a moment later. Looking costs one read.
@@ -34,7 +34,7 @@ pub(super) fn next_look(
     if was_settled(observed, outcome) {
         return SOONEST;
     }
-    let moments = moments(observed, outcome, status, now);
+    let moments = moments(observed, decision, outcome, status, now);
     let first = moments
         .into_iter()
         .filter(|moment| *moment > now)
@@ -58,6 +58,7 @@ fn was_settled(observed: &Observed, outcome: &Outcome) -> bool {
 
 fn moments(
     observed: &Observed,
+    decision: &Decision,
     outcome: &Outcome,
     status: &SalesforceConnectorStatus,
     now: Timestamp,
@@ -69,17 +70,15 @@ fn moments(
     if let Some(Minted::Waiting { length }) = &outcome.minted {
         moments.push(later(now, *length));
     }
-    let mut again = status
+    if let Some(Outlook::Alive(plan)) = outcome.outlook(observed) {
+        moments.push(plan.due);
+    }
+    let again = status
         .failures
         .as_ref()
         .and_then(|failures| failures.next_attempt_time.as_ref())
+        .filter(|_| *decision != Decision::Wait(WaitReason::Suspended))
         .map(|next| next.0);
-    if let Some(Outlook::Alive(plan)) = outcome.outlook(observed) {
-        moments.push(plan.due);
-        again = again.filter(|_| !suspended(observed) || plan.due <= now);
-    } else if suspended(observed) {
-        again = None;
-    }
     moments.extend(again);
     if suspended(observed) {
         return moments;

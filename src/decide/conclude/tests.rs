@@ -784,7 +784,9 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         activity: Activity::Suspended,
         ..failing
     };
-    assert_eq!(next(&suspended, 60), until(renewal, 60));
+    let resting = Decision::Wait(WaitReason::Suspended);
+    let rest = conclude(&suspended, &resting, &kept(&suspended), after(60)).next;
+    assert_eq!(rest, until(renewal, 60));
     assert_eq!(next(&settled(), 0), jittered(SWEEP, &uid(), 2));
     let sooner = after(0) + signed(Duration::from_millis(1));
     let mut spinning = day(settled());

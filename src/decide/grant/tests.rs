@@ -5,6 +5,7 @@ use super::*;
 use crate::decide::conclude::{Conclusion, EventDraft, EventKind, conclude};
 use crate::decide::fixtures::{self, after, cluster, found, granted, kept, of, user};
 use crate::decide::observed::{Activity, Knowledge, Observed};
+use crate::decide::target::Target;
 use crate::decide::{Decision, MintReason, Rejection, WaitReason, decide};
 
 /// How a state can stand, each with a name.
@@ -201,6 +202,58 @@ fn a_grant_that_does_not_work_is_settled_before_it_is_renewed() {
         let decision = decide(&observed(state), after(7200));
         assert_eq!(decision, mint(MintReason::GrantOpen), "{name}");
     }
+}
+
+fn suspended(observed: Observed) -> Observed {
+    Observed {
+        activity: Activity::Suspended,
+        ..observed
+    }
+}
+
+fn foreign() -> Rejection {
+    Rejection::new(OwnReason::SecretNotOwned, "Secret \"crm-salesforce\"")
+}
+
+fn refused(observed: Observed) -> Observed {
+    Observed {
+        target: Target::Refused(foreign()),
+        ..observed
+    }
+}
+
+#[test]
+fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_secret_is_refused() {
+    let state = |name: &str| states().into_iter().find(|(found, _)| *found == name).unwrap().1;
+    for name in ["open", "unknown", "inactive"] {
+        for open in [suspended(observed(state(name))), refused(observed(state(name)))] {
+            assert_eq!(decide(&open, after(1)), mint(MintReason::GrantOpen), "{name}");
+            // As for every attempt: what is known already is not asked again at once.
+            let mut told = open.clone();
+            let failures = fixtures::failures(of(&told), GrantTrouble::OutcomeUnknown, Some(after(60)));
+            told.status.failures = Some(failures);
+            let expected = if name == "unknown" {
+                Decision::Wait(WaitReason::BackOff(after(60)))
+            } else {
+                mint(MintReason::GrantOpen)
+            };
+            assert_eq!(decide(&told, after(1)), expected, "{name}");
+            assert_eq!(decide(&told, after(60)), mint(MintReason::GrantOpen), "{name}");
+            if name != "inactive" {
+                let late = after(29 * 86_400);
+                assert_eq!(decide(&open, late), mint(MintReason::KeepAlive), "{name}");
+            }
+        }
+    }
+    let settled = observed(found(fixtures::state(Standing::Good)));
+    let waiting = Decision::Wait(WaitReason::Suspended);
+    assert_eq!(decide(&suspended(settled.clone()), after(1)), waiting);
+    assert_eq!(decide(&refused(settled), after(1)), Decision::Reject(foreign()));
+    // What was brought is for when the token is wanted again.
+    assert_eq!(
+        decide(&suspended(refused_beside_a_working_one()), after(1)),
+        waiting
+    );
 }
 
 /// A failure that was given up for this trouble.

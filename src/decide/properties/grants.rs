@@ -12,9 +12,11 @@ use redeem::{
 use serde_json::json;
 
 use super::*;
+use crate::api::reasons::OwnReason;
 use crate::decide::conclude::{GrantOutcome, Trouble};
 use crate::decide::incoming::{self, Said};
-use crate::decide::{MintReason, grant, keep_alive};
+use crate::decide::target::Target;
+use crate::decide::{MintReason, Rejection, grant, keep_alive};
 
 /// What was brought beside the grant in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +197,7 @@ impl World {
             incoming,
         });
         let held = grant::held(&self.state, self.observed.held.as_ref(), &connector);
+        let held = held.filter(|_| self.observed.is_at_work());
         match (&minted, held) {
             (None | Some(Minted::Obtained { .. }), Some(held)) => Outcome {
                 minted,
@@ -230,6 +233,7 @@ impl World {
             bootstrap: self
                 .brought
                 .token()
+                .filter(|_| self.observed.is_at_work())
                 .map(|token| Bootstrap::new(fixtures::key().hmac(), token)),
             expect: Expect::default(),
             client: fixtures::client(),
@@ -413,5 +417,29 @@ proptest! {
         // A renewal comes with two, and the first with a few more.
         prop_assert!(looks < 60, "{looks} looks");
         prop_assert!(world.used.len() >= 12, "{:?}", world.used);
+    }
+
+    #[test]
+    fn how_a_renewal_ended_that_broke_off_is_found_out_also_where_no_token_is_wanted_or_it_can_t_be_delivered(
+        told in told(), brought in brought(), suspended in any::<bool>(), begin in 1..700_i64,
+    ) {
+        let mut world = World::new(brought, told).broken_off();
+        world.observed.sweep_period = Duration::from_hours(1);
+        if suspended {
+            world.observed.activity = Activity::Suspended;
+        } else {
+            world.observed.target = Target::Refused(Rejection::new(OwnReason::SecretNotOwned, ""));
+        }
+        let (begin, mut now, mut looks) = (after(begin), after(begin), 0);
+        while now < begin + signed(Duration::from_hours(3)) {
+            now = world.reconcile(now);
+            looks += 1;
+            if now > begin + signed(Duration::from_mins(1)) {
+                let attempt = world.state.current.as_ref().unwrap().attempt.as_ref();
+                prop_assert_eq!(attempt, None, "{} {:?} {:?}", now, told, brought);
+            }
+        }
+        prop_assert!(looks < 12, "{looks} looks");
+        prop_assert_eq!((world.used, world.granted), (vec![], 0), "nothing is presented");
     }
 }

@@ -3,7 +3,9 @@ use serde_json::json;
 use super::*;
 use crate::api::reasons::Refusal;
 use crate::decide::fixtures::{self, after, asked_to_test, connector, now, of, settled, spec};
+use crate::decide::observed::Activity;
 use crate::decide::schedule::signed;
+use crate::decide::target::Target;
 use crate::decide::{Decision, WaitReason, conclude, decide};
 
 const KEEP: Decision = Decision::Keep { test: None };
