@@ -410,6 +410,10 @@ impl World {
             return false;
         };
         self.ghost.restored = true;
+        if !self.is_known_for_old(key, &state) {
+            // What was written since and told to nobody must not come back as well: said in docs/redeem.md.
+            self.backups.retain(|(_, other)| other.serial <= state.serial);
+        }
         self.cluster.put_state(key, state);
         count_if(true, Event::StateRestored, tally)
     }

@@ -322,6 +322,10 @@ impl World {
         if !is_intent {
             self.controllers[c].pretend = None;
         }
+        let mut state = state;
+        if self.config.variant == Variant::DropsNext && session.holds_result() {
+            state.next = None;
+        }
         let was_renewed = session.holds_result() && !is_intent;
         let reply = self.write(
             Op::State {

@@ -119,7 +119,7 @@ impl World {
     /// Whether what happened accounts for this ending.
     fn justify(&self, ending: Ending) -> Result<(), Violation> {
         let justified = match ending {
-            Ending::Ready => self.works(),
+            Ending::Ready => self.works() && self.newest_is_in_use(),
             Ending::Trouble(trouble) => self.accounts_for(trouble),
             Ending::Gone => self.cluster.connector.is_none(),
         };
@@ -152,6 +152,26 @@ impl World {
                     && access.is_some()
                     && access == consumer.map(|consumer| consumer.access.as_str())
             })
+    }
+
+    /// Whether the grant that came in last is in use, where it could be: it is good, of the user of the one in use, and nobody
+    /// has touched the state.
+    fn newest_is_in_use(&self) -> bool {
+        let ghost = self.ghost;
+        let touched = ghost.deleted || ghost.restored || ghost.recreated || ghost.brought_again;
+        let mut states = self.cluster.states.iter().map(|(_, state, _)| state);
+        let (Some(newest), Some(state), false) = (ghost.newest, states.next(), touched) else {
+            return true;
+        };
+        let Some(current) = &state.current else {
+            return true;
+        };
+        let (family, _) = numbers(&current.refresh_token);
+        let (line, used) = (&self.salesforce.lines[newest], &self.salesforce.lines[family]);
+        let good = line.alive && line.stored == line.head && line.user == used.user;
+        // Who can't ask about it leaves it alone.
+        let unknown = state.next.as_ref().is_some_and(|next| next.attempt.is_some());
+        !good || unknown || self.config.installations > 1 || family == newest
     }
 
     /// Whether the serial of an attempt whose outcome is unknown was announced: otherwise it is known to be unsent.

@@ -33,11 +33,13 @@ pub(crate) enum Variant {
     CopiesIntent,
     /// The stamp of the cluster is not looked at.
     NoStamp,
+    /// Storing a result drops the grant that waits.
+    DropsNext,
 }
 
 impl Variant {
     /// What the check must find in each, and a scope of the exhaustive search that shows it.
-    pub(crate) const BROKEN: [(Self, Violation, &'static str); 13] = [
+    pub(crate) const BROKEN: [(Self, Violation, &'static str); 14] = [
         (Self::NoIntent, Violation::Replay, "renew: two jumps"),
         (Self::UnconditionalIntent, Violation::Replay, "renew: two jumps"),
         (Self::IntentAfterSending, Violation::Replay, "renew: two jumps"),
@@ -81,6 +83,11 @@ impl Variant {
             Self::CopiesIntent,
             Violation::WrongEnding,
             "renew, no introspection: one crash, one jump",
+        ),
+        (
+            Self::DropsNext,
+            Violation::StoredResultLost,
+            "renew: people, one jump",
         ),
         (Self::NoStamp, Violation::Replay, "renew: what is rare, one jump"),
     ];

@@ -89,6 +89,8 @@ pub(crate) struct Ghost {
     pub(crate) other_user: bool,
     /// A crash or an unclear answer: an attempt may stand unresolved.
     pub(crate) unclear: bool,
+    /// The grant that came into the state last.
+    pub(crate) newest: Option<Family>,
     /// User of the first token that reached the consumer; the pin goes with the state Secret.
     pub(crate) pinned: Option<usize>,
 }
@@ -344,8 +346,14 @@ impl World {
         after: &State,
         tally: &mut Tally,
     ) {
-        if before.as_ref().is_some_and(|before| self.loses(before, after)) {
+        if before
+            .as_ref()
+            .is_some_and(|before| self.loses(key, before, after))
+        {
             self.violate(Violation::StoredResultLost);
+        }
+        if let Some(incoming) = incoming(before.as_deref(), after) {
+            self.ghost.newest = Some(numbers(&incoming.refresh_token).0);
         }
         let user = |state: &State| {
             let (family, _) = numbers(&state.current.as_ref()?.refresh_token);
@@ -376,17 +384,34 @@ impl World {
         self.backups.drain(..surplus);
     }
 
-    /// Whether a grant of `before` is older or missing in `after` without a grant that takes its place.
-    fn loses(&self, before: &State, after: &State) -> bool {
-        let id = |grant: &Option<redeem::Grant>| grant.as_ref().map(|grant| grant.id.clone());
+    /// Whether a grant of `before` is older or missing in `after` without a grant that takes its place: one that waited goes
+    /// for one that comes in, one in use for the one that waited. A state that is known to be an old one may lose either.
+    fn loses(&self, key: Key, before: &State, after: &State) -> bool {
+        let id = |grant: Option<&redeem::Grant>| grant.map(|grant| grant.id.clone());
         before.grants().any(|old| {
             if let Some(new) = after.grant(&old.id) {
                 return numbers(&new.refresh_token).1 < numbers(&old.refresh_token).1;
             }
-            let promoted = after.current.as_ref().is_some_and(|grant| grant.access.is_some());
-            let replaced = id(&before.next) == Some(old.id.clone()) && after.next.is_some();
-            !promoted && !replaced && !self.ghost.restored && !self.ghost.deleted
+            let waited = id(before.next.as_ref()) == Some(old.id.clone());
+            let accounted = if waited {
+                incoming(Some(before), after).is_some()
+            } else {
+                before.next.is_some() && id(after.current.as_ref()) == id(before.next.as_ref())
+            };
+            !accounted && !self.is_known_for_old(key, before)
         })
+    }
+
+    /// Whether a state is behind its copies; they are gone with their connector.
+    pub(crate) fn is_known_for_old(&self, (_, uid): Key, state: &State) -> bool {
+        let connector = self.cluster.connector.as_ref();
+        let Some(connector) = connector.filter(|seen| seen.uid == uid) else {
+            return self.ghost.restored || self.ghost.deleted;
+        };
+        let consumer = self.cluster.consumer.as_ref();
+        let consumer = consumer.filter(|seen| seen.uid == uid).map(|seen| seen.serial);
+        let floor = connector.serial.max(consumer).unwrap_or_default();
+        state.is_rolled_back(&ClusterUid::new("c"), floor)
     }
 
     pub(crate) fn violate(&mut self, violation: Violation) {
@@ -440,6 +465,13 @@ impl World {
             }
         }
     }
+}
+
+/// The grant that a write brings in.
+fn incoming<'s>(before: Option<&State>, after: &'s State) -> Option<&'s redeem::Grant> {
+    let next = after.next.as_ref()?;
+    let known = before.is_some_and(|before| before.grant(&next.id).is_some());
+    (!known).then_some(next)
 }
 
 /// The username of a user.
