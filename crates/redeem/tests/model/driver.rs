@@ -411,12 +411,18 @@ impl World {
             tally.count(Event::Freeze);
         }
         let (request, arrival) = self.salesforce.arrive(&token, at, self.now);
-        if arrival == Arrival::Replay {
-            self.violate(Violation::Replay);
-        }
+        self.note_arrival(arrival, tally);
         self.end_pretence(c, tally);
         self.controllers[c].phase = Phase::Sent { session, request };
         true
+    }
+
+    fn note_arrival(&mut self, arrival: Arrival, tally: &mut Tally) {
+        match arrival {
+            Arrival::Replay => self.violate(Violation::Replay),
+            Arrival::ReplayAfterFreeze => tally.excuse(),
+            Arrival::Taken | Arrival::Busy | Arrival::Dead => {}
+        }
     }
 
     /// What variants held back until the request was out.
@@ -512,10 +518,7 @@ impl World {
             return false;
         }
         let (_, arrival) = self.salesforce.arrive(&token, at, self.now);
-        match arrival {
-            Arrival::Replay => self.violate(Violation::Replay),
-            Arrival::Taken | Arrival::Busy | Arrival::Dead | Arrival::ReplayAfterFreeze => {}
-        }
+        self.note_arrival(arrival, tally);
         self.end_pretence(c, tally);
         self.ghost.unclear = true;
         self.busy(c, token, tally);

@@ -221,7 +221,7 @@ impl World {
                 grants.any(|grant| {
                     let line = &self.salesforce.lines[numbers(&grant.refresh_token).0];
                     !self.salesforce.is_good(&grant.refresh_token)
-                        && (line.lost || line.late || ghost.lapsed || human)
+                        && (line.lost || line.late.is_some() || ghost.lapsed || human)
                 })
             }
             GrantTrouble::BootstrapTokenUsed | GrantTrouble::BootstrapTokenInactive => {

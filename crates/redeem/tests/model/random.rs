@@ -19,6 +19,7 @@ pub(crate) struct Run {
 
 /// Runs the schedule of a seed.
 pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
+    tally.next_schedule();
     let mut chance = Chance::new(seed);
     let config = Config {
         rotates: !chance.one_in(8),

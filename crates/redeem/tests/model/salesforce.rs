@@ -15,8 +15,9 @@ pub(crate) struct Line {
     pub(crate) user: usize,
     /// Access tokens with a number below this one have ended.
     pub(crate) ended: u32,
-    /// Ghost: a request came so long after its check that the hold-off was over.
-    pub(crate) late: bool,
+    /// Ghost: number of the token that was presented last so long after the check that the hold-off was over. A replay of
+    /// that token is excused, and of no other.
+    pub(crate) late: Option<u32>,
     /// Ghost: a token was issued and its answer reached nobody who could store it.
     pub(crate) lost: bool,
     /// Ghost: highest token number that ever stood in a state Secret.
@@ -87,7 +88,7 @@ impl Salesforce {
             alive: true,
             user,
             ended: 0,
-            late: false,
+            late: None,
             lost: false,
             stored: 0,
         });
@@ -138,7 +139,9 @@ impl Salesforce {
             .iter()
             .any(|r| r.family == family && r.stage == Stage::Processing);
         let line = &mut self.lines[family];
-        line.late |= now.saturating_sub(checked) > self.patience;
+        if now.saturating_sub(checked) > self.patience {
+            line.late = Some(number);
+        }
         let (stage, arrival) = if locked {
             (Stage::Busy, Arrival::Busy)
         } else if !line.alive {
@@ -147,7 +150,7 @@ impl Salesforce {
             line.alive = false;
             (
                 Stage::Dead,
-                if line.late {
+                if line.late == Some(number) {
                     Arrival::ReplayAfterFreeze
                 } else {
                     Arrival::Replay
@@ -179,13 +182,15 @@ impl Salesforce {
     pub(crate) fn decide(&mut self, id: u32, now: Duration, fails: bool) -> bool {
         let (rotates, patience) = (self.rotates, self.patience);
         let request = self.request(id);
-        let (family, checked) = (request.family, request.checked);
+        let (family, number, checked) = (request.family, request.number, request.checked);
         if fails {
             request.stage = Stage::Failed;
             return false;
         }
         let line = &mut self.lines[family];
-        line.late |= now.saturating_sub(checked) > patience;
+        if now.saturating_sub(checked) > patience {
+            line.late = Some(number);
+        }
         if rotates {
             line.head += 1;
         }

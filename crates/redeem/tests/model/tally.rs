@@ -69,19 +69,42 @@ events! {
     SecondInstallation => "connector looked at by a second installation",
 }
 
+/// How often something has happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) times: u64,
+    /// In how many schedules.
+    pub(crate) schedules: u64,
+    /// The last of them.
+    last: u64,
+}
+
+impl Count {
+    fn add(&mut self, schedule: u64) {
+        self.times += 1;
+        self.schedules += u64::from(self.last != schedule);
+        self.last = schedule;
+    }
+}
+
 /// Counts of events, and on request the ways grants went from stage to stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tally {
-    counts: Vec<u64>,
-    crashes: BTreeMap<&'static str, u64>,
+    /// The number of the schedule that is run, from 1.
+    schedule: u64,
+    counts: Vec<Count>,
+    crashes: BTreeMap<&'static str, Count>,
+    excused: Count,
     stages: Option<BTreeSet<(Option<Stage>, Option<Stage>)>>,
 }
 
 impl Tally {
     pub(crate) fn new() -> Self {
         Self {
-            counts: vec![0; Event::ALL.len()],
+            schedule: 1,
+            counts: vec![Count::default(); Event::ALL.len()],
             crashes: BTreeMap::new(),
+            excused: Count::default(),
             stages: None,
         }
     }
@@ -93,18 +116,28 @@ impl Tally {
         }
     }
 
+    /// What is counted from here on belongs to another schedule.
+    pub(crate) fn next_schedule(&mut self) {
+        self.schedule += 1;
+    }
+
     pub(crate) fn count(&mut self, event: Event) {
-        self.counts[event as usize] += 1;
+        self.counts[event as usize].add(self.schedule);
     }
 
     /// Counts a crash by what was due, or under way.
     pub(crate) fn count_crash(&mut self, at: &'static str) {
         self.count(Event::Crash);
-        *self.crashes.entry(at).or_default() += 1;
+        self.crashes.entry(at).or_default().add(self.schedule);
+    }
+
+    /// Counts a replay that is excused: the one window that can't be helped.
+    pub(crate) fn excuse(&mut self) {
+        self.excused.add(self.schedule);
     }
 
     /// How often a process crashed at each step.
-    pub(crate) fn crashes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(crate) fn crashes(&self) -> impl Iterator<Item = (&'static str, Count)> {
         self.crashes.iter().map(|(at, count)| (*at, *count))
     }
 
@@ -128,18 +161,24 @@ impl Tally {
         self.stages.iter().flatten().copied()
     }
 
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, Count)> {
         Event::ALL
             .iter()
             .map(|(event, text)| (*text, self.counts[*event as usize]))
     }
 
     pub(crate) fn print(&self) {
+        let row = |count: Count, text: &str| println!("{:>12} {:>12}  {text}", count.schedules, count.times);
+        println!("{:>12} {:>12}", "schedules", "times");
         for (text, count) in self.rows() {
-            println!("{count:>12}  {text}");
+            row(count, text);
         }
         for (at, count) in self.crashes() {
-            println!("{count:>12}  crash at {at}");
+            row(count, &format!("crash at {at}"));
         }
+        row(
+            self.excused,
+            "replay after a freeze that outlasts the hold-off, excused",
+        );
     }
 }
