@@ -269,12 +269,15 @@ async fn settle(
     Ok(SecretOutcome::InStep)
 }
 
-/// After a change of `secret.name` the earlier Secret goes, once the new one exists.
+/// After a change of `secret.name` the earlier Secret goes, once the new one exists; after two in a row, of which the status
+/// knows the last alone, both go.
 async fn delete_former(context: &Context, observed: &Observed, connector: &Connector) -> Result<(), Error> {
-    match &observed.status.secret_name {
-        Some(former) if *former != connector.template.name => {
-            secrets::delete_former(context, &observed.owner, former).await
-        }
-        Some(_) | None => Ok(()),
+    let (owner, name) = (&observed.owner, &connector.template.name);
+    context.remember_secret(&owner.uid, name);
+    let in_status = observed.status.secret_name.as_deref();
+    for former in context.former_secrets(&owner.uid, in_status, name) {
+        secrets::delete_former(context, owner, &former).await?;
+        context.forget_secret(&owner.uid, &former);
     }
+    Ok(())
 }

@@ -118,6 +118,9 @@ pub struct Parts {
 struct Memory {
     last_test: Option<Timestamp>,
     replaced: Replaced,
+    /// Names of Secrets that were written and not deleted since, the latest first. The status may know of none of them, where
+    /// its write was refused.
+    secrets: Vec<String>,
     /// Another installation looks after it, and that was told.
     claim_told: bool,
     /// Reconciles that Kubernetes has failed in a row.
@@ -274,6 +277,30 @@ impl Context {
 
     pub(super) fn remember_test(&self, connector: &SalesforceConnector, at: Timestamp) {
         self.memorize(connector.uid(), |memory| memory.last_test = Some(at));
+    }
+
+    /// The connector's Secret has been written under this name.
+    pub(super) fn remember_secret(&self, uid: &str, name: &str) {
+        self.memorize(Some(uid.to_owned()), |memory| {
+            memory.secrets.retain(|other| other != name);
+            memory.secrets.insert(0, name.to_owned());
+        });
+    }
+
+    /// There is no such Secret of the connector any more.
+    pub(super) fn forget_secret(&self, uid: &str, name: &str) {
+        self.memorize(Some(uid.to_owned()), |memory| {
+            memory.secrets.retain(|other| other != name);
+        });
+    }
+
+    /// Names under which a Secret of the connector may still exist, the latest first, where it is to have this name now.
+    pub(super) fn former_secrets(&self, uid: &str, in_status: Option<&str>, now: &str) -> Vec<String> {
+        let written = self.lock().get(uid).map(|memory| memory.secrets.clone());
+        let mut names = written.unwrap_or_default();
+        names.extend(in_status.map(str::to_owned).filter(|name| !names.contains(name)));
+        names.retain(|name| name != now);
+        names
     }
 
     /// This version of the connector is not the latest any more, whatever the cache may show.

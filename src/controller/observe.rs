@@ -95,12 +95,15 @@ async fn former(
     checked: &Connector,
 ) -> Result<Option<Secret>, Error> {
     let status = connector.status.as_ref();
-    let name = status.and_then(|status| status.secret_name.as_deref());
-    let Some(name) = name.filter(|name| *name != checked.template.name) else {
-        return Ok(None);
-    };
-    let found = secrets::read(context, &owner.namespace, name).await?;
-    Ok(found.filter(|secret| owning_connector(secret) == Some(&owner.uid)))
+    let in_status = status.and_then(|status| status.secret_name.as_deref());
+    for name in context.former_secrets(&owner.uid, in_status, &checked.template.name) {
+        let found = secrets::read(context, &owner.namespace, &name).await?;
+        let ours = found.filter(|secret| owning_connector(secret) == Some(&owner.uid));
+        if ours.is_some() {
+            return Ok(ours);
+        }
+    }
+    Ok(None)
 }
 
 /// The stored grant, and the highest copy of its serial.

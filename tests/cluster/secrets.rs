@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams};
 use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::settings::SecretWatch;
-use salesforce_sim::default_world as world;
+use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::json;
 use testbed::eventually;
 
@@ -333,6 +333,34 @@ async fn after_a_change_of_name_the_former_secret_goes_once_the_new_one_exists()
     assert_eq!(status(&connector).secret_name.as_deref(), Some("renamed"));
     let after = value(&stage.secret("renamed").await, "access_token");
     assert_eq!(after, token, "the token moves with the Secret");
+    assert_eq!(stage.token_calls(), 1);
+    stage.finish().await;
+}
+
+/// The second change comes while the first one is carried out, so that its status is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_two_changes_of_name_in_a_row_one_secret_is_left_and_no_token_is_obtained() {
+    let stage = stage_with_crm(by_name().await).await;
+    let token = value(&stage.secret(TARGET).await, "access_token");
+    let slow = FaultRule::always(Fault::Delay { millis: 1_500 });
+    stage.sim.fault(slow.on(Endpoint::Versions));
+    let tests = stage.sim.count(Endpoint::Versions);
+    let rename = |name: &str| json!({ "spec": { "secret": { "name": name } } });
+    stage.merge("crm", rename("second")).await;
+    let tested = stage
+        .sim
+        .wait_until("the token is tested before it moves", DEADLINE, |world| {
+            world.count(Endpoint::Versions) > tests
+        })
+        .await;
+    tested.unwrap_or_else(|error| panic!("{error}"));
+    stage.merge("crm", rename("third")).await;
+
+    let connector = stage.ready("crm").await;
+    assert_eq!(status(&connector).secret_name.as_deref(), Some("third"));
+    assert_eq!(value(&stage.secret("third").await, "access_token"), token);
+    stage.secret_gone(TARGET).await;
+    stage.secret_gone("second").await;
     assert_eq!(stage.token_calls(), 1);
     stage.finish().await;
 }
