@@ -18,6 +18,7 @@ use salesforce_connector_operator::decide::observed::{Activity, Knowledge, Obser
 use salesforce_connector_operator::decide::secret::{Owner, read_back};
 use salesforce_connector_operator::decide::siblings::Siblings;
 use salesforce_connector_operator::decide::target::Target;
+use salesforce_connector_operator::decide::test_due::meanwhile;
 use salesforce_connector_operator::decide::validate::{Connector, validate};
 use salesforce_connector_operator::decide::{Decision, MintReason, Rejection, conclude, decide, explain};
 use secrecy::SecretString;
@@ -381,9 +382,11 @@ impl World {
         let Ok(connector) = &observed.connector else {
             return untouched;
         };
+        let test_meanwhile = meanwhile(observed, self.now).is_some();
         match decision {
+            Decision::Reject(_) if test_meanwhile => self.keep(observed, connector, true),
             Decision::Reject(_) => untouched,
-            Decision::Wait(_) if observed.activity == Activity::Suspended => untouched,
+            Decision::Wait(_) if !observed.is_at_work() => untouched,
             Decision::Wait(_) => self.keep(observed, connector, false),
             Decision::Keep { test } => self.keep(observed, connector, test.is_some()),
             Decision::Mint { why } if observed.grant.is_some() => self.renew_grant(observed, connector, *why),
@@ -396,7 +399,7 @@ impl World {
                         retry_after: None,
                     };
                     let minted = Some(Minted::Failed { why, trouble });
-                    let kept = self.keep(observed, connector, false);
+                    let kept = self.keep(observed, connector, test_meanwhile);
                     return Outcome { minted, ..kept };
                 }
                 let held = self.new_token(connector);
@@ -443,8 +446,10 @@ impl World {
             .state()
             .and_then(|state| held(state, noted.as_ref(), connector));
         let (Some(held), Minted::Obtained { .. }) = (renewed, &minted) else {
+            let test_meanwhile = meanwhile(observed, self.now).is_some();
             return Outcome {
                 minted: Some(minted),
+                tested: test_meanwhile.then(|| self.test(connector)),
                 grant: told,
                 ..Outcome::untouched(observed.held.clone())
             };
