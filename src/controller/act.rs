@@ -149,25 +149,14 @@ async fn renew_grant(
         works: incoming::stands(observed, connector, state),
         incoming,
     });
-    if minted.is_none() && why == MintReason::GrantOpen && !observed.is_at_work() {
-        return Ok(Outcome {
-            grant,
-            secret: undelivered(observed),
-            ..Outcome::untouched(observed.held.clone())
-        });
-    }
-    let (Some(held), Some(Minted::Obtained { .. }) | None) = (held, &minted) else {
-        let in_use = observed.held.clone();
-        let tested = match in_use.as_ref().filter(|_| test_meanwhile(context, observed)) {
-            Some(held) => Some(probe::probe(context, connector, held).await),
-            None => None,
-        };
+    let only_settled = minted.is_none() && why == MintReason::GrantOpen && !observed.is_at_work();
+    let held = held.filter(|_| !only_settled && matches!(minted, None | Some(Minted::Obtained { .. })));
+    let Some(held) = held else {
+        let outcome = nothing_to_deliver(context, observed, connector).await;
         return Ok(Outcome {
             minted,
-            tested,
             grant,
-            secret: undelivered(observed),
-            ..Outcome::untouched(in_use)
+            ..outcome
         });
     };
     let fresh = noted.is_none_or(|noted| noted.token != held.token);
@@ -187,6 +176,20 @@ async fn renew_grant(
         grant,
         ..outcome
     })
+}
+
+/// The token in use stays as it is, and is tested where that is due.
+async fn nothing_to_deliver(context: &Context, observed: &Observed, connector: &Connector) -> Outcome {
+    let in_use = observed.held.clone();
+    let tested = match in_use.as_ref().filter(|_| test_meanwhile(context, observed)) {
+        Some(held) => Some(probe::probe(context, connector, held).await),
+        None => None,
+    };
+    Outcome {
+        tested,
+        secret: undelivered(observed),
+        ..Outcome::untouched(in_use)
+    }
 }
 
 /// What is to be said of the Secret where nothing new is for it.
