@@ -20,9 +20,7 @@ use crate::decide::{Decision, MintReason};
 /// Carries out a decision.
 pub async fn act(context: &Arc<Context>, observed: &Observed, decision: &Decision) -> Result<Outcome, Error> {
     let untouched = Outcome::untouched(observed.held.clone());
-    let (Ok(connector), Decision::Wait(_) | Decision::Keep { .. } | Decision::Mint { .. }) =
-        (&observed.connector, decision)
-    else {
+    let Ok(connector) = &observed.connector else {
         return Ok(untouched);
     };
     match decision {

@@ -86,6 +86,14 @@ async fn a_wrong_password_is_sent_once_until_it_changes() {
     assert_eq!((stage.token_calls(), failed_logins(&stage)), (2, 0));
     let username = status(&connector).identity.unwrap().username;
     assert_eq!(username, None, "it came through a reference");
+
+    // The token of before is good for as long as it lasts.
+    password_input(&stage, "login", WRONG).await;
+    stage.stalled("crm", "PasswordRefusedBefore").await;
+    let asked = tested(&stage, "2").await;
+    assert_eq!(condition(&asked, "ConnectionTested").1, "TestSucceeded");
+    assert_eq!(condition(&asked, "Ready").1, "PasswordRefusedBefore");
+    assert_eq!(stage.token_calls(), 2);
     stage.finish().await;
 }
 
