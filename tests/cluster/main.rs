@@ -32,6 +32,7 @@ mod sweep;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod troubles;
+mod unnamed;
 
 /// Runs each scenario in both ways of noticing changed Secrets, each on a stage of its own that `$stage` sets.
 macro_rules! in_both_modes {

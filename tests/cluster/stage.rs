@@ -77,7 +77,7 @@ impl Deref for Plane {
 }
 
 /// The account that the chart makes for the operator. Every operator of these tests has its rights, and no others.
-const SERVICE_ACCOUNT: &str = "sfc-salesforce-connector-operator";
+pub(crate) const SERVICE_ACCOUNT: &str = "sfc-salesforce-connector-operator";
 
 const CHART: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
