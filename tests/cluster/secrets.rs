@@ -460,12 +460,11 @@ async fn a_recreated_connector_inherits_nothing() {
     let mut stage = stage_with_crm(by_name().await).await;
     let former = stage.get("crm").await.uid().unwrap();
     stage.stop_operator().await;
-    // With its Secret left behind, as `kubectl delete --cascade=orphan` does.
-    let params = DeleteParams {
-        propagation_policy: Some(kube::api::PropagationPolicy::Orphan),
-        ..DeleteParams::default()
-    };
-    stage.connectors().delete("crm", &params).await.unwrap();
+    // With its Secret left behind, as after `kubectl delete --cascade=orphan`. By hand, since the garbage collector orphans
+    // those Secrets alone that it has heard of by then, and collects the others.
+    let orphaned = json!({ "metadata": { "ownerReferences": [] } });
+    stage.merge_secret(TARGET, orphaned).await;
+    stage.delete("crm").await;
     eventually(DEADLINE, "the connector is gone", async || {
         let found = stage.connectors().get_opt("crm").await.unwrap();
         found
