@@ -10,6 +10,8 @@ use testbed::ControlPlane;
 
 use crate::files::{CHART, read, yaml};
 
+/// What the process tells its allocator.
+const MALLOC: &str = "glibc.malloc.arena_max=2:glibc.malloc.tcache_count=0";
 const ALL_VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/all-values.yaml");
 
 async fn template(args: &[&str]) -> Vec<Value> {
@@ -104,7 +106,7 @@ async fn by_default_there_is_all_that_is_needed() {
     let image = concat!("salesforce-connector-operator:", env!("CARGO_PKG_VERSION"));
     assert_eq!(container(&documents)["image"], image);
     let wanted = pairs(&[
-        ("MALLOC_ARENA_MAX", "2"),
+        ("GLIBC_TUNABLES", MALLOC),
         ("SFC_LEASE_DURATION_SECONDS", "40"),
         ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "20"),
         ("SFC_LEASE_RETRY_SECONDS", "2"),
@@ -142,7 +144,7 @@ async fn every_value_takes_effect() {
     let wanted = pairs(&[
         ("HTTPS_PROXY", "http://proxy.example.com:3128"),
         ("HTTP_PROXY", "http://proxy.example.com:3129"),
-        ("MALLOC_ARENA_MAX", "2"),
+        ("GLIBC_TUNABLES", MALLOC),
         ("NO_PROXY", ".example.com"),
         ("RUST_BACKTRACE", "1"),
         ("SFC_ALLOW_HOST", "*.example.com,gateway.example.net"),

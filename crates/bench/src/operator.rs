@@ -26,6 +26,17 @@ impl Mode {
     }
 }
 
+/// What the chart tells the allocator.
+fn tunables() -> &'static str {
+    const DEPLOYMENT: &str =
+        include_str!("../../../charts/salesforce-connector-operator/templates/deployment.yaml");
+    let after = DEPLOYMENT
+        .split_once("GLIBC_TUNABLES\n")
+        .map_or("", |(_, after)| after);
+    let line = after.lines().next().unwrap_or_default();
+    line.trim().trim_start_matches("value: ")
+}
+
 /// A running operator.
 pub(crate) struct Operator {
     pub(crate) process: Process,
@@ -46,7 +57,7 @@ impl Operator {
             // All connectors are of one org here.
             .args(["--token-requests-per-hour", "1000000"])
             .env("KUBECONFIG", &plane.kubeconfig)
-            .env("MALLOC_ARENA_MAX", "2")
+            .env("GLIBC_TUNABLES", tunables())
             .env("NO_PROXY", "127.0.0.1");
         let process = Process::start(command, log)?;
         Ok(Self { process, address })
@@ -92,4 +103,13 @@ pub(crate) fn log(plane: &Plane, kept: Option<&PathBuf>, stage: &str) -> Result<
     let dir = kept.map_or(plane.dir(), PathBuf::as_path);
     std::fs::create_dir_all(dir)?;
     Ok(dir.join(format!("operator-{stage}.log")))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_allocator_is_told_what_the_chart_tells_it() {
+        let told = super::tunables();
+        assert!(told.starts_with("glibc.malloc."), "{told:?}");
+    }
 }

@@ -29,13 +29,13 @@ pub(crate) fn report(facts: &Facts, scale: &Scale, result: &Everything) -> Strin
 const METHOD: &str = "\n## How it was got\n\n\
 `make bench` builds the operator and the simulator in release, and starts for each stage etcd, kube-apiserver and\n\
 kube-controller-manager anew, installs the chart, and runs the operator as a process under the chart's service account\n\
-with `MALLOC_ARENA_MAX=2`, as the chart does, in mode `ByName` where nothing else is said. All of them share the\n\
-machine's cores. The connectors log in by client credentials with a literal client id and a client secret in a Secret\n\
-each, which exists before; 16 clients create them. One watch sees when all are Ready, which takes a token request, an\n\
-introspection where the app has a secret, and a connection test for each. Requests are counted in the API server's\n\
-audit log, leader election left out; CPU and memory are the process's own, from /proc. Bare rates are what the same\n\
-16 clients reach on the same API server just before, with objects of the same kind. \"The two writes alone\" is the\n\
-time that one Secret create and one status replace for each connector take at these rates.\n\n\
+with the chart's `GLIBC_TUNABLES`, in mode `ByName` where nothing else is said. All of them share the machine's cores.\n\
+The connectors log in by client credentials with a literal client id and a client secret in a Secret each, which exists\n\
+before; 16 clients create them. One watch sees when all are Ready, which takes a token request, an introspection where\n\
+the app has a secret, and a connection test for each. Requests are counted in the API server's audit log, leader\n\
+election left out; CPU and memory are the process's own, from /proc. Bare rates are what the same 16 clients reach on\n\
+the same API server just before, with objects of the same kind. \"The two writes alone\" is the time that one Secret\n\
+create and one status replace for each connector take at these rates.\n\n\
 Absolute figures depend on the machine and on what else it does; compare ratios within one run.\n";
 
 fn header(facts: &Facts, result: &Everything) -> String {
