@@ -28,6 +28,7 @@ pub mod siblings;
 pub mod target;
 pub mod test_due;
 pub mod validate;
+pub mod want;
 
 use jiff::Timestamp;
 

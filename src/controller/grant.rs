@@ -92,6 +92,8 @@ pub(super) async fn settle(
     connector: &Connector,
     why: MintReason,
 ) -> Result<Settled, Error> {
+    let place = kubernetes::place(context).await?;
+    let inputs = inputs::inputs(context, observed, connector, why, place)?;
     // Where something is open, most sessions send nothing: what they send is taken afterwards.
     let paid = u32::from(why != MintReason::GrantOpen);
     if paid > 0
@@ -104,8 +106,6 @@ pub(super) async fn settle(
             said: Said::default(),
         });
     }
-    let place = kubernetes::place(context).await?;
-    let inputs = inputs::inputs(context, observed, connector, why, place)?;
     let memory = context
         .grants
         .memory()

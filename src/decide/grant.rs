@@ -86,6 +86,14 @@ impl GrantView {
         self.state().is_some_and(|state| works(state, expect))
     }
 
+    /// Whether nobody knows whether the grant in use belongs to the user that `spec.expect` names, as its username is not known.
+    #[must_use]
+    pub fn is_unnamed(&self, expect: &ExpectSpec) -> bool {
+        let Some(state) = self.state() else { return false };
+        let grant = state.current.as_ref();
+        grant.and_then(|grant| judged(state, grant, expect)) == Some(Judgement::UsernameUnknown)
+    }
+
     /// Whether an attempt to renew a grant stands open.
     #[must_use]
     pub fn has_attempt(&self) -> bool {

@@ -75,8 +75,9 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         return Decision::Reject(Rejection::new(GrantTrouble::AuthorizationRequired, ""));
     }
     if let Target::Refused(rejection) = &observed.target {
-        return for_the_grant(observed, connector, now)
-            .unwrap_or_else(|| Decision::Reject(rejection.clone()));
+        let needed = for_the_grant(observed, connector, now);
+        let now_needed = needed.filter(|decision| matches!(decision, Decision::Mint { .. }));
+        return now_needed.unwrap_or_else(|| Decision::Reject(rejection.clone()));
     }
     if observed.activity == Activity::Suspended {
         return for_the_grant(observed, connector, now).unwrap_or(Decision::Wait(WaitReason::Suspended));
@@ -99,7 +100,10 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
 /// What a stored grant needs even where nobody wants its token, or it can't be delivered: to be kept alive; and to have it found
 /// out how an attempt ended that stands open, as a person may have to act, and doesn't know yet.
 fn for_the_grant(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<Decision> {
-    let attempt = observed.grant.as_ref().is_some_and(GrantView::has_attempt);
+    let view = observed.grant.as_ref();
+    // What is known of one beside a grant that works is asked about as seldom as ever.
+    let known = grant_works(observed, connector) && incoming::is_left_alone(observed, connector, now);
+    let attempt = !known && view.is_some_and(GrantView::has_attempt);
     let why = if keep_alive::is_due(observed, now) {
         MintReason::KeepAlive
     } else if attempt {

@@ -170,7 +170,8 @@ pub fn impossible(reason: Reason, message: &str, now: Timestamp) -> ConnectionTe
 }
 
 /// Whether anything was sent at all. One that could not be made is made up for as soon as there is a token.
-fn has_run(test: &ConnectionTestStatus) -> bool {
+#[must_use]
+pub fn has_run(test: &ConnectionTestStatus) -> bool {
     let first = test.steps.first().map(|step| step.name);
     first != Some(StepName::TokenAccepted)
 }

@@ -10,7 +10,7 @@ use crate::decide::conditions::{ConditionType, Finding, Truth};
 use crate::decide::ladder::SUCCEEDED;
 use crate::decide::observed::Observed;
 use crate::decide::schedule::since;
-use crate::decide::test_due::failed_test;
+use crate::decide::test_due::{failed_test, has_run};
 use crate::decide::validate::Method;
 use crate::decide::{Decision, Rejection};
 
@@ -144,7 +144,11 @@ impl Facts<'_> {
 
     /// What is wrong with the last test, if it failed for good or showed that the session has ended.
     fn test_trouble(&self) -> Option<Finding> {
-        let test = self.status.connection_test.as_ref()?;
+        let test = self
+            .status
+            .connection_test
+            .as_ref()
+            .filter(|test| has_run(test))?;
         let (reason, class) = failed_test(test)?;
         match class {
             Class::Transient | Class::Uncertain => None,

@@ -50,7 +50,7 @@ pub(super) fn failures(
             None
         }
         None if matches!(decision, Decision::Keep { .. }) => before.filter(|failures| {
-            failures.inputs_digest.as_deref() == Some(digest) && !is_past(failures, outcome)
+            failures.inputs_digest.as_deref() == Some(digest) && !is_past(failures, connector, outcome)
         }),
         None => before,
     }
@@ -89,11 +89,14 @@ pub(super) fn new_grant_failures(
     before.filter(|_| there && !ended).cloned()
 }
 
-/// Whether a test has just shown that Salesforce takes the token which it refused when it was fresh.
-fn is_past(failures: &FailuresStatus, outcome: &Outcome) -> bool {
+/// Whether a test has just shown that Salesforce takes the token which it refused when it was fresh. That of other inputs, which
+/// is held as long as none of these is good, shows nothing of the kind.
+fn is_past(failures: &FailuresStatus, connector: &Connector, outcome: &Outcome) -> bool {
     let report = outcome.tested.as_ref();
     let accepted = report.is_some_and(|report| report.verdict == Verdict::Succeeded);
-    accepted && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
+    let held = outcome.held.as_ref();
+    let of_these = held.is_some_and(|held| held.inputs_digest == connector.inputs_digest);
+    accepted && of_these && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
 }
 
 /// Whether the held token was still to be verified when this reconcile began.

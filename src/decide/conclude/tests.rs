@@ -432,6 +432,23 @@ fn a_new_token_that_is_refused_at_once_is_a_finding() {
 }
 
 #[test]
+fn a_good_test_of_the_token_of_before_says_nothing_of_the_one_that_was_refused_when_fresh() {
+    let fresh_token_rejected = |mut observed: Observed| {
+        let mut failures = fixtures::failures(of(&observed), Refusal::AppBlocked, Some(after(3600)));
+        failures.reason = Reason::from(OwnReason::FreshTokenRejected).as_str().to_owned();
+        observed.status.failures = Some(failures);
+        let outcome = tested(&observed, fixtures::passed(of(&observed)));
+        let conclusion = conclude(&observed, &TEST, &outcome, after(900));
+        conclusion.status.unwrap_or(observed.status).failures
+    };
+    assert_eq!(fresh_token_rejected(settled()), None, "it is the same token");
+    let mut changed = settled();
+    changed.held.as_mut().unwrap().inputs_digest = crate::decide::digest::Digest::from_text("another");
+    let failures = fresh_token_rejected(changed).expect("what was refused is not mended");
+    assert_eq!(failures.next_attempt_time, Some(Time(after(3600))));
+}
+
+#[test]
 fn a_test_shows_what_it_found_and_a_passing_trouble_leaves_ready_as_it_is() {
     let observed = settled();
     for (refusal, ready) in [
@@ -665,6 +682,11 @@ fn suspension_shows_and_never_hides_an_expired_token() {
         ready(&suspend(fresh()), 0),
         ["Ready: False Suspended", "Stalled: True Suspended"]
     );
+    // Somebody asked for a test when there was nothing to test, and the request is answered anew once it is resumed.
+    let mut answered = suspend(settled());
+    let reason = OwnReason::SecretKeysCollide.into();
+    answered.status.connection_test = Some(crate::decide::test_due::impossible(reason, "", now()));
+    assert_eq!(ready(&answered, 60), ["Ready: True Suspended", ""]);
 }
 
 #[test]

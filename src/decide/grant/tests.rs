@@ -226,14 +226,16 @@ fn refused(observed: Observed) -> Observed {
 fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_secret_is_refused() {
     let state = |name: &str| states().into_iter().find(|(found, _)| *found == name).unwrap().1;
     for name in ["open", "unknown", "inactive"] {
-        for open in [suspended(observed(state(name))), refused(observed(state(name)))] {
+        let (idle, barred) = (suspended(observed(state(name))), refused(observed(state(name))));
+        let waits = Decision::Wait(WaitReason::BackOff(after(60)));
+        for (open, waits) in [(idle, waits), (barred, Decision::Reject(foreign()))] {
             assert_eq!(decide(&open, after(1)), mint(MintReason::GrantOpen), "{name}");
             // As for every attempt: what is known already is not asked again at once.
             let mut told = open.clone();
             let failures = fixtures::failures(of(&told), GrantTrouble::OutcomeUnknown, Some(after(60)));
             told.status.failures = Some(failures);
             let expected = if name == "unknown" {
-                Decision::Wait(WaitReason::BackOff(after(60)))
+                waits
             } else {
                 mint(MintReason::GrantOpen)
             };
@@ -254,6 +256,27 @@ fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_sec
         decide(&suspended(refused_beside_a_working_one()), after(1)),
         waiting
     );
+}
+
+#[test]
+fn an_attempt_beside_a_grant_that_works_is_asked_about_as_seldom_while_suspended_as_ever() {
+    let mut state = fixtures::state(Standing::Good);
+    let mut brought = somebody_elses();
+    brought.attempt = Some(attempt(Phase::OutcomeUnknown));
+    state.next = Some(brought);
+    let mut observed = suspended(observed(found(state)));
+    assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
+    let told = fixtures::failures(of(&observed), GrantTrouble::OutcomeUnknown, Some(after(900)));
+    observed.status.new_grant_failures = Some(told);
+    assert_eq!(
+        decide(&observed, after(899)),
+        Decision::Wait(WaitReason::Suspended)
+    );
+    assert_eq!(
+        decide(&refused(observed.clone()), after(899)),
+        Decision::Reject(foreign())
+    );
+    assert_eq!(decide(&observed, after(900)), mint(MintReason::GrantOpen));
 }
 
 /// A failure that was given up for this trouble.

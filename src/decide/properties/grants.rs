@@ -7,7 +7,7 @@ use redeem::{
     Access, Answer, Bootstrap, ClusterUid, Conclusion, ConnectorSeen, Effect, Expect, FreshIds, GrantId,
     GrantTrouble, InstallationUid, Introspectable, Introspection, LedgerEntry, LedgerPhase, Limits, Memory,
     Now, Read, RefreshToken, Refusal as Answered, Reply, ResourceVersion, Serial, Session, Standing, State,
-    StateSeen, TokenAnswer, Want, WriteReply,
+    StateSeen, TokenAnswer, WriteReply,
 };
 use serde_json::json;
 
@@ -215,16 +215,7 @@ impl World {
 
     fn session(&mut self, why: MintReason, now: Timestamp) -> redeem::Outcome {
         self.sessions += 1;
-        let seen = self
-            .observed
-            .held
-            .as_ref()
-            .and_then(|held| held.serial)
-            .map(Serial);
-        let want = match why {
-            MintReason::GrantOpen | MintReason::NoToken => Want::Settle,
-            _ => Want::Renew { seen },
-        };
+        let want = crate::decide::want::want(&self.observed, of(&self.observed), why);
         let inputs = redeem::Inputs {
             connector: self.state.connector.clone(),
             installation: InstallationUid::new("ours"),
