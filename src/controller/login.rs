@@ -57,6 +57,7 @@ async fn with_password(
     }
     let refused = match request_token(context, observed, connector).await {
         Ok(held) => {
+            context.passwords.forget_answer(&digest, uid);
             if why == MintReason::Requested {
                 passwords::forget(context, &digest).await?;
             }

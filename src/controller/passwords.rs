@@ -90,6 +90,11 @@ impl InFlight {
         self.answered().insert(sender(digest, uid), answered);
     }
 
+    /// The password has been accepted: what came of an earlier request of the connector holds no longer.
+    pub(super) fn forget_answer(&self, digest: &Digest, uid: &str) {
+        self.answered().remove(&sender(digest, uid));
+    }
+
     /// Forgets connectors that are gone.
     pub(super) fn forget_except(&self, alive: &HashSet<String>) {
         self.answered().retain(|(_, uid), _| alive.contains(uid));
@@ -193,5 +198,32 @@ pub(super) async fn forget(context: &Context, digest: &Digest) -> Result<(), Err
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(source) => Err(Error::DeleteSecret { name, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::reasons::Refusal;
+
+    #[test]
+    fn an_answer_is_remembered_for_its_request_until_that_password_of_that_connector_is_accepted() {
+        let passwords = InFlight::default();
+        let trouble = Trouble {
+            reason: Refusal::WrongPassword.into(),
+            message: "as Salesforce puts it".to_owned(),
+            retry_after: None,
+        };
+        let (one, other) = (Digest::from_text("one"), Digest::from_text("other"));
+        for (digest, uid) in [(&one, "crm"), (&one, "second"), (&other, "crm")] {
+            passwords.note_answer(digest, uid, "1", &trouble);
+        }
+        assert_eq!(passwords.answer(&one, "crm", "1"), Some(trouble.clone()));
+        assert_eq!(passwords.answer(&one, "crm", "2"), None);
+
+        passwords.forget_answer(&one, "crm");
+        assert_eq!(passwords.answer(&one, "crm", "1"), None);
+        assert_eq!(passwords.answer(&one, "second", "1"), Some(trouble.clone()));
+        assert_eq!(passwords.answer(&other, "crm", "1"), Some(trouble));
     }
 }
