@@ -21,7 +21,7 @@ macro_rules! own_reasons {
             const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
-            /// Whether it lasts until a person acts, wherever that person sits.
+            /// Whether a person must act where it does not pass, wherever that person sits.
             #[must_use]
             pub const fn needs_person(self) -> bool {
                 !matches!(self.actor(), Actor::Nobody)

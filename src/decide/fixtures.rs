@@ -227,10 +227,11 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
 }
 
 /// A login was refused.
-pub(crate) fn refused(observed: &Observed, refusal: Refusal) -> Outcome {
+pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome {
+    let reason = reason.into();
     let trouble = Trouble {
-        reason: refusal.into(),
-        message: explain(refusal.into(), "as Salesforce puts it"),
+        reason,
+        message: explain(reason, "as Salesforce puts it"),
         retry_after: None,
     };
     Outcome {

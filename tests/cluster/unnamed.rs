@@ -73,12 +73,14 @@ async fn a_renewal_that_cannot_be_recorded_is_not_sent_and_a_person_reads_why() 
     stage
         .annotate("crm", "salesforce-connector.dev/renew-requested-at", "1")
         .await;
-    let message = stage
+    let connector = stage
         .until("it says why", "crm", |connector| {
-            let (_, reason, message) = condition(connector, "Authenticated");
-            (reason == "GrantStateUnavailable").then_some(message)
+            let failures = status(connector).failures?;
+            (failures.reason == "GrantStateUnavailable").then(|| connector.clone())
         })
         .await;
+    assert_eq!(condition(&connector, "Ready").1, "TokenValid");
+    let message = status(&connector).failures.unwrap().message;
     assert!(message.contains("forbidden"), "{message}");
     assert!(message.contains(remedy("GrantStateUnavailable")), "{message}");
     assert_eq!(stage.token_calls(), calls, "nothing was sent");

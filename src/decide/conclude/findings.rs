@@ -9,7 +9,7 @@ use crate::api::{Reason, reasons};
 use crate::decide::conditions::{ConditionType, Finding, Truth};
 use crate::decide::ladder::SUCCEEDED;
 use crate::decide::observed::Observed;
-use crate::decide::schedule::since;
+use crate::decide::schedule::{UNCERTAIN_FOR, since};
 use crate::decide::test_due::{failed_test, has_run};
 use crate::decide::validate::Method;
 use crate::decide::{Decision, Rejection};
@@ -230,11 +230,7 @@ impl Facts<'_> {
         if ready.truth == Truth::True {
             return None;
         }
-        let long = self.status.failures.as_ref().is_some_and(|failures| {
-            ready.reason.class() == Class::Uncertain
-                && since(failures.first_time.0, self.now) >= crate::decide::schedule::UNCERTAIN_FOR
-        });
-        let kind = if stalls(ready.reason) || long {
+        let kind = if stalls(ready.reason) || self.lasts(ready) {
             ConditionType::Stalled
         } else {
             ConditionType::Reconciling
@@ -247,6 +243,21 @@ impl Facts<'_> {
             },
         ))
     }
+
+    /// Whether trouble that may pass by itself has lasted so long that a person must act after all. Where the token has
+    /// expired it is the trouble with its renewal.
+    fn lasts(&self, ready: &Finding) -> bool {
+        let Some(failures) = &self.status.failures else {
+            return false;
+        };
+        let expired = ready.reason == OwnReason::TokenExpired.into();
+        let reason = if expired {
+            failure_finding(failures).reason
+        } else {
+            ready.reason
+        };
+        may_need_person(reason) && since(failures.first_time.0, self.now) >= UNCERTAIN_FOR
+    }
 }
 
 fn failure_finding(failures: &FailuresStatus) -> Finding {
@@ -255,10 +266,10 @@ fn failure_finding(failures: &FailuresStatus) -> Finding {
     Finding::with(Truth::False, reason, failures.message.clone())
 }
 
-/// Whether trouble may pass by itself.
+/// Whether trouble with a renewal may pass by itself, so that a valid token is as good as before.
 fn passing(reason: Reason) -> bool {
     match (reason, reason.class()) {
-        (Reason::Own(own), _) => !own.needs_person(),
+        (Reason::Own(_), class) => class == Class::Transient,
         (_, Class::Transient | Class::Uncertain | Class::RenewToken) => true,
         (_, Class::InputMustChange | Class::MendInSalesforce | Class::Bug) => false,
     }
@@ -268,8 +279,15 @@ fn passing(reason: Reason) -> bool {
 fn stalls(reason: Reason) -> bool {
     match reason {
         Reason::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing) => false,
-        Reason::Own(own) => own.needs_person(),
         Reason::Grant(_) => true,
-        Reason::Salesforce(_) => !passing(reason),
+        Reason::Own(_) | Reason::Salesforce(_) => !passing(reason),
+    }
+}
+
+/// Whether a person must act on trouble that does not pass.
+fn may_need_person(reason: Reason) -> bool {
+    match reason {
+        Reason::Own(own) => own.needs_person(),
+        Reason::Grant(_) | Reason::Salesforce(_) => reason.class() == Class::Uncertain,
     }
 }

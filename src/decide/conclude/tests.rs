@@ -228,6 +228,67 @@ fn an_uncertain_refusal_stalls_after_a_quarter_of_an_hour() {
     assert_eq!(observed.status.failures.unwrap().count, 4);
 }
 
+/// The API server may only be choosing a leader, and a right may be missing for good: the reason is the same.
+#[test]
+fn a_grant_that_can_t_be_recorded_leaves_a_valid_token_ready_and_stalls_where_it_lasts_without_one() {
+    let unavailable = |mut observed: Observed, times: &[i64]| {
+        let mut told = Vec::new();
+        for at in times {
+            let outcome = refused(&observed, OwnReason::GrantStateUnavailable);
+            let conclusion = conclude(&observed, &MINT, &outcome, after(*at));
+            let found = conditions(written(&conclusion));
+            let [ready, authenticated] = [found[0].clone(), found[1].clone()];
+            told.push([ready, authenticated, found.get(4).cloned().unwrap_or_default()]);
+            observed = reported(observed, conclusion);
+        }
+        told
+    };
+    let fails = "Authenticated: False GrantStateUnavailable";
+    let line = |ready: &str, authenticated: &str, progress: &str| {
+        [ready, authenticated, progress].map(str::to_owned)
+    };
+    let good = line("Ready: True TokenValid", "Authenticated: True LoggedIn", "");
+    let none = |progress| line("Ready: False GrantStateUnavailable", fails, progress);
+    let expired = |progress| line("Ready: False TokenExpired", fails, progress);
+    assert_eq!(
+        unavailable(settled(), &[6000, 7199, 7200]),
+        [good.clone(), good.clone(), expired("Stalled: True TokenExpired")]
+    );
+    assert_eq!(
+        unavailable(settled(), &[7190, 7200, 8089, 8090]),
+        [
+            good,
+            expired("Reconciling: True TokenExpired"),
+            expired("Reconciling: True TokenExpired"),
+            expired("Stalled: True TokenExpired"),
+        ]
+    );
+    assert_eq!(
+        unavailable(fresh(), &[0, 899, 900]),
+        [
+            none("Reconciling: True GrantStateUnavailable"),
+            none("Reconciling: True GrantStateUnavailable"),
+            none("Stalled: True GrantStateUnavailable"),
+        ]
+    );
+}
+
+#[test]
+fn trouble_that_passes_without_a_person_never_stalls() {
+    for reason in [
+        Reason::from(Refusal::SalesforceUnavailable),
+        OwnReason::CallBudgetSpent.into(),
+    ] {
+        for observed in [fresh(), settled()] {
+            let first = conclude(&observed, &MINT, &refused(&observed, reason), after(0));
+            let observed = reported(observed, first);
+            let conclusion = conclude(&observed, &MINT, &refused(&observed, reason), after(90_000));
+            let progress = &conditions(written(&conclusion))[4];
+            assert!(progress.starts_with("Reconciling: True "), "{progress}");
+        }
+    }
+}
+
 #[test]
 fn failures_are_counted_until_the_inputs_change_or_a_login_succeeds() {
     let fail = |observed: Observed, at: i64| {
