@@ -19,7 +19,7 @@ use crate::operator::{Operator, Setup};
 use crate::stage::{DEADLINE, Stage, status};
 
 /// The points of an import, in order.
-const IMPORT: [Point; 17] = [
+pub(crate) const IMPORT: [Point; 17] = [
     Point::ReadState,
     Point::ReadConnector,
     Point::ReadConsumer,
@@ -43,7 +43,7 @@ const IMPORT: [Point; 17] = [
 const NAMED_IMPORT: [Point; 2] = [Point::Identify, Point::WriteState];
 
 /// The points of a renewal, in order.
-const RENEWAL: [Point; 11] = [
+pub(crate) const RENEWAL: [Point; 11] = [
     Point::ReadState,
     Point::ReadConnector,
     Point::ReadConsumer,
@@ -64,7 +64,7 @@ const RECOVERY: [Point; 2] = [Point::Introspect, Point::WriteState];
 const WAITING: [Point; 1] = [Point::Pause];
 
 /// What can't be helped: Salesforce has spent the token, and its answer is known to the process alone.
-const IRREDUCIBLE: [&str; 2] = ["after-Send", "before-Store"];
+pub(crate) const IRREDUCIBLE: [&str; 2] = ["after-Send", "before-Store"];
 
 #[test]
 fn every_point_that_the_code_names_is_killed_at() {
@@ -297,7 +297,7 @@ pub(crate) fn at(side: &str, points: &[Point]) -> Vec<(String, String)> {
 }
 
 /// Brings grants, and waits until they are in use.
-async fn bring_all(stage: &Stage, points: &[(String, String)]) {
+pub(crate) async fn bring_all(stage: &Stage, points: &[(String, String)]) {
     for (connector, _) in points {
         stage.bring(connector).await;
     }

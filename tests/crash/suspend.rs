@@ -1,5 +1,8 @@
 //! A leader that is frozen (SIGSTOP) in the middle of a redeem, replaced by another process, and then goes on (SIGCONT).
 
+use salesforce_connector_operator::controller::pause::Point;
+
+use crate::kill::{IMPORT, IRREDUCIBLE, RENEWAL, at, bring_all, renew_to};
 use crate::operator::Operator;
 use crate::stage::Stage;
 
@@ -66,6 +69,95 @@ async fn the_late_result_of_a_leader_that_froze_with_it_is_stored() {
         woken_while_the_next_one_holds_off(),
         woken_after_the_next_one_gave_up()
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_survives_a_freeze_of_the_leader_before_each_of_its_steps() {
+    frozen_while_renewing("before").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_survives_a_freeze_of_the_leader_after_each_of_its_steps() {
+    frozen_while_renewing("after").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_survives_a_freeze_of_the_leader_before_each_of_its_steps() {
+    frozen_while_importing("before").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_survives_a_freeze_of_the_leader_after_each_of_its_steps() {
+    frozen_while_importing("after").await;
+}
+
+/// A freeze before sending is after the check: it has scenarios of its own, since to go on after that is what can't be helped.
+fn frozen_at(side: &str, points: &[Point]) -> Vec<(String, String)> {
+    let mut points = at(side, points);
+    points.retain(|(_, point)| point != "before-Send");
+    points
+}
+
+async fn frozen_while_renewing(side: &str) {
+    let stage = Stage::set().await;
+    let points = frozen_at(side, &RENEWAL);
+    let first = stage.start("first");
+    bring_all(&stage, &points).await;
+    renew_to(&stage, &points).await;
+    outlived(&stage, &first, &points, Some("1")).await;
+    stage.finish().await;
+}
+
+/// In two halves: a process works on 16 connectors at a time.
+async fn frozen_while_importing(side: &str) {
+    let half = async |points: &[Point]| {
+        let stage = Stage::set().await;
+        let points = frozen_at(side, points);
+        for (connector, point) in &points {
+            stage.pause(connector, point);
+            stage.bring(connector).await;
+        }
+        let first = stage.start("first");
+        outlived(&stage, &first, &points, None).await;
+        stage.finish().await;
+    };
+    let (early, late) = IMPORT.split_at(IMPORT.len() / 2);
+    tokio::join!(half(early), half(late));
+}
+
+/// The leader is frozen with each connector at its point, and another process takes over. It makes do with what it finds,
+/// and what it can't find out is mended by the first one, which goes on as follower.
+async fn outlived(stage: &Stage, first: &Operator, points: &[(String, String)], renewal: Option<&str>) {
+    for (connector, point) in points {
+        stage.reached(connector, point).await;
+    }
+    let second = stage.start("second");
+    second.follows().await;
+    first.freeze();
+    for (connector, point) in points {
+        stage.resume(connector, point);
+    }
+    second.leads().await;
+    for (connector, point) in points {
+        if IRREDUCIBLE.contains(&point.as_str()) {
+            stage.not_ready(connector, "ReauthorizationRequired").await;
+        } else {
+            stage.healthy(connector, renewal).await;
+        }
+    }
+    first.go_on();
+    first.follows().await;
+    for (connector, _) in points {
+        stage.healthy(connector, renewal).await;
+    }
+    for (connector, _) in points {
+        stage.request_renewal(connector, "again").await;
+    }
+    for (connector, _) in points {
+        stage.healthy(connector, Some("again")).await;
+    }
+    second.leads().await;
+    stage.assert_nothing_burned();
 }
 
 /// It goes on to the check of the send window, and sends nothing.
