@@ -67,10 +67,11 @@ async fn with_password(
     };
     let (trouble, memory) = in_vain(context, observed, connector, refused);
     if let Some(memory) = memory {
-        passwords::remember(context, &digest, memory).await;
+        // First what takes no time: a reconcile that is dropped while it writes has been answered all the same.
         if let Some(request) = request {
             context.passwords.note_answer(&digest, uid, request, &trouble);
         }
+        passwords::remember(context, &digest, memory).await;
     }
     Ok(Err(trouble))
 }
