@@ -160,6 +160,13 @@ pub(crate) fn asked_to_test(observed: Observed) -> Observed {
     Observed { requests, ..observed }
 }
 
+/// A login has failed in a way that passes; the next one is at this time, or never by itself.
+pub(crate) fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> Observed {
+    let failed = failures(of(&observed), Refusal::SalesforceUnavailable, next);
+    observed.status.failures = Some(failed);
+    observed
+}
+
 /// The connector of an observation that has one.
 pub(crate) fn of(observed: &Observed) -> &Connector {
     observed.connector.as_ref().unwrap()

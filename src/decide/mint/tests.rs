@@ -1,24 +1,16 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::reasons::Refusal;
 use crate::decide::digest::Digest;
-use crate::decide::fixtures::{self, after, asked_to_renew, connector, fresh, now, of, settled, spec};
+use crate::decide::fixtures::{
+    self, after, after_failure, asked_to_renew, connector, fresh, now, of, settled, spec,
+};
 use crate::decide::schedule::signed;
 
 const KEEP: Decision = Decision::Keep { test: None };
 
 fn mint(why: MintReason) -> Decision {
     Decision::Mint { why }
-}
-
-fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> Observed {
-    observed.status.failures = Some(fixtures::failures(
-        of(&observed),
-        Refusal::SalesforceUnavailable,
-        next,
-    ));
-    observed
 }
 
 #[test]

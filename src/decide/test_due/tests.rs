@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::reasons::Refusal;
-use crate::decide::fixtures::{self, after, asked_to_test, connector, now, of, settled, spec};
+use crate::decide::fixtures::{self, after, after_failure, asked_to_test, connector, now, of, settled, spec};
 use crate::decide::observed::Activity;
 use crate::decide::schedule::signed;
 use crate::decide::target::Target;
@@ -12,15 +12,6 @@ const KEEP: Decision = Decision::Keep { test: None };
 
 fn test(why: TestReason) -> Decision {
     Decision::Keep { test: Some(why) }
-}
-
-fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> Observed {
-    observed.status.failures = Some(fixtures::failures(
-        of(&observed),
-        Refusal::SalesforceUnavailable,
-        next,
-    ));
-    observed
 }
 
 #[test]
