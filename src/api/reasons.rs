@@ -236,7 +236,7 @@ impl OwnReason {
             | Self::SecretLabelRemoved
             | Self::SecretTypeDiffers
             | Self::SecretWriteRefused => {
-                "At once in mode Watch; otherwise within the sweep, which metric salesforce_connector_sweep_period_seconds tells."
+                "At once in mode Watch; otherwise within the sweep, which metric salesforce_connector_resync_period_seconds tells."
             }
             Self::PasswordOutcomeUnknown => {
                 "After an hour, then after twice the time, up to a day; once the password changes; or when a renewal is requested."

@@ -138,7 +138,7 @@ pub(crate) fn fresh() -> Observed {
         siblings: Siblings::default(),
         claim_told: false,
         last_test: None,
-        sweep_period: SWEEP,
+        resync_period: SWEEP,
     }
 }
 
@@ -260,8 +260,8 @@ pub(crate) fn failures(
     let reason = reason.into();
     FailuresStatus {
         count: 1,
-        first_time: Time(now()),
-        last_time: Time(now()),
+        first_failure_time: Time(now()),
+        last_failure_time: Time(now()),
         next_attempt_time: next.map(Time),
         reason: reason.as_str().into(),
         message: explain(reason, ""),

@@ -74,7 +74,7 @@ fn trouble(said: Said) -> Option<Trouble> {
 /// The trouble with a newer grant that is remembered for these inputs.
 #[must_use]
 pub fn remembered<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
-    let failures = observed.status.new_grant_failures.as_ref()?;
+    let failures = observed.status.candidate_grant_failures.as_ref()?;
     let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
     same.then_some(failures)
 }

@@ -119,7 +119,7 @@ impl GrantTrouble {
                  presented."
             }
             Self::ClaimedByAnotherInstallation => {
-                "Another installation of the operator on this cluster looks after this connector (status.controller)."
+                "Another installation of the operator on this cluster looks after this connector (status.installationUid)."
             }
             Self::WrongIdentity => {
                 "The grant belongs to another organization or user than spec.expect names or than the connector was \
@@ -179,7 +179,7 @@ impl GrantTrouble {
             }
             Self::ClaimedByAnotherInstallation => {
                 "Let one installation watch this namespace. To hand the connector over, stop the other one, delete the \
-                 bootstrap Secret, clear status.controller and log in again: a token that the other one imported is spent."
+                 bootstrap Secret, clear status.installationUid and log in again: a token that the other one imported is spent."
             }
             Self::WrongIdentity => {
                 "Authorize the app as the expected user and bring that refresh token, or correct spec.expect."

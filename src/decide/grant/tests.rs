@@ -267,7 +267,7 @@ fn an_attempt_beside_a_grant_that_works_is_asked_about_as_seldom_while_suspended
     let mut observed = suspended(observed(found(state)));
     assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
     let told = fixtures::failures(of(&observed), GrantTrouble::OutcomeUnknown, Some(after(900)));
-    observed.status.new_grant_failures = Some(told);
+    observed.status.candidate_grant_failures = Some(told);
     assert_eq!(
         decide(&observed, after(899)),
         Decision::Wait(WaitReason::Suspended)

@@ -191,7 +191,7 @@ fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_
     let mut gone = observed;
     gone.grant.as_mut().unwrap().brought = None;
     let conclusion = conclude(&gone, &KEEP, &kept(&gone), after(120));
-    assert_eq!(conclusion.status.unwrap().new_grant_failures, None);
+    assert_eq!(conclusion.status.unwrap().candidate_grant_failures, None);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_ba
         observed.clone(),
         settled(&observed, Some(refusal(Refusal::SalesforceUnavailable))),
     );
-    let failures = observed.status.new_grant_failures.clone().unwrap();
+    let failures = observed.status.candidate_grant_failures.clone().unwrap();
     let next = failures.next_attempt_time.unwrap().0;
     assert_eq!(decide(&observed, after(61)), KEEP);
     assert_eq!(decide(&observed, next), OPEN);
@@ -214,9 +214,12 @@ fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_ba
         observed.clone(),
         settled(&observed, Some(refusal(Refusal::SalesforceUnavailable))),
     );
-    assert_eq!(observed.status.new_grant_failures.as_ref().unwrap().count, 2);
+    assert_eq!(
+        observed.status.candidate_grant_failures.as_ref().unwrap().count,
+        2
+    );
     let observed = with_status(observed.clone(), settled(&observed, None));
-    assert_eq!(observed.status.new_grant_failures, None);
+    assert_eq!(observed.status.candidate_grant_failures, None);
 }
 
 #[test]

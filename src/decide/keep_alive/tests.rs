@@ -98,7 +98,7 @@ fn a_keep_alive_that_failed_waits_for_its_next_attempt_also_while_suspended() {
 #[test]
 fn a_suspended_connector_is_looked_at_when_its_keep_alive_is_due() {
     let observed = Observed {
-        sweep_period: Duration::from_hours(24 * 365),
+        resync_period: Duration::from_hours(24 * 365),
         ..suspended(observed(&json!({}), Standing::Good))
     };
     let Some(Outlook::Alive(plan)) = observed_outlook(&observed) else {
@@ -123,7 +123,7 @@ fn a_person_is_asked_for_only_where_the_grant_can_not_be_renewed() {
         let status = conclude(observed, &decision, &outcome, after(1))
             .status
             .unwrap_or(observed.status.clone());
-        status.human_needed_by.map(|time| time.0)
+        status.action_required_time.map(|time| time.0)
     };
     let failed = |observed: &Observed| fixtures::refused(observed, Refusal::SalesforceUnavailable).minted;
     let good = observed(&json!({}), Standing::Good);
@@ -148,7 +148,7 @@ fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_
             &kept(observed),
             after(60),
         );
-        conclusion.status.unwrap().human_needed_by.map(|time| time.0)
+        conclusion.status.unwrap().action_required_time.map(|time| time.0)
     };
     assert_eq!(needed(&observed), Some(after(90 * DAY)));
     let endless = fixtures::granted(&json!({}), Standing::Good);
@@ -158,7 +158,10 @@ fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_
         &kept(&endless),
         after(60),
     );
-    assert_eq!(conclusion.status.and_then(|status| status.human_needed_by), None);
+    assert_eq!(
+        conclusion.status.and_then(|status| status.action_required_time),
+        None
+    );
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
         let status = conclude(observed, decision, &kept(observed), after(at)).status;
         status
             .unwrap_or(observed.status.clone())
-            .human_needed_by
+            .action_required_time
             .map(|time| time.0)
     };
     let wait = Decision::Wait(WaitReason::InputMustChange);
@@ -192,7 +195,8 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
         lost.status.failures = Some(fixtures::failures(of(&lost), trouble, None));
         assert_eq!(needed(&lost, &wait, 60), Some(after(60)), "{trouble:?}");
         // It is not put off at every look.
-        lost.status.human_needed_by = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(after(60)));
+        lost.status.action_required_time =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(after(60)));
         assert_eq!(needed(&lost, &wait, 600), Some(after(60)), "{trouble:?}");
     }
     for trouble in [ReauthorizationRequired, OutcomeUnknown] {

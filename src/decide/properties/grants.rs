@@ -378,7 +378,7 @@ proptest! {
         let enough = if brought == Brought::Good { 0 } else { 12 };
         prop_assert!(world.used.len() >= enough, "{:?}", world.used);
         // What is refused is said, and looked into seldom.
-        let said = world.observed.status.new_grant_failures.map(|failures| failures.reason);
+        let said = world.observed.status.candidate_grant_failures.map(|failures| failures.reason);
         let expected = match brought {
             Brought::Nothing | Brought::Good => None,
             Brought::Used => Some("BootstrapTokenUsed"),
@@ -396,7 +396,7 @@ proptest! {
     ) {
         let mut world = World::new(Brought::Nothing, told).broken_off();
         // Neither the sweep nor a test comes to the rescue.
-        world.observed.sweep_period = Duration::from_hours(1);
+        world.observed.resync_period = Duration::from_hours(1);
         world.observed.connector.as_mut().unwrap().test_interval = Duration::from_hours(24);
         let (mut now, mut looks) = (after(begin), 0);
         while now < after(3 * 3600) {
@@ -415,7 +415,7 @@ proptest! {
         told in told(), brought in brought(), suspended in any::<bool>(), begin in 1..700_i64,
     ) {
         let mut world = World::new(brought, told).broken_off();
-        world.observed.sweep_period = Duration::from_hours(1);
+        world.observed.resync_period = Duration::from_hours(1);
         if suspended {
             world.observed.activity = Activity::Suspended;
         } else {

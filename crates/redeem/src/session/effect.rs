@@ -81,7 +81,7 @@ pub enum Effect {
     ReadConnector,
     /// Read the serial on the consumer's Secret, if it is this connector's. Answer with [`Reply::Consumer`].
     ReadConsumer,
-    /// Set `status.controller` to this installation, and the serial. Answer with [`Reply::Write`].
+    /// Set `status.installationUid` to this installation, and the serial. Answer with [`Reply::Write`].
     Claim {
         /// The higher of those in status and state, zero without any.
         serial: Serial,
@@ -228,7 +228,7 @@ pub struct ConnectorSeen {
     pub uid: Arc<str>,
     /// `metadata.resourceVersion`.
     pub resource_version: ResourceVersion,
-    /// `status.controller`.
+    /// `status.installationUid`.
     pub controller: Option<InstallationUid>,
     /// The serial in status.
     pub serial: Option<Serial>,
