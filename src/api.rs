@@ -7,5 +7,6 @@ pub mod spec;
 pub mod status;
 
 pub use reasons::Reason;
-pub use spec::{SalesforceConnector, SalesforceConnectorSpec};
+pub use spec::SalesforceConnector;
+pub use spec::SalesforceConnectorSpec;
 pub use status::SalesforceConnectorStatus;

@@ -10,7 +10,7 @@ use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
 
-use crate::controller::pause::Pauses;
+use crate::failpoints::Pauses;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
 use crate::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
 

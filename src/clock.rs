@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::decide::schedule::signed;
+use crate::core::schedule::time::signed;
 
 /// Reading of a monotonic clock that goes on while the machine sleeps, so that a window can't be slept through.
 #[must_use]

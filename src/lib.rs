@@ -18,15 +18,15 @@
 //! `crates/testbed` is their Kubernetes. Read on in [`controller`], then [`decide::mint`], then [`api::spec`].
 
 pub mod api;
-pub mod budget;
 pub mod cli;
 pub mod clock;
-pub mod controller;
-pub mod decide;
-pub mod digest_key;
+pub mod core;
+pub mod error_chain;
+pub mod failpoints;
 pub mod lease;
 pub mod metrics;
 pub mod operator;
 pub mod server;
 pub mod settings;
+pub mod shell;
 pub mod telemetry;

@@ -9,10 +9,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
+use prometheus_client::registry::Unit;
 
 use crate::api::SalesforceConnectorStatus;
-use crate::decide::conditions::{ConditionType, Truth};
+use crate::core::conclude::merge::{ConditionType, Truth};
 
 /// The metrics of a process. Labels are closed lists, apart from a connector's namespace and name.
 pub struct Metrics {

@@ -12,12 +12,16 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
 use crate::clock::Clock;
-use crate::controller::context::{Clients, Parts};
-use crate::controller::{self, Context};
 use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
 use crate::metrics::Metrics;
-use crate::server::{self, Readiness, Shown};
-use crate::{digest_key, telemetry};
+use crate::server;
+use crate::server::{Readiness, Shown};
+use crate::shell::context::Context;
+use crate::shell::context::Parts;
+use crate::shell::controller;
+use crate::shell::kubernetes::clients::Clients;
+use crate::shell::kubernetes::digest_key;
+use crate::telemetry;
 
 /// Why the process could not run.
 #[derive(Debug, thiserror::Error)]
@@ -226,7 +230,7 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
         known = names;
         context
             .metrics
-            .population(known.len(), controller::observe::sweep(&context));
+            .population(known.len(), crate::shell::observe::resync_period(&context));
         tokio::time::sleep(EVERY).await;
     }
 }

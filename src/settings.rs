@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::controller::pause::Pauses;
+use crate::failpoints::Pauses;
 
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

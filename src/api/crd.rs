@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use super::SalesforceConnector;
+use crate::api::SalesforceConnector;
 
 /// The CRD as it is installed.
 ///

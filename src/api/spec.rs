@@ -20,7 +20,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
+pub use secret::DeletionPolicy;
+pub use secret::SecretFormat;
+pub use secret::SecretKeys;
+pub use secret::SecretSpec;
 
 mod rules;
 mod secret;

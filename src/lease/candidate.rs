@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 
-use super::decide::{Action, Presence, Sight, decide};
-use super::{LeaseSettings, record};
+use crate::lease::decide::{Action, Presence, Sight, decide};
+use crate::lease::{LeaseSettings, record};
 
 /// One candidate for the lease.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 
-use super::{LeaseSettings, record};
+use crate::lease::{LeaseSettings, record};
 
 /// The record as it was last seen.
 #[derive(Debug, Clone)]
@@ -82,8 +82,11 @@ mod tests {
 
     #[test]
     fn a_lease_is_claimed_when_it_is_free_ones_own_or_was_not_seen_to_change_for_its_duration() {
-        use Action::{Create, Replace, WaitUntil};
-        use Presence::{Deleted, There};
+        use Action::Create;
+        use Action::Replace;
+        use Action::WaitUntil;
+        use Presence::Deleted;
+        use Presence::There;
         let wait = WaitUntil(seconds(115));
         let table = [
             ("another", There, 100, wait),

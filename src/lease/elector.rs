@@ -6,15 +6,16 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::PostParams;
 use kube::{Api, Client, Config};
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::candidate::{Answer, Call, Candidate, Moment, Step};
-use super::state::Until;
-use super::{LeaseSettings, LeaseState};
 use crate::api::names;
-use crate::controller::error::chain;
+use crate::error_chain::chain;
+use crate::lease::candidate::{Answer, Call, Candidate, Moment, Step};
+use crate::lease::state::Until;
+use crate::lease::{LeaseSettings, LeaseState};
 
 /// How long the end of the process may be held up by the release.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);

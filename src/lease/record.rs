@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 
-use super::LeaseSettings;
+use crate::lease::LeaseSettings;
 
 /// Who holds it; `None` if it was released or never held.
 pub(super) fn holder(lease: &Lease) -> Option<&str> {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use salesforce_connector_operator::api::SalesforceConnector;
-use salesforce_connector_operator::decide::digest::DigestKey;
-use salesforce_connector_operator::decide::inputs::{Input, Inputs, references};
-use salesforce_connector_operator::decide::validate::{Method, validate};
+use salesforce_connector_operator::core::model::connector::Method;
+use salesforce_connector_operator::core::model::digest::DigestKey;
+use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
+use salesforce_connector_operator::core::validate::validate;
 use salesforce_sim::default_world as world;
 use secrecy::SecretString;
 use serde_json::Value;

@@ -5,7 +5,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 use salesforce_connector_operator::api::names;
-use salesforce_connector_operator::digest_key;
+use salesforce_connector_operator::shell::kubernetes::digest_key;
 use serde_json::json;
 
 use crate::files::CHART;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use salesforce_connector_operator::decide::ladder::SUCCEEDED;
+use salesforce_connector_operator::core::pass::connection_test::SUCCEEDED;
 use salesforce_sim::{Endpoint, default_world as world};
 use serde_json::json;
 use testbed::eventually;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use kube::runtime::reflector::ObjectRef;
-use salesforce_connector_operator::controller::Guarded;
+use salesforce_connector_operator::shell::watch::object::Guarded;
 use tracing::field::{Field, Visit};
 use tracing::span::Attributes;
 use tracing::{Event, Id, Subscriber};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
 use salesforce_connector_operator::api::names;
-use salesforce_connector_operator::controller::pause::Point;
+use salesforce_connector_operator::failpoints::Point;
 use salesforce_sim::{Endpoint, default_world as world};
 use serde_json::{Value, json};
 use testbed::eventually;

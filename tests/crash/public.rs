@@ -3,7 +3,7 @@
 //! From the announcement of an attempt to the storing of its result nobody can tell whether the token is spent: the
 //! connector says `OutcomeUnknown`. A client secret that comes later has it found out.
 
-use salesforce_connector_operator::controller::pause::Point;
+use salesforce_connector_operator::failpoints::Point;
 use salesforce_sim::default_world as world;
 use serde_json::json;
 

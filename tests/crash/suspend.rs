@@ -1,6 +1,6 @@
 //! A leader that is frozen (SIGSTOP) in the middle of a redeem, replaced by another process, and then goes on (SIGCONT).
 
-use salesforce_connector_operator::controller::pause::Point;
+use salesforce_connector_operator::failpoints::Point;
 
 use crate::kill::{IMPORT, IRREDUCIBLE, RENEWAL, at, bring_all, renew_to};
 use crate::operator::Operator;

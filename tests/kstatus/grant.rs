@@ -5,13 +5,13 @@ use redeem::{
     Access, ClusterUid, ConnectorRef, Grant, GrantId, GrantIdentity, GrantProblem, GrantValidity, Origin,
     ResourceVersion, Serial, State, StateSeen, TokenDigest,
 };
-use salesforce_connector_operator::decide::conclude::{GrantOutcome, Minted, Trouble};
-use salesforce_connector_operator::decide::digest::DigestKey;
-use salesforce_connector_operator::decide::explain;
-use salesforce_connector_operator::decide::grant::{GrantView, copied_serial, works};
-use salesforce_connector_operator::decide::keep_alive::{end, outlook};
-use salesforce_connector_operator::decide::secret::Owner;
-use salesforce_connector_operator::decide::validate::{Connector, Method};
+use salesforce_connector_operator::core::grant::keep_alive::{end, outlook};
+use salesforce_connector_operator::core::grant::view::{GrantView, copied_serial, works};
+use salesforce_connector_operator::core::model::connector::{Connector, Method};
+use salesforce_connector_operator::core::model::digest::DigestKey;
+use salesforce_connector_operator::core::model::outcome::{GrantOutcome, Minted, Trouble};
+use salesforce_connector_operator::core::model::owner::Owner;
+use salesforce_connector_operator::core::model::rejection::explain;
 use std::time::Duration;
 
 /// What the operator keeps in its own namespace.

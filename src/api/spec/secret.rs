@@ -16,7 +16,7 @@ use kube::core::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rules;
+use crate::api::spec::rules;
 
 /// The Secret that receives the token.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]

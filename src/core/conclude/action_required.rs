@@ -1,0 +1,51 @@
+//! By when is a person needed?
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::Reason;
+use crate::api::reasons::OwnReason;
+use crate::api::status::FailuresStatus;
+use crate::core::grant::keep_alive;
+use crate::core::model::decision::Decision;
+use crate::core::model::observed::Observed;
+use crate::core::model::outcome::Outcome;
+use crate::core::schedule::time::whole_seconds;
+
+/// By when a person is needed. Where one is needed already, since when the connector has been without a token for that.
+pub(super) fn needed_by(
+    observed: &Observed,
+    decision: &Decision,
+    outcome: &Outcome,
+    failures: Option<&FailuresStatus>,
+    now: Timestamp,
+) -> Option<Time> {
+    observed.grant.as_ref()?;
+    let expires = outcome.held.as_ref().map(|held| held.expiration.time);
+    let before = observed.status.action_required_time.as_ref().map(|time| time.0);
+    let by = if only_a_person_helps(decision, failures) {
+        expires.or(before.filter(|before| *before <= now)).or(Some(now))
+    } else {
+        let outlook = outcome.outlook(observed).zip(expires);
+        outlook.and_then(|(outlook, expires)| keep_alive::action_required_time(outlook, expires, failures))
+    };
+    let first = by.into_iter().chain(outcome.end(observed)).min()?;
+    Some(Time(whole_seconds(first)))
+}
+
+/// Whether the operator has given the grant up, or has none, until a person does something about it.
+fn only_a_person_helps(decision: &Decision, failures: Option<&FailuresStatus>) -> bool {
+    let of_grant = |reason| match reason {
+        Reason::Grant(_)
+        | Reason::Own(
+            OwnReason::SfdxAuthUrlInvalid | OwnReason::SfdxAuthUrlMismatch | OwnReason::GrantedElsewhere,
+        ) => true,
+        Reason::Own(_) | Reason::Salesforce(_) => false,
+    };
+    let rejected = matches!(decision, Decision::Reject(rejection) if of_grant(rejection.reason));
+    let given_up = failures.filter(|failures| failures.next_attempt_time.is_none());
+    let lost = given_up
+        .and_then(|failures| Reason::parse(&failures.reason))
+        .is_some_and(of_grant);
+    rejected || lost
+}

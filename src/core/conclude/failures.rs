@@ -1,0 +1,288 @@
+//! What is remembered from one attempt to the next: failures, the last test, the requests carried out.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::Reason;
+use crate::api::reasons::{OwnReason, Refusal};
+use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
+use crate::core::conclude::{echo, suspended};
+use crate::core::decide::remembered_failure::is_over;
+use crate::core::decide::test_due::{impossible, to_be_repeated};
+use crate::core::grant::candidate as incoming;
+use crate::core::grant::view::Business;
+use crate::core::model::connector::Connector;
+use crate::core::model::decision::Decision;
+use crate::core::model::observed::Observed;
+use crate::core::model::outcome::{Minted, Outcome, SecretOutcome, Trouble};
+use crate::core::model::rejection::explain;
+use crate::core::pass::connection_test::{TestReport, Verdict};
+use crate::core::schedule::backoff::next_attempt;
+use crate::core::schedule::time::whole_seconds;
+use crate::core::schedule::time::{later, since};
+
+/// An unchanged result is recorded again after this time, so that status doesn't look forgotten.
+const RECORD_UNCHANGED_AFTER: Duration = Duration::from_hours(1);
+/// Salesforce allows 3,600 logins an hour and user; beyond that its advice is to wait for an hour.
+const LOGIN_RATE_WAIT: Duration = Duration::from_hours(1);
+
+/// The failures to remember: a new one is counted, a success clears them, other inputs begin anew.
+pub(super) fn failures(
+    observed: &Observed,
+    decision: &Decision,
+    connector: &Connector,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Option<FailuresStatus> {
+    let before = observed.status.failures.clone();
+    let before = before.filter(|failures| !is_over(failures, observed));
+    let digest = connector.attempt_digest.as_str();
+    match trouble(outcome) {
+        Some(trouble) => {
+            let before = before
+                .as_ref()
+                .filter(|failures| failures.inputs_digest.as_deref() == Some(digest));
+            Some(counted(before, &trouble, digest, now, &observed.owner.uid))
+        }
+        None if matches!(outcome.minted, Some(Minted::Obtained { .. })) => None,
+        None if outcome.secret == SecretOutcome::InStep
+            && outcome.tested.is_some()
+            && unverified(observed) =>
+        {
+            None
+        }
+        None if matches!(decision, Decision::Keep { .. }) => before.filter(|failures| {
+            failures.inputs_digest.as_deref() == Some(digest) && !is_past(failures, connector, outcome)
+        }),
+        None => before,
+    }
+}
+
+/// What is wrong with a grant that came in beside one that works: told anew by each session that came to an end, and
+/// remembered in between for as long as that grant is there.
+pub(super) fn candidate_grant_failures(
+    observed: &Observed,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Option<FailuresStatus> {
+    let connector = observed.connector.as_ref().ok()?;
+    let before = incoming::remembered(observed, connector);
+    let grant = outcome.grant.as_ref();
+    if let Some(trouble) = grant.and_then(|grant| grant.incoming.as_ref()) {
+        let told = |before: &&FailuresStatus| {
+            before.next_attempt_time.is_none() && before.message == trouble.message
+        };
+        return Some(match before.filter(told) {
+            Some(before) => before.clone(),
+            None => counted(
+                before,
+                trouble,
+                connector.attempt_digest.as_str(),
+                now,
+                &observed.owner.uid,
+            ),
+        });
+    }
+    let ended = grant.is_some() && matches!(outcome.minted, None | Some(Minted::Obtained { .. }));
+    let there = observed
+        .grant
+        .as_ref()
+        .is_some_and(|view| view.business() == Business::Open && view.works(&connector.expect));
+    before.filter(|_| there && !ended).cloned()
+}
+
+/// Whether a test has just shown that Salesforce takes the token which it refused when it was fresh. That of other inputs, which
+/// is held as long as none of these is good, shows nothing of the kind.
+fn is_past(failures: &FailuresStatus, connector: &Connector, outcome: &Outcome) -> bool {
+    let report = outcome.tested.as_ref();
+    let accepted = report.is_some_and(|report| report.verdict == Verdict::Succeeded);
+    let held = outcome.held.as_ref();
+    let of_these = held.is_some_and(|held| held.inputs_digest == connector.inputs_digest);
+    accepted && of_these && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
+}
+
+/// Whether the held token was still to be verified when this reconcile began.
+fn unverified(observed: &Observed) -> bool {
+    observed
+        .held
+        .as_ref()
+        .is_some_and(|held| !observed.identity_verified(held))
+}
+
+/// What went wrong, if anything did: the login, or the verification of its token.
+fn trouble(outcome: &Outcome) -> Option<Trouble> {
+    if let Some(Minted::Failed { trouble, .. }) = &outcome.minted {
+        return Some(trouble.clone());
+    }
+    if let (Some(Minted::Obtained { .. }), SecretOutcome::Refused(rejection)) =
+        (&outcome.minted, &outcome.secret)
+    {
+        // The Secret goes on carrying the token of before, which may be dead by now.
+        return Some(rejection.clone().into());
+    }
+    let report = outcome.tested.as_ref()?;
+    let obtained = matches!(outcome.minted, Some(Minted::Obtained { .. }));
+    let fresh = obtained || outcome.secret == SecretOutcome::Withheld;
+    match &report.verdict {
+        Verdict::TokenRejected { detail } if fresh => Some(Trouble {
+            reason: OwnReason::FreshTokenRejected.into(),
+            message: explain(OwnReason::FreshTokenRejected.into(), detail),
+            retry_after: None,
+        }),
+        Verdict::Failed {
+            reason,
+            message,
+            retry_after,
+        } if outcome.secret == SecretOutcome::Withheld => Some(Trouble {
+            reason: *reason,
+            message: message.clone(),
+            retry_after: *retry_after,
+        }),
+        Verdict::Succeeded | Verdict::TokenRejected { .. } | Verdict::Failed { .. } => None,
+    }
+}
+
+fn counted(
+    before: Option<&FailuresStatus>,
+    trouble: &Trouble,
+    digest: &str,
+    now: Timestamp,
+    uid: &str,
+) -> FailuresStatus {
+    let count = before
+        .as_ref()
+        .map_or(0, |failures| failures.count)
+        .saturating_add(1);
+    let first = before.map_or(now, |failures| failures.first_failure_time.0);
+    let asked = if trouble.reason == Reason::Salesforce(Refusal::LoginRateExceeded) {
+        Some(trouble.retry_after.unwrap_or_default().max(LOGIN_RATE_WAIT))
+    } else {
+        trouble.retry_after
+    };
+    FailuresStatus {
+        count,
+        first_failure_time: Time(whole_seconds(first)),
+        last_failure_time: Time(whole_seconds(now)),
+        next_attempt_time: again(trouble, asked, count, first, now, uid).map(Time),
+        reason: trouble.reason.as_str().to_owned(),
+        message: trouble.message.clone(),
+        inputs_digest: Some(digest.to_owned()),
+    }
+}
+
+/// When to try again by itself. The redeem protocol knows better than any class when Salesforce may be asked again.
+fn again(
+    trouble: &Trouble,
+    asked: Option<Duration>,
+    count: i32,
+    first: Timestamp,
+    now: Timestamp,
+    uid: &str,
+) -> Option<Timestamp> {
+    match trouble.reason {
+        Reason::Grant(_) => asked.map(|wait| whole_seconds(later(now, wait))),
+        Reason::Own(_) | Reason::Salesforce(_) => {
+            next_attempt(trouble.reason.class(), count, first, now, asked, uid)
+        }
+    }
+}
+
+/// Why there is no token to test, where somebody asks for a test: what stands in the way, or why none was obtained. While the
+/// connector is suspended the request waits.
+pub(super) fn untestable(
+    observed: &Observed,
+    decision: &Decision,
+    outcome: &Outcome,
+    failures: Option<&FailuresStatus>,
+) -> Option<(Reason, String)> {
+    if !observed.test_requested() || outcome.tested.is_some() || suspended(observed) {
+        return None;
+    }
+    match decision {
+        Decision::Reject(rejection) => Some((rejection.reason, rejection.message())),
+        Decision::Wait(_) | Decision::Keep { .. } | Decision::Mint { .. } => {
+            let failures = failures.filter(|_| outcome.held.is_none())?;
+            Some((Reason::parse(&failures.reason)?, failures.message.clone()))
+        }
+    }
+}
+
+/// The test to show. An unchanged result that nobody asked for is recorded at most hourly.
+pub(super) fn connection_test(
+    observed: &Observed,
+    outcome: &Outcome,
+    untestable: Option<&(Reason, String)>,
+    now: Timestamp,
+) -> Option<ConnectionTestStatus> {
+    let before = observed.status.connection_test.clone();
+    let Some(report) = &outcome.tested else {
+        return match untestable {
+            Some((reason, message)) => Some(impossible(*reason, message, now)),
+            None => before,
+        };
+    };
+    let found = ConnectionTestStatus {
+        result: if report.verdict == Verdict::Succeeded {
+            TestResult::Succeeded
+        } else {
+            TestResult::Failed
+        },
+        message: message(report, outcome),
+        last_test_time: Time(whole_seconds(now)),
+        steps: report.steps.clone(),
+        api_usage: report.api_usage,
+        first_failure_time: None,
+        next_test_time: None,
+    };
+    let found = match &report.verdict {
+        Verdict::Succeeded => found,
+        Verdict::TokenRejected { .. } => to_be_repeated(found, None, observed),
+        Verdict::Failed { retry_after, .. } => to_be_repeated(found, *retry_after, observed),
+    };
+    let unchanged = |before: &ConnectionTestStatus| {
+        before.result == found.result
+            && before.message == found.message
+            && before.steps == found.steps
+            && before.next_test_time == found.next_test_time
+    };
+    let recent = |before: &ConnectionTestStatus| since(before.last_test_time.0, now) < RECORD_UNCHANGED_AFTER;
+    match before {
+        Some(before) if unchanged(&before) && recent(&before) && !observed.test_requested() => Some(before),
+        Some(_) | None => Some(found),
+    }
+}
+
+fn message(report: &TestReport, outcome: &Outcome) -> String {
+    match (&report.verdict, &outcome.minted) {
+        (Verdict::TokenRejected { detail }, Some(Minted::Obtained { .. })) => {
+            explain(OwnReason::FreshTokenRejected.into(), detail)
+        }
+        (Verdict::Succeeded | Verdict::Failed { .. } | Verdict::TokenRejected { .. }, _) => report.message(),
+    }
+}
+
+/// Which requests have been carried out: a test when one ran, or it was said why none can; a renewal when one was tried.
+pub(super) fn last_handled(
+    observed: &Observed,
+    outcome: &Outcome,
+    untestable: Option<&(Reason, String)>,
+) -> Option<LastHandledStatus> {
+    let before = observed.status.last_handled.clone().unwrap_or_default();
+    let test = if outcome.tested.is_some() || untestable.is_some() {
+        observed.requests.test.clone()
+    } else {
+        before.test_requested_at
+    };
+    let tried = matches!(
+        outcome.minted,
+        Some(Minted::Obtained { .. } | Minted::Failed { .. })
+    );
+    let renew = if tried {
+        observed.requests.renew.clone()
+    } else {
+        before.renew_requested_at
+    };
+    echo(test, renew)
+}

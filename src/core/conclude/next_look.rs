@@ -1,0 +1,106 @@
+//! When is the next interesting moment?
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::Reason;
+use crate::api::reasons::OwnReason;
+use crate::api::status::SalesforceConnectorStatus;
+use crate::core::conclude::suspended;
+use crate::core::decide::test_due::next_test;
+use crate::core::grant::keep_alive::Outlook;
+use crate::core::model::decision::{Decision, WaitReason};
+use crate::core::model::observed::Observed;
+use crate::core::model::outcome::{Minted, Outcome};
+use crate::core::schedule::jitter::jittered;
+use crate::core::schedule::time::{later, since};
+
+/// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
+/// connector that was deleted and made anew is collected a moment later. Looking costs one read.
+const LATE: Duration = Duration::from_secs(15);
+/// Never sooner than this: whatever asks for an earlier look is a mistake that must not spin.
+const SOONEST: Duration = Duration::from_secs(1);
+
+/// Time until the next look: the first of sweep, next attempt, renewal, expiration and test.
+pub(super) fn next_look(
+    observed: &Observed,
+    decision: &Decision,
+    outcome: &Outcome,
+    status: &SalesforceConnectorStatus,
+    now: Timestamp,
+) -> Duration {
+    let sweep = jittered(observed.resync_period, &observed.owner.uid, 2);
+    let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
+    let sweep = if late { sweep.min(LATE) } else { sweep };
+    if was_settled(observed, outcome) {
+        return SOONEST;
+    }
+    let moments = moments(observed, decision, outcome, status, now);
+    let first = moments
+        .into_iter()
+        .filter(|moment| *moment > now)
+        .map(|moment| since(now, moment))
+        .min();
+    first.map_or(sweep, |first| first.min(sweep)).max(SOONEST)
+}
+
+/// Whether a session that presented nothing has closed what kept the grant in use from being renewed. A renewal may be due, and
+/// have been due for a while: it broke off when a process died, and would otherwise wait for the sweep. It can't happen twice
+/// in a row, as the grant works from here on.
+fn was_settled(observed: &Observed, outcome: &Outcome) -> bool {
+    let Ok(connector) = &observed.connector else {
+        return false;
+    };
+    let before = observed.grant.as_ref();
+    let worked = before.is_some_and(|view| view.works(&connector.expect));
+    let works = outcome.grant.as_ref().is_some_and(|grant| grant.works);
+    outcome.minted.is_none() && works && !worked
+}
+
+fn moments(
+    observed: &Observed,
+    decision: &Decision,
+    outcome: &Outcome,
+    status: &SalesforceConnectorStatus,
+    now: Timestamp,
+) -> Vec<Timestamp> {
+    let mut moments = Vec::new();
+    if let Some(token) = &status.token {
+        moments.extend([token.renewal_time.0, token.expiration_time.0]);
+    }
+    if let Some(Minted::Waiting { length }) = &outcome.minted {
+        moments.push(later(now, *length));
+    }
+    if let Some(Outlook::Alive(plan)) = outcome.outlook(observed) {
+        moments.push(plan.due);
+    }
+    let again = status
+        .failures
+        .as_ref()
+        .and_then(|failures| failures.next_attempt_time.as_ref())
+        .filter(|_| *decision != Decision::Wait(WaitReason::Suspended))
+        .map(|next| next.0);
+    moments.extend(again);
+    if suspended(observed) {
+        return moments;
+    }
+    if let Ok(connector) = &observed.connector {
+        let mut after = observed.clone();
+        after.status = status.clone();
+        after.last_test = if outcome.tested.is_some() {
+            Some(now)
+        } else {
+            observed.last_test
+        };
+        moments.extend(next_test(&after, connector));
+    }
+    moments
+}
+
+fn may_be_late(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind)
+    )
+}

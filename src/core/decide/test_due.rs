@@ -1,0 +1,183 @@
+//! When is the token that is held tested?
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::Reason;
+use crate::api::reasons::Class;
+use crate::api::status::{ConnectionTestStatus, StepName, StepResult, TestResult, TestStep};
+use crate::core::decide::remembered_failure::standing_failure;
+use crate::core::model::connector::Connector;
+use crate::core::model::decision::TestReason;
+use crate::core::model::observed::{Knowledge, Observed};
+use crate::core::schedule::backoff::retest_wait;
+use crate::core::schedule::jitter::{jittered, shortened};
+use crate::core::schedule::time::whole_seconds;
+use crate::core::schedule::time::{later, since};
+
+/// Why a test is due, if it is.
+#[must_use]
+pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<TestReason> {
+    if observed
+        .held
+        .as_ref()
+        .is_some_and(|held| !observed.identity_verified(held))
+    {
+        return verification_may_run(observed, connector, now).then_some(TestReason::Verification);
+    }
+    if observed.test_requested() {
+        return Some(TestReason::Requested);
+    }
+    if observed.status.connection_test.is_none()
+        || observed.status.observed_generation != Some(observed.generation)
+    {
+        return Some(TestReason::First);
+    }
+    next_test(observed, connector)
+        .is_none_or(|due| due <= now)
+        .then_some(TestReason::Interval)
+}
+
+/// A token that has not reached the consumer yet is verified under the same back-off as an attempt to obtain one.
+fn verification_may_run(observed: &Observed, connector: &Connector, now: Timestamp) -> bool {
+    let failures = standing_failure(observed, connector);
+    observed.test_requested()
+        || failures.is_none_or(|failures| {
+            failures
+                .next_attempt_time
+                .as_ref()
+                .is_some_and(|next| next.0 <= now)
+        })
+}
+
+/// Whether the token that is held goes on being tested where no other one comes in its place: the consumer has it, and it
+/// has not expired. Who asks for a test of another one is answered, too.
+#[must_use]
+pub fn is_in_use(observed: &Observed, now: Timestamp) -> bool {
+    let Some(held) = &observed.held else { return false };
+    let elsewhere = observed.grant.as_ref().is_some_and(|view| view.claimed_elsewhere);
+    let at_work = observed.is_at_work() && !elsewhere;
+    let not_tested_just_now = match observed.knowledge {
+        Knowledge::Clean | Knowledge::PasswordRefusedBefore => true,
+        Knowledge::TokenRejected | Knowledge::InstanceGone => false,
+    };
+    let alive = held.expiration.time > now && observed.identity_verified(held);
+    at_work && not_tested_just_now && (alive || observed.test_requested())
+}
+
+/// Why a test of the token in use is due although another one is wanted and was not obtained.
+#[must_use]
+pub fn meanwhile(observed: &Observed, now: Timestamp) -> Option<TestReason> {
+    let connector = observed.connector.as_ref().ok()?;
+    is_in_use(observed, now)
+        .then(|| due_test(observed, connector, now))
+        .flatten()
+}
+
+/// When the next test is due, if there was one before.
+#[must_use]
+pub fn next_test(observed: &Observed, connector: &Connector) -> Option<Timestamp> {
+    let last = observed.status.connection_test.as_ref()?;
+    let recorded = last.last_test_time.0;
+    if !has_run(last) {
+        return Some(recorded);
+    }
+    let latest = observed.last_test.map_or(recorded, |here| here.max(recorded));
+    let due = later(latest, wait(last, latest, connector, &observed.owner.uid));
+    let asked = last.next_test_time.as_ref();
+    Some(asked.map_or(due, |asked| asked.0.max(due)))
+}
+
+/// How long after the test of this time the next one is due by itself.
+fn wait(last: &ConnectionTestStatus, latest: Timestamp, connector: &Connector, uid: &str) -> Duration {
+    let interval = shortened(connector.test_interval, uid, SALT);
+    if last.result == TestResult::Succeeded {
+        return interval;
+    }
+    let class = failed_test(last).map_or(Class::Uncertain, |(_, class)| class);
+    let failing_for = since(first_failure_time(last), latest);
+    let retest = retest_wait(class, failing_for, connector.test_interval);
+    jittered(retest, uid, SALT).min(interval)
+}
+
+/// Keeps the jitter apart from that of other waits.
+const SALT: i32 = 1;
+
+/// Since when tests have failed, if the last one did.
+fn first_failure_time(test: &ConnectionTestStatus) -> Timestamp {
+    let first = test.first_failure_time.as_ref().unwrap_or(&test.last_test_time);
+    first.0
+}
+
+/// Why the last recorded test failed, and what class of trouble that is.
+#[must_use]
+pub fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)> {
+    if test.result == TestResult::Succeeded {
+        return None;
+    }
+    let reason = test
+        .steps
+        .last()
+        .and_then(|step| step.reason.as_deref())
+        .and_then(Reason::parse)?;
+    Some((reason, reason.class()))
+}
+
+/// A failed test with what its repetition depends on: since when tests have failed, and until when Salesforce wants to be left
+/// alone, if that is longer than it would be anyway.
+#[must_use]
+pub fn to_be_repeated(
+    found: ConnectionTestStatus,
+    retry_after: Option<Duration>,
+    observed: &Observed,
+) -> ConnectionTestStatus {
+    let now = found.last_test_time.0;
+    let before = observed.status.connection_test.as_ref();
+    let failed_before = before.filter(|before| before.result == TestResult::Failed && has_run(before));
+    let first = failed_before.map_or(now, first_failure_time);
+    let found = ConnectionTestStatus {
+        first_failure_time: Some(Time(first)),
+        ..found
+    };
+    let (Some(asked), Ok(connector)) = (retry_after, &observed.connector) else {
+        return found;
+    };
+    let longer = asked > wait(&found, now, connector, &observed.owner.uid);
+    ConnectionTestStatus {
+        next_test_time: longer.then(|| Time(whole_seconds(later(now, asked)))),
+        ..found
+    }
+}
+
+/// What is shown for a test that somebody asked for and that can't be made, as there is no token to test: whoever waits for
+/// the echo of the request gets an answer.
+#[must_use]
+pub fn impossible(reason: Reason, message: &str, now: Timestamp) -> ConnectionTestStatus {
+    ConnectionTestStatus {
+        result: TestResult::Failed,
+        message: format!("There is no token to test. {message}"),
+        last_test_time: Time(whole_seconds(now)),
+        steps: vec![TestStep {
+            name: StepName::TokenAccepted,
+            result: StepResult::Failed,
+            reason: Some(reason.as_str().to_owned()),
+            message: Some(reason.meaning().to_owned()),
+            remedy: Some(reason.remedy().to_owned()),
+        }],
+        api_usage: None,
+        first_failure_time: None,
+        next_test_time: None,
+    }
+}
+
+/// Whether anything was sent at all. One that could not be made is made up for as soon as there is a token.
+#[must_use]
+pub fn has_run(test: &ConnectionTestStatus) -> bool {
+    let first = test.steps.first().map(|step| step.name);
+    first != Some(StepName::TokenAccepted)
+}
+
+#[cfg(test)]
+mod tests;

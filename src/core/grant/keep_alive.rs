@@ -1,0 +1,93 @@
+//! Until when does a stored grant live unused, and when must it be used to live on?
+
+use jiff::Timestamp;
+use redeem::{KeepAlive, State};
+
+use crate::api::status::FailuresStatus;
+use crate::core::model::connector::{Connector, Method};
+use crate::core::model::observed::Observed;
+use crate::core::schedule::jitter::jitter_byte;
+use crate::core::schedule::time::{later, signed};
+
+/// How long a grant is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// Until it lapses, and for as long again with each use.
+    Alive(KeepAlive),
+    /// Salesforce has called it dead: only a person can bring another.
+    Dead,
+}
+
+/// Looks at the grant in use. `None` where there is none, or it was never used.
+#[must_use]
+pub fn outlook(state: &State, connector: &Connector, uid: &str) -> Option<Outlook> {
+    let Method::AuthorizationCode { policy, .. } = &connector.method else {
+        return None;
+    };
+    let grant = state.current.as_ref()?;
+    if grant.is_dead() {
+        return Some(Outlook::Dead);
+    }
+    let used = grant.access.as_ref()?.received_at;
+    let idle_limit = signed(policy.idle_limit);
+    Some(Outlook::Alive(redeem::keep_alive(
+        used,
+        idle_limit,
+        jitter_byte(uid, SALT),
+    )))
+}
+
+/// When Salesforce ends the grant however often it is used, where the app's policy does so.
+#[must_use]
+pub fn end(state: &State, connector: &Connector) -> Option<Timestamp> {
+    let Method::AuthorizationCode { policy, .. } = &connector.method else {
+        return None;
+    };
+    let begun = state.access()?.begun_at;
+    policy.lifetime.map(|lifetime| later(begun, lifetime))
+}
+
+/// Keeps the jitter apart from that of other waits.
+const SALT: i32 = 3;
+
+/// The outlook of the grant that was observed.
+#[must_use]
+pub fn observed_outlook(observed: &Observed) -> Option<Outlook> {
+    let connector = observed.connector.as_ref().ok()?;
+    let state = observed.grant.as_ref()?.state()?;
+    outlook(state, connector, &observed.owner.uid)
+}
+
+/// The end of the grant that was observed.
+#[must_use]
+pub fn observed_end(observed: &Observed) -> Option<Timestamp> {
+    let connector = observed.connector.as_ref().ok()?;
+    end(observed.grant.as_ref()?.state()?, connector)
+}
+
+/// Whether the grant must be used now, so that it doesn't lapse.
+#[must_use]
+pub fn is_due(observed: &Observed, now: Timestamp) -> bool {
+    matches!(observed_outlook(observed), Some(Outlook::Alive(plan)) if plan.due <= now)
+}
+
+/// By when a person must log in, where the operator alone may not be enough: a grant that can't be renewed for whatever
+/// reason lapses in the end, and a dead one brings no token after the one that expires then.
+#[must_use]
+pub fn action_required_time(
+    outlook: Outlook,
+    expires: Timestamp,
+    failures: Option<&FailuresStatus>,
+) -> Option<Timestamp> {
+    match outlook {
+        Outlook::Alive(plan) => failures.map(|failures| match failures.next_attempt_time {
+            Some(_) => plan.lapses,
+            // The operator has given up: no token comes after the one that expires then.
+            None => expires,
+        }),
+        Outlook::Dead => Some(expires),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,420 @@
+use redeem::{Attempt, AttemptId, GrantId, GrantValidity, Origin, RefreshToken};
+use serde_json::json;
+
+use super::*;
+use crate::core::conclude::{Conclusion, EventDraft, EventKind, conclude};
+use crate::core::decide::decide;
+use crate::core::model::decision::{Decision, MintReason, WaitReason};
+use crate::core::model::observed::{Activity, Knowledge, Observed};
+use crate::core::model::rejection::Rejection;
+use crate::core::secret::ownership::Target;
+use crate::core::testing::fixtures;
+use crate::core::testing::fixtures::{after, cluster, found, granted, kept, of, user};
+
+/// How a state can stand, each with a name.
+fn states() -> Vec<(&'static str, StateSeen)> {
+    let with = |change: fn(&mut State)| {
+        let mut state = fixtures::state(GrantValidity::Valid);
+        change(&mut state);
+        found(state)
+    };
+    vec![
+        ("working", with(|_| ())),
+        ("absent", StateSeen::Absent),
+        ("newer version", StateSeen::UnsupportedVersion),
+        ("unreadable", StateSeen::Unreadable),
+        ("old", with(|state| state.serial = Serial(2))),
+        (
+            "of another cluster",
+            with(|state| state.cluster = ClusterUid::new("another")),
+        ),
+        ("empty", with(|state| state.current = None)),
+        (
+            "open",
+            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::Open))),
+        ),
+        (
+            "unknown",
+            with(|state| {
+                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::OutcomeUnknown))
+            }),
+        ),
+        (
+            "inactive",
+            with(|state| {
+                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::FoundInactive))
+            }),
+        ),
+        (
+            "dead",
+            with(|state| state.current.as_mut().unwrap().validity = GrantValidity::Dead),
+        ),
+        (
+            "somebody else's",
+            with(|state| state.current.as_mut().unwrap().identity = Some(user("005000000000001AAA"))),
+        ),
+        (
+            "working, with another beside it",
+            with(|state| state.candidate = Some(somebody_elses())),
+        ),
+        (
+            "somebody else's, waiting alone",
+            with(|state| {
+                state.current = None;
+                state.candidate = Some(somebody_elses());
+            }),
+        ),
+    ]
+}
+
+fn attempt(phase: AttemptPhase) -> Attempt {
+    Attempt {
+        id: AttemptId::new("attempt"),
+        serial: Serial(3),
+        phase,
+    }
+}
+
+/// A grant that came in, was redeemed, and turned out to be another user's.
+fn somebody_elses() -> Grant {
+    let mut grant = Grant::new(
+        GrantId::new("another"),
+        RefreshToken::new("another".to_owned()),
+        Origin::Login,
+    );
+    grant.identity = Some(user("005000000000001AAA"));
+    grant.access = Some(fixtures::access("00Dx!another"));
+    grant
+}
+
+fn view(state: StateSeen) -> GrantView {
+    GrantView {
+        state,
+        revoke_at: None,
+        brought: None,
+        floor: Serial(3),
+        cluster: cluster(),
+        claimed_elsewhere: false,
+    }
+}
+
+/// The settled connector, with its state in this condition.
+fn observed(state: StateSeen) -> Observed {
+    let observed = granted(&json!({}), GrantValidity::Valid);
+    let view = view(state);
+    let held = view.state().and_then(|state| held(state, None, of(&observed)));
+    Observed {
+        grant: Some(view),
+        held,
+        ..observed
+    }
+}
+
+#[test]
+fn each_state_of_a_grant_bears_out_the_trouble_that_is_told_of_it_and_no_other() {
+    use GrantProblem::AuthorizationRequired;
+    use GrantProblem::BootstrapTokenInactive;
+    use GrantProblem::BootstrapTokenUsed;
+    use GrantProblem::GrantLost;
+    use GrantProblem::OutcomeUnknown;
+    use GrantProblem::ReauthorizationRequired;
+    use GrantProblem::StateRolledBack;
+    use GrantProblem::StateUnreadable;
+    use GrantProblem::UnsupportedStateVersion;
+    use GrantProblem::WrongIdentity;
+    // What has been said of a brought token holds for as long as no grant is in use.
+    let none_in_use = |told: GrantProblem| {
+        [
+            AuthorizationRequired,
+            told,
+            BootstrapTokenUsed,
+            BootstrapTokenInactive,
+        ]
+    };
+    for (name, state) in states() {
+        let expected: Vec<GrantProblem> = match name {
+            "working" | "working, with another beside it" | "open" => vec![],
+            "absent" => none_in_use(GrantLost).into(),
+            "newer version" => none_in_use(UnsupportedStateVersion).into(),
+            "unreadable" => none_in_use(StateUnreadable).into(),
+            "old" | "of another cluster" => none_in_use(StateRolledBack).into(),
+            "empty" => vec![AuthorizationRequired, BootstrapTokenUsed, BootstrapTokenInactive],
+            "unknown" => vec![OutcomeUnknown],
+            "inactive" | "dead" => vec![ReauthorizationRequired],
+            "somebody else's" => vec![WrongIdentity],
+            "somebody else's, waiting alone" => {
+                vec![BootstrapTokenUsed, BootstrapTokenInactive, WrongIdentity]
+            }
+            other => panic!("{other}"),
+        };
+        let view = view(state);
+        let told: Vec<GrantProblem> = GrantProblem::ALL
+            .into_iter()
+            .filter(|trouble| view.may_still_be(*trouble, &ExpectSpec::default()))
+            .collect();
+        let mut expected = expected;
+        expected.sort();
+        assert_eq!(told, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_grant_works_unless_it_is_gone_old_open_dead_or_somebody_else_s() {
+    let working: Vec<_> = states()
+        .into_iter()
+        .filter(|(_, state)| view(state.clone()).works(&ExpectSpec::default()))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(working, ["working", "working, with another beside it"]);
+}
+
+#[test]
+fn a_state_of_another_connector_is_not_read() {
+    let state = found(fixtures::state(GrantValidity::Valid));
+    assert_eq!(of_connector(state.clone(), &fixtures::owner().uid), state);
+    assert_eq!(of_connector(state, "another"), StateSeen::Unreadable);
+}
+
+/// A brought token that is never imported, beside a grant that works.
+fn refused_beside_a_working_one() -> Observed {
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
+    observed.grant.as_mut().unwrap().brought = Some(TokenDigest::of(
+        fixtures::key().hmac(),
+        &RefreshToken::new("used".to_owned()),
+    ));
+    observed
+}
+
+fn mint(why: MintReason) -> Decision {
+    Decision::Mint { why }
+}
+
+#[test]
+fn a_grant_that_works_is_renewed_in_time_whatever_is_open_beside_it() {
+    let observed = refused_beside_a_working_one();
+    assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
+    assert_eq!(decide(&observed, after(7200)), mint(MintReason::RenewalDue));
+    let rejected = Observed {
+        knowledge: Knowledge::TokenRejected,
+        ..observed.clone()
+    };
+    assert_eq!(decide(&rejected, after(1)), mint(MintReason::SessionEnded));
+    let mut idle = observed.clone();
+    idle.held.as_mut().unwrap().expiration.time = after(1_000_000_000);
+    assert_eq!(decide(&idle, after(29 * 86_400)), mint(MintReason::KeepAlive));
+    // An app that changes together with the brought token isn't sent the token of before.
+    let mut changed = observed.clone();
+    changed.held.as_mut().unwrap().inputs_digest = Digest::from_text("another");
+    assert_eq!(decide(&changed, after(1)), mint(MintReason::GrantOpen));
+}
+
+#[test]
+fn a_grant_that_does_not_work_is_settled_before_it_is_renewed() {
+    for name in ["open", "unknown", "inactive"] {
+        let (_, state) = states().into_iter().find(|(found, _)| *found == name).unwrap();
+        let decision = decide(&observed(state), after(7200));
+        assert_eq!(decision, mint(MintReason::GrantOpen), "{name}");
+    }
+}
+
+fn suspended(observed: Observed) -> Observed {
+    Observed {
+        activity: Activity::Suspended,
+        ..observed
+    }
+}
+
+fn foreign() -> Rejection {
+    Rejection::new(OwnReason::SecretNotOwned, "Secret \"crm-salesforce\"")
+}
+
+fn refused(observed: Observed) -> Observed {
+    Observed {
+        target: Target::Refused(foreign()),
+        ..observed
+    }
+}
+
+#[test]
+fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_secret_is_refused() {
+    let state = |name: &str| states().into_iter().find(|(found, _)| *found == name).unwrap().1;
+    for name in ["open", "unknown", "inactive"] {
+        let (idle, barred) = (suspended(observed(state(name))), refused(observed(state(name))));
+        let waits = Decision::Wait(WaitReason::BackOff(after(60)));
+        for (open, waits) in [(idle, waits), (barred, Decision::Reject(foreign()))] {
+            assert_eq!(decide(&open, after(1)), mint(MintReason::GrantOpen), "{name}");
+            // As for every attempt: what is known already is not asked again at once.
+            let mut told = open.clone();
+            let failures = fixtures::failures(of(&told), GrantProblem::OutcomeUnknown, Some(after(60)));
+            told.status.failures = Some(failures);
+            let expected = if name == "unknown" {
+                waits
+            } else {
+                mint(MintReason::GrantOpen)
+            };
+            assert_eq!(decide(&told, after(1)), expected, "{name}");
+            assert_eq!(decide(&told, after(60)), mint(MintReason::GrantOpen), "{name}");
+            if name != "inactive" {
+                let late = after(29 * 86_400);
+                assert_eq!(decide(&open, late), mint(MintReason::KeepAlive), "{name}");
+            }
+        }
+    }
+    let settled = observed(found(fixtures::state(GrantValidity::Valid)));
+    let waiting = Decision::Wait(WaitReason::Suspended);
+    assert_eq!(decide(&suspended(settled.clone()), after(1)), waiting);
+    assert_eq!(decide(&refused(settled), after(1)), Decision::Reject(foreign()));
+    // What was brought is for when the token is wanted again.
+    assert_eq!(
+        decide(&suspended(refused_beside_a_working_one()), after(1)),
+        waiting
+    );
+}
+
+#[test]
+fn an_attempt_beside_a_grant_that_works_is_asked_about_as_seldom_while_suspended_as_ever() {
+    let mut state = fixtures::state(GrantValidity::Valid);
+    let mut brought = somebody_elses();
+    brought.attempt = Some(attempt(AttemptPhase::OutcomeUnknown));
+    state.candidate = Some(brought);
+    let mut observed = suspended(observed(found(state)));
+    assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
+    let told = fixtures::failures(of(&observed), GrantProblem::OutcomeUnknown, Some(after(900)));
+    observed.status.candidate_grant_failures = Some(told);
+    assert_eq!(
+        decide(&observed, after(899)),
+        Decision::Wait(WaitReason::Suspended)
+    );
+    assert_eq!(
+        decide(&refused(observed.clone()), after(899)),
+        Decision::Reject(foreign())
+    );
+    assert_eq!(decide(&observed, after(900)), mint(MintReason::GrantOpen));
+}
+
+/// A failure that was given up for this trouble.
+fn given_up(mut observed: Observed, trouble: GrantProblem) -> Observed {
+    let failures = fixtures::failures(of(&observed), trouble, None);
+    observed.status.failures = Some(failures);
+    observed
+}
+
+fn failures(conclusion: Conclusion, before: &Observed) -> Option<String> {
+    let status = conclusion.status.unwrap_or_else(|| before.status.clone());
+    status.failures.map(|failures| failures.reason)
+}
+
+#[test]
+fn trouble_that_is_over_holds_nothing_up_and_is_forgotten_at_the_next_look() {
+    let told = GrantProblem::ALL
+        .into_iter()
+        .filter(|trouble| *trouble != GrantProblem::ClaimedByAnotherInstallation);
+    for trouble in told {
+        let healed = given_up(observed(found(fixtures::state(GrantValidity::Valid))), trouble);
+        assert!(
+            matches!(decide(&healed, after(1)), Decision::Keep { .. }),
+            "{trouble:?}: nothing asks for a token"
+        );
+        assert_eq!(
+            decide(&healed, after(7200)),
+            mint(MintReason::RenewalDue),
+            "{trouble:?}"
+        );
+        for activity in [Activity::Active, Activity::Suspended] {
+            let healed = Observed {
+                activity,
+                ..healed.clone()
+            };
+            let decision = decide(&healed, after(1));
+            let conclusion = conclude(&healed, &decision, &kept(&healed), after(1));
+            assert_eq!(conclusion.status.as_ref().unwrap().conditions[0].status, "True");
+            assert_eq!(failures(conclusion, &healed), None, "{trouble:?} {activity:?}");
+        }
+        let suspended = Observed {
+            activity: Activity::Suspended,
+            ..healed
+        };
+        assert_eq!(
+            decide(&suspended, after(29 * 86_400)),
+            mint(MintReason::KeepAlive),
+            "{trouble:?}"
+        );
+    }
+}
+
+#[test]
+fn trouble_that_lasts_is_looked_into_once_and_waits_for_somebody_to_act() {
+    for (name, trouble) in [
+        ("absent", GrantProblem::GrantLost),
+        ("newer version", GrantProblem::UnsupportedStateVersion),
+        ("unreadable", GrantProblem::StateUnreadable),
+        ("old", GrantProblem::StateRolledBack),
+        ("of another cluster", GrantProblem::StateRolledBack),
+        ("unknown", GrantProblem::OutcomeUnknown),
+        ("inactive", GrantProblem::ReauthorizationRequired),
+        ("dead", GrantProblem::ReauthorizationRequired),
+        ("somebody else's", GrantProblem::WrongIdentity),
+        ("somebody else's, waiting alone", GrantProblem::WrongIdentity),
+    ] {
+        let (_, state) = states().into_iter().find(|(found, _)| *found == name).unwrap();
+        let lasting = given_up(observed(state), trouble);
+        let wait = Decision::Wait(WaitReason::InputMustChange);
+        assert_eq!(decide(&lasting, after(7200)), wait, "{name}");
+        let conclusion = conclude(&lasting, &wait, &kept(&lasting), after(7200));
+        assert_eq!(
+            failures(conclusion, &lasting).as_deref(),
+            Some(trouble.as_str()),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_renewal_whose_outcome_was_unknown_is_repeated_once_the_token_is_known_to_be_good() {
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
+    let again = Some(after(900));
+    observed.status.failures = Some(fixtures::failures(
+        of(&observed),
+        GrantProblem::OutcomeUnknown,
+        again,
+    ));
+    assert_eq!(decide(&observed, after(1)), mint(MintReason::Retry));
+}
+
+#[test]
+fn the_serial_of_an_attempt_is_not_copied_by_those_who_find_it() {
+    let standing = |serial: u64| {
+        Some(Attempt {
+            serial: Serial(serial),
+            ..attempt(AttemptPhase::Open)
+        })
+    };
+    let mut state = fixtures::state(GrantValidity::Valid);
+    state.serial = Serial(7);
+    assert_eq!(copied_serial(&state), 7);
+    state.current.as_mut().unwrap().attempt = standing(6);
+    assert_eq!(copied_serial(&state), 5);
+    state.candidate = Some(somebody_elses());
+    state.candidate.as_mut().unwrap().attempt = standing(4);
+    assert_eq!(copied_serial(&state), 3, "of two the older one counts");
+}
+
+#[test]
+fn a_connector_that_another_installation_looks_after_is_told_of_once_and_left_as_it_is() {
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
+    observed.grant.as_mut().unwrap().claimed_elsewhere = true;
+    let decision = decide(&observed, after(7200));
+    let rejection = Rejection::new(GrantProblem::ClaimedByAnotherInstallation, "");
+    assert_eq!(decision, Decision::Reject(rejection.clone()));
+    let conclusion = conclude(&observed, &decision, &kept(&observed), after(7200));
+    let event = EventDraft {
+        kind: EventKind::Warning,
+        reason: rejection.reason,
+        note: rejection.message(),
+    };
+    assert_eq!((conclusion.status, conclusion.events), (None, vec![event]));
+    assert!(conclusion.claimed_elsewhere);
+    observed.claim_told = true;
+    let again = conclude(&observed, &decision, &kept(&observed), after(7260));
+    assert_eq!((again.status, again.events), (None, vec![]));
+}

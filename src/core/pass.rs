@@ -1,0 +1,3 @@
+//! How does one pass over a connector go?
+
+pub mod connection_test;

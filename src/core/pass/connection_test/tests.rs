@@ -1,0 +1,413 @@
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::*;
+use crate::core::testing::fixtures;
+use crate::core::testing::fixtures::{
+    ORGANIZATION, USER, connector, failure, identity, identity_answer, organization, resources, spec,
+    versions,
+};
+
+const ROBOT: &str = "robot@acme.example";
+
+fn plain() -> Connector {
+    connector(&spec(json!({})))
+}
+
+fn api() -> Vec<String> {
+    vec!["api".to_owned()]
+}
+
+/// The steps as `Name: Result`, with the reason where there is one.
+fn steps(report: &TestReport) -> Vec<String> {
+    let step = |step: &TestStep| match &step.reason {
+        Some(reason) => format!("{:?}: {:?} ({reason})", step.name, step.result),
+        None => format!("{:?}: {:?}", step.name, step.result),
+    };
+    report.steps.iter().map(step).collect()
+}
+
+/// A test whose host answers, and whose token is accepted.
+fn up_to_identity(connector: &Connector) -> Ladder<'_> {
+    let mut ladder = Ladder::new(connector);
+    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+    assert_eq!(ladder.identity(&identity(), Ok(identity_answer(ROBOT))), Flow::On);
+    ladder
+}
+
+/// What a failed test says, in one piece.
+fn failed(reason: impl Into<Reason>, particulars: &str) -> Verdict {
+    let reason = reason.into();
+    Verdict::Failed {
+        reason,
+        message: explain(reason, particulars),
+        retry_after: None,
+    }
+}
+
+const PASSED: [&str; 8] = [
+    "HostAnswers: Passed",
+    "TokenAccepted: Passed",
+    "IdentityExpected: Passed",
+    "ApiEnabled: Passed",
+    "Scopes: Passed",
+    "OrgFacts: Passed",
+    "EnvironmentMatches: Passed",
+    "ApiUsage: Passed",
+];
+
+#[test]
+fn all_is_well() {
+    let report = fixtures::passed(&plain());
+    assert_eq!(steps(&report), PASSED);
+    assert_eq!(report.message(), "Connection test succeeded");
+    assert_eq!(report.result_label(), "Succeeded");
+    assert!(report.environment_holds());
+    let facts = OrgFacts {
+        name: "Acme".into(),
+        edition: "Enterprise Edition".into(),
+        instance_name: Some("SWE42".into()),
+        environment: Environment::Live,
+    };
+    assert_eq!(
+        (report.verdict, report.facts, report.username, report.api_usage),
+        (
+            Verdict::Succeeded,
+            Some(facts),
+            Some(ROBOT.to_owned()),
+            Some(ApiUsageStatus {
+                used: 18,
+                allowed: 15_000
+            })
+        )
+    );
+}
+
+#[test]
+fn the_host_does_not_answer_as_salesforce() {
+    let connector = plain();
+    let mut ladder = Ladder::new(&connector);
+    assert_eq!(
+        ladder.host_answers(Err(failure(Refusal::UnexpectedPage))),
+        Flow::Stop
+    );
+    let report = ladder.finish();
+    assert_eq!(
+        report.steps,
+        [TestStep {
+            name: StepName::HostAnswers,
+            result: StepResult::Failed,
+            reason: Some("UnexpectedPage".into()),
+            message: Some("The host answered with a page instead of data (as Salesforce puts it)".into()),
+            remedy: Some(Refusal::UnexpectedPage.remedy().into()),
+        }]
+    );
+    assert_eq!(
+        report.verdict,
+        failed(Refusal::UnexpectedPage, "as Salesforce puts it")
+    );
+    assert_eq!(report.result_label(), "UnexpectedPage");
+    assert!(!report.environment_holds());
+}
+
+#[test]
+fn the_org_does_not_offer_the_api_version() {
+    let connector = connector(&spec(json!({ "connectionTest": { "apiVersion": "68.0" } })));
+    let mut ladder = Ladder::new(&connector);
+    assert_eq!(ladder.host_answers(Ok(versions())), Flow::Stop);
+    assert_eq!(
+        ladder.finish().verdict,
+        failed(
+            OwnReason::ApiVersionUnsupported,
+            "spec.connectionTest.apiVersion 68.0; the newest offered is 67.0"
+        )
+    );
+}
+
+#[test]
+fn a_refused_token_asks_for_a_new_one() {
+    let report = fixtures::failed(&plain(), Refusal::BadOauthToken);
+    assert_eq!(
+        steps(&report),
+        ["HostAnswers: Passed", "TokenAccepted: Failed (BadOauthToken)"]
+    );
+    assert_eq!(
+        report.verdict,
+        Verdict::TokenRejected {
+            detail: "as Salesforce puts it".into()
+        }
+    );
+    assert_eq!(
+        report.message(),
+        explain(OwnReason::SessionEnded.into(), "as Salesforce puts it")
+    );
+    assert_eq!(report.result_label(), "SessionEnded");
+}
+
+#[test]
+fn every_refusal_of_the_token_that_a_new_one_mends_says_so_at_every_step() {
+    let connector = plain();
+    for refusal in Refusal::ALL
+        .iter()
+        .filter(|refusal| refusal.class() == Class::RenewToken)
+    {
+        let rejected = Verdict::TokenRejected {
+            detail: "as Salesforce puts it".into(),
+        };
+        assert_eq!(fixtures::failed(&connector, *refusal).verdict, rejected);
+        let mut ladder = up_to_identity(&connector);
+        assert_eq!(ladder.organization(Err(failure(*refusal)), &api()), OrgFlow::Done);
+        assert_eq!(ladder.finish().verdict, rejected);
+    }
+}
+
+#[test]
+fn the_token_belongs_to_somebody_else() {
+    let other = json!({ "organizationId": "00D000000000001" });
+    let same_in_fifteen = json!({ "organizationId": &ORGANIZATION[..15], "username": "Robot@Acme.example" });
+    let person = json!({ "username": "person@acme.example" });
+    for (expect, verdict) in [
+        (same_in_fifteen, Verdict::Succeeded),
+        (
+            other,
+            failed(
+                OwnReason::UnexpectedOrganization,
+                "expected 00D000000000001, found 00Dx0000000BV7zEAG",
+            ),
+        ),
+        (
+            person,
+            failed(OwnReason::UnexpectedUser, "expected person@acme.example"),
+        ),
+    ] {
+        let connector = connector(&spec(json!({ "expect": expect })));
+        let mut ladder = Ladder::new(&connector);
+        assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+        let flow = ladder.identity(&identity(), Ok(identity_answer(ROBOT)));
+        assert_eq!(flow == Flow::On, verdict == Verdict::Succeeded);
+        assert_eq!(ladder.finish().verdict, verdict);
+    }
+}
+
+#[test]
+fn the_org_that_the_token_names_is_checked_as_well_as_the_one_that_answers() {
+    let connector = connector(&spec(json!({ "expect": { "organizationId": ORGANIZATION } })));
+    let stranger = held::Identity {
+        organization_id: "00D000000000001AAA".into(),
+        user_id: USER.into(),
+    };
+    let mut ladder = Ladder::new(&connector);
+    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+    assert_eq!(ladder.identity(&stranger, Ok(identity_answer(ROBOT))), Flow::Stop);
+    assert_eq!(
+        steps(&ladder.finish())[2],
+        "IdentityExpected: Failed (UnexpectedOrganization)"
+    );
+}
+
+#[test]
+fn the_api_is_closed_to_the_user() {
+    let connector = plain();
+    let mut ladder = up_to_identity(&connector);
+    let closed = failure(Refusal::ApiDisabledForUser);
+    assert_eq!(ladder.organization(Err(closed), &api()), OrgFlow::Done);
+    let report = ladder.finish();
+    assert_eq!(steps(&report)[3..], ["ApiEnabled: Failed (ApiDisabledForUser)"]);
+    assert_eq!(
+        report.verdict,
+        failed(Refusal::ApiDisabledForUser, "as Salesforce puts it")
+    );
+}
+
+#[test]
+fn a_wait_that_salesforce_asks_for_is_kept() {
+    let connector = plain();
+    let mut ladder = up_to_identity(&connector);
+    let busy = Failure {
+        retry_after: Some(Duration::from_secs(77)),
+        ..failure(Refusal::TooManyRequests)
+    };
+    assert_eq!(ladder.organization(Err(busy), &api()), OrgFlow::Done);
+    let Verdict::Failed { retry_after, .. } = ladder.finish().verdict else {
+        panic!("should have failed")
+    };
+    assert_eq!(retry_after, Some(Duration::from_secs(77)));
+}
+
+#[test]
+fn the_token_has_no_scope_for_the_api() {
+    let connector = plain();
+    let scopes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    for (granted, wanted) in [
+        (scopes(&["api"]), Verdict::Succeeded),
+        (scopes(&["full"]), Verdict::Succeeded),
+        (scopes(&[]), Verdict::Succeeded),
+        (
+            scopes(&["id", "web"]),
+            failed(OwnReason::ScopeMissing, "granted: id web"),
+        ),
+    ] {
+        let mut ladder = up_to_identity(&connector);
+        assert_eq!(
+            ladder.organization(Ok(organization(false)), &granted),
+            OrgFlow::Done
+        );
+        assert_eq!(ladder.finish().verdict, wanted, "{granted:?}");
+    }
+}
+
+#[test]
+fn the_org_is_of_another_kind() {
+    for (declared, is_sandbox, found) in [("Live", true, "Sandbox"), ("Sandbox", false, "Live")] {
+        let connector = connector(&spec(json!({ "environment": declared })));
+        let mut ladder = up_to_identity(&connector);
+        assert_eq!(
+            ladder.organization(Ok(organization(is_sandbox)), &api()),
+            OrgFlow::Done
+        );
+        let report = ladder.finish();
+        assert!(!report.environment_holds());
+        assert_eq!(
+            steps(&report)[6..],
+            ["EnvironmentMatches: Failed (EnvironmentMismatch)"]
+        );
+        let particulars =
+            format!("spec.environment is {declared}, the org is {found}, as the org itself says");
+        assert_eq!(
+            report.verdict,
+            failed(OwnReason::EnvironmentMismatch, &particulars)
+        );
+    }
+}
+
+#[test]
+fn an_org_that_may_not_be_read_is_judged_by_its_host() {
+    let unverified = [
+        "OrgFacts: Unverified",
+        "EnvironmentMatches: Unverified",
+        "ApiUsage: Passed",
+    ];
+    let refused = [
+        "OrgFacts: Unverified",
+        "EnvironmentMatches: Failed (EnvironmentMismatch)",
+    ];
+    for (fields, wanted) in [
+        (json!({}), &unverified[..]),
+        (
+            json!({ "host": "na45.salesforce.com", "auth": fixtures::jwt() }),
+            &unverified[..],
+        ),
+        (
+            json!({ "host": "acme--uat.sandbox.my.salesforce.com", "environment": "Sandbox" }),
+            &unverified[..],
+        ),
+        (json!({ "environment": "Sandbox" }), &refused[..]),
+        (
+            json!({ "host": "acme--uat.sandbox.my.salesforce.com" }),
+            &refused[..],
+        ),
+    ] {
+        let connector = connector(&spec(fields.clone()));
+        for refusal in [Refusal::ObjectNotReadable, Refusal::InsufficientAccess] {
+            let mut ladder = up_to_identity(&connector);
+            assert_eq!(
+                ladder.organization(Err(failure(refusal)), &api()),
+                OrgFlow::AskResources
+            );
+            ladder.resources(Ok(resources()), &api());
+            let report = ladder.finish();
+            assert_eq!(steps(&report)[5..], *wanted, "{fields}");
+            assert_eq!(report.environment_holds(), wanted == unverified, "{fields}");
+            assert_eq!(report.facts, None);
+        }
+    }
+}
+
+#[test]
+fn without_facts_of_the_org_the_api_must_still_be_open() {
+    let connector = plain();
+    let mut ladder = up_to_identity(&connector);
+    let hidden = failure(Refusal::ObjectNotReadable);
+    assert_eq!(ladder.organization(Err(hidden), &api()), OrgFlow::AskResources);
+    ladder.resources(Err(failure(Refusal::ApiDisabledForUser)), &api());
+    assert_eq!(
+        steps(&ladder.finish())[3..],
+        ["ApiEnabled: Failed (ApiDisabledForUser)"]
+    );
+}
+
+#[test]
+fn usage_that_is_not_reported_is_no_failure() {
+    let connector = plain();
+    let mut ladder = up_to_identity(&connector);
+    let silent = RestAnswer {
+        api_usage: None,
+        ..organization(false)
+    };
+    assert_eq!(ladder.organization(Ok(silent), &api()), OrgFlow::Done);
+    let report = ladder.finish();
+    assert_eq!(steps(&report)[7], "ApiUsage: Unverified");
+    assert_eq!((report.verdict, report.api_usage), (Verdict::Succeeded, None));
+}
+
+#[test]
+fn a_test_that_takes_too_long_fails_at_the_step_where_it_stands() {
+    let connector = plain();
+    let passed_deadline = |mut ladder: Ladder<'_>| {
+        ladder.timed_out(Refusal::TimedOut, "spec.connectionTest.timeout has passed");
+        let report = ladder.finish();
+        assert_eq!(
+            report.verdict,
+            failed(Refusal::TimedOut, "spec.connectionTest.timeout has passed")
+        );
+        steps(&report).pop().unwrap()
+    };
+    let mut answered = Ladder::new(&connector);
+    assert_eq!(answered.host_answers(Ok(versions())), Flow::On);
+    assert_eq!(
+        passed_deadline(Ladder::new(&connector)),
+        "HostAnswers: Failed (TimedOut)"
+    );
+    assert_eq!(passed_deadline(answered), "TokenAccepted: Failed (TimedOut)");
+    assert_eq!(
+        passed_deadline(up_to_identity(&connector)),
+        "ApiEnabled: Failed (TimedOut)"
+    );
+}
+
+#[test]
+fn what_was_remembered_wrongly_asks_for_a_new_token() {
+    let connector = plain();
+    let mut ladder = Ladder::new(&connector);
+    ladder.unusable("instance URL");
+    let report = ladder.finish();
+    assert_eq!(steps(&report), ["HostAnswers: Failed (SessionEnded)"]);
+    assert_eq!(
+        report.verdict,
+        Verdict::TokenRejected {
+            detail: "no usable instance URL".into()
+        }
+    );
+}
+
+#[test]
+fn no_step_is_reported_twice() {
+    // The status keeps steps as a map by name: the API server would refuse the whole status.
+    let connector = plain();
+    for refusal in Refusal::ALL {
+        let mut ladder = up_to_identity(&connector);
+        if ladder.organization(Err(failure(*refusal)), &api()) == OrgFlow::AskResources {
+            ladder.resources(Err(failure(*refusal)), &api());
+        }
+        let report = ladder.finish();
+        let mut names: Vec<StepName> = report.steps.iter().map(|step| step.name).collect();
+        names.dedup();
+        assert_eq!(names.len(), report.steps.len(), "{refusal}");
+        assert_eq!(
+            serde_json::to_value(report.steps.last()).unwrap()["result"],
+            Value::from("Failed")
+        );
+    }
+}

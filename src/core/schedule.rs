@@ -1,0 +1,6 @@
+//! When is something due?
+
+pub mod backoff;
+pub mod expiry;
+pub mod jitter;
+pub mod time;

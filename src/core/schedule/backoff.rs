@@ -1,0 +1,271 @@
+//! When is the next time? Back-off, renewal, test interval, sweep; with jitter that a restart doesn't change.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::Reason;
+use crate::api::reasons::{Class, OwnReason};
+use crate::api::status::FailuresStatus;
+use crate::core::schedule::jitter::jittered;
+use crate::core::schedule::time::later;
+use crate::core::schedule::time::since;
+use crate::core::schedule::time::whole_seconds;
+
+/// First wait after a passing failure; doubled each time.
+const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
+/// Longest wait after a passing failure: 40 minutes of outage then cost about ten calls a connector.
+const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
+/// Settings in Salesforce take 2 to 10 minutes to spread (salesforce.md section 3): so long an uncertain refusal is
+/// tried at the short interval.
+pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
+/// The short interval.
+const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
+/// Terminal refusals that may be mended in Salesforce without any input changing.
+const MENDED_EVERY: Duration = Duration::from_hours(1);
+
+/// First wait after a failed test of a token in use.
+const RETEST_FIRST: Duration = Duration::from_mins(2);
+
+/// First wait after a password whose answer was lost, and the longest.
+const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
+const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
+
+/// Reads of the API server that the sweep may cause, a second, over all connectors.
+pub const SWEEP_READS_PER_SECOND: u32 = 12;
+/// No connector is looked at more often than this by the sweep.
+pub const SWEEP_SHORTEST: Duration = Duration::from_mins(1);
+/// A sweep reads a connector's input Secret and its target Secret; and a third one for every method but client
+/// credentials: a second input, the memory of refused passwords, or the stored grant.
+const SWEEP_READS_PER_CONNECTOR: u32 = 3;
+
+/// When to try again after failure number `count` (1 is the first), or never without a change.
+#[must_use]
+pub fn next_attempt(
+    class: Class,
+    count: i32,
+    first: Timestamp,
+    now: Timestamp,
+    retry_after: Option<Duration>,
+    uid: &str,
+) -> Option<Timestamp> {
+    let wait = match class {
+        Class::InputMustChange => return None,
+        Class::MendInSalesforce | Class::Bug => MENDED_EVERY,
+        Class::Uncertain | Class::RenewToken => {
+            if since(first, now) < UNCERTAIN_FOR {
+                UNCERTAIN_EVERY
+            } else {
+                MENDED_EVERY
+            }
+        }
+        Class::Transient => back_off(count),
+    };
+    let wait = jittered(wait, uid, count).max(retry_after.unwrap_or_default());
+    Some(whole_seconds(later(now, wait)))
+}
+
+/// How long after a failed test of a token in use it is repeated, where tests have failed for so long; never later than a
+/// test that succeeded would be. Trouble that passes is left alone for as long again as it has lasted. Anything else is mended
+/// by people, who look whether they have succeeded for a quarter of an hour, and then whether they have at all.
+#[must_use]
+pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> Duration {
+    let wait = match class {
+        Class::Transient => failing_for.max(RETEST_FIRST),
+        Class::Uncertain
+        | Class::RenewToken
+        | Class::MendInSalesforce
+        | Class::Bug
+        | Class::InputMustChange => {
+            if failing_for < UNCERTAIN_FOR {
+                RETEST_FIRST
+            } else {
+                MENDED_EVERY
+            }
+        }
+    };
+    wait.min(interval)
+}
+
+/// How long a password is not sent whose answer was lost: twice as long as the last time, where that was the last failure.
+/// Salesforce locks a user after as few as three wrong ones, and forgets them at a right one only.
+#[must_use]
+pub fn unclear_password_wait(failures: Option<&FailuresStatus>) -> Duration {
+    let unclear = Reason::from(OwnReason::PasswordOutcomeUnknown).as_str();
+    let before = failures.filter(|failures| failures.reason == unclear);
+    let waited = before.and_then(|failures| {
+        Some((
+            failures.last_failure_time.0,
+            failures.next_attempt_time.as_ref()?.0,
+        ))
+    });
+    let twice = waited.map(|(last, next)| since(last, next).saturating_mul(2));
+    twice
+        .unwrap_or_default()
+        .clamp(UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST)
+}
+
+fn back_off(count: i32) -> Duration {
+    let doublings = u32::try_from(count.saturating_sub(1)).unwrap_or(0).min(16);
+    BACK_OFF_FIRST
+        .saturating_mul(1 << doublings)
+        .min(BACK_OFF_LONGEST)
+}
+
+/// Period of the sweep that notices changed Secrets in mode `ByName`: as long as it takes to read everything once
+/// within the budget of [`SWEEP_READS_PER_SECOND`], and at least [`SWEEP_SHORTEST`]. 1,000 connectors: 250 s, and less
+/// than 300 s with the jitter.
+#[must_use]
+pub fn resync_period(connectors: usize) -> Duration {
+    let reads = u64::try_from(connectors)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(SWEEP_READS_PER_CONNECTOR.into());
+    Duration::from_secs(reads.div_ceil(SWEEP_READS_PER_SECOND.into())).max(SWEEP_SHORTEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::core::schedule::jitter::shortened;
+
+    const UID: &str = "2b6f6d6e-3f0c-4c2e-9f8e-0a4d3f1f2a11";
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn only_a_changed_input_ends_the_wait_after_a_dead_input() {
+        assert_eq!(
+            next_attempt(Class::InputMustChange, 1, at(0), at(0), None, UID),
+            None
+        );
+    }
+
+    #[test]
+    fn uncertain_refusals_are_tried_often_for_a_quarter_of_an_hour_and_then_hourly() {
+        let early = next_attempt(Class::Uncertain, 3, at(0), at(14 * 60), None, UID).unwrap();
+        let late = next_attempt(Class::Uncertain, 9, at(0), at(16 * 60), None, UID).unwrap();
+        assert!((120..=132).contains(&(early.as_second() - 14 * 60)), "{early}");
+        assert!((3600..=3960).contains(&(late.as_second() - 16 * 60)), "{late}");
+    }
+
+    #[test]
+    fn a_password_whose_answer_was_lost_waits_an_hour_then_twice_as_long_up_to_a_day() {
+        let failed = |reason: OwnReason, next: Option<i64>| FailuresStatus {
+            count: 1,
+            first_failure_time: Time(at(0)),
+            last_failure_time: Time(at(0)),
+            next_attempt_time: next.map(|next| Time(at(next))),
+            reason: Reason::from(reason).as_str().to_owned(),
+            message: String::new(),
+            inputs_digest: None,
+        };
+        let hours = |failures: Option<&FailuresStatus>| unclear_password_wait(failures).as_secs() / 3600;
+        let unclear = OwnReason::PasswordOutcomeUnknown;
+        assert_eq!(hours(None), 1);
+        assert_eq!(hours(Some(&failed(unclear, Some(3600)))), 2);
+        assert_eq!(hours(Some(&failed(unclear, Some(8 * 3600)))), 16);
+        assert_eq!(hours(Some(&failed(unclear, Some(16 * 3600)))), 24);
+        assert_eq!(
+            hours(Some(&failed(unclear, Some(60)))),
+            1,
+            "another connector's wait was nearly over"
+        );
+        assert_eq!(
+            hours(Some(&failed(OwnReason::CallBudgetSpent, Some(8 * 3600)))),
+            1
+        );
+    }
+
+    #[test]
+    fn retry_after_is_honoured_where_it_is_longer() {
+        let hour = Some(Duration::from_hours(1));
+        assert_eq!(
+            next_attempt(Class::Transient, 1, at(0), at(0), hour, UID),
+            Some(at(3600))
+        );
+    }
+
+    #[test]
+    fn an_outage_of_forty_minutes_costs_at_most_twelve_attempts() {
+        let (mut now, mut count) = (at(0), 0);
+        while now < at(40 * 60) {
+            count += 1;
+            now = next_attempt(Class::Transient, count, at(0), now, None, UID).unwrap();
+        }
+        assert!(count <= 12, "{count} attempts");
+    }
+
+    #[test]
+    fn a_failed_test_is_repeated_ever_later_or_often_for_a_quarter_of_an_hour_and_then_hourly() {
+        let day = Duration::from_hours(24);
+        let minutes = |class, failing_for| {
+            let wait = retest_wait(class, Duration::from_mins(failing_for), day);
+            wait.as_secs() / 60
+        };
+        let lasting = [0, 1, 3, 14, 15, 200, 2_000];
+        assert_eq!(
+            lasting.map(|failing_for| minutes(Class::Transient, failing_for)),
+            [2, 2, 3, 14, 15, 200, 1_440]
+        );
+        for class in [
+            Class::Uncertain,
+            Class::RenewToken,
+            Class::MendInSalesforce,
+            Class::Bug,
+            Class::InputMustChange,
+        ] {
+            assert_eq!(
+                lasting.map(|failing_for| minutes(class, failing_for)),
+                [2, 2, 2, 2, 60, 60, 60]
+            );
+        }
+        let often = Duration::from_mins(1);
+        assert_eq!(retest_wait(Class::Transient, day, often), often);
+        assert_eq!(retest_wait(Class::Uncertain, day, often), often);
+    }
+
+    #[test]
+    fn a_thousand_connectors_are_swept_within_five_minutes_and_few_once_a_minute() {
+        assert_eq!(resync_period(1000), Duration::from_secs(250));
+        assert!(
+            resync_period(1000).mul_f64(1.1) <= Duration::from_mins(5),
+            "with the longest jitter"
+        );
+        assert_eq!(resync_period(3), SWEEP_SHORTEST);
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_lengthens_or_shortens_by_at_most_a_tenth_and_never_changes(uid in ".{0,40}", salt in 0..100_i32, s in 0..100_000_u64) {
+            let wait = Duration::from_secs(s);
+            let short = shortened(wait, &uid, salt);
+            prop_assert!(short <= wait && short >= wait.mul_f64(0.9), "{short:?}");
+            let jittered_wait = jittered(wait, &uid, salt);
+            prop_assert!(jittered_wait >= wait && jittered_wait <= wait.mul_f64(1.1));
+            prop_assert_eq!(jittered_wait, jittered(wait, &uid, salt));
+        }
+
+        #[test]
+        fn no_wait_that_somebody_asks_for_is_too_long_to_be_reckoned_with(seconds in any::<u64>(), nanos in 0..1_000_000_000_u32, now in any::<i32>()) {
+            let (asked, now) = (Duration::new(seconds, nanos), at(now.into()));
+            let second = now.as_second().saturating_add_unsigned(seconds).min(Timestamp::MAX.as_second());
+            prop_assert_eq!(whole_seconds(later(now, asked)), at(second));
+            let next = next_attempt(Class::Transient, 1, now, now, Some(asked), UID);
+            prop_assert!(next >= Some(at(second)), "{next:?}");
+            prop_assert!(jittered(asked, UID, 1) >= asked);
+        }
+
+        #[test]
+        fn the_next_attempt_is_later_than_now(count in 1..1000_i32, now in 0..4_000_000_000_i64, age in 0..100_000_i64) {
+            for class in [Class::MendInSalesforce, Class::Uncertain, Class::Transient, Class::RenewToken, Class::Bug] {
+                let next = next_attempt(class, count, at(now.saturating_sub(age)), at(now), None, UID).unwrap();
+                prop_assert!(next > at(now) && next <= at(now + 3960));
+            }
+        }
+    }
+}

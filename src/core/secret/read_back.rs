@@ -1,0 +1,44 @@
+//! Which token does the consumer's Secret carry?
+
+use crate::api::names;
+use crate::core::model::digest::Digest;
+use crate::core::model::digest::DigestKey;
+use crate::core::model::held_token::Expiration;
+use crate::core::model::held_token::Held;
+use crate::core::secret::template::RENEWALS;
+use crate::core::secret::template::SOURCES;
+use crate::core::secret::template::token_digest;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+
+/// Reads back the token that a Secret holds. The token is found by its digest, under whatever key it stands; an edited
+/// token is therefore no token, while a changed template changes nothing.
+#[must_use]
+pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<Held> {
+    let annotations = secret.metadata.annotations.as_ref()?;
+    let noted = |name: &str| annotations.get(name).map(String::as_str);
+    let digest = noted(names::TOKEN_DIGEST)?;
+    let values = secret.data.as_ref()?.values();
+    let token = values
+        .map(|ByteString(bytes)| bytes)
+        .find(|bytes| token_digest(key, bytes).as_str() == digest)?;
+    let source = noted(names::EXPIRY_SOURCE)?;
+    let renewal = noted(names::RENEWAL)?;
+    Some(Held {
+        token: salesforce_client::AccessToken::new(String::from_utf8(token.clone()).ok()?),
+        instance_url: noted(names::INSTANCE_URL)?.to_owned(),
+        issue_time: noted(names::ISSUE_TIME)?.parse().ok()?,
+        expiration: Expiration {
+            time: noted(names::EXPIRATION_TIME)?.parse().ok()?,
+            source: SOURCES.iter().find(|(_, text)| *text == source)?.0,
+            renewal: RENEWALS.iter().find(|(_, text)| *text == renewal)?.0,
+        },
+        identity: crate::core::model::held_token::Identity::from_text(noted(names::IDENTITY)?)?,
+        scopes: noted(names::SCOPES)?
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
+        inputs_digest: Digest::from_text(noted(names::INPUTS_DIGEST)?),
+        serial: noted(names::SERIAL).and_then(|serial| serial.parse().ok()),
+    })
+}

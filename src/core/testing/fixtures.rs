@@ -1,0 +1,444 @@
+//! Where do tests of the pure core start from? Connectors, tokens and observations, each with one thing said about it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redeem::{
+    Access, ClusterUid, ConnectorRef, Grant, GrantId, GrantValidity, OAuthClient, Origin, ResourceVersion,
+    Serial, State, StateSeen,
+};
+use salesforce_client::{
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Organization, Refusal,
+    RestAnswer, Sent, UserIdentity,
+};
+use secrecy::SecretString;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::api::status::{ExpirySource, FailuresStatus, SalesforceConnectorStatus};
+use crate::api::{Reason, SalesforceConnectorSpec};
+use crate::core::conclude::{Conclusion, conclude};
+use crate::core::grant::shared_session::Siblings;
+use crate::core::grant::view as grant;
+use crate::core::grant::view::GrantView;
+use crate::core::model::connector::Connector;
+use crate::core::model::decision::{Decision, MintReason};
+use crate::core::model::digest::DigestKey;
+use crate::core::model::held_token as held;
+use crate::core::model::held_token::{Expiration, Held, Renewal};
+use crate::core::model::inputs::{Input, Inputs, references};
+use crate::core::model::observed::{Activity, Knowledge, Observed, Requests};
+use crate::core::model::outcome::{Minted, Outcome, SecretOutcome, Trouble};
+use crate::core::model::owner::Owner;
+use crate::core::model::rejection::explain;
+use crate::core::pass::connection_test::{Flow, Ladder, OrgFlow, TestReport};
+use crate::core::secret::ownership::Target;
+use crate::core::validate::validate;
+
+pub(crate) const ORGANIZATION: &str = "00Dx0000000BV7zEAG";
+pub(crate) const USER: &str = "005x00000012Q9PAAU";
+pub(crate) const SWEEP: Duration = Duration::from_mins(1);
+
+pub(crate) fn now() -> Timestamp {
+    "2026-11-22T10:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn after(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+pub(crate) fn key() -> DigestKey {
+    DigestKey::new(b"the operator's own key")
+}
+
+pub(crate) fn owner() -> Owner {
+    Owner {
+        name: "crm".into(),
+        namespace: "sales".into(),
+        uid: "2b6f6d6e-3f0c-4c2e-9f8e-0a4d3f1f2a11".into(),
+    }
+}
+
+/// A client credentials connector with `fields` of the spec set; a null takes one away.
+pub(crate) fn spec(fields: Value) -> SalesforceConnectorSpec {
+    let mut spec = json!({
+        "host": "acme.my.salesforce.com",
+        "app": { "clientId": "3MVG9", "clientSecretRef": { "name": "crm-app", "key": "client-secret" } },
+        "auth": { "clientCredentials": {} },
+    });
+    let Value::Object(fields) = fields else {
+        panic!("fields of a spec")
+    };
+    spec.as_object_mut().unwrap().extend(fields);
+    serde_json::from_value(spec).unwrap()
+}
+
+pub(crate) fn jwt() -> Value {
+    json!({ "jwtBearer": { "username": "robot@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" } } })
+}
+
+pub(crate) fn password() -> Value {
+    json!({ "password": {
+        "username": "robot@acme.example",
+        "passwordRef": { "name": "user", "key": "password" },
+        "securityTokenRef": { "name": "user", "key": "security-token" },
+    } })
+}
+
+/// Every reference leads to the value `NAME/KEY`.
+pub(crate) fn inputs(spec: &SalesforceConnectorSpec) -> Inputs {
+    let mut inputs = Inputs::default();
+    for reference in references(spec) {
+        let value = format!("{}/{}", reference.name, reference.key);
+        inputs.insert(reference, Input::Found(SecretString::from(value)));
+    }
+    inputs
+}
+
+pub(crate) fn connector(spec: &SalesforceConnectorSpec) -> Connector {
+    validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key()).unwrap()
+}
+
+pub(crate) fn identity() -> held::Identity {
+    held::Identity {
+        organization_id: ORGANIZATION.into(),
+        user_id: USER.into(),
+    }
+}
+
+/// A token issued now for two hours.
+pub(crate) fn held(connector: &Connector) -> Held {
+    Held {
+        token: AccessToken::new("00Dx!token-1".into()),
+        instance_url: "https://acme.my.salesforce.com".into(),
+        issue_time: now(),
+        expiration: Expiration {
+            time: after(7200),
+            source: ExpirySource::Introspected,
+            renewal: Renewal::Ahead,
+        },
+        identity: identity(),
+        scopes: vec!["api".into(), "refresh_token".into()],
+        inputs_digest: connector.inputs_digest.clone(),
+        serial: None,
+    }
+}
+
+/// A connector that was just created.
+pub(crate) fn fresh() -> Observed {
+    Observed {
+        grant: None,
+        owner: owner(),
+        generation: 1,
+        requests: Requests::default(),
+        activity: Activity::Active,
+        status: SalesforceConnectorStatus {
+            observed_generation: Some(-1),
+            ..SalesforceConnectorStatus::default()
+        },
+        connector: Ok(connector(&spec(json!({})))),
+        target: Target::Absent,
+        held: None,
+        knowledge: Knowledge::Clean,
+        siblings: Siblings::default(),
+        claim_told: false,
+        last_test: None,
+        resync_period: SWEEP,
+    }
+}
+
+/// A new token was asked for.
+pub(crate) fn asked_to_renew(observed: Observed) -> Observed {
+    let requests = Requests {
+        renew: Some("1".into()),
+        ..observed.requests
+    };
+    Observed { requests, ..observed }
+}
+
+/// A test was asked for.
+pub(crate) fn asked_to_test(observed: Observed) -> Observed {
+    let requests = Requests {
+        test: Some("1".into()),
+        ..observed.requests
+    };
+    Observed { requests, ..observed }
+}
+
+/// A login has failed in a way that passes; the next one is at this time, or never by itself.
+pub(crate) fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> Observed {
+    let failed = failures(of(&observed), Refusal::SalesforceUnavailable, next);
+    observed.status.failures = Some(failed);
+    observed
+}
+
+/// The connector of an observation that has one.
+pub(crate) fn of(observed: &Observed) -> &Connector {
+    observed.connector.as_ref().unwrap()
+}
+
+/// The consumer's Secret carries this token.
+pub(crate) fn carrying(observed: Observed, held: Held) -> Observed {
+    let secret = of(&observed).template.render(&observed.owner, &held, &key());
+    Observed {
+        grant: None,
+        target: Target::Ours(Box::new(secret)),
+        held: Some(held),
+        ..observed
+    }
+}
+
+/// The first login, its test and its Secret went well.
+pub(crate) fn first_success(observed: &Observed) -> Outcome {
+    Outcome {
+        grant: None,
+        held: Some(held(of(observed))),
+        minted: Some(Minted::Obtained {
+            why: MintReason::NoToken,
+        }),
+        tested: Some(passed(of(observed))),
+        secret: SecretOutcome::InStep,
+    }
+}
+
+/// A connector that became Ready now.
+pub(crate) fn settled() -> Observed {
+    let before = fresh();
+    let outcome = first_success(&before);
+    let decision = Decision::Mint {
+        why: MintReason::NoToken,
+    };
+    let conclusion = conclude(&before, &decision, &outcome, now());
+    let token = outcome.held.unwrap();
+    carrying(reported(before, conclusion), token)
+}
+
+/// The status of a conclusion has been written.
+pub(crate) fn reported(observed: Observed, conclusion: Conclusion) -> Observed {
+    Observed {
+        grant: None,
+        status: conclusion.status.unwrap_or(observed.status),
+        ..observed
+    }
+}
+
+/// Nothing was sent and nothing had to be written.
+pub(crate) fn kept(observed: &Observed) -> Outcome {
+    let secret = match (&observed.held, observed.activity) {
+        (None, _) | (_, Activity::Suspended) => SecretOutcome::Untouched,
+        (Some(held), Activity::Active) if observed.identity_verified(held) => SecretOutcome::InStep,
+        (Some(_), Activity::Active) => SecretOutcome::Withheld,
+    };
+    Outcome {
+        grant: None,
+        held: observed.held.clone(),
+        minted: None,
+        tested: None,
+        secret,
+    }
+}
+
+/// A login was refused.
+pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome {
+    let reason = reason.into();
+    let trouble = Trouble {
+        reason,
+        message: explain(reason, "as Salesforce puts it"),
+        retry_after: None,
+    };
+    Outcome {
+        grant: None,
+        minted: Some(Minted::Failed {
+            why: MintReason::NoToken,
+            trouble,
+        }),
+        ..kept(observed)
+    }
+}
+
+/// An attempt with these inputs has failed before.
+pub(crate) fn failures(
+    connector: &Connector,
+    reason: impl Into<Reason>,
+    next: Option<Timestamp>,
+) -> FailuresStatus {
+    let reason = reason.into();
+    FailuresStatus {
+        count: 1,
+        first_failure_time: Time(now()),
+        last_failure_time: Time(now()),
+        next_attempt_time: next.map(Time),
+        reason: reason.as_str().into(),
+        message: explain(reason, ""),
+        inputs_digest: Some(connector.attempt_digest.as_str().into()),
+    }
+}
+
+/// A refusal as the client reports it.
+pub(crate) fn failure(refusal: Refusal) -> Failure {
+    Failure {
+        refusal,
+        sent: Sent::Answered,
+        http_status: Some(400),
+        retry_after: None,
+        server_date: None,
+        detail: "as Salesforce puts it".into(),
+        salvaged_refresh_token: None,
+    }
+}
+
+fn answer<T>(value: T) -> RestAnswer<T> {
+    RestAnswer {
+        value,
+        api_usage: Some(ApiUsage {
+            used: 18,
+            allowed: 15_000,
+        }),
+        latency: Duration::from_millis(40),
+    }
+}
+
+pub(crate) fn versions() -> Vec<AvailableVersion> {
+    [65, 66, 67]
+        .map(|version| AvailableVersion {
+            version: ApiVersion::new(version),
+            label: format!("release of {version}"),
+        })
+        .to_vec()
+}
+
+pub(crate) fn identity_answer(username: &str) -> RestAnswer<UserIdentity> {
+    answer(UserIdentity {
+        organization_id: ORGANIZATION.parse().unwrap(),
+        user_id: USER.parse().unwrap(),
+        username: username.into(),
+        active: Some(true),
+    })
+}
+
+pub(crate) fn organization(is_sandbox: bool) -> RestAnswer<Organization> {
+    answer(Organization {
+        id: ORGANIZATION.parse().unwrap(),
+        name: "Acme".into(),
+        organization_type: "Enterprise Edition".into(),
+        instance_name: Some("SWE42".into()),
+        is_sandbox,
+        trial_expiration_date: None,
+        namespace_prefix: None,
+    })
+}
+
+pub(crate) fn resources() -> RestAnswer<salesforce_client::Resources> {
+    answer(salesforce_client::Resources {
+        paths: [("limits".to_owned(), "/limits".to_owned())].into(),
+    })
+}
+
+/// A test in which all is well.
+pub(crate) fn passed(connector: &Connector) -> TestReport {
+    let mut ladder = Ladder::new(connector);
+    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+    assert_eq!(
+        ladder.identity(&identity(), Ok(identity_answer("robot@acme.example"))),
+        Flow::On
+    );
+    let scopes = ["api".to_owned()];
+    assert_eq!(
+        ladder.organization(Ok(organization(false)), &scopes),
+        OrgFlow::Done
+    );
+    ladder.finish()
+}
+
+/// A test whose identity step is answered with a refusal.
+pub(crate) fn failed(connector: &Connector, refusal: Refusal) -> TestReport {
+    let mut ladder = Ladder::new(connector);
+    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+    assert_eq!(ladder.identity(&identity(), Err(failure(refusal))), Flow::Stop);
+    ladder.finish()
+}
+
+pub(crate) fn cluster() -> ClusterUid {
+    ClusterUid::new("this cluster")
+}
+
+/// The app and host of these tests.
+pub(crate) fn client() -> OAuthClient {
+    grant::client(&connector(&spec(json!({}))))
+}
+
+/// A state with a grant that was used just now.
+pub(crate) fn state(standing: GrantValidity) -> State {
+    let Owner { name, namespace, uid } = owner();
+    let connector = ConnectorRef {
+        uid: uid.as_str().into(),
+        namespace: namespace.as_str().into(),
+        name: name.as_str().into(),
+    };
+    let mut grant = Grant::new(
+        GrantId::new("grant"),
+        redeem::RefreshToken::new("refresh".to_owned()),
+        Origin::Login,
+    );
+    grant.validity = standing;
+    grant.granted_to = Some(client());
+    grant.identity = Some(user(USER));
+    grant.access = Some(access("00Dx!token-1"));
+    State {
+        pin: Some(user(USER)),
+        current: Some(grant),
+        ..State::new(connector, cluster(), Serial(3))
+    }
+}
+
+/// A user of the org of these tests.
+pub(crate) fn user(user_id: &str) -> redeem::GrantIdentity {
+    redeem::GrantIdentity {
+        organization_id: ORGANIZATION.to_owned(),
+        user_id: user_id.to_owned(),
+        username: None,
+    }
+}
+
+/// An access token that was obtained just now.
+pub(crate) fn access(token: &str) -> Access {
+    Access {
+        token: redeem::AccessToken::new(token.to_owned()),
+        serial: Serial(3),
+        instance_url: "https://acme.my.salesforce.com".to_owned(),
+        scopes: vec!["api".to_owned()],
+        issued_at: None,
+        expiration: None,
+        received_at: now(),
+        begun_at: now(),
+    }
+}
+
+/// A settled authorizationCode connector with a grant that was used just now.
+pub(crate) fn granted(settings: &Value, standing: GrantValidity) -> Observed {
+    let connector = connector(&spec(json!({ "auth": { "authorizationCode": settings } })));
+    let state = state(standing);
+    let held = grant::held(&state, None, &connector).unwrap();
+    let mut observed = carrying(
+        Observed {
+            connector: Ok(connector),
+            ..settled()
+        },
+        held,
+    );
+    observed.grant = Some(GrantView {
+        state: found(state),
+        revoke_at: None,
+        brought: None,
+        floor: Serial(3),
+        cluster: cluster(),
+        claimed_elsewhere: false,
+    });
+    observed
+}
+
+/// A state that can be read.
+pub(crate) fn found(state: State) -> StateSeen {
+    StateSeen::Found(Box::new(state), ResourceVersion::new("7"))
+}

@@ -1,0 +1,444 @@
+//! A grant that is good is used before it lapses, whatever else is open: decisions and sessions of the redeem protocol
+//! together, on a cluster and a Salesforce that answer at once.
+
+use std::collections::HashMap;
+
+use redeem::{
+    Access, Bootstrap, ClusterUid, ConnectorSeen, Effect, Expect, FreshIds, GrantId, GrantProblem,
+    GrantValidity, InstallationUid, Introspectable, IntrospectionAnswer, LedgerEntry, LedgerPhase, Now, Read,
+    RedeemAnswer, RedeemRefusal as Answered, RefreshToken, Reply, ResourceVersion, Serial, Session,
+    SessionEnd, SessionMemory, State, StateSeen, TimeLimits, TokenAnswer, WriteReply,
+};
+use serde_json::json;
+
+use super::*;
+use crate::api::reasons::OwnReason;
+use crate::core::grant::candidate as incoming;
+use crate::core::grant::candidate::Said;
+use crate::core::grant::{keep_alive, view as grant};
+use crate::core::model::decision::MintReason;
+use crate::core::model::outcome::{GrantOutcome, Trouble};
+use crate::core::model::rejection::Rejection;
+use crate::core::secret::ownership::Target;
+
+/// What was brought beside the grant in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brought {
+    Nothing,
+    /// Another connector has imported it.
+    Used,
+    /// Salesforce says that it isn't active.
+    Inactive,
+    /// It is another user's.
+    SomebodyElses,
+    /// Salesforce refuses the user.
+    UserInactive,
+    /// It is as it should be.
+    Good,
+}
+
+impl Brought {
+    fn token(self) -> Option<RefreshToken> {
+        (self != Self::Nothing).then(|| RefreshToken::new(format!("{self:?}")))
+    }
+}
+
+struct World {
+    observed: Observed,
+    brought: Brought,
+    state: State,
+    version: u64,
+    ledger: HashMap<String, LedgerEntry>,
+    memory: SessionMemory,
+    sessions: u32,
+    /// When the grant that was in use at first was presented.
+    used: Vec<Timestamp>,
+    /// Tokens that Salesforce has granted.
+    granted: u32,
+}
+
+impl World {
+    fn new(brought: Brought, told: Option<(GrantProblem, bool)>) -> Self {
+        let mut observed = fixtures::granted(&json!({}), GrantValidity::Valid);
+        observed.status.grant_serial = Some(3);
+        let bootstrap = brought
+            .token()
+            .map(|token| Bootstrap::new(fixtures::key().hmac(), token));
+        let mut ledger = HashMap::new();
+        if let Some(used) = bootstrap.as_ref().filter(|_| brought == Brought::Used) {
+            let entry = LedgerEntry {
+                connector_uid: "another".into(),
+                phase: LedgerPhase::Used(GrantId::new("another")),
+            };
+            ledger.insert(format!("ledger-{}", used.digest.as_str()), entry);
+        }
+        observed.grant.as_mut().unwrap().brought = bootstrap.map(|bootstrap| bootstrap.digest);
+        if let Some((trouble, again)) = told {
+            let next = again.then(|| after(900));
+            observed.status.failures = Some(fixtures::failures(of(&observed), trouble, next));
+        }
+        Self {
+            observed,
+            brought,
+            state: fixtures::state(GrantValidity::Valid),
+            version: 7,
+            ledger,
+            memory: SessionMemory::default(),
+            sessions: 0,
+            used: Vec::new(),
+            granted: 0,
+        }
+    }
+
+    /// A renewal has broken off: its attempt stands announced, and whoever was at it is gone.
+    fn broken_off(mut self) -> Self {
+        let attempt = redeem::Attempt {
+            id: redeem::AttemptId::new("broken off"),
+            serial: Serial(4),
+            phase: redeem::AttemptPhase::Open,
+        };
+        self.state.serial = attempt.serial;
+        self.state.current.as_mut().unwrap().attempt = Some(attempt);
+        self.observed.status.grant_serial = Some(4);
+        self.look();
+        self
+    }
+
+    /// One reconcile, as the shell does it; the time of the next.
+    fn reconcile(&mut self, now: Timestamp) -> Timestamp {
+        let decision = decide(&self.observed, now);
+        let outcome = match decision {
+            Decision::Mint { why } => self.renew(why, now),
+            Decision::Keep { test: Some(_) } => Outcome {
+                tested: Some(fixtures::passed(of(&self.observed))),
+                ..kept(&self.observed)
+            },
+            Decision::Keep { test: None } | Decision::Wait(_) | Decision::Reject(_) => kept(&self.observed),
+        };
+        let conclusion = conclude(&self.observed, &decision, &outcome, now);
+        let next = now + signed(conclusion.next);
+        if let Some(held) = outcome.held.filter(|_| outcome.secret == SecretOutcome::InStep) {
+            self.observed = carrying(self.observed.clone(), held);
+        }
+        self.observed = fixtures::reported(self.observed.clone(), conclusion);
+        self.look();
+        next
+    }
+
+    fn look(&mut self) {
+        let digest = self
+            .brought
+            .token()
+            .map(|token| Bootstrap::new(fixtures::key().hmac(), token).digest);
+        let copied = self.copied_serial().unwrap_or_default();
+        let in_status = self
+            .observed
+            .status
+            .grant_serial
+            .and_then(|serial| u64::try_from(serial).ok());
+        self.observed.grant = Some(grant::GrantView {
+            state: self.seen(),
+            revoke_at: None,
+            brought: digest,
+            floor: copied.max(Serial(in_status.unwrap_or_default())),
+            cluster: fixtures::cluster(),
+            claimed_elsewhere: false,
+        });
+        let noted = self.observed.held.clone();
+        self.observed.held = grant::held(&self.state, noted.as_ref(), of(&self.observed));
+    }
+
+    fn copied_serial(&self) -> Option<Serial> {
+        let secret = self.observed.target.ours()?;
+        let serial = secret
+            .metadata
+            .annotations
+            .as_ref()?
+            .get(crate::api::names::SERIAL)?;
+        serial.parse().ok().map(Serial)
+    }
+
+    fn seen(&self) -> StateSeen {
+        StateSeen::Found(
+            Box::new(self.state.clone()),
+            ResourceVersion::new(self.version.to_string()),
+        )
+    }
+
+    fn renew(&mut self, why: MintReason, now: Timestamp) -> Outcome {
+        let granted = self.granted;
+        let ended = self.session(why, now);
+        let sent = self.granted > granted;
+        let failed = |reason: crate::api::Reason, retry_after| Minted::Failed {
+            why,
+            trouble: Trouble {
+                reason,
+                message: reason.meaning().to_owned(),
+                retry_after,
+            },
+        };
+        let minted = match ended.end {
+            SessionEnd::Ready if sent => Some(Minted::Obtained { why }),
+            SessionEnd::Ready | SessionEnd::ConnectorGone => None,
+            SessionEnd::Waiting { length, .. } => Some(Minted::Waiting { length }),
+            SessionEnd::Unspent => Some(failed(Refusal::UserInactive.into(), None)),
+            SessionEnd::Problem { problem, ask_again } => Some(failed(problem.into(), ask_again)),
+        };
+        let said = Said {
+            bootstrap: ended.bootstrap,
+            next: ended.candidate,
+        };
+        let connector = of(&self.observed).clone();
+        let came = (minted, ended.state.as_deref(), said);
+        let (minted, incoming) = incoming::apart(&self.observed, &connector, why, came);
+        let grant = Some(GrantOutcome {
+            serial: i64::try_from(self.state.serial.0).unwrap(),
+            imported: self.state.imported.clone(),
+            outlook: keep_alive::outlook(&self.state, &connector, &self.observed.owner.uid),
+            end: None,
+            works: incoming::stands(&self.observed, &connector, &self.state),
+            incoming,
+        });
+        let held = grant::held(&self.state, self.observed.held.as_ref(), &connector);
+        let held = held.filter(|_| self.observed.is_at_work());
+        match (&minted, held) {
+            (None | Some(Minted::Obtained { .. }), Some(held)) => Outcome {
+                minted,
+                grant,
+                secret: SecretOutcome::InStep,
+                ..Outcome::untouched(Some(held))
+            },
+            _ => Outcome {
+                minted,
+                grant,
+                ..Outcome::untouched(self.observed.held.clone())
+            },
+        }
+    }
+
+    fn session(&mut self, why: MintReason, now: Timestamp) -> redeem::SessionOutcome {
+        self.sessions += 1;
+        let want = crate::core::grant::session_goal::want(&self.observed, of(&self.observed), why);
+        let inputs = redeem::SessionInputs {
+            connector: self.state.connector.clone(),
+            installation: InstallationUid::new("ours"),
+            cluster: ClusterUid::new(fixtures::cluster().as_str()),
+            goal: want,
+            bootstrap: self
+                .brought
+                .token()
+                .filter(|_| self.observed.is_at_work())
+                .map(|token| Bootstrap::new(fixtures::key().hmac(), token)),
+            expect: Expect::default(),
+            client: fixtures::client(),
+            introspectable: Introspectable::Possible,
+            limits: TimeLimits::new(Duration::from_secs(30)).unwrap(),
+            fresh: FreshIds {
+                attempt: redeem::AttemptId::new(format!("attempt-{}", self.sessions)),
+                grant: GrantId::new(format!("grant-{}", self.sessions)),
+            },
+        };
+        let clock = Now {
+            monotonic: Duration::from_secs(u64::try_from(now.as_second()).unwrap()),
+            lease_left: Duration::MAX,
+        };
+        let mut session = Session::begin(inputs, std::mem::take(&mut self.memory));
+        loop {
+            match session.next(clock) {
+                Effect::Done(outcome) => {
+                    self.memory = outcome.memory.clone();
+                    return *outcome;
+                }
+                effect => session.on(self.reply(effect, now), clock),
+            }
+        }
+    }
+
+    fn reply(&mut self, effect: Effect, now: Timestamp) -> Reply {
+        match effect {
+            Effect::ReadState => Reply::State(Read::Is(self.seen())),
+            Effect::ReadConnector => Reply::Connector(Read::Is(Some(self.connector_seen()))),
+            Effect::ReadConsumer => Reply::Consumer(Read::Is(self.copied_serial())),
+            Effect::Claim { serial, .. } | Effect::Announce { serial, .. } => {
+                self.observed.status.grant_serial = Some(i64::try_from(serial.0).unwrap());
+                written()
+            }
+            Effect::CreateLedger { name, entry } => {
+                if self.ledger.contains_key(name.as_str()) {
+                    return Reply::Write(WriteReply::Conflict);
+                }
+                self.ledger.insert(name.as_str().to_owned(), entry);
+                written()
+            }
+            Effect::ReadLedger { name } => {
+                let entry = self.ledger.get(name.as_str()).cloned();
+                Reply::Ledger(Read::Is(entry.map(|entry| (entry, ResourceVersion::new("1")))))
+            }
+            Effect::MarkLedgerUsed { name, entry, .. } => {
+                self.ledger.insert(name.as_str().to_owned(), entry);
+                written()
+            }
+            Effect::CreateState { state } | Effect::WriteState { state, .. } => {
+                self.state = *state;
+                self.version += 1;
+                Reply::Write(WriteReply::Written(ResourceVersion::new(
+                    self.version.to_string(),
+                )))
+            }
+            Effect::Introspect { token, .. } => {
+                Reply::Introspection(if token.expose_secret() == "Inactive" {
+                    IntrospectionAnswer::Inactive
+                } else {
+                    IntrospectionAnswer::Active
+                })
+            }
+            Effect::Identify { .. } => Reply::Username(redeem::Username::NoAnswer),
+            Effect::Send { token, .. } => Reply::Answer(self.answer(token.expose_secret(), now)),
+            Effect::Derive { .. } => Reply::Derived,
+            Effect::Pause { .. } | Effect::Done(_) => Reply::Paused,
+        }
+    }
+
+    fn connector_seen(&self) -> ConnectorSeen {
+        let serial = self
+            .observed
+            .status
+            .grant_serial
+            .and_then(|serial| u64::try_from(serial).ok());
+        ConnectorSeen {
+            uid: self.state.connector.uid.clone(),
+            resource_version: ResourceVersion::new("1"),
+            controller: Some(InstallationUid::new("ours")),
+            serial: serial.map(Serial),
+        }
+    }
+
+    fn answer(&mut self, token: &str, now: Timestamp) -> RedeemAnswer {
+        assert_ne!(token, "Used", "a token that is refused unpresented");
+        if token == "UserInactive" {
+            return RedeemAnswer::Refused(Answered::Unspent);
+        }
+        self.granted += 1;
+        let user = if token.starts_with("SomebodyElses") {
+            "005000000000001AAA"
+        } else {
+            fixtures::USER
+        };
+        if token.starts_with("refresh") {
+            self.used.push(now);
+        }
+        let Access {
+            instance_url, scopes, ..
+        } = fixtures::access("");
+        RedeemAnswer::Granted(Box::new(TokenAnswer {
+            access_token: redeem::AccessToken::new(format!("00Dx!{token}+")),
+            refresh_token: Some(RefreshToken::new(format!("{token}+"))),
+            instance_url,
+            identity: fixtures::user(user),
+            scopes,
+            issued_at: None,
+            expiration: None,
+            received_at: now,
+        }))
+    }
+}
+
+fn written() -> Reply {
+    Reply::Write(WriteReply::Written(ResourceVersion::new("1")))
+}
+
+fn brought() -> impl Strategy<Value = Brought> {
+    use Brought::Good;
+    use Brought::Inactive;
+    use Brought::Nothing;
+    use Brought::SomebodyElses;
+    use Brought::Used;
+    use Brought::UserInactive;
+    proptest::sample::select(vec![Nothing, Used, Inactive, SomebodyElses, UserInactive, Good])
+}
+
+/// What was once told of the grant, and is over; whether another attempt was promised.
+fn told() -> impl Strategy<Value = Option<(GrantProblem, bool)>> {
+    let trouble = proptest::sample::select(GrantProblem::ALL.to_vec());
+    prop_oneof![Just(None), (trouble, any::<bool>()).prop_map(Some)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_good_grant_is_used_before_its_token_expires_and_the_connector_stays_or_becomes_ready(
+        brought in brought(), told in told(), begin in 1..300_i64,
+    ) {
+        let mut world = World::new(brought, told);
+        let mut now = after(begin);
+        let mut ready = true;
+        // A new token is taken to live for a quarter of an hour.
+        while now < after(3 * 3600) {
+            let expires = world.observed.held.as_ref().unwrap().expiration.time;
+            prop_assert!(now < expires, "the token has expired at {now}: {brought:?} {told:?}");
+            now = world.reconcile(now);
+            let condition = &world.observed.status.conditions[0];
+            ready = condition.status == "True";
+            prop_assert!(ready || told.is_some_and(|(_, again)| again) && now <= after(1800), "{condition:?} at {now}");
+        }
+        prop_assert!(ready);
+        let enough = if brought == Brought::Good { 0 } else { 12 };
+        prop_assert!(world.used.len() >= enough, "{:?}", world.used);
+        // What is refused is said, and looked into seldom.
+        let said = world.observed.status.candidate_grant_failures.map(|failures| failures.reason);
+        let expected = match brought {
+            Brought::Nothing | Brought::Good => None,
+            Brought::Used => Some("BootstrapTokenUsed"),
+            Brought::Inactive => Some("BootstrapTokenInactive"),
+            Brought::SomebodyElses => Some("WrongIdentity"),
+            Brought::UserInactive => Some("UserInactive"),
+        };
+        prop_assert_eq!(said.as_deref(), expected);
+        prop_assert!(world.sessions < 30, "{} sessions", world.sessions);
+    }
+
+    #[test]
+    fn a_renewal_that_broke_off_is_made_up_for_before_its_token_expires(
+        told in told(), begin in 1..700_i64,
+    ) {
+        let mut world = World::new(Brought::Nothing, told).broken_off();
+        // Neither the sweep nor a test comes to the rescue.
+        world.observed.resync_period = Duration::from_hours(1);
+        world.observed.connector.as_mut().unwrap().test_interval = Duration::from_hours(24);
+        let (mut now, mut looks) = (after(begin), 0);
+        while now < after(3 * 3600) {
+            let expires = world.observed.held.as_ref().unwrap().expiration.time;
+            prop_assert!(now < expires, "the token has expired at {now}: {told:?}");
+            now = world.reconcile(now);
+            looks += 1;
+        }
+        // A renewal comes with two, and the first with a few more.
+        prop_assert!(looks < 60, "{looks} looks");
+        prop_assert!(world.used.len() >= 12, "{:?}", world.used);
+    }
+
+    #[test]
+    fn how_a_renewal_ended_that_broke_off_is_found_out_also_where_no_token_is_wanted_or_it_can_t_be_delivered(
+        told in told(), brought in brought(), suspended in any::<bool>(), begin in 1..700_i64,
+    ) {
+        let mut world = World::new(brought, told).broken_off();
+        world.observed.resync_period = Duration::from_hours(1);
+        if suspended {
+            world.observed.activity = Activity::Suspended;
+        } else {
+            world.observed.target = Target::Refused(Rejection::new(OwnReason::SecretNotOwned, ""));
+        }
+        let (begin, mut now, mut looks) = (after(begin), after(begin), 0);
+        while now < begin + signed(Duration::from_hours(3)) {
+            now = world.reconcile(now);
+            looks += 1;
+            if now > begin + signed(Duration::from_mins(1)) {
+                let attempt = world.state.current.as_ref().unwrap().attempt.as_ref();
+                prop_assert_eq!(attempt, None, "{} {:?} {:?}", now, told, brought);
+            }
+        }
+        prop_assert!(looks < 12, "{looks} looks");
+        prop_assert_eq!((world.used, world.granted), (vec![], 0), "nothing is presented");
+    }
+}

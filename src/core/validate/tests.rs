@@ -1,0 +1,409 @@
+use serde_json::Value;
+use serde_json::json;
+
+use super::*;
+use crate::api::Reason;
+use crate::api::spec::ExpectSpec;
+use crate::core::model::inputs::{Input, references};
+use crate::core::testing::fixtures;
+use crate::core::testing::fixtures::{connector, inputs, jwt, key, now, password, spec};
+use salesforce_client::RefreshToken;
+use salesforce_client::TokenRequest;
+
+fn check(spec: &SalesforceConnectorSpec) -> Result<Connector, Rejection> {
+    validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key())
+}
+
+fn rejected(fields: Value) -> (Reason, String) {
+    let rejection = check(&spec(fields)).unwrap_err();
+    (rejection.reason, rejection.subject)
+}
+
+fn sandbox(fields: Value) -> Value {
+    let mut all = json!({ "environment": "Sandbox", "host": "acme--uat.sandbox.my.salesforce.com" });
+    let Value::Object(fields) = fields else {
+        panic!("fields of a spec")
+    };
+    all.as_object_mut().unwrap().extend(fields);
+    all
+}
+
+#[test]
+fn ten_lines_make_a_whole_connector() {
+    let checked = connector(&spec(json!({})));
+    assert_eq!(checked.host.name(), "acme.my.salesforce.com");
+    let app = App {
+        client_id: "3MVG9".into(),
+        client_secret: Some(ClientSecret::new("crm-app/client-secret".into())),
+    };
+    assert_eq!(checked.app, app);
+    assert_eq!(checked.method.grant(now()), Some(TokenRequest::ClientCredentials));
+    assert_eq!(checked.template.name, "crm-salesforce");
+    assert_eq!(
+        (
+            checked.environment,
+            checked.expect,
+            checked.lifetime,
+            checked.renew_before
+        ),
+        (Environment::Live, ExpectSpec::default(), None, None)
+    );
+    assert_eq!(
+        (
+            checked.test_interval,
+            checked.test_timeout,
+            checked.api_version.as_str()
+        ),
+        (Duration::from_mins(15), Duration::from_secs(30), "66.0")
+    );
+}
+
+#[test]
+fn what_is_declared_is_taken_over() {
+    let checked = connector(&spec(json!({
+        "token": { "lifetime": "1h30m", "renewBefore": "10m" },
+        "connectionTest": { "interval": "5m", "timeout": "10s", "apiVersion": "65.0" },
+        "expect": { "organizationId": fixtures::ORGANIZATION, "username": "robot@acme.example" },
+    })));
+    let expect = ExpectSpec {
+        organization_id: Some(fixtures::ORGANIZATION.into()),
+        username: Some("robot@acme.example".into()),
+    };
+    assert_eq!(
+        (
+            checked.lifetime,
+            checked.renew_before,
+            checked.test_interval,
+            checked.test_timeout
+        ),
+        (
+            Some(Duration::from_mins(90)),
+            Some(Duration::from_mins(10)),
+            Duration::from_mins(5),
+            Duration::from_secs(10)
+        )
+    );
+    assert_eq!((checked.expect, checked.api_version.as_str()), (expect, "65.0"));
+}
+
+#[test]
+fn without_a_host_the_environment_chooses_the_shared_one() {
+    for (environment, host) in [
+        ("Live", "login.salesforce.com"),
+        ("Sandbox", "test.salesforce.com"),
+    ] {
+        let spec = spec(json!({ "host": null, "environment": environment, "auth": jwt() }));
+        assert_eq!(connector(&spec).host.name(), host);
+    }
+}
+
+#[test]
+fn jwt_bearer_presents_the_key_to_the_audience_of_the_environment() {
+    let site = json!({ "jwtBearer": {
+        "username": "robot@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" },
+        "audience": "https://acme.my.site.com",
+    } });
+    for (fields, audience) in [
+        (json!({ "auth": jwt() }), Audience::Login),
+        (sandbox(json!({ "auth": jwt() })), Audience::Test),
+        (
+            json!({ "auth": site }),
+            Audience::Other("https://acme.my.site.com".into()),
+        ),
+    ] {
+        let wanted = TokenRequest::JwtBearer {
+            username: "robot@acme.example".into(),
+            private_key: PrivateKeyPem::new("key/tls.key".into()),
+            audience,
+            now: now(),
+        };
+        assert_eq!(connector(&spec(fields)).method.grant(now()), Some(wanted));
+    }
+}
+
+#[test]
+fn password_presents_user_password_and_security_token() {
+    let checked = connector(&spec(json!({ "auth": password() })));
+    let wanted = TokenRequest::Password {
+        username: "robot@acme.example".into(),
+        password: Password::new("user/password".into()),
+        security_token: Some(SecurityToken::new("user/security-token".into())),
+    };
+    assert_eq!(checked.method.grant(now()), Some(wanted));
+    assert_eq!(checked.username_display, UsernameDisplay::Shown);
+}
+
+#[test]
+fn a_username_that_comes_by_reference_is_hidden() {
+    let auth = json!({ "password": {
+        "usernameRef": { "name": "user", "key": "name" }, "passwordRef": { "name": "user", "key": "password" },
+    } });
+    let checked = connector(&spec(json!({ "auth": auth })));
+    assert_eq!(checked.username_display, UsernameDisplay::Hidden);
+    let Method::Password(login) = checked.method else {
+        panic!("password")
+    };
+    assert_eq!(
+        (login.username.as_str(), login.security_token),
+        ("user/name", None)
+    );
+}
+
+#[test]
+fn authorization_code_takes_what_was_brought_and_does_without() {
+    let brought = |fields: Value, inputs: &Inputs| {
+        let spec = spec(json!({ "auth": { "authorizationCode": fields } }));
+        let checked = validate("crm", &spec, inputs, &HostAllowList::default(), &key()).unwrap();
+        assert_eq!(checked.method.grant(now()), None);
+        match checked.method {
+            Method::AuthorizationCode { brought, .. } => brought,
+            other => panic!("{other:?}"),
+        }
+    };
+    let bootstrap = json!({ "bootstrap": { "refreshTokenRef": { "name": "brought", "key": "token" } } });
+    let with_all = inputs(&spec(json!({ "auth": { "authorizationCode": bootstrap } })));
+    let token = RefreshToken::new("brought/token".into());
+    assert_eq!(brought(bootstrap.clone(), &with_all), Some(token));
+    assert_eq!(brought(json!({}), &with_all), None);
+    // After the import its Secret can be deleted.
+    let deleted = inputs(&spec(json!({})));
+    assert_eq!(brought(bootstrap, &deleted), None);
+    assert_eq!(
+        brought(
+            json!({ "bootstrap": { "sfdxAuthUrlRef": { "name": "x", "key": "y" } } }),
+            &deleted
+        ),
+        None
+    );
+}
+
+#[test]
+fn hosts_that_may_not_be_sent_credentials_are_refused() {
+    for (host, reason, particulars) in [
+        (
+            "acme.example",
+            Refusal::HostNotAllowed.into(),
+            "spec.host: acme.example is not one of Salesforce's domains and not among the allowed hosts",
+        ),
+        (
+            "salesforce.com.acme.example",
+            Refusal::HostNotAllowed.into(),
+            "spec.host: salesforce.com.acme.example is not one of Salesforce's domains and not among the allowed hosts",
+        ),
+        (
+            "acme.lightning.force.com",
+            Refusal::HostNotAllowed.into(),
+            "spec.host: acme.lightning.force.com is a user interface host; use the org's My Domain (Setup > My Domain), such as acme.my.salesforce.com",
+        ),
+        (
+            "https://acme.my.salesforce.com",
+            Reason::from(OwnReason::HostInvalid),
+            "spec.host: host must be a host name alone, without https:// and without a path, for example acme.my.salesforce.com",
+        ),
+    ] {
+        assert_eq!(
+            rejected(json!({ "host": host })),
+            (reason, particulars.to_owned())
+        );
+    }
+}
+
+#[test]
+fn an_administrator_can_allow_further_hosts() {
+    let spec = spec(json!({ "host": "sf.acme.example" }));
+    let allowed = HostAllowList::with_extra(["*.acme.example"]).unwrap();
+    assert!(validate("crm", &spec, &inputs(&spec), &allowed, &key()).is_ok());
+}
+
+#[test]
+fn each_missing_input_is_named_by_its_field() {
+    let app = json!({
+        "clientIdRef": { "name": "a", "key": "id" }, "clientSecretRef": { "name": "b", "key": "secret" },
+    });
+    let user = json!({ "password": {
+        "usernameRef": { "name": "c", "key": "name" }, "passwordRef": { "name": "d", "key": "password" },
+        "securityTokenRef": { "name": "e", "key": "token" },
+    } });
+    let all = |auth: Value| spec(json!({ "app": app, "auth": auth }));
+    let (with_password, with_key) = (all(user.clone()), all(jwt()));
+    for (spec, field, secret, key_name) in [
+        (&with_password, "spec.app.clientIdRef", "a", "id"),
+        (&with_password, "spec.app.clientSecretRef", "b", "secret"),
+        (&with_password, "spec.auth.password.usernameRef", "c", "name"),
+        (&with_password, "spec.auth.password.passwordRef", "d", "password"),
+        (
+            &with_password,
+            "spec.auth.password.securityTokenRef",
+            "e",
+            "token",
+        ),
+        (&with_key, "spec.auth.jwtBearer.privateKeyRef", "key", "tls.key"),
+    ] {
+        let reference = references(spec)
+            .into_iter()
+            .find(|reference| reference.name == secret)
+            .unwrap();
+        for (input, wanted) in [
+            (
+                Input::SecretMissing,
+                Rejection::new(
+                    OwnReason::InputSecretMissing,
+                    format!("{field}: Secret \"{secret}\""),
+                ),
+            ),
+            (
+                Input::KeyMissing,
+                Rejection::new(
+                    OwnReason::InputKeyMissing,
+                    format!("{field}: Secret \"{secret}\", key \"{key_name}\""),
+                ),
+            ),
+        ] {
+            let mut inputs = inputs(spec);
+            inputs.insert(reference, input);
+            let found = validate("crm", spec, &inputs, &HostAllowList::default(), &key());
+            assert_eq!(found.unwrap_err(), wanted);
+        }
+    }
+}
+
+#[test]
+fn what_the_api_server_would_have_refused_is_no_panic() {
+    let no_id = json!({ "app": { "clientSecretRef": { "name": "a", "key": "b" } } });
+    let wanted = (
+        Reason::from(OwnReason::InputKeyMissing),
+        "spec.app.clientId".to_owned(),
+    );
+    assert_eq!(rejected(no_id), wanted);
+    let no_user = json!({ "auth": { "password": { "passwordRef": { "name": "a", "key": "b" } } } });
+    let wanted = (
+        Reason::from(OwnReason::InputKeyMissing),
+        "spec.auth.password.username".to_owned(),
+    );
+    assert_eq!(rejected(no_user), wanted);
+}
+
+#[test]
+fn two_data_keys_of_one_name_are_refused() {
+    let colliding = json!({ "secret": { "keys": { "orgId": "id", "userId": "id" } } });
+    assert_eq!(
+        rejected(colliding),
+        (
+            Reason::from(OwnReason::SecretKeysCollide),
+            "spec.secret.keys: \"id\"".to_owned()
+        )
+    );
+}
+
+#[test]
+fn an_auth_url_of_another_org_is_refused() {
+    let spec = spec(json!({ "auth": { "authorizationCode": { "bootstrap": {
+        "sfdxAuthUrlRef": { "name": "brought", "key": "url" },
+    } } } }));
+    let mut inputs = inputs(&spec);
+    let reference = references(&spec).pop().unwrap();
+    let url = SecretString::from("force://3MVG9:s:5Aep@other.my.salesforce.com");
+    inputs.insert(reference, Input::Found(url));
+    let checked = validate("crm", &spec, &inputs, &HostAllowList::default(), &key()).unwrap();
+    let Method::AuthorizationCode { brought, fault, .. } = checked.method else {
+        panic!("{:?}", checked.method)
+    };
+    let expected = Rejection::new(
+        OwnReason::SfdxAuthUrlMismatch,
+        "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef: its host is not acme.my.salesforce.com",
+    );
+    assert_eq!((brought, fault), (None, Some(expected)));
+}
+
+#[test]
+fn the_digest_of_inputs_covers_what_determines_the_token_and_nothing_else() {
+    let base = connector(&spec(json!({}))).inputs_digest;
+    for same in [
+        json!({ "displayName": "CRM", "suspend": true, "environment": "Sandbox" }),
+        json!({ "secret": { "name": "other", "labels": { "team": "crm" } } }),
+        json!({ "token": { "lifetime": "1h" }, "connectionTest": { "apiVersion": "65.0" } }),
+        json!({ "expect": { "username": "robot@acme.example" } }),
+    ] {
+        assert_eq!(connector(&spec(same.clone())).inputs_digest, base, "{same}");
+    }
+    let mut digests = vec![base];
+    let other_key = json!({ "jwtBearer": {
+        "username": "robot@acme.example", "privateKeyRef": { "name": "key", "key": "other" },
+    } });
+    let other_user = json!({ "jwtBearer": {
+        "username": "other@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" },
+    } });
+    for different in [
+        json!({ "host": "other.my.salesforce.com" }),
+        json!({ "app": { "clientId": "3MVG8", "clientSecretRef": { "name": "crm-app", "key": "client-secret" } } }),
+        json!({ "app": { "clientId": "3MVG9", "clientSecretRef": { "name": "crm-app", "key": "other" } } }),
+        json!({ "auth": { "authorizationCode": {} } }),
+        json!({ "auth": jwt() }),
+        json!({ "auth": other_key }),
+        json!({ "auth": other_user }),
+        json!({ "auth": password() }),
+    ] {
+        let digest = connector(&spec(different.clone())).inputs_digest;
+        assert!(!digests.contains(&digest), "{different}");
+        digests.push(digest);
+    }
+}
+
+#[test]
+fn the_digest_of_an_attempt_also_covers_what_the_token_is_checked_against() {
+    let base = connector(&spec(json!({}))).attempt_digest;
+    let same = connector(&spec(json!({ "secret": { "name": "other" } }))).attempt_digest;
+    assert_eq!(same, base);
+    let mut digests = vec![base];
+    for different in [
+        json!({ "environment": "Sandbox" }),
+        json!({ "expect": { "organizationId": fixtures::ORGANIZATION } }),
+        json!({ "expect": { "username": "robot@acme.example" } }),
+        json!({ "connectionTest": { "apiVersion": "65.0" } }),
+        json!({ "host": "other.my.salesforce.com" }),
+    ] {
+        let digest = connector(&spec(different.clone())).attempt_digest;
+        assert!(!digests.contains(&digest), "{different}");
+        digests.push(digest);
+    }
+}
+
+#[test]
+fn a_refused_password_is_known_again_whoever_brings_it() {
+    let digest = |username: &str, password: &str, token: Option<&str>, host: &str| {
+        let login = PasswordLogin {
+            username: username.into(),
+            password: Password::new(password.into()),
+            security_token: token.map(|token| SecurityToken::new(token.into())),
+        };
+        login.refusal_digest(&host.parse().unwrap(), &key())
+    };
+    let base = digest("robot@acme.example", "pw", None, "acme.my.salesforce.com");
+    assert_eq!(
+        digest("Robot@Acme.example", "pw", None, "acme.my.salesforce.com"),
+        base
+    );
+    for other in [
+        digest("other@acme.example", "pw", None, "acme.my.salesforce.com"),
+        digest("robot@acme.example", "pw2", None, "acme.my.salesforce.com"),
+        digest("robot@acme.example", "pw", Some("t"), "acme.my.salesforce.com"),
+        digest("robot@acme.example", "pw", None, "other.my.salesforce.com"),
+    ] {
+        assert_ne!(other, base);
+    }
+}
+
+#[test]
+fn debug_of_a_connector_shows_no_secret() {
+    for auth in [json!({ "clientCredentials": {} }), jwt(), password()] {
+        let text = format!("{:?}", connector(&spec(json!({ "auth": auth }))));
+        for secret in [
+            "crm-app/client-secret",
+            "key/tls.key",
+            "user/password",
+            "user/security-token",
+        ] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! What does every reconcile share? Clients, settings, and the little that is kept in memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Api, Client, ResourceExt};
+use salesforce_client::HostAllowList;
+use tokio::sync::Semaphore;
+
+use crate::api::{SalesforceConnector, names};
+use crate::clock::Clock;
+use crate::core::model::digest::DigestKey;
+use crate::lease::LeaseState;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+use crate::shell::error::Error;
+use crate::shell::salesforce::budget::Budget;
+use crate::shell::watch::stores::Connectors;
+
+/// What every reconcile shares.
+pub struct Context {
+    /// Kubernetes.
+    pub client: Client,
+    /// Kubernetes, without any retry below us: for writes whose outcome must be known.
+    pub once: Client,
+    /// Kubernetes, for watches.
+    pub(crate) watching: Client,
+    /// Sessions of the redeem protocol.
+    pub grants: crate::shell::grant_session::Grants,
+    pub(crate) place: tokio::sync::OnceCell<crate::shell::grant_session::Place>,
+    /// Salesforce.
+    pub salesforce: salesforce_client::Client,
+    /// Hosts that credentials may be sent to.
+    pub allow_list: HostAllowList,
+    /// How this process is set up.
+    pub settings: Settings,
+    /// The key of all keyed digests.
+    pub digest_key: DigestKey,
+    /// The clock.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Whether this process leads.
+    pub lease: LeaseState,
+    /// Token requests that each login host may still be sent.
+    pub budget: Budget,
+    /// The connectors that are known.
+    pub connectors: Connectors,
+    /// Places for reconciles, of all watches together.
+    pub(crate) places: Semaphore,
+    pub(crate) recorder: Recorder,
+    pub(crate) passwords: crate::shell::salesforce::refused_passwords::InFlight,
+    memory: Mutex<HashMap<String, Memory>>,
+}
+
+/// What a context is made of.
+pub struct Parts {
+    /// Kubernetes.
+    pub clients: crate::shell::kubernetes::clients::Clients,
+    /// Whether this process leads.
+    pub lease: LeaseState,
+    /// Salesforce.
+    pub salesforce: salesforce_client::Client,
+    /// Hosts that credentials may be sent to.
+    pub allow_list: HostAllowList,
+    /// How this process is set up.
+    pub settings: Settings,
+    /// The key of all keyed digests.
+    pub digest_key: DigestKey,
+    /// The clock.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What is remembered of a connector while the process lives. Losing it costs at most a test.
+#[derive(Debug, Default, Clone)]
+struct Memory {
+    last_test: Option<Timestamp>,
+    replaced: Replaced,
+    /// Names of Secrets that were written and not deleted since, the latest first. The status may know of none of them, where
+    /// its write was refused.
+    secrets: Vec<String>,
+    /// Another installation looks after it, and that was told.
+    claim_told: bool,
+    /// Reconciles that Kubernetes has failed in a row.
+    errors: u32,
+}
+
+/// resourceVersions that our latest status writes have replaced: the cache may still show any of them.
+#[derive(Debug, Default, Clone)]
+struct Replaced(VecDeque<String>);
+
+impl Replaced {
+    /// A cache that is further behind has a watch that hangs.
+    const MOST: usize = 16;
+
+    fn add(&mut self, version: String) {
+        if self.0.len() == Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(version);
+    }
+
+    fn has(&self, version: &str) -> bool {
+        self.0.iter().any(|replaced| replaced == version)
+    }
+}
+
+impl Context {
+    /// A context made of these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts {
+            clients,
+            lease,
+            salesforce,
+            allow_list,
+            settings,
+            digest_key,
+            clock,
+            metrics,
+        } = parts;
+        let reporter = Reporter {
+            controller: names::FIELD_MANAGER.to_owned(),
+            instance: None,
+        };
+        Arc::new(Self {
+            places: Semaphore::new(crate::shell::controller::WORKERS.into()),
+            recorder: Recorder::new(clients.usual.clone(), reporter),
+            once: clients.once,
+            watching: clients.watching,
+            grants: crate::shell::grant_session::Grants::default(),
+            place: tokio::sync::OnceCell::new(),
+            budget: Budget::new(settings.token_requests_per_hour),
+            client: clients.usual,
+            salesforce,
+            allow_list,
+            settings,
+            digest_key,
+            clock,
+            metrics,
+            lease,
+            connectors: Connectors::default(),
+            passwords: crate::shell::salesforce::refused_passwords::InFlight::default(),
+            memory: Mutex::default(),
+        })
+    }
+
+    /// Waits until all connectors are known that there were when the watches began.
+    pub async fn wait_until_listed(&self) {
+        let watches = crate::shell::watch::watches::WatchScope::of(&self.settings).len();
+        self.connectors.wait_until_listed(watches).await;
+    }
+
+    /// The connector to work on: the cached one, or a live one where the cache still shows what a write of ours replaced.
+    /// `None` if it is gone, or going.
+    pub(crate) async fn current(
+        &self,
+        cached: &SalesforceConnector,
+    ) -> Result<Option<SalesforceConnector>, Error> {
+        let version = cached.resource_version();
+        let stale = version.is_some_and(|version| self.recall(cached).replaced.has(&version));
+        if stale {
+            return self.live(cached).await;
+        }
+        Ok(Some(cached.clone()).filter(|cached| cached.metadata.deletion_timestamp.is_none()))
+    }
+
+    /// The connector as it stands now; `None` if it is gone, or another one.
+    pub(crate) async fn live(
+        &self,
+        connector: &SalesforceConnector,
+    ) -> Result<Option<SalesforceConnector>, Error> {
+        let api: Api<SalesforceConnector> = Api::namespaced(self.client.clone(), &namespace(connector));
+        let found = api
+            .get_opt(&connector.name_any())
+            .await
+            .map_err(Error::ReadConnector)?;
+        Ok(found.filter(|live| live.metadata.deletion_timestamp.is_none() && live.uid() == connector.uid()))
+    }
+
+    pub(crate) fn claim_told(&self, connector: &SalesforceConnector) -> bool {
+        self.recall(connector).claim_told
+    }
+
+    pub(crate) fn remember_claim(&self, connector: &SalesforceConnector, elsewhere: bool) {
+        self.memorize(connector.uid(), |memory| memory.claim_told = elsewhere);
+    }
+
+    pub(crate) fn last_test(&self, connector: &SalesforceConnector) -> Option<Timestamp> {
+        self.recall(connector).last_test
+    }
+
+    pub(crate) fn remember_test(&self, connector: &SalesforceConnector, at: Timestamp) {
+        self.memorize(connector.uid(), |memory| memory.last_test = Some(at));
+    }
+
+    /// The connector's Secret has been written under this name.
+    pub(crate) fn remember_secret(&self, uid: &str, name: &str) {
+        self.memorize(Some(uid.to_owned()), |memory| {
+            memory.secrets.retain(|other| other != name);
+            memory.secrets.insert(0, name.to_owned());
+        });
+    }
+
+    /// There is no such Secret of the connector any more.
+    pub(crate) fn forget_secret(&self, uid: &str, name: &str) {
+        self.memorize(Some(uid.to_owned()), |memory| {
+            memory.secrets.retain(|other| other != name);
+        });
+    }
+
+    /// Names under which a Secret of the connector may still exist, the latest first, where it is to have this name now.
+    pub(crate) fn former_secrets(&self, uid: &str, in_status: Option<&str>, now: &str) -> Vec<String> {
+        let written = self.lock().get(uid).map(|memory| memory.secrets.clone());
+        let mut names = written.unwrap_or_default();
+        names.extend(in_status.map(str::to_owned).filter(|name| !names.contains(name)));
+        names.retain(|name| name != now);
+        names
+    }
+
+    /// This version of the connector is not the latest any more, whatever the cache may show.
+    pub(crate) fn remember_replaced(&self, uid: Option<String>, version: Option<String>) {
+        if let Some(version) = version {
+            self.memorize(uid, |memory| memory.replaced.add(version));
+        }
+    }
+
+    /// Counts a reconcile that Kubernetes has failed, and says how many there were in a row before it.
+    pub(crate) fn count_error(&self, connector: &SalesforceConnector) -> u32 {
+        let mut before = 0;
+        self.memorize(connector.uid(), |memory| {
+            before = memory.errors;
+            memory.errors = memory.errors.saturating_add(1);
+        });
+        before
+    }
+
+    /// A reconcile has come to its end.
+    pub(crate) fn forget_errors(&self, connector: &SalesforceConnector) {
+        self.memorize(connector.uid(), |memory| memory.errors = 0);
+    }
+
+    /// Forgets connectors that are gone.
+    pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
+        self.grants.forget_except(alive);
+        self.passwords.forget_except(alive);
+        self.lock().retain(|uid, _| alive.contains(uid));
+    }
+
+    fn recall(&self, connector: &SalesforceConnector) -> Memory {
+        connector
+            .uid()
+            .and_then(|uid| self.lock().get(&uid).cloned())
+            .unwrap_or_default()
+    }
+
+    fn memorize(&self, uid: Option<String>, note: impl FnOnce(&mut Memory)) {
+        if let Some(uid) = uid {
+            note(self.lock().entry(uid).or_default());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The namespace of a connector; the API server never yields one without.
+#[must_use]
+pub fn namespace(connector: &SalesforceConnector) -> String {
+    connector.namespace().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    /// Whether somebody was woken.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn poll(wait: &mut (impl Future<Output = ()> + Unpin), wakes: &Arc<Woken>) -> std::task::Poll<()> {
+        wait.poll_unpin(&mut std::task::Context::from_waker(&wakes.clone().into()))
+    }
+
+    #[test]
+    fn a_cache_is_stale_while_it_shows_any_of_the_versions_that_we_have_replaced_lately() {
+        let mut replaced = Replaced::default();
+        for version in ["A", "B"] {
+            replaced.add(version.to_owned());
+        }
+        assert_eq!(
+            ["A", "B", "C"].map(|version| replaced.has(version)),
+            [true, true, false]
+        );
+        for version in 0..Replaced::MOST {
+            replaced.add(version.to_string());
+        }
+        assert!(
+            replaced.has("0") && !replaced.has("A") && !replaced.has("B"),
+            "{replaced:?}"
+        );
+    }
+
+    #[test]
+    fn everyone_who_waits_hears_that_all_stores_are_filled() {
+        let connectors = Connectors::default();
+        let wakes = [Arc::<Woken>::default(), Arc::default()];
+        let mut waits = [(); 2].map(|()| Box::pin(connectors.wait_until_listed(2)));
+        for (wait, wakes) in waits.iter_mut().zip(&wakes) {
+            assert!(poll(wait, wakes).is_pending());
+        }
+        connectors.listed().send_modify(|listed| *listed += 1);
+        for (wait, wakes) in waits.iter_mut().zip(&wakes) {
+            assert!(poll(wait, wakes).is_pending());
+            wakes.0.store(false, Ordering::Relaxed);
+        }
+        connectors.listed().send_modify(|listed| *listed += 1);
+        for (wait, wakes) in waits.iter_mut().zip(&wakes) {
+            assert!(wakes.0.load(Ordering::Relaxed));
+            assert!(poll(wait, wakes).is_ready());
+        }
+    }
+}

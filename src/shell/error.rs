@@ -1,0 +1,125 @@
+//! What can fail in a reconcile that a blind retry may cure? Only Kubernetes and ourselves; one variant an operation.
+
+use std::time::Duration;
+
+/// A failed operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading the connector.
+    #[error("failed to read the connector")]
+    ReadConnector(#[source] kube::Error),
+    /// Reading an input.
+    #[error("failed to read Secret \"{name}\"")]
+    ReadSecret {
+        /// Name of the Secret.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// Creating or updating a Secret.
+    #[error("failed to write Secret \"{name}\"")]
+    WriteSecret {
+        /// Name of the Secret.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// Listing the operator's own Secrets.
+    #[error("failed to list the Secrets of purpose {purpose} in the operator's namespace")]
+    ListSecrets {
+        /// What they hold.
+        purpose: &'static str,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// Deleting a Secret.
+    #[error("failed to delete Secret \"{name}\"")]
+    DeleteSecret {
+        /// Name of the Secret.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// Reading a namespace, for its uid.
+    #[error("failed to read namespace \"{name}\"")]
+    ReadNamespace {
+        /// Name of the namespace.
+        name: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// A session of the redeem protocol ended in a panic; whatever it had done stands in its Secrets.
+    #[error("a session of the redeem protocol broke off")]
+    Session,
+    /// The process is stopping, and a session that had begun no redeem was left to the next leader.
+    #[error("the process is stopping")]
+    Stopping,
+    /// A time limit of the redeem protocol.
+    #[error("failed to set the limits of the redeem protocol")]
+    Limits(#[source] redeem::TimeLimitsError),
+    /// Random names.
+    #[error("the system yields no random numbers")]
+    Random,
+    /// Writing the status.
+    #[error("failed to write the status")]
+    WriteStatus(#[source] kube::Error),
+    /// The whole reconcile.
+    #[error("the reconcile took too long and was given up")]
+    TookTooLong,
+}
+
+impl Error {
+    /// Label in metrics.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::ReadConnector(_) => "ReadConnector",
+            Self::ReadSecret { .. } => "ReadSecret",
+            Self::WriteSecret { .. } => "WriteSecret",
+            Self::DeleteSecret { .. } => "DeleteSecret",
+            Self::ListSecrets { .. } => "ListSecrets",
+            Self::WriteStatus(_) => "WriteStatus",
+            Self::ReadNamespace { .. } => "ReadNamespace",
+            Self::Session => "Session",
+            Self::Stopping => "Stopping",
+            Self::Limits(_) => "Limits",
+            Self::Random => "Random",
+            Self::TookTooLong => "TookTooLong",
+        }
+    }
+
+    /// Whether somebody else changed the object meanwhile, so that looking again is all there is to do.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        let source = match self {
+            Self::ReadConnector(source)
+            | Self::WriteStatus(source)
+            | Self::ReadSecret { source, .. }
+            | Self::WriteSecret { source, .. }
+            | Self::ListSecrets { source, .. }
+            | Self::DeleteSecret { source, .. } => source,
+            Self::ReadNamespace { .. }
+            | Self::Session
+            | Self::Stopping
+            | Self::Limits(_)
+            | Self::Random
+            | Self::TookTooLong => {
+                return false;
+            }
+        };
+        matches!(source, kube::Error::Api(status) if status.is_conflict() || status.is_not_found())
+    }
+
+    /// When to look again after so many errors in a row: soon after a conflict, ever later where the API server has
+    /// trouble. What Salesforce had answered meanwhile is asked for again, so this is a back-off of logins too.
+    #[must_use]
+    pub fn retry_after(&self, before: u32) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(300);
+        let first = if self.is_conflict() {
+            Duration::from_secs(1)
+        } else {
+            Duration::from_secs(5)
+        };
+        first.saturating_mul(1 << before.min(8)).min(LONGEST)
+    }
+}

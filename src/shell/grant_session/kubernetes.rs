@@ -1,0 +1,339 @@
+//! What a session reads from and writes to Kubernetes: state, ledger, claim. Live reads; each write is tried once.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use redeem::{
+    ClusterUid, ConnectorSeen, InstallationUid, LedgerEntry, LedgerName, Read, Reply, ResourceVersion,
+    Serial, State, StateError, StateSeen, WriteReply,
+};
+use serde_json::json;
+
+use crate::api::{SalesforceConnector, names};
+use crate::core::grant::view::revoke_at;
+use crate::core::model::observed::Observed;
+use crate::core::secret::ownership::owning_connector;
+use crate::shell::context::Context;
+use crate::shell::error::Error;
+use crate::shell::grant_session::replies::mapped;
+use crate::shell::grant_session::{KUBERNETES_LIMIT, Place, Shell};
+
+/// Which installation this is, on which cluster; read once.
+pub(crate) async fn place(context: &Context) -> Result<Place, Error> {
+    let found = context.place.get_or_try_init(|| async {
+        let installation = uid_of_namespace(context, &context.settings.namespace).await?;
+        let cluster = uid_of_namespace(context, "kube-system").await?;
+        Ok(Place {
+            installation: InstallationUid::new(installation),
+            cluster: ClusterUid::new(cluster),
+        })
+    });
+    found.await.cloned()
+}
+
+async fn uid_of_namespace(context: &Context, name: &str) -> Result<String, Error> {
+    let api: Api<Namespace> = Api::all(context.client.clone());
+    let failed = |source| Error::ReadNamespace {
+        name: name.to_owned(),
+        source,
+    };
+    Ok(api.get(name).await.map_err(failed)?.uid().unwrap_or_default())
+}
+
+/// Reads the state of a connector, as far as it can be understood, and where it is to be revoked.
+pub(crate) async fn read_state(context: &Context, uid: &str) -> Result<(StateSeen, Option<String>), Error> {
+    let name = state_name(uid);
+    let api: Api<Secret> = Api::namespaced(context.once.clone(), &context.settings.namespace);
+    let found = api
+        .get_opt(&name)
+        .await
+        .map_err(|source| Error::ReadSecret { name, source })?;
+    Ok(found.map_or((StateSeen::Absent, None), |secret| {
+        let revoke_at = secret.annotations().get(names::REVOKE_AT).cloned();
+        (understood(&secret), revoke_at)
+    }))
+}
+
+/// Brings what is to become of the grant after the connector in step with the spec. The sweep finds it with the state,
+/// when the connector is gone. Outside of any session: a version that was written meanwhile stays as it is.
+pub(crate) async fn keep_wish(context: &Context, observed: &Observed) -> Result<(), Error> {
+    let (Ok(connector), Some(view)) = (&observed.connector, &observed.grant) else {
+        return Ok(());
+    };
+    let wanted = revoke_at(connector);
+    let StateSeen::Found(_, version) = &view.state else {
+        return Ok(());
+    };
+    if view.revoke_at.as_deref() == wanted {
+        return Ok(());
+    }
+    let patch = Patch::Merge(json!({ "metadata": {
+        "resourceVersion": version.as_str(),
+        "annotations": { names::REVOKE_AT: wanted },
+    } }));
+    let name = state_name(&observed.owner.uid);
+    let api: Api<Secret> = Api::namespaced(context.once.clone(), &context.settings.namespace);
+    match api.patch_metadata(&name, &PatchParams::default(), &patch).await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(Error::WriteSecret { name, source }),
+    }
+}
+
+/// The state in a Secret, as far as it can be understood.
+pub(crate) fn understood(secret: &Secret) -> StateSeen {
+    match State::from_data(&bytes(secret)) {
+        Ok(state) => StateSeen::Found(Box::new(state), version(secret)),
+        Err(StateError::UnsupportedVersion) => StateSeen::UnsupportedVersion,
+        Err(_) => StateSeen::Unreadable,
+    }
+}
+
+/// Name of the Secret with the state of the connector of that uid.
+pub(crate) fn state_name(uid: &str) -> String {
+    format!("{}{uid}", names::STATE_PREFIX)
+}
+
+fn ledger_name(name: &LedgerName) -> String {
+    format!("{}{}", names::LEDGER_PREFIX, name.as_str())
+}
+
+/// The data of a Secret.
+pub(crate) fn bytes(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
+    secret
+        .data
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.0.clone()))
+        .collect()
+}
+
+fn version(secret: &Secret) -> ResourceVersion {
+    ResourceVersion::new(secret.resource_version().unwrap_or_default())
+}
+
+/// A Secret of the operator's namespace.
+fn own_secret(
+    name: String,
+    purpose: &str,
+    data: BTreeMap<String, Vec<u8>>,
+    version: Option<&ResourceVersion>,
+) -> Secret {
+    let labels = [
+        (names::MANAGED_BY, names::MANAGED_BY_VALUE),
+        (names::PURPOSE, purpose),
+    ];
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(name),
+            labels: Some(
+                labels
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .collect(),
+            ),
+            resource_version: version.map(|version| version.as_str().to_owned()),
+            ..ObjectMeta::default()
+        },
+        data: Some(
+            data.into_iter()
+                .map(|(key, value)| (key, ByteString(value)))
+                .collect(),
+        ),
+        ..Secret::default()
+    }
+}
+
+impl Shell {
+    fn own_secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.context.once.clone(), &self.context.settings.namespace)
+    }
+
+    fn connectors(&self) -> Api<SalesforceConnector> {
+        Api::namespaced(self.context.once.clone(), &self.owner.namespace)
+    }
+
+    async fn get(&mut self, api: Api<Secret>, name: &str) -> Read<Option<Secret>> {
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(name)).await;
+        self.read(result)
+    }
+
+    pub(crate) async fn read_state(&mut self) -> Reply {
+        let found = self.get(self.own_secrets(), &state_name(&self.owner.uid)).await;
+        let seen = mapped(found, |secret| {
+            secret.map_or(StateSeen::Absent, |secret| understood(&secret))
+        });
+        if let Read::Is(StateSeen::Found(state, _)) = &seen {
+            self.known = Some((**state).clone());
+        }
+        Reply::State(seen)
+    }
+
+    pub(crate) async fn read_connector(&mut self) -> Reply {
+        let api = self.connectors();
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.get_opt(&self.owner.name)).await;
+        let found = self.read(result);
+        Reply::Connector(mapped(found, |connector| {
+            connector.map(|connector| seen(&connector))
+        }))
+    }
+
+    pub(crate) async fn read_consumer(&mut self) -> Reply {
+        let api: Api<Secret> = Api::namespaced(self.context.once.clone(), &self.owner.namespace);
+        let name = self.connector.template.name.clone();
+        let found = self.get(api, &name).await;
+        Reply::Consumer(mapped(found, |secret| {
+            secret.and_then(|secret| self.copied_serial(&secret))
+        }))
+    }
+
+    fn copied_serial(&self, secret: &Secret) -> Option<Serial> {
+        if owning_connector(secret) != Some(&self.owner.uid) {
+            return None;
+        }
+        secret.annotations().get(names::SERIAL)?.parse().ok().map(Serial)
+    }
+
+    pub(crate) async fn claim(&mut self, serial: Serial, version: &ResourceVersion) -> Reply {
+        let Ok(place) = place(&self.context).await else {
+            return Reply::Write(WriteReply::Refused);
+        };
+        let status = json!({ "installationUid": place.installation.as_str(), "grantSerial": serial.0 });
+        self.patch_status(&status, version).await
+    }
+
+    pub(crate) async fn announce(&mut self, serial: Serial, version: &ResourceVersion) -> Reply {
+        self.patch_status(&json!({ "grantSerial": serial.0 }), version)
+            .await
+    }
+
+    /// Merges fields into the status. The uid is a precondition too: a stale one would be accepted silently.
+    async fn patch_status(&mut self, status: &serde_json::Value, version: &ResourceVersion) -> Reply {
+        let patch = Patch::Merge(json!({
+            "metadata": { "resourceVersion": version.as_str(), "uid": self.owner.uid },
+            "status": status,
+        }));
+        let api = self.connectors();
+        let params = PatchParams {
+            field_manager: Some(names::FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let result = tokio::time::timeout(
+            KUBERNETES_LIMIT,
+            api.patch_status(&self.owner.name, &params, &patch),
+        )
+        .await;
+        // Whatever came of it, the cache may go on showing this version for a while.
+        let (uid, version) = (self.owner.uid.clone(), version.as_str().to_owned());
+        self.context.remember_replaced(Some(uid), Some(version));
+        self.written(result, |connector| connector.resource_version())
+    }
+
+    pub(crate) async fn create_ledger(&mut self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
+        self.create(own_secret(
+            ledger_name(name),
+            names::LEDGER,
+            entry.to_data(),
+            None,
+        ))
+        .await
+    }
+
+    pub(crate) async fn mark_ledger(
+        &mut self,
+        name: &LedgerName,
+        entry: &LedgerEntry,
+        version: &ResourceVersion,
+    ) -> Reply {
+        self.replace(own_secret(
+            ledger_name(name),
+            names::LEDGER,
+            entry.to_data(),
+            Some(version),
+        ))
+        .await
+    }
+
+    pub(crate) async fn read_ledger(&mut self, name: &LedgerName) -> Reply {
+        let found = match self.get(self.own_secrets(), &ledger_name(name)).await {
+            Read::Failed => Read::Failed,
+            Read::Is(None) => Read::Is(None),
+            // An entry that can't be understood is no permission.
+            Read::Is(Some(secret)) => match LedgerEntry::from_data(&bytes(&secret)) {
+                Ok(entry) => Read::Is(Some((entry, version(&secret)))),
+                Err(error) => {
+                    self.unavailable = Some(format!("Secret \"{}\": {error}", secret.name_any()));
+                    Read::Failed
+                }
+            },
+        };
+        Reply::Ledger(found)
+    }
+
+    pub(crate) async fn create_state(&mut self, state: State) -> Reply {
+        let Ok(data) = state.to_data() else {
+            return Reply::Write(WriteReply::Refused);
+        };
+        let reply = self.create(self.state_secret(data, None)).await;
+        self.note(state, &reply);
+        reply
+    }
+
+    pub(crate) async fn write_state(&mut self, state: State, version: &ResourceVersion) -> Reply {
+        let Ok(data) = state.to_data() else {
+            return Reply::Write(WriteReply::Refused);
+        };
+        let reply = self.replace(self.state_secret(data, Some(version))).await;
+        self.note(state, &reply);
+        reply
+    }
+
+    /// Every write of the state carries what is to become of it: a replaced Secret keeps no annotation of before.
+    fn state_secret(&self, data: BTreeMap<String, Vec<u8>>, version: Option<&ResourceVersion>) -> Secret {
+        let mut secret = own_secret(state_name(&self.owner.uid), names::STATE, data, version);
+        if let Some(host) = revoke_at(&self.connector) {
+            secret
+                .annotations_mut()
+                .insert(names::REVOKE_AT.to_owned(), host.to_owned());
+        }
+        secret
+    }
+
+    fn note(&mut self, state: State, reply: &Reply) {
+        if let Reply::Write(WriteReply::Written(_)) = reply {
+            self.known = Some(state);
+        }
+    }
+
+    async fn create(&mut self, secret: Secret) -> Reply {
+        let api = self.own_secrets();
+        let params = PostParams::default();
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.create(&params, &secret)).await;
+        self.written(result, |secret| secret.resource_version())
+    }
+
+    async fn replace(&mut self, secret: Secret) -> Reply {
+        let api = self.own_secrets();
+        let (params, name) = (PostParams::default(), secret.name_any());
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.replace(&name, &params, &secret)).await;
+        self.written(result, |secret| secret.resource_version())
+    }
+}
+
+fn seen(connector: &SalesforceConnector) -> ConnectorSeen {
+    let status = connector.status.as_ref();
+    let serial = status
+        .and_then(|status| status.grant_serial)
+        .and_then(|serial| u64::try_from(serial).ok());
+    ConnectorSeen {
+        uid: connector.uid().unwrap_or_default().into(),
+        resource_version: ResourceVersion::new(connector.resource_version().unwrap_or_default()),
+        controller: status
+            .and_then(|status| status.installation_uid.as_deref())
+            .map(InstallationUid::new),
+        serial: serial.map(Serial),
+    }
+}

@@ -1,0 +1,225 @@
+//! What a session asks of Salesforce: the irreversible request, and the questions around it.
+
+use std::time::Duration;
+
+use redeem::{
+    Access, AccessExpiration, AttemptId, IntrospectionAnswer, RedeemAnswer, Reply, TokenAnswer, Username,
+};
+use salesforce_client::{
+    AccessToken, Class, Failure, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest,
+    TokenResponse, TokenToInspect,
+};
+
+use crate::api::reasons::OwnReason;
+use crate::core::model::outcome::Trouble;
+use crate::core::model::rejection::Rejection;
+use crate::shell::grant_session::Shell;
+use crate::shell::salesforce::login;
+
+impl Shell {
+    /// Presents the refresh token, once.
+    pub(crate) async fn send(
+        &mut self,
+        token: &redeem::RefreshToken,
+        attempt: &AttemptId,
+        limit: Duration,
+    ) -> Reply {
+        let grant = TokenRequest::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
+        self.presented += 1;
+        let client = self.context.salesforce.clone();
+        let request = client.token(&self.connector.host, &self.connector.app, &grant);
+        let answer = match tokio::time::timeout(limit, request).await {
+            Ok(Ok(response)) => {
+                self.sent = true;
+                self.count("Succeeded");
+                RedeemAnswer::Granted(Box::new(granted(&response, self.context.clock.now())))
+            }
+            Ok(Err(failure)) => {
+                self.count(failure.refusal.as_str());
+                let answer = understood(&failure);
+                self.note_refused(attempt, failure);
+                answer
+            }
+            Err(_) => {
+                self.count(Refusal::TimedOut.as_str());
+                RedeemAnswer::Unclear
+            }
+        };
+        tracing::info!(attempt = %attempt, answer = answer_name(&answer), "Presented a refresh token");
+        Reply::Answer(answer)
+    }
+
+    /// Remembers a refusal for the message, by the grant it was for: two may be redeemed in one session.
+    fn note_refused(&mut self, attempt: &AttemptId, failure: Failure) {
+        let mut grants = self.known.iter().flat_map(redeem::State::grants);
+        let presented = grants.find(|grant| grant.attempt.as_ref().is_some_and(|open| open.id == *attempt));
+        let id = presented.map(|grant| grant.id.clone());
+        self.refusals.push((id, failure));
+    }
+
+    fn count(&self, result: &'static str) {
+        self.context
+            .metrics
+            .token_request(self.connector.method.name(), result);
+    }
+
+    /// Asks whether a refresh token lives, without spending it.
+    pub(crate) async fn introspect(&mut self, token: &redeem::RefreshToken, limit: Duration) -> Reply {
+        if self.connector.app.client_secret.is_none() {
+            return Reply::Introspection(IntrospectionAnswer::Impossible);
+        }
+        let token = RefreshToken::new(token.expose_secret().to_owned());
+        let inspected = TokenToInspect::Refresh(&token);
+        let client = self.context.salesforce.clone();
+        let request = client.introspect(&self.connector.host, &self.connector.app, inspected);
+        let answer = tokio::time::timeout(limit, request).await;
+        let answer = answer.unwrap_or_else(|_| Err(silent(limit)));
+        let said = said(answer.as_ref().map(|answer| answer.active));
+        self.unanswered = answer.err().filter(|_| said == IntrospectionAnswer::NoAnswer);
+        Reply::Introspection(said)
+    }
+
+    /// Asks for the username behind an access token.
+    pub(crate) async fn identify(&mut self, access: &Access) -> Reply {
+        let answer = match self.identity_url(access) {
+            Some((instance, id)) => {
+                let token = AccessToken::new(access.token.expose_secret().to_owned());
+                self.context.salesforce.identity(&instance, &id, &token).await
+            }
+            None => Err(unaskable()),
+        };
+        let said = named(answer.as_ref().map(|answer| answer.value.username.as_str()));
+        self.unanswered = answer.err();
+        Reply::Username(said)
+    }
+
+    /// Where to ask whose an access token is.
+    fn identity_url(&self, access: &Access) -> Option<(InstanceUrl, IdentityUrl)> {
+        let instance: InstanceUrl = access.instance_url.parse().ok()?;
+        let mut grants = self.known.iter().flat_map(redeem::State::grants);
+        let of = |each: &Access| each.serial == access.serial;
+        let grant = grants.find(|grant| grant.access.as_ref().is_some_and(of))?;
+        let identity = grant.identity.as_ref()?;
+        let id = IdentityUrl {
+            organization_id: identity.organization_id.parse().ok()?,
+            user_id: identity.user_id.parse().ok()?,
+        };
+        Some((instance, id))
+    }
+}
+
+/// What an answer tells of the user behind an access token. A new token helps only where this one has ended.
+fn named(answer: Result<&str, &Failure>) -> Username {
+    match answer {
+        Ok(username) => Username::Is(username.to_owned()),
+        Err(failure) if failure.refusal.class() == Class::RenewToken => Username::AccessEnded,
+        Err(_) => Username::NoAnswer,
+    }
+}
+
+/// Why Salesforce did not say what it was asked. An access token that it granted and refused in the same session has not
+/// ended by itself: somebody must see to what ends it.
+pub(crate) fn silence(failure: &Failure, granted: bool) -> Trouble {
+    if granted && failure.refusal.class() == Class::RenewToken {
+        return Rejection::new(OwnReason::FreshTokenRejected, &failure.detail).into();
+    }
+    login::trouble(failure)
+}
+
+fn unaskable() -> Failure {
+    Failure {
+        refusal: Refusal::RequestNotBuilt,
+        sent: Sent::NotSent,
+        detail: "the address of the user that Salesforce gave can't be understood".to_owned(),
+        ..silent(Duration::ZERO)
+    }
+}
+
+/// What a failed request says of the token that was presented. An answer that can't be understood may still hold the new
+/// refresh token, the only one that lives now.
+fn understood(failure: &Failure) -> RedeemAnswer {
+    if let Some(token) = &failure.salvaged_refresh_token {
+        return RedeemAnswer::Rescued(redeem::RefreshToken::new(token.expose().to_owned()));
+    }
+    match (failure.sent, failure.refusal) {
+        (Sent::NotSent, _) => RedeemAnswer::NotSent,
+        (Sent::Unknown, _) | (_, Refusal::UnknownRefusal) => RedeemAnswer::Unclear,
+        (Sent::Answered, Refusal::TokenRequestInProgress) => RedeemAnswer::AlreadyProcessing,
+        (Sent::Answered, Refusal::RefreshTokenExpired) => {
+            RedeemAnswer::Refused(redeem::RedeemRefusal::GrantDead)
+        }
+        (Sent::Answered, _) => RedeemAnswer::Refused(redeem::RedeemRefusal::Unspent),
+    }
+}
+
+/// What an introspection says of the refresh token. A refusal of the app itself, such as a wrong client secret, would meet
+/// the token request as well: it is no reason to present the token unasked.
+fn said(answer: Result<bool, &Failure>) -> IntrospectionAnswer {
+    match answer {
+        Ok(true) => IntrospectionAnswer::Active,
+        Ok(false) => IntrospectionAnswer::Inactive,
+        Err(failure) => match failure.refusal {
+            // Salesforce says this of what was never a token of any app of this org.
+            Refusal::TokenTypeNotSupported => IntrospectionAnswer::Inactive,
+            Refusal::AccessDenied
+            | Refusal::InsufficientAccess
+            | Refusal::FunctionalityNotEnabled
+            | Refusal::ResourceNotFound
+                if failure.sent == Sent::Answered =>
+            {
+                IntrospectionAnswer::Impossible
+            }
+            _ => IntrospectionAnswer::NoAnswer,
+        },
+    }
+}
+
+fn silent(limit: Duration) -> Failure {
+    Failure {
+        refusal: Refusal::TimedOut,
+        sent: Sent::Unknown,
+        http_status: None,
+        retry_after: None,
+        server_date: None,
+        detail: format!("no answer within {} s", limit.as_secs()),
+        salvaged_refresh_token: None,
+    }
+}
+
+fn granted(response: &TokenResponse, now: jiff::Timestamp) -> TokenAnswer {
+    TokenAnswer {
+        access_token: redeem::AccessToken::new(response.access_token.expose().to_owned()),
+        refresh_token: response
+            .refresh_token
+            .as_ref()
+            .map(|token| redeem::RefreshToken::new(token.expose().to_owned())),
+        instance_url: response.instance_url.to_string(),
+        identity: redeem::GrantIdentity {
+            organization_id: response.id.organization_id.to_string(),
+            user_id: response.id.user_id.to_string(),
+            username: None,
+        },
+        scopes: response.scopes.iter().cloned().collect(),
+        issued_at: Some(response.issued_at),
+        expiration: response.claims_exp.map(|time| AccessExpiration {
+            time,
+            source: "TokenClaims".to_owned(),
+        }),
+        received_at: now,
+    }
+}
+
+fn answer_name(answer: &RedeemAnswer) -> &'static str {
+    match answer {
+        RedeemAnswer::NotSent => "NotSent",
+        RedeemAnswer::Granted(_) => "Granted",
+        RedeemAnswer::Rescued(_) => "Rescued",
+        RedeemAnswer::Refused(redeem::RedeemRefusal::GrantDead) => "GrantDead",
+        RedeemAnswer::Refused(redeem::RedeemRefusal::Unspent) => "RefusedUnspent",
+        RedeemAnswer::AlreadyProcessing => "AlreadyProcessing",
+        RedeemAnswer::Unclear => "Unclear",
+    }
+}
+
+#[cfg(test)]
+mod tests;

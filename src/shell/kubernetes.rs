@@ -1,0 +1,5 @@
+//! Which objects are read from and written to Kubernetes?
+
+pub mod clients;
+pub mod consumer_secret;
+pub mod digest_key;

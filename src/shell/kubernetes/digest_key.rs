@@ -1,0 +1,118 @@
+//! Where is the key of the keyed digests? In a Secret of the operator's namespace, created once.
+
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{ListParams, PostParams};
+use kube::{Api, Client};
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
+
+use crate::api::names;
+use crate::core::model::digest::DigestKey;
+use crate::error_chain::chain;
+
+const KEY: &str = "key";
+const KEY_BYTES: usize = 32;
+/// How long to wait for the API server, or for the namespace and rights that an installation makes in parallel.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum DigestKeyError {
+    /// The Secret has no usable key.
+    #[error("Secret \"{namespace}/{name}\" holds no key of {KEY_BYTES} bytes or more; restore it from a backup", name = names::DIGEST_KEY_SECRET)]
+    Unusable {
+        /// The operator's namespace.
+        namespace: String,
+    },
+    /// The Secret is gone, and what was written with its key is not. A new key would know none of the refresh tokens that
+    /// are spent.
+    #[error(
+        "Secret \"{namespace}/{name}\" is gone, but Secrets of the operator that depend on it are there: restore it from a \
+         backup; without one, delete the Secrets with the label {purpose} in that namespace, after which every connector \
+         with authorizationCode must be authorized again",
+        name = names::DIGEST_KEY_SECRET,
+        purpose = names::PURPOSE
+    )]
+    Lost {
+        /// The operator's namespace.
+        namespace: String,
+    },
+    /// No random numbers.
+    #[error("the system yields no random numbers")]
+    Random,
+}
+
+/// Reads the key, or creates it. Waits for as long as Kubernetes does not let us: there is nothing to do before.
+pub async fn read_or_create(client: &Client, namespace: &str) -> Result<DigestKey, DigestKeyError> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    loop {
+        let found = match api.get_opt(names::DIGEST_KEY_SECRET).await {
+            Ok(Some(secret)) => return usable(&secret, namespace),
+            Ok(None) => match depends_on_a_key(&api).await {
+                Ok(true) => {
+                    return Err(DigestKeyError::Lost {
+                        namespace: namespace.to_owned(),
+                    });
+                }
+                Ok(false) => api.create(&PostParams::default(), &new_secret()?).await,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(secret) => return usable(&secret, namespace),
+            // Another replica was faster: read what it made.
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(error) => {
+                tracing::warn!(namespace, error = %chain(&error), "Waiting for the operator's digest key");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Whether there are stored grants or ledger entries, which were written with a key.
+async fn depends_on_a_key(api: &Api<Secret>) -> kube::Result<bool> {
+    let written = format!("{} in (state, ledger)", names::PURPOSE);
+    let list = ListParams::default().labels(&written).limit(1);
+    Ok(!api.list_metadata(&list).await?.items.is_empty())
+}
+
+fn usable(secret: &Secret, namespace: &str) -> Result<DigestKey, DigestKeyError> {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(KEY));
+    match bytes {
+        Some(ByteString(bytes)) if bytes.len() >= KEY_BYTES => Ok(DigestKey::new(bytes)),
+        Some(_) | None => Err(DigestKeyError::Unusable {
+            namespace: namespace.to_owned(),
+        }),
+    }
+}
+
+fn new_secret() -> Result<Secret, DigestKeyError> {
+    let mut bytes = vec![0; KEY_BYTES];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| DigestKeyError::Random)?;
+    let labels = [
+        (names::MANAGED_BY, names::MANAGED_BY_VALUE),
+        (names::PURPOSE, "digest-key"),
+    ];
+    Ok(Secret {
+        metadata: ObjectMeta {
+            name: Some(names::DIGEST_KEY_SECRET.to_owned()),
+            labels: Some(
+                labels
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .collect(),
+            ),
+            ..ObjectMeta::default()
+        },
+        data: Some([(KEY.to_owned(), ByteString(bytes))].into()),
+        ..Secret::default()
+    })
+}

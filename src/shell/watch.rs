@@ -1,0 +1,5 @@
+//! What is watched in Kubernetes, and what does a watch yield?
+
+pub mod object;
+pub mod stores;
+pub mod watches;

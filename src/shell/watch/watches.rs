@@ -1,0 +1,177 @@
+//! What wakes a reconcile? Changed connectors, and in mode `Watch` changed Secrets.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
+use kube::runtime::utils::Backoff;
+use kube::runtime::{PredicateConfig, WatchStreamExt, watcher};
+use kube::{Api, Resource, ResourceExt};
+
+use crate::api::names;
+use crate::core::model::inputs::references;
+use crate::error_chain::chain;
+use crate::settings::Settings;
+use crate::shell::context::Context;
+use crate::shell::watch::object::Guarded;
+
+/// Connectors, when something changed that a decision could depend on. Our own status writes don't wake us.
+pub(crate) fn connectors(
+    context: &Context,
+    scope: &WatchScope,
+    writer: Writer<Guarded>,
+) -> impl Stream<Item = Result<Guarded, watcher::Error>> + Send + 'static {
+    let mut listed = Some(context.connectors.listed());
+    watcher(api(context, scope), watcher::Config::default().streaming_lists())
+        .backoff(Patience::default())
+        .reflect(writer)
+        .inspect_ok(move |event| {
+            // Once: a watch that has to begin anew lists anew.
+            let first = listed.take_if(|_| matches!(event, watcher::Event::InitDone));
+            if let Some(listed) = first {
+                listed.send_modify(|stores| *stores += 1);
+            }
+        })
+        .applied_objects()
+        .predicate_filter(relevant, PredicateConfig::default())
+        .filter_map(without_errors)
+}
+
+/// How long a watch waits after its errors: as kube does, and no longer than [`PATIENCE`].
+#[derive(Default)]
+struct Patience(watcher::DefaultBackoff);
+
+/// kube goes up to a minute, for which nobody would notice that the API server is back. There are one or two watches, or
+/// one or two for each namespace that is listed: no burden at this pace.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(self.0.next()?.min(PATIENCE))
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
+/// Each watch waits its own errors out, and the controller hears nothing of them: it would hold up all watches, longer
+/// and longer, for the errors of one. A restarted API server makes several of each.
+async fn without_errors<T>(item: Result<T, watcher::Error>) -> Option<Result<T, watcher::Error>> {
+    match item {
+        Ok(item) => Some(Ok(item)),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "Watching failed; it is tried again");
+            None
+        }
+    }
+}
+
+/// Uid, generation, annotations, the beginning of a deletion, and whether it can be parsed; a re-created connector is
+/// another one.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the form of a predicate: None would mean that it can't tell"
+)]
+fn relevant(connector: &Guarded) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    connector.uid().hash(&mut hasher);
+    connector.meta().generation.hash(&mut hasher);
+    connector.annotations().hash(&mut hasher);
+    connector.meta().deletion_timestamp.is_some().hash(&mut hasher);
+    connector.0.is_ok().hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Metadata of Secrets that changed. Nothing of them is kept.
+pub(crate) fn secrets(
+    context: &Context,
+    scope: &WatchScope,
+) -> impl Stream<Item = Result<PartialObjectMeta<Secret>, watcher::Error>> + Send + 'static {
+    watcher(api(context, scope), watcher::Config::default().streaming_lists())
+        .backoff(Patience::default())
+        .touched_objects()
+        .filter_map(without_errors)
+}
+
+fn api<K>(context: &Context, scope: &WatchScope) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    match scope {
+        WatchScope::Cluster => Api::all(context.watching.clone()),
+        WatchScope::Namespace(namespace) => Api::namespaced(context.watching.clone(), namespace),
+    }
+}
+
+/// What one watch covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WatchScope {
+    /// All namespaces.
+    Cluster,
+    /// One namespace.
+    Namespace(String),
+}
+
+impl WatchScope {
+    /// The scopes that the settings ask for.
+    pub(crate) fn of(settings: &Settings) -> Vec<Self> {
+        if settings.watch_namespaces.is_empty() {
+            return vec![Self::Cluster];
+        }
+        settings
+            .watch_namespaces
+            .iter()
+            .cloned()
+            .map(Self::Namespace)
+            .collect()
+    }
+}
+
+/// The connectors that a Secret concerns: those that refer to it, and the one that writes it.
+pub(crate) fn mentioning(
+    store: &Store<Guarded>,
+    secret: &PartialObjectMeta<Secret>,
+) -> Vec<ObjectRef<Guarded>> {
+    let (name, namespace) = (secret.name_any(), secret.namespace());
+    let concerned = |connector: &Guarded| {
+        let Ok(connector) = &connector.0 else { return false };
+        let written = connector
+            .spec
+            .secret
+            .name
+            .clone()
+            .unwrap_or_else(|| names::default_secret_name(&connector.name_any()));
+        written == name
+            || references(&connector.spec)
+                .iter()
+                .any(|reference| reference.name == name)
+    };
+    let state = store.state();
+    let in_namespace = state
+        .iter()
+        .filter(|connector| connector.namespace() == namespace);
+    in_namespace
+        .filter(|connector| concerned(connector))
+        .map(|connector| ObjectRef::from_obj(&**connector))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_waits_ever_longer_and_never_for_more_than_its_patience() {
+        let waits: Vec<_> = Patience::default().take(20).collect();
+        assert!(waits[0] < Duration::from_secs(2), "{waits:?}");
+        assert_eq!(waits.iter().max(), Some(&PATIENCE));
+    }
+}
