@@ -1,7 +1,7 @@
 //! Typed client of Salesforce's OAuth and REST endpoints; knows no Kubernetes.
 //!
 //! [`Client`] has one method for each call. What Salesforce refuses is a value: [`Failure`] says why
-//! ([`Refusal`]: meaning, class, who acts, remedy) and whether Salesforce may have acted ([`Sent`]).
+//! ([`Refusal`]) and whether Salesforce may have acted ([`Sent`]).
 
 mod authorize;
 mod classify;
@@ -36,7 +36,7 @@ pub use host::{
 };
 pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
-pub use refusal::{Actor, Class, Refusal};
+pub use refusal::Refusal;
 pub use rest::{
     ApiUsage, ApiVersion, AvailableVersion, Discovery, InvalidApiVersion, Limit, ObjectCounts, OrgLimits,
     Organization, Resources, RestAnswer, UserIdentity, UserInfo,

@@ -56,7 +56,7 @@ impl Default for ClientSettings {
             extra_ca_pem: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
-            user_agent: concat!("salesforce-connector-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: concat!("salesforce-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             transport: TransportSecurity::Https,
             proxies: Proxies::FromEnvironment,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use salesforce_client::{
-    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Class, Client, InstanceUrl, Limit, ObjectCounts,
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, InstanceUrl, Limit, ObjectCounts,
     Organization, Refusal, Sent,
 };
 
@@ -161,7 +161,7 @@ async fn resources_objects_and_limits_are_read() {
 }
 
 #[tokio::test]
-async fn a_dead_session_asks_for_renewal_and_a_session_without_api_does_not() {
+async fn an_expired_session_and_a_session_without_api_are_different_refusals() {
     let of = async |message: &str| {
         let body = format!(r#"[{{"message":"{message}","errorCode":"INVALID_SESSION_ID"}}]"#);
         let (_fake, client, instance) = serving(json("401 Unauthorized", &body)).await;
@@ -170,12 +170,11 @@ async fn a_dead_session_asks_for_renewal_and_a_session_without_api_does_not() {
             .await
             .unwrap_err()
             .refusal
-            .class()
     };
-    assert_eq!(of("Session expired or invalid").await, Class::RenewToken);
+    assert_eq!(of("Session expired or invalid").await, Refusal::SessionExpired);
     assert_eq!(
         of("This session is not valid for use with the REST API").await,
-        Class::MendInSalesforce
+        Refusal::SessionNotValidForApi
     );
 }
 
