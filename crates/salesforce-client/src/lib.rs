@@ -13,6 +13,7 @@ mod host_pattern;
 mod ids;
 mod introspect;
 mod jwt;
+mod received;
 mod refusal;
 mod rest;
 mod scrub;

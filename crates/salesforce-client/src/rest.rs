@@ -1,6 +1,7 @@
 //! The REST calls of a connection test.
 
 mod model;
+mod parse;
 mod wire;
 
 pub use model::{
@@ -31,8 +32,9 @@ async fn get<T: DeserializeOwned>(
     let scrubber = Scrubber::of(token.map(AccessToken::expose));
     let request = transport.get(instance, path, token)?;
     let received = transport
-        .send(Connection::Pooled, request, REST_CAP, None, &scrubber)
-        .await?;
+        .send(Connection::Pooled, request, REST_CAP, &scrubber)
+        .await?
+        .success(None, &scrubber)?;
     let value = serde_json::from_slice(&received.body)
         // The error names a place and a field; values of Salesforce's are not secret here.
         .map_err(|error| {

@@ -120,10 +120,10 @@ pub struct AvailableVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct UserInfo {
     /// The org.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub organization_id: OrganizationId,
     /// The user.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub user_id: UserId,
     /// Usually the username, yet not reliably so.
     pub preferred_username: Option<String>,
@@ -135,10 +135,10 @@ pub struct UserInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct UserIdentity {
     /// The org.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub organization_id: OrganizationId,
     /// The user.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub user_id: UserId,
     /// The Salesforce username.
     pub username: String,
@@ -158,7 +158,7 @@ pub struct Resources {
 #[serde(rename_all = "PascalCase")]
 pub struct Organization {
     /// The org's id.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub id: OrganizationId,
     /// Its name.
     pub name: String,
@@ -169,7 +169,7 @@ pub struct Organization {
     /// Whether it is a sandbox or scratch org.
     pub is_sandbox: bool,
     /// When a trial, or a scratch org, ends.
-    #[serde(default, deserialize_with = "super::wire::salesforce_time")]
+    #[serde(default, deserialize_with = "super::parse::salesforce_time")]
     pub trial_expiration_date: Option<Timestamp>,
     /// The namespace of a packaging org.
     pub namespace_prefix: Option<String>,
