@@ -158,6 +158,8 @@ refusals! {
     /// The user lacks API Enabled.
     ApiDisabledForUser;
     /// The user may not read the org's limits.
+    ///
+    /// Used by the planned inventory.
     LimitsNotVisible;
     /// The user may not read an object that was asked for.
     ObjectNotReadable;
@@ -175,7 +177,7 @@ refusals! {
     ApiLimitExceeded;
     /// Too many long-running calls at once in the org.
     ConcurrentRequestLimitExceeded;
-    /// Too many requests.
+    /// Salesforce turned the request away as one too many (HTTP 429).
     TooManyRequests;
     /// Salesforce asks to slow down.
     SlowDown;
@@ -183,7 +185,7 @@ refusals! {
     // Failures inside Salesforce.
     /// Salesforce failed for a reason it does not name.
     SalesforceUnknownError;
-    /// Salesforce failed inside.
+    /// Salesforce failed inside (HTTP 5xx).
     SalesforceServerError;
     /// Salesforce's service is unavailable.
     SalesforceUnavailable;

@@ -1,12 +1,12 @@
-//! The REST calls of a connection test.
+//! The REST calls of a connection test and of the planned inventory.
 
 mod model;
 mod parse;
 mod wire;
 
 pub use model::{
-    ApiUsage, ApiVersion, AvailableVersion, Discovery, InvalidApiVersion, Limit, ObjectCounts, OrgLimits,
-    Organization, Resources, RestAnswer, UserIdentity, UserInfo,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Limit, ObjectCounts, OrgLimits, Organization,
+    Resources, RestAnswer, UserIdentity,
 };
 
 use reqwest::header::HeaderName;
@@ -62,20 +62,6 @@ pub(crate) async fn versions(
         });
     }
     Ok(versions)
-}
-
-pub(crate) async fn discovery(transport: &Transport, instance: &InstanceUrl) -> Result<Discovery, Failure> {
-    get(transport, instance, "/.well-known/openid-configuration", None)
-        .await
-        .map(|answer| answer.value)
-}
-
-pub(crate) async fn userinfo(
-    transport: &Transport,
-    instance: &InstanceUrl,
-    token: &AccessToken,
-) -> Result<RestAnswer<UserInfo>, Failure> {
-    get(transport, instance, "/services/oauth2/userinfo", Some(token)).await
 }
 
 pub(crate) async fn identity(

@@ -31,7 +31,7 @@ pub struct ClientSettings {
 /// Whether tokens may travel without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportSecurity {
-    /// https alone.
+    /// TLS for every request.
     Https,
     /// Login hosts are spoken to by plain http, and http instance URLs are accepted. For tests on a loopback
     /// address; never in production.
@@ -43,7 +43,7 @@ pub enum TransportSecurity {
 pub enum Proxies {
     /// From the environment variables in use everywhere.
     FromEnvironment,
-    /// None.
+    /// No proxy, whatever the environment says.
     Never,
 }
 
