@@ -128,7 +128,7 @@ async fn view(
         revoke_at,
         brought: brought.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());
-            redeem::Digest::of(context.digest_key.hmac(), &token)
+            redeem::TokenDigest::of(context.digest_key.hmac(), &token)
         }),
         floor: redeem::Serial(in_status.max(in_secret).unwrap_or_default()),
         claimed_elsewhere: claim.is_some_and(|claim| claim != place.installation.as_str()),

@@ -42,7 +42,7 @@ pub struct GrantOutcome {
     /// The serial to copy to the status.
     pub serial: i64,
     /// Digest of the brought token that was imported last.
-    pub imported: Option<redeem::Digest>,
+    pub imported: Option<redeem::TokenDigest>,
     /// How long the grant is good for.
     pub outlook: Option<Outlook>,
     /// When Salesforce ends it however often it is used.
@@ -354,7 +354,7 @@ fn candidate_grant_event(
 
 /// Another installation looks after this connector: its status is not ours to write, so an event says it.
 fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraft> {
-    let reason = Reason::Grant(redeem::GrantTrouble::ClaimedByAnotherInstallation);
+    let reason = Reason::Grant(redeem::GrantProblem::ClaimedByAnotherInstallation);
     let note = match (decision, &outcome.minted) {
         (Decision::Reject(rejection), _) if rejection.reason == reason => rejection.message(),
         (_, Some(Minted::Failed { trouble, .. })) if trouble.reason == reason => trouble.message.clone(),

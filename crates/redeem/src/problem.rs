@@ -22,8 +22,8 @@ impl Actor {
 
 /// Why a grant can't be used. Each one names the person who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GrantTrouble {
-    /// No grant was ever brought or logged in.
+pub enum GrantProblem {
+    /// No grant was ever imported or logged in.
     AuthorizationRequired,
     /// A redeem was sent and its answer isn't known; the token is not presented again.
     OutcomeUnknown,
@@ -37,9 +37,9 @@ pub enum GrantTrouble {
     UnsupportedStateVersion,
     /// The state Secret can't be understood.
     StateUnreadable,
-    /// The brought refresh token was imported before.
+    /// The bootstrap token was imported before.
     BootstrapTokenUsed,
-    /// Salesforce says that the brought refresh token isn't active.
+    /// Salesforce says that the bootstrap token isn't active.
     BootstrapTokenInactive,
     /// Another installation of the operator looks after this connector.
     ClaimedByAnotherInstallation,
@@ -47,7 +47,7 @@ pub enum GrantTrouble {
     WrongIdentity,
 }
 
-impl GrantTrouble {
+impl GrantProblem {
     /// All of them, for tables and documentation.
     pub const ALL: [Self; 11] = [
         Self::AuthorizationRequired,
@@ -195,14 +195,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trouble_is_listed_once_under_its_own_name() {
-        let names: BTreeSet<_> = GrantTrouble::ALL.iter().map(|trouble| trouble.as_str()).collect();
-        assert_eq!(names.len(), GrantTrouble::ALL.len());
-        for trouble in GrantTrouble::ALL {
-            assert_eq!(format!("{trouble:?}"), trouble.as_str());
+    fn every_problem_is_listed_once_under_its_own_name() {
+        let names: BTreeSet<_> = GrantProblem::ALL.iter().map(|problem| problem.as_str()).collect();
+        assert_eq!(names.len(), GrantProblem::ALL.len());
+        for problem in GrantProblem::ALL {
+            assert_eq!(format!("{problem:?}"), problem.as_str());
             assert!(
-                trouble.meaning().ends_with('.') && trouble.remedy().ends_with('.'),
-                "{trouble:?}"
+                problem.meaning().ends_with('.') && problem.remedy().ends_with('.'),
+                "{problem:?}"
             );
         }
     }
