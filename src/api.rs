@@ -3,6 +3,7 @@
 pub mod crd;
 pub mod names;
 pub mod reasons;
+pub mod refusals;
 pub mod spec;
 pub mod status;
 

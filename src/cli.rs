@@ -226,6 +226,7 @@ impl RunArgs {
             connect_to: self.connect_to.clone(),
             extra_ca_pem,
             request_timeout: self.request_timeout(),
+            user_agent: concat!("salesforce-connector-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
             ..ClientSettings::default()
         })
     }

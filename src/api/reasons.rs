@@ -1,12 +1,15 @@
 //! Why is something so? Every reason that the operator reports, what it means, who acts, and what they do.
 //!
-//! The reasons of Salesforce's refusals live with the client, those of refresh token grants with the redeem protocol;
-//! here are the operator's own. A reason is the same text in conditions, events and metrics.
+//! What is said about Salesforce's refusals is in `refusals`, about refresh token grants with the redeem protocol; here are
+//! the operator's own reasons. A reason is the same text in conditions, events and metrics.
 
 use std::fmt;
 
 use redeem::GrantProblem;
-pub use salesforce_client::{Actor, Class, Refusal};
+pub use salesforce_client::Refusal;
+
+use super::refusals::guidance;
+pub use super::refusals::{Actor, Class};
 
 macro_rules! own_reasons {
     ($(#[doc = $meaning:literal] $name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
@@ -91,19 +94,19 @@ own_reasons! {
 
     // What a login turned out to be.
     /// The org is of another kind than spec.environment says; the token is withheld.
-    EnvironmentMismatch => MendInSalesforce, Developer, "Set spec.environment to what the org is, or give the host and app of the org that you mean.";
+    EnvironmentMismatch => FixInSalesforce, Developer, "Set spec.environment to what the org is, or give the host and app of the org that you mean.";
     /// The token belongs to another org than expected; it is withheld.
-    UnexpectedOrganization => MendInSalesforce, Developer, "Compare spec.expect.organizationId with Setup > Company Information. A refreshed sandbox has a new organization id.";
+    UnexpectedOrganization => FixInSalesforce, Developer, "Compare spec.expect.organizationId with Setup > Company Information. A refreshed sandbox has a new organization id.";
     /// The token belongs to another user than expected; it is withheld.
-    UnexpectedUser => MendInSalesforce, Developer, "Correct spec.expect.username, or the user that logs in: for clientCredentials the run-as user in the app's policies.";
+    UnexpectedUser => FixInSalesforce, Developer, "Correct spec.expect.username, or the user that logs in: for clientCredentials the run-as user in the app's policies.";
     /// A new token was refused at once.
-    FreshTokenRejected => MendInSalesforce, SalesforceAdministrator, "Look into Setup > Session Settings and the app's policies for what ends new sessions: IP relaxation, session level, API Access Control.";
+    FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Look into Setup > Session Settings and the app's policies for what ends new sessions: IP relaxation, session level, API Access Control.";
     /// The token has expired, and no new one has been obtained.
     TokenExpired => Transient, Nobody, "See the Authenticated condition for why renewal fails.";
     /// Salesforce ended the session; a new token is being obtained.
     SessionEnded => Transient, Nobody, "Nothing to do: the operator logs in again.";
     /// The token has no scope that allows calls of the REST API.
-    ScopeMissing => MendInSalesforce, SalesforceAdministrator, "Add the scope Manage user data via APIs (api) to the app: Setup > External Client App Manager > (app) > Settings > OAuth Settings.";
+    ScopeMissing => FixInSalesforce, SalesforceAdministrator, "Add the scope Manage user data via APIs (api) to the app: Setup > External Client App Manager > (app) > Settings > OAuth Settings.";
     /// The org does not offer the REST API version that the connector names.
     ApiVersionUnsupported => InputMustChange, Developer, "Set spec.connectionTest.apiVersion to a version that the org offers; see /services/data/ on its host.";
 
@@ -161,7 +164,7 @@ impl Reason {
     pub fn class(self) -> Class {
         match self {
             Self::Own(reason) => reason.class(),
-            Self::Salesforce(refusal) => refusal.class(),
+            Self::Salesforce(refusal) => guidance(refusal).class,
             Self::Grant(trouble) => grant_class(trouble),
         }
     }
@@ -171,7 +174,7 @@ impl Reason {
     pub fn actor(self) -> Actor {
         match self {
             Self::Own(reason) => reason.actor(),
-            Self::Salesforce(refusal) => refusal.actor(),
+            Self::Salesforce(refusal) => guidance(refusal).actor,
             Self::Grant(trouble) => match trouble.actor() {
                 redeem::Actor::ConnectorOwner => Actor::Developer,
                 redeem::Actor::PlatformEngineer => Actor::ClusterAdministrator,
@@ -184,7 +187,7 @@ impl Reason {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.meaning(),
-            Self::Salesforce(refusal) => refusal.meaning(),
+            Self::Salesforce(refusal) => guidance(refusal).meaning,
             Self::Grant(trouble) => trouble.meaning(),
         }
     }
@@ -203,7 +206,7 @@ impl Reason {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.remedy(),
-            Self::Salesforce(refusal) => refusal.remedy(),
+            Self::Salesforce(refusal) => guidance(refusal).remedy,
             Self::Grant(trouble) => trouble.remedy(),
         }
     }
@@ -261,7 +264,7 @@ fn retry_of_class(class: Class) -> &'static str {
         Class::InputMustChange => {
             "Never by itself: once the connector or its Secret changes, or when a renewal is requested."
         }
-        Class::MendInSalesforce | Class::Bug => {
+        Class::FixInSalesforce | Class::Bug => {
             "Hourly, and when the connector or its Secret changes or a renewal is requested."
         }
         Class::Uncertain => "Every 2 minutes for a quarter of an hour, then hourly.",

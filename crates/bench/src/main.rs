@@ -3,6 +3,7 @@
 
 mod audit;
 mod bare;
+mod failed;
 mod fleet;
 mod machine;
 mod measure;
@@ -19,8 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What went wrong, as text: there is nobody to tell one error from another.
-pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) use failed::Failed;
 
 /// Measures what the operator costs.
 #[derive(Debug, Parser)]

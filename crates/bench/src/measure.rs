@@ -190,7 +190,7 @@ fn say(what: &str) {
 
 async fn round(programs: &Programs, scale: &Scale, size: usize) -> Result<Round, Failed> {
     say(&format!("{size}: control plane, simulator, bare write rates"));
-    let plane = Plane::start(programs, Mode::ByName, size).await?;
+    let plane = Plane::start(&programs.simulator, Mode::ByName.as_str(), size).await?;
     let bare = bare_rates(&plane, scale).await?;
     plane.fleet().create_inputs(0..size).await?;
     say(&format!(
@@ -211,7 +211,7 @@ async fn round(programs: &Programs, scale: &Scale, size: usize) -> Result<Round,
     say(&format!(
         "{size}: a new control plane, on which the operator starts last"
     ));
-    let plane = Plane::start(programs, Mode::ByName, size).await?;
+    let plane = Plane::start(&programs.simulator, Mode::ByName.as_str(), size).await?;
     let bare_of_second = bare_rates(&plane, scale).await?;
     let started = started(programs, &plane, size).await?;
     say(&format!("{size}: all Ready after {started:.2} s"));
@@ -311,7 +311,7 @@ async fn foreign(programs: &Programs, scale: &Scale) -> Result<(Foreign, String)
     say(&format!(
         "{count} foreign Secrets of 20 KiB: control plane, simulator"
     ));
-    let plane = Plane::start(programs, Mode::Watch, 1).await?;
+    let plane = Plane::start(&programs.simulator, Mode::Watch.as_str(), 1).await?;
     let fleet = plane.fleet();
     fleet.create_inputs(0..1).await?;
     fleet.create_connectors(0..1).await?;

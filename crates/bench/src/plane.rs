@@ -8,8 +8,6 @@ use testbed::{ControlPlane, TestNamespace};
 
 use crate::audit::Audit;
 use crate::fleet::Fleet;
-use crate::measure::Programs;
-use crate::operator::Mode;
 use crate::salesforce::Salesforce;
 use crate::{Failed, parallel};
 
@@ -34,14 +32,14 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    /// Starts everything but the operator.
-    pub(crate) async fn start(programs: &Programs, mode: Mode, apps: usize) -> Result<Self, Failed> {
+    /// Starts everything but the operator, whose mode of `secretWatch` the chart is given.
+    pub(crate) async fn start(simulator: &Path, secret_watch: &str, apps: usize) -> Result<Self, Failed> {
         let dir = TempDir::new()?;
         let user = format!("system:serviceaccount:{NAMESPACE}:{NAME}");
         let (audit, flags) = Audit::flags(dir.path(), &user)?;
         let control_plane = ControlPlane::start_with(flags).await;
-        let salesforce = Salesforce::start(&programs.simulator, dir.path(), apps).await?;
-        let mode = format!("secretWatch={}", mode.as_str());
+        let salesforce = Salesforce::start(simulator, dir.path(), apps).await?;
+        let mode = format!("secretWatch={secret_watch}");
         let install = [
             "install",
             NAME,

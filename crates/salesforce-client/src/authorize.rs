@@ -1,7 +1,7 @@
 //! The first half of an authorization-code login: the address for the browser, with PKCE and `state`.
+//!
+//! Used by the planned login; nothing in the operator calls it yet.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use url::Url;
 
@@ -18,23 +18,13 @@ pub struct Pkce {
 }
 
 impl Pkce {
-    /// A fresh pair from the system's random source.
+    /// A fresh, random pair.
     #[must_use]
     pub fn generate() -> Self {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         Self {
             verifier: CodeVerifier::new(verifier.into_secret()),
             challenge: challenge.as_str().to_owned(),
-        }
-    }
-
-    /// The pair of a verifier made elsewhere.
-    #[must_use]
-    pub fn from_verifier(verifier: CodeVerifier) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, verifier.expose().as_bytes());
-        Self {
-            challenge: URL_SAFE_NO_PAD.encode(digest),
-            verifier,
         }
     }
 }
@@ -48,7 +38,7 @@ pub fn generate_state() -> String {
 /// What a login asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizeRequest<'a> {
-    /// The consumer key.
+    /// The consumer key of the app.
     pub client_id: &'a str,
     /// The callback, exactly as registered at the app.
     pub redirect_uri: &'a str,
@@ -87,23 +77,19 @@ pub fn authorize_url(host: &Host, request: &AuthorizeRequest<'_>) -> Result<Url,
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     #[test]
-    fn the_challenge_of_a_verifier_is_the_one_rfc_7636_prints() {
-        let verifier = CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
-        assert_eq!(
-            Pkce::from_verifier(verifier).challenge,
-            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-        );
-    }
-
-    #[test]
-    fn a_generated_pair_fits_and_is_new_each_time() {
+    fn a_generated_challenge_is_the_hash_of_its_verifier_and_new_each_time() {
         let (first, second) = (Pkce::generate(), Pkce::generate());
-        assert_eq!(Pkce::from_verifier(first.verifier.clone()), first);
+        let verifier = first.verifier.expose().as_bytes();
+        let digest = ring::digest::digest(&ring::digest::SHA256, verifier);
+        assert_eq!(first.challenge, URL_SAFE_NO_PAD.encode(digest));
         assert_ne!(first, second);
-        assert!((43..=128).contains(&first.verifier.expose().len()));
+        assert!((43..=128).contains(&verifier.len()));
         assert_ne!(generate_state(), generate_state());
     }
 

@@ -7,8 +7,7 @@ use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspe
 use crate::host::{Host, InstanceUrl};
 use crate::ids::IdentityUrl;
 use crate::rest::{
-    ApiVersion, AvailableVersion, Discovery, ObjectCounts, OrgLimits, Organization, Resources, RestAnswer,
-    UserIdentity, UserInfo,
+    ApiVersion, AvailableVersion, ObjectCounts, OrgLimits, Organization, Resources, RestAnswer, UserIdentity,
 };
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
@@ -55,13 +54,14 @@ impl Client {
         crate::introspect::revoke(&self.transport, host, token).await
     }
 
-    /// The base address of a host, to be asked before there is a token.
+    /// The base address of a host, to be asked before there is a token. Used by the planned check of a new connector.
     #[must_use]
     pub fn base_of(&self, host: &Host) -> InstanceUrl {
         self.transport.base_of(host)
     }
 
-    /// Whether this instance URL may be used, as every call below checks for itself.
+    /// Whether this instance URL may be used, as every call below checks for itself. Used by the planned check before a
+    /// token reaches a Secret.
     pub fn check_instance(&self, instance: &InstanceUrl) -> Result<(), Failure> {
         self.transport.check_instance(instance)
     }
@@ -69,20 +69,6 @@ impl Client {
     /// The API versions, which need no token: proves that the host answers as Salesforce. Oldest first.
     pub async fn versions(&self, instance: &InstanceUrl) -> Result<Vec<AvailableVersion>, Failure> {
         crate::rest::versions(&self.transport, instance).await
-    }
-
-    /// The OIDC discovery document, which needs no token.
-    pub async fn discovery(&self, instance: &InstanceUrl) -> Result<Discovery, Failure> {
-        crate::rest::discovery(&self.transport, instance).await
-    }
-
-    /// Who the token is. Does not prove API access.
-    pub async fn userinfo(
-        &self,
-        instance: &InstanceUrl,
-        token: &AccessToken,
-    ) -> Result<RestAnswer<UserInfo>, Failure> {
-        crate::rest::userinfo(&self.transport, instance, token).await
     }
 
     /// Who the token is, with the Salesforce username; asked at `instance`, whatever host the identity URL named.
@@ -115,7 +101,7 @@ impl Client {
         crate::rest::organization(&self.transport, instance, version, token).await
     }
 
-    /// Counts the objects that the user may see (describe global).
+    /// Counts the objects that the user may see (describe global). Used by the planned inventory.
     pub async fn describe_global(
         &self,
         instance: &InstanceUrl,
@@ -125,7 +111,7 @@ impl Client {
         crate::rest::describe_global(&self.transport, instance, version, token).await
     }
 
-    /// The org's limits. Needs View Setup and Configuration.
+    /// The org's limits. Needs View Setup and Configuration. Used by the planned inventory.
     pub async fn limits(
         &self,
         instance: &InstanceUrl,

@@ -22,9 +22,9 @@ pub enum Sent {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refusal}: {detail}")]
 pub struct Failure {
-    /// Why.
+    /// What Salesforce refused, or what went wrong on the way.
     pub refusal: Refusal,
-    /// Whether Salesforce may have acted.
+    /// How far the request got, and so whether Salesforce may have acted on it.
     pub sent: Sent,
     /// The HTTP status, if there was an answer.
     pub http_status: Option<u16>,

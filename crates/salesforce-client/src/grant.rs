@@ -16,7 +16,7 @@ use crate::secrets::{
 /// An app in Salesforce: an External Client App or an older connected app.
 #[derive(Clone, PartialEq, Eq)]
 pub struct App {
-    /// The consumer key.
+    /// The consumer key (`client_id`).
     pub client_id: String,
     /// The consumer secret; JWT bearer never sends it, and public clients have none.
     pub client_secret: Option<ClientSecret>,
@@ -51,16 +51,16 @@ pub enum TokenRequest {
     RefreshToken(RefreshToken),
     /// Username and password; Salesforce retires this on 2027-02-20.
     Password {
-        /// The username.
+        /// The username of the user to log in as.
         username: String,
-        /// The password.
+        /// The password, without the security token.
         password: Password,
         /// Appended to the password where the caller's address is not trusted.
         security_token: Option<SecurityToken>,
     },
-    /// The code that the browser brought back from a login.
+    /// The code that the browser brought back from a login. Used by the planned login.
     AuthorizationCode {
-        /// The code.
+        /// The code, which is good once.
         code: AuthorizationCode,
         /// The callback URL of the login, exactly as it was.
         redirect_uri: String,
@@ -81,15 +81,15 @@ impl fmt::Debug for TokenRequest {
 /// The kind of a [`TokenRequest`], which decides what Salesforce's texts mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GrantKind {
-    /// Client credentials.
+    /// `client_credentials`, RFC 6749 section 4.4.
     ClientCredentials,
-    /// JWT bearer.
+    /// `urn:ietf:params:oauth:grant-type:jwt-bearer`, RFC 7523.
     JwtBearer,
-    /// Refresh token.
+    /// `refresh_token`, RFC 6749 section 6.
     RefreshToken,
-    /// Username and password.
+    /// `password`, RFC 6749 section 4.3.
     Password,
-    /// Authorization code.
+    /// `authorization_code`, RFC 6749 section 4.1. Used by the planned login.
     AuthorizationCode,
 }
 
@@ -128,7 +128,7 @@ impl Audience {
         }
     }
 
-    /// The claim's value.
+    /// The value of the claim, an address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -151,11 +151,11 @@ pub enum TokenFormat {
 /// A successful answer of the token endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenResponse {
-    /// The access token.
+    /// The access token, to be sent as a bearer token.
     pub access_token: AccessToken,
     /// The base of REST calls; may change with every response, and is checked against the allow-list at each use.
     pub instance_url: InstanceUrl,
-    /// Org and user.
+    /// The identity URL, which names org and user.
     pub id: IdentityUrl,
     /// When Salesforce issued the token, by its own clock.
     pub issued_at: Timestamp,
@@ -176,9 +176,9 @@ pub struct TokenResponse {
 /// A token to be introspected.
 #[derive(Debug, Clone, Copy)]
 pub enum TokenToInspect<'a> {
-    /// An access token.
+    /// An access token of the asking app.
     Access(&'a AccessToken),
-    /// A refresh token.
+    /// A refresh token of the asking app.
     Refresh(&'a RefreshToken),
 }
 
@@ -196,14 +196,14 @@ pub enum TokenToRevoke<'a> {
 pub struct Introspection {
     /// Whether the token lives and belongs to the asking app. Another app's live token is `false` too.
     pub active: bool,
-    /// When it expires.
+    /// When the token expires, if Salesforce says so.
     pub expires_at: Option<Timestamp>,
-    /// When it was issued.
+    /// When the token was issued, if Salesforce says so.
     pub issued_at: Option<Timestamp>,
-    /// Its scopes.
+    /// The scopes that the token has.
     pub scopes: BTreeSet<String>,
-    /// The user's name.
+    /// The username of the user that the token acts as.
     pub username: Option<String>,
-    /// The app it was issued to.
+    /// The consumer key of the app that it was issued to.
     pub client_id: Option<String>,
 }

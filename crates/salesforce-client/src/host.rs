@@ -39,7 +39,7 @@ pub enum HostKind {
     Instance,
     /// An Experience Cloud site: `acme.my.site.com`.
     Site,
-    /// Anything else.
+    /// A host of none of these forms.
     Other,
 }
 
@@ -54,7 +54,7 @@ pub struct Host {
 /// A text that is not a host name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHost {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("host is empty; give the org's My Domain, for example acme.my.salesforce.com")]
     Empty,
     /// A scheme or a path was given along with the host.

@@ -86,9 +86,9 @@ fn long_form(text: &str) -> Option<String> {
 /// The `id` field of a token response: `https://login.salesforce.com/id/<org>/<user>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdentityUrl {
-    /// The org.
+    /// The org that the user belongs to.
     pub organization_id: OrganizationId,
-    /// The user.
+    /// The user that the token acts as.
     pub user_id: UserId,
 }
 

@@ -33,8 +33,9 @@ pub(crate) async fn introspect(
     }
     let request = transport.form(host, "/services/oauth2/introspect", &form)?;
     let received = transport
-        .send(Connection::Pooled, request, OAUTH_CAP, None, &scrubber)
-        .await?;
+        .send(Connection::Pooled, request, OAUTH_CAP, &scrubber)
+        .await?
+        .success(None, &scrubber)?;
     let body: IntrospectionBody = serde_json::from_slice(&received.body).map_err(|_| {
         received.not_understood("the introspection answer lacks a field or is no JSON", &scrubber)
     })?;
@@ -82,8 +83,9 @@ pub(crate) async fn revoke(
     let scrubber = Scrubber::of([token]);
     let request = transport.form(host, "/services/oauth2/revoke", &[("token", token)])?;
     let received = transport
-        .send(Connection::Pooled, request, OAUTH_CAP, None, &scrubber)
-        .await?;
+        .send(Connection::Pooled, request, OAUTH_CAP, &scrubber)
+        .await?
+        .success(None, &scrubber)?;
     // A login page answers 200 as well.
     if received.body.starts_with(b"<") {
         return Err(received.not_understood("the host answered a revocation with a page", &scrubber));

@@ -20,11 +20,11 @@ const LIFETIME: SignedDuration = SignedDuration::from_mins(3);
 /// The claims of an assertion.
 #[derive(Debug, Serialize)]
 pub(crate) struct Claims<'a> {
-    /// The consumer key.
+    /// The consumer key of the app (`client_id`).
     pub(crate) iss: &'a str,
-    /// The username.
+    /// The username of the user to act as.
     pub(crate) sub: &'a str,
-    /// The audience.
+    /// Who the assertion is meant for.
     pub(crate) aud: &'a str,
     /// Seconds since 1970.
     exp: i64,
@@ -41,7 +41,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// A signed assertion.
+/// An assertion that is signed and ready to send.
 pub(crate) fn sign(claims: &Claims<'_>, key: &PrivateKeyPem) -> Result<Zeroizing<String>, Failure> {
     let key = rsa_key(key)?;
     let claims = serde_json::to_vec(claims)

@@ -1,7 +1,7 @@
 //! Typed client of Salesforce's OAuth and REST endpoints; knows no Kubernetes.
 //!
 //! [`Client`] has one method for each call. What Salesforce refuses is a value: [`Failure`] says why
-//! ([`Refusal`]: meaning, class, who acts, remedy) and whether Salesforce may have acted ([`Sent`]).
+//! ([`Refusal`]) and whether Salesforce may have acted ([`Sent`]).
 
 mod authorize;
 mod classify;
@@ -13,6 +13,7 @@ mod host_pattern;
 mod ids;
 mod introspect;
 mod jwt;
+mod received;
 mod refusal;
 mod rest;
 mod scrub;
@@ -36,10 +37,10 @@ pub use host::{
 };
 pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
-pub use refusal::{Actor, Class, Refusal};
+pub use refusal::Refusal;
 pub use rest::{
-    ApiUsage, ApiVersion, AvailableVersion, Discovery, InvalidApiVersion, Limit, ObjectCounts, OrgLimits,
-    Organization, Resources, RestAnswer, UserIdentity, UserInfo,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Limit, ObjectCounts, OrgLimits, Organization,
+    Resources, RestAnswer, UserIdentity,
 };
 pub use secrets::{
     AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,

@@ -1,78 +1,21 @@
-//! What can go wrong with a call to Salesforce, as one closed list: what it means, who acts, what to change.
+//! What can go wrong with a call to Salesforce, as one closed list.
 //!
-//! Each variant's doc comment is also what [`Refusal::meaning`] returns, so that documentation, status messages
-//! and this file can't drift apart. Where the behaviour was learned stands beside the rules in `classify.rs`.
-
-/// What the caller should do after a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Class {
-    /// Dead for this input: one call is enough until the input itself changes.
-    InputMustChange,
-    /// Terminal, but somebody may mend it inside Salesforce without any input changing: try hourly.
-    MendInSalesforce,
-    /// May heal by itself soon (settings take 2 to 10 minutes to spread): every 2 minutes for 15 minutes, then hourly.
-    Uncertain,
-    /// Passing trouble: try again with back-off.
-    Transient,
-    /// The access token is dead: obtain a new one, once.
-    RenewToken,
-    /// We sent something wrong: try hourly and report it to the maintainers.
-    Bug,
-}
-
-/// Who can remove the cause of a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Actor {
-    /// Whoever wrote the connector and its inputs.
-    Developer,
-    /// An administrator of the Salesforce org.
-    SalesforceAdministrator,
-    /// An administrator of the cluster the client runs in (network, DNS, proxies, clocks, flags).
-    ClusterAdministrator,
-    /// Nobody: it passes.
-    Nobody,
-    /// The maintainers of this project.
-    Maintainers,
-}
+//! How an answer is recognised as one of these, and where its behaviour was learned, stands in `classify.rs`.
 
 macro_rules! refusals {
-    ($(#[doc = $meaning:literal] $name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
+    ($($(#[doc = $meaning:literal])+ $name:ident;)+) => {
         /// Why a call to Salesforce did not give what was asked for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Refusal { $(#[doc = $meaning] $name,)+ }
+        pub enum Refusal { $($(#[doc = $meaning])+ $name,)+ }
 
         impl Refusal {
             /// Every refusal, in the order of this file.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
-            /// The name as a Kubernetes condition reason, for example `RefreshTokenExpired`.
+            /// The name, for example `RefreshTokenExpired`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)+ }
-            }
-
-            /// What the caller should do.
-            #[must_use]
-            pub const fn class(self) -> Class {
-                match self { $(Self::$name => Class::$class,)+ }
-            }
-
-            /// Who can remove the cause.
-            #[must_use]
-            pub const fn actor(self) -> Actor {
-                match self { $(Self::$name => Actor::$actor,)+ }
-            }
-
-            /// What happened, in one sentence.
-            #[must_use]
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$name => $meaning.trim_ascii(),)+ }
-            }
-
-            /// What to change, naming the setting as Salesforce's Setup called it in 2026.
-            #[must_use]
-            pub const fn remedy(self) -> &'static str {
-                match self { $(Self::$name => $remedy,)+ }
             }
         }
     };
@@ -81,233 +24,227 @@ macro_rules! refusals {
 refusals! {
     // The grant itself.
     /// Salesforce refused the username, password or security token.
-    WrongPassword => InputMustChange, Developer, "Read the reason in Setup > Users > (user) > Login History, then correct the password or security token (a password change resets the token), or free the locked user; do not retry before, it can lock the user.";
+    WrongPassword;
     /// Salesforce refused the login of this user without saying why.
-    AuthenticationFailed => MendInSalesforce, SalesforceAdministrator, "Read the reason in Setup > Users > (user) > Login History: a locked, frozen or inactive user, an expired password, login IP ranges or login hours are the usual ones.";
+    AuthenticationFailed;
     /// The refresh token is revoked, expired, already used, pushed out by the limit of five approvals, or from another org.
-    RefreshTokenExpired => InputMustChange, Developer, "Authorize again; if it keeps happening, see Setup > External Client App Manager > (app) > Policies > Refresh Token Policy, and use one user or app per connector (five approvals per user and app).";
+    RefreshTokenExpired;
     /// Another request is using the same refresh token at this moment.
-    TokenRequestInProgress => Transient, Nobody, "Nothing to do if it passes; otherwise find the other program that holds this refresh token, since only one may.";
+    TokenRequestInProgress;
     /// The authorization code was used already or is older than 15 minutes.
-    AuthorizationCodeExpired => InputMustChange, Developer, "Start the login again and finish it within 15 minutes.";
+    AuthorizationCodeExpired;
     /// Salesforce does not know this authorization code.
-    AuthorizationCodeInvalid => InputMustChange, Developer, "Start the login again, on the same host the code is redeemed at.";
+    AuthorizationCodeInvalid;
     /// The PKCE code verifier does not belong to the challenge of this login.
-    CodeVerifierInvalid => InputMustChange, Developer, "Start the login again; a login can't be finished with another login's verifier.";
+    CodeVerifierInvalid;
     /// The user, or a policy, denied the authorization.
-    AccessDenied => InputMustChange, Developer, "Start the login again and allow the access; if the page refuses it, ask the administrator to permit the app to this user.";
+    AccessDenied;
     /// The JWT was out of date when it arrived: the clocks of client and Salesforce differ.
-    AssertionExpired => Transient, ClusterAdministrator, "Correct the clock of the node (NTP); Salesforce accepts about 3 minutes of difference.";
+    AssertionExpired;
     /// The signature of the JWT does not fit the app's certificate, or the app has not spread through Salesforce yet.
-    AssertionInvalid => Uncertain, Developer, "Upload the certificate that belongs to the private key: Setup > External Client App Manager > (app) > Settings > OAuth Settings > Enable JWT Bearer Flow; new apps take up to 10 minutes.";
+    AssertionInvalid;
     /// The audience of the JWT does not fit the org.
-    AudienceInvalid => InputMustChange, Developer, "Set the environment to what the org is: the audience is https://login.salesforce.com for production and Developer Edition, https://test.salesforce.com for sandboxes.";
+    AudienceInvalid;
 
     // The private key, before anything is sent.
     /// The private key is encrypted with a passphrase.
-    PrivateKeyEncrypted => InputMustChange, Developer, "Decrypt the key once (openssl rsa -in encrypted.pem -out key.pem) and store the result.";
+    PrivateKeyEncrypted;
     /// The private key is not an RSA key; Salesforce accepts RS256 alone.
-    PrivateKeyNotRsa => InputMustChange, Developer, "Make an RSA key (openssl genrsa 2048), and upload its certificate to the app.";
+    PrivateKeyNotRsa;
     /// The private key can't be read as PEM of the form PKCS#8 or PKCS#1, or is shorter than 2048 bits.
-    PrivateKeyInvalid => InputMustChange, Developer, "Give the whole PEM block, from -----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY----- to its END line, of a key of 2048 to 4096 bits; not the certificate.";
+    PrivateKeyInvalid;
 
     // Who may use the app.
     /// The user has not approved the app, and it is not pre-authorized for the user.
-    UserNotApproved => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: set Permitted Users to Admin approved users are pre-authorized and select the user's profile or permission set.";
+    UserNotApproved;
     /// The app is for admin-approved users, and this user is not among them.
-    UserNotAdminApproved => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies > App Policies: select the user's profile or permission set.";
+    UserNotAdminApproved;
     /// The user is inactive.
-    UserInactive => MendInSalesforce, SalesforceAdministrator, "Setup > Users > (user): activate the user, or choose another one.";
+    UserInactive;
     /// The user's password has expired.
-    PasswordExpired => MendInSalesforce, SalesforceAdministrator, "Set a new password for the user, or set Password Never Expires in a permission set.";
+    PasswordExpired;
     /// The org is locked, closed or suspended.
-    OrgInactive => MendInSalesforce, SalesforceAdministrator, "Contact Salesforce about the org's status.";
+    OrgInactive;
     /// The address the request came from is not allowed.
-    IpRestricted => MendInSalesforce, SalesforceAdministrator, "Add the cluster's egress address to the profile's Login IP Ranges or to Setup > Network Access, or relax it: Setup > External Client App Manager > (app) > Policies > IP Relaxation.";
+    IpRestricted;
     /// The address the request came from, or the hour, is not allowed.
-    IpOrLoginHoursRestricted => MendInSalesforce, SalesforceAdministrator, "Setup > Profiles > (profile of the user): correct Login IP Ranges and Login Hours, or relax IP restrictions in the app's Policies.";
+    IpOrLoginHoursRestricted;
     /// The developer of the app restricts where refresh tokens may be used from.
-    IpRestrictedByAppDeveloper => MendInSalesforce, Developer, "Ask the developer of the app to add the cluster's egress address to its refresh token IP allowlist.";
+    IpRestrictedByAppDeveloper;
     /// The org or the app demands a high-assurance session.
-    SessionLevelTooLow => MendInSalesforce, SalesforceAdministrator, "Remove the High Assurance requirement for this user: Setup > Session Settings, the profile's Session Settings, and the app's Policies.";
+    SessionLevelTooLow;
 
     // The app.
     /// Salesforce does not know this consumer key in this org, or does not know it yet.
-    ClientIdInvalid => Uncertain, Developer, "Compare with Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret, and check that host is that org's; new apps take up to 10 minutes.";
+    ClientIdInvalid;
     /// Salesforce refused the consumer secret.
-    ClientSecretInvalid => Uncertain, Developer, "Copy the current secret from Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret; after a rotation both may fail for up to 10 minutes.";
+    ClientSecretInvalid;
     /// The way the client id and secret were sent was not understood.
-    ClientAuthenticationMalformed => Bug, Maintainers, "Report this to the maintainers.";
+    ClientAuthenticationMalformed;
     /// The app is not installed in the org, which blocks uninstalled apps.
-    AppNotInstalled => MendInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage > (app): Install; or give the user the permission Approve Uninstalled Connected Apps.";
+    AppNotInstalled;
     /// The external client app does not exist in the org behind this host.
-    AppNotFound => MendInSalesforce, Developer, "Set host to the My Domain of the org that has the app (a local external client app exists in one org only), or install its package there.";
+    AppNotFound;
     /// The external client app or its OAuth plugin is switched off.
-    AppDisabled => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: enable the app and its OAuth plugin.";
+    AppDisabled;
     /// An administrator, or API Access Control, blocks the app.
-    AppBlocked => MendInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage > (app): Unblock; with API Access Control, allow-list the app.";
+    AppBlocked;
     /// Salesforce could not find out whether the app is blocked, and refused it to be safe.
-    AppBlockCheckFailed => Uncertain, SalesforceAdministrator, "If it stays: Setup > Connected Apps OAuth Usage > (app), and API Access Control.";
+    AppBlockCheckFailed;
     /// Salesforce could not approve the app for this user.
-    AppApprovalFailed => MendInSalesforce, SalesforceAdministrator, "Install the app (Setup > Connected Apps OAuth Usage) or give the user the permission Approve Uninstalled Connected Apps.";
+    AppApprovalFailed;
     /// The app has no policies in this org.
-    AppPolicyMissing => Uncertain, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: save the policies once; new apps take up to 10 minutes.";
+    AppPolicyMissing;
     /// The installation of the app in the org failed.
-    AppInstallationFailed => MendInSalesforce, SalesforceAdministrator, "Install the app's package again, or allow the app in Setup > Connected Apps OAuth Usage.";
+    AppInstallationFailed;
     /// The client credentials flow has no user to run as.
-    RunAsUserMissing => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies > Enable Client Credentials Flow: enter the username in Run As.";
+    RunAsUserMissing;
     /// The client credentials flow is not enabled for the app.
-    ClientCredentialsFlowDisabled => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app): tick Enable Client Credentials Flow in Settings and in Policies.";
+    ClientCredentialsFlowDisabled;
     /// The org or the app does not permit the username-password flow, which Salesforce retires on 2027-02-20.
-    PasswordFlowBlocked => MendInSalesforce, SalesforceAdministrator, "Use client credentials or JWT bearer instead; until 2027-02-20: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows.";
+    PasswordFlowBlocked;
     /// The app does not permit this kind of login.
-    GrantTypeNotSupported => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Settings > Flow Enablement: enable the flow, or choose another auth method.";
+    GrantTypeNotSupported;
     /// The app has no scope that this flow can use.
-    NoValidScopes => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add Manage user data via APIs (api).";
+    NoValidScopes;
     /// A scope that was asked for is not among the app's scopes.
-    ScopeInvalid => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add the scope, or do not ask for it.";
+    ScopeInvalid;
     /// JWT bearer needs the scope for refresh tokens on the app, although it never returns a refresh token.
-    RefreshTokenScopeRequired => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add Perform requests at any time (refresh_token, offline_access), and pre-authorize the user.";
+    RefreshTokenScopeRequired;
     /// The callback URL is not one of the app's.
-    RedirectUriMismatch => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Settings > Callback URL: add the exact address.";
+    RedirectUriMismatch;
     /// The app requires DPoP-bound tokens, which this client does not support.
-    DpopRequired => MendInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings: do not require DPoP for this app.";
+    DpopRequired;
 
     // The host.
     /// This host does not offer the requested login.
-    DomainNotSupported => InputMustChange, Developer, "Set host to the org's My Domain, for example acme.my.salesforce.com: client credentials do not work on login.salesforce.com, test.salesforce.com or Setup and Lightning hosts.";
-    /// The host is not one of Salesforce's own, and not one that the operator's flags allow.
-    HostNotAllowed => InputMustChange, ClusterAdministrator, "Use the org's My Domain host; a host outside Salesforce's own domains must be allowed by the cluster administrator.";
+    DomainNotSupported;
+    /// The host is not one of Salesforce's own, and not one that the settings allow.
+    HostNotAllowed;
     /// Salesforce named an instance URL outside the allowed hosts; no token is sent there.
-    InstanceUrlNotAllowed => Uncertain, ClusterAdministrator, "If the address is right, the cluster administrator must allow the host; otherwise correct host.";
+    InstanceUrlNotAllowed;
     /// The host has no address in DNS.
-    HostNotFound => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL; a renamed or deleted org, or an expired scratch org, loses its name.";
+    HostNotFound;
     /// The name server did not answer.
-    DnsUnavailable => Transient, ClusterAdministrator, "If it stays, check the cluster's DNS.";
+    DnsUnavailable;
     /// Salesforce has no org for this host: it was deleted, has expired or has moved.
-    HostNotRouted => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL of the org; a deleted or expired scratch org has none.";
+    HostNotRouted;
     /// The host answered with a redirect, which is never followed.
-    RedirectRefused => Uncertain, Developer, "Correct host: it points elsewhere, as a renamed My Domain, a Lightning host or a captive proxy does.";
+    RedirectRefused;
     /// The host answered with a page instead of data.
-    UnexpectedPage => Uncertain, Developer, "Correct host: it must be the My Domain or login host of an org, not a Lightning, Setup or web page host.";
+    UnexpectedPage;
 
     // The access token and API access.
     /// The access token is expired or revoked.
-    SessionExpired => RenewToken, Nobody, "Nothing to do: a new token is obtained; if it recurs at once, see Setup > Session Management for who ends the sessions.";
+    SessionExpired;
     /// Salesforce does not accept the access token.
-    BadOauthToken => RenewToken, Nobody, "Nothing to do: a new token is obtained.";
+    BadOauthToken;
     /// The request was answered 401 without a reason we know.
-    Unauthorized => RenewToken, Nobody, "Nothing to do at first: a new token is obtained; if it stays, check what stands between cluster and Salesforce.";
+    Unauthorized;
     /// The token is alive, but not for the REST API; a new token does not help.
-    SessionNotValidForApi => MendInSalesforce, SalesforceAdministrator, "Add the scope api to the app; check API Access Control (Use Any API Client), the profile's High Assurance setting and the IP relaxation of the app.";
+    SessionNotValidForApi;
     /// The app is not attached to the agent it is used for.
-    AppNotAttachedToAgent => MendInSalesforce, SalesforceAdministrator, "Attach the app to the agent: Setup > Agentforce Agents > (agent) > Connections.";
+    AppNotAttachedToAgent;
     /// The request carried no token.
-    MissingOauthToken => Bug, Maintainers, "Report this to the maintainers.";
+    MissingOauthToken;
     /// The authorization header was malformed.
-    AuthHeaderInvalid => Bug, Maintainers, "Report this to the maintainers.";
+    AuthHeaderInvalid;
     /// The token belongs to another org than the identity that was asked for.
-    WrongOrg => Uncertain, Developer, "Check that host and credentials belong to the same org; after a sandbox refresh, authorize again.";
+    WrongOrg;
     /// The identity URL is not one that Salesforce knows.
-    IdentityUnknown => Uncertain, Developer, "Check that the user still exists in the org; after a sandbox refresh, authorize again.";
+    IdentityUnknown;
     /// The org's edition has no API, or the user lacks API Enabled.
-    ApiDisabled => MendInSalesforce, SalesforceAdministrator, "Give the user API Enabled (profile or permission set > System Permissions); check that the org's edition includes the API.";
+    ApiDisabled;
     /// The user lacks API Enabled.
-    ApiDisabledForUser => MendInSalesforce, SalesforceAdministrator, "Give the user API Enabled: profile or permission set > System Permissions.";
+    ApiDisabledForUser;
     /// The user may not read the org's limits.
-    LimitsNotVisible => MendInSalesforce, SalesforceAdministrator, "Give the user View Setup and Configuration if limits should be shown; nothing else needs it.";
+    ///
+    /// Used by the planned inventory.
+    LimitsNotVisible;
     /// The user may not read an object that was asked for.
-    ObjectNotReadable => MendInSalesforce, SalesforceAdministrator, "Give the user read access to the object, or leave it: the connection works without the org's facts.";
+    ObjectNotReadable;
     /// The user lacks a permission for this request.
-    InsufficientAccess => MendInSalesforce, SalesforceAdministrator, "Give the user the missing permission by a permission set.";
+    InsufficientAccess;
     /// A feature the request needs is not enabled in the org.
-    FunctionalityNotEnabled => MendInSalesforce, SalesforceAdministrator, "Enable the named feature in Setup, or ask Salesforce for it.";
+    FunctionalityNotEnabled;
     /// The network, a proxy or a firewall forbids the request; the token is not at fault.
-    ForbiddenByNetwork => Uncertain, ClusterAdministrator, "Check proxies and firewalls between the cluster and Salesforce, and the org's network rules for the cluster's egress address.";
+    ForbiddenByNetwork;
 
     // Limits.
     /// The user or app logs in too often: more than 3,600 times an hour.
-    LoginRateExceeded => Transient, Developer, "Find the program that logs in again and again in Setup > Users > (user) > Login History, stop it, and wait an hour.";
+    LoginRateExceeded;
     /// The org has used up its API calls of the last 24 hours.
-    ApiLimitExceeded => Transient, SalesforceAdministrator, "See Setup > Company Information > API Requests, Last 24 Hours; stop the heaviest caller or buy more calls.";
+    ApiLimitExceeded;
     /// Too many long-running calls at once in the org.
-    ConcurrentRequestLimitExceeded => Transient, SalesforceAdministrator, "Reduce long-running calls (20 seconds and more) in the org.";
-    /// Too many requests.
-    TooManyRequests => Transient, Nobody, "Nothing to do: it is tried again later.";
+    ConcurrentRequestLimitExceeded;
+    /// Salesforce turned the request away as one too many (HTTP 429).
+    TooManyRequests;
     /// Salesforce asks to slow down.
-    SlowDown => Transient, Nobody, "Nothing to do: it is tried again later.";
+    SlowDown;
 
-    // Trouble at Salesforce.
+    // Failures inside Salesforce.
     /// Salesforce failed for a reason it does not name.
-    SalesforceUnknownError => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
-    /// Salesforce failed inside.
-    SalesforceServerError => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
+    SalesforceUnknownError;
+    /// Salesforce failed inside (HTTP 5xx).
+    SalesforceServerError;
     /// Salesforce's service is unavailable.
-    SalesforceUnavailable => Transient, Nobody, "Nothing to do if it passes; see status.salesforce.com for maintenance windows.";
+    SalesforceUnavailable;
     /// Salesforce says that the system is down.
-    SalesforceDown => Transient, Nobody, "Nothing to do; see status.salesforce.com.";
+    SalesforceDown;
     /// Salesforce answers with a maintenance or overload page.
-    MaintenancePage => Transient, Nobody, "Nothing to do; see status.salesforce.com for maintenance windows.";
+    MaintenancePage;
     /// Salesforce's edge could not reach the org's instance.
-    BadGateway => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
+    BadGateway;
     /// Salesforce's edge, or a proxy, waited too long for an answer.
-    GatewayTimeout => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
+    GatewayTimeout;
     /// The answer could not be understood, although it claims success.
-    UnreadableAnswer => Uncertain, Maintainers, "Check that nothing between cluster and Salesforce rewrites answers; otherwise report this to the maintainers.";
+    UnreadableAnswer;
     /// The answer is larger than any such answer should be.
-    AnswerTooLarge => Uncertain, Maintainers, "Check that host is the org's My Domain; otherwise report this to the maintainers.";
+    AnswerTooLarge;
 
     // The way there.
     /// No connection could be made.
-    ConnectionFailed => Transient, ClusterAdministrator, "If it stays, check the cluster's egress rules, proxies and NetworkPolicies for port 443.";
+    ConnectionFailed;
     /// No connection could be made in time.
-    ConnectTimedOut => Transient, ClusterAdministrator, "If it stays, check the cluster's egress rules, proxies and NetworkPolicies for port 443.";
+    ConnectTimedOut;
     /// The host's certificate is not trusted, or TLS failed otherwise.
-    TlsFailed => Uncertain, ClusterAdministrator, "If a proxy intercepts TLS, give its CA to the operator; otherwise the host is not who it claims to be.";
+    TlsFailed;
     /// The proxy refused the connection or demands a login.
-    ProxyRefused => Uncertain, ClusterAdministrator, "Check HTTPS_PROXY, NO_PROXY and the proxy's rules for the host.";
+    ProxyRefused;
     /// No answer came in time.
-    TimedOut => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com and the network between.";
+    TimedOut;
     /// The connection broke before the answer was complete.
-    ConnectionLost => Transient, Nobody, "Nothing to do if it passes; otherwise check proxies and firewalls between.";
+    ConnectionLost;
 
     // What should not happen.
     /// The request carried a scope where Salesforce accepts none.
-    ScopeParameterNotSupported => Bug, Maintainers, "Report this to the maintainers.";
+    ScopeParameterNotSupported;
     /// The login request carried no PKCE challenge.
-    CodeChallengeMissing => Bug, Maintainers, "Report this to the maintainers.";
+    CodeChallengeMissing;
     /// The request carried no callback URL.
-    RedirectUriMissing => Bug, Maintainers, "Report this to the maintainers.";
+    RedirectUriMissing;
     /// What was sent to be examined or revoked is not a token that Salesforce knows.
-    TokenTypeNotSupported => Bug, Maintainers, "Nothing to do if the token was revoked already; otherwise report this to the maintainers.";
+    TokenTypeNotSupported;
     /// The token to be revoked is not valid any more.
-    TokenInvalid => InputMustChange, Nobody, "Nothing to do: the token is dead already.";
+    TokenInvalid;
     /// The resource does not exist at this address or in this API version.
-    ResourceNotFound => Bug, Developer, "Check that the API version exists in this org; otherwise report this to the maintainers.";
+    ResourceNotFound;
     /// The API version has been retired.
-    ApiVersionRetired => Bug, Developer, "Use a current API version, v60.0 or later.";
+    ApiVersionRetired;
     /// The query was refused.
-    QueryRefused => Bug, Maintainers, "Report this to the maintainers.";
+    QueryRefused;
     /// The address or the headers of the request are too long.
-    RequestTooLarge => Bug, Maintainers, "Report this to the maintainers.";
+    RequestTooLarge;
     /// Salesforce did not accept the form of the request.
-    RequestMalformed => Bug, Maintainers, "Report this to the maintainers.";
+    RequestMalformed;
     /// The request could not be built.
-    RequestNotBuilt => Bug, Maintainers, "Report this to the maintainers.";
+    RequestNotBuilt;
     /// Salesforce refused for a reason this version does not know.
-    UnknownRefusal => Uncertain, Maintainers, "Read the message; if it names a setting, correct it, and report the text to the maintainers.";
+    UnknownRefusal;
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl Refusal {
-    /// The refusal of a given name, as [`Refusal::as_str`] gives it.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|refusal| refusal.as_str() == name)
     }
 }

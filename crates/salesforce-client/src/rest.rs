@@ -1,11 +1,12 @@
-//! The REST calls of a connection test.
+//! The REST calls of a connection test and of the planned inventory.
 
 mod model;
+mod parse;
 mod wire;
 
 pub use model::{
-    ApiUsage, ApiVersion, AvailableVersion, Discovery, InvalidApiVersion, Limit, ObjectCounts, OrgLimits,
-    Organization, Resources, RestAnswer, UserIdentity, UserInfo,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Limit, ObjectCounts, OrgLimits, Organization,
+    Resources, RestAnswer, UserIdentity,
 };
 
 use reqwest::header::HeaderName;
@@ -31,8 +32,9 @@ async fn get<T: DeserializeOwned>(
     let scrubber = Scrubber::of(token.map(AccessToken::expose));
     let request = transport.get(instance, path, token)?;
     let received = transport
-        .send(Connection::Pooled, request, REST_CAP, None, &scrubber)
-        .await?;
+        .send(Connection::Pooled, request, REST_CAP, &scrubber)
+        .await?
+        .success(None, &scrubber)?;
     let value = serde_json::from_slice(&received.body)
         // The error names a place and a field; values of Salesforce's are not secret here.
         .map_err(|error| {
@@ -60,20 +62,6 @@ pub(crate) async fn versions(
         });
     }
     Ok(versions)
-}
-
-pub(crate) async fn discovery(transport: &Transport, instance: &InstanceUrl) -> Result<Discovery, Failure> {
-    get(transport, instance, "/.well-known/openid-configuration", None)
-        .await
-        .map(|answer| answer.value)
-}
-
-pub(crate) async fn userinfo(
-    transport: &Transport,
-    instance: &InstanceUrl,
-    token: &AccessToken,
-) -> Result<RestAnswer<UserInfo>, Failure> {
-    get(transport, instance, "/services/oauth2/userinfo", Some(token)).await
 }
 
 pub(crate) async fn identity(

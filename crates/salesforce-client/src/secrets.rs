@@ -60,7 +60,7 @@ secret! {
     ClientSecret
 }
 secret! {
-    /// A user's password.
+    /// The password of a Salesforce user.
     Password
 }
 secret! {

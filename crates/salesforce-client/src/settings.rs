@@ -31,7 +31,7 @@ pub struct ClientSettings {
 /// Whether tokens may travel without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportSecurity {
-    /// https alone.
+    /// TLS for every request.
     Https,
     /// Login hosts are spoken to by plain http, and http instance URLs are accepted. For tests on a loopback
     /// address; never in production.
@@ -43,7 +43,7 @@ pub enum TransportSecurity {
 pub enum Proxies {
     /// From the environment variables in use everywhere.
     FromEnvironment,
-    /// None.
+    /// No proxy, whatever the environment says.
     Never,
 }
 
@@ -56,7 +56,7 @@ impl Default for ClientSettings {
             extra_ca_pem: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
-            user_agent: concat!("salesforce-connector-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: concat!("salesforce-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             transport: TransportSecurity::Https,
             proxies: Proxies::FromEnvironment,
         }

@@ -16,7 +16,7 @@ pub struct SfdxAuthUrl {
     pub client_id: String,
     /// Its secret, if it has one.
     pub client_secret: Option<ClientSecret>,
-    /// The refresh token.
+    /// The refresh token that the Salesforce CLI holds.
     pub refresh_token: RefreshToken,
     /// The host the token is redeemed at.
     pub host: Host,
@@ -39,7 +39,7 @@ pub enum InvalidSfdxAuthUrl {
         "the JSON has no field sfdxAuthUrl, nor result.sfdxAuthUrl; use the output of sf org auth show-sfdx-auth-url --json"
     )]
     NoField,
-    /// Not of the form.
+    /// A text that is not of the form of an auth URL.
     #[error("not an auth URL of the form force://<clientId>:<clientSecret>:<refreshToken>@<host>")]
     Form,
     /// The part after the `@` is no host.

@@ -2,13 +2,12 @@
 
 mod http_client;
 mod response;
+mod send;
 
-use oauth2::basic::{
-    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
-};
+use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
     AuthType, ClientId, EndpointNotSet, EndpointSet, PkceCodeVerifier, RedirectUrl, ResourceOwnerPassword,
-    ResourceOwnerUsername, StandardRevocableToken, StandardTokenResponse, TokenUrl,
+    ResourceOwnerUsername, StandardRevocableToken, TokenUrl,
 };
 use zeroize::Zeroizing;
 
@@ -18,15 +17,14 @@ use crate::host::Host;
 use crate::jwt;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
-use crate::transport::{Connection, OAUTH_CAP, Transport};
+use crate::transport::Transport;
 
 use http_client::{HttpClientError, OAuthHttpClient};
-pub(crate) use response::salvage_refresh_token;
-use response::{SalesforceFields, understood};
+use response::{TokenBody, salvage_refresh_token, understood};
+use send::send;
 
 const PATH: &str = "/services/oauth2/token";
 
-type TokenBody = StandardTokenResponse<SalesforceFields, BasicTokenType>;
 type OauthClient = oauth2::Client<
     BasicErrorResponse,
     TokenBody,
@@ -171,15 +169,7 @@ async fn jwt_bearer(
         ("assertion", assertion),
     ];
     let request = transport.form(host, PATH, &form)?;
-    let received = transport
-        .send(
-            Connection::of(grant.kind()),
-            request,
-            OAUTH_CAP,
-            Some(grant.kind()),
-            scrubber,
-        )
-        .await?;
+    let received = send(transport, request, grant.kind(), scrubber).await?;
     let answer: TokenBody = serde_json::from_slice(&received.body)
         .map_err(|_| received.not_understood("the token response lacks a field or is no JSON", scrubber))?;
     understood(&answer).map_err(|why| received.not_understood(why, scrubber))

@@ -6,27 +6,18 @@ mod resolver;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::{Certificate, Request, Response, redirect, retry};
 use zeroize::Zeroizing;
 
-use crate::classify::judge;
-use crate::failure::{Failure, Sent};
-use crate::grant::GrantKind;
+use crate::failure::Failure;
 use crate::host::{Host, InstanceUrl};
+use crate::received::{Received, unreadable};
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
 use crate::settings::{ClientSettings, Proxies, TransportSecurity};
-use crate::token::salvage_refresh_token;
 
-/// The longest `Retry-After` that is believed: a day, Salesforce's longest period of account (its API allocation). A
-/// mistaken or hostile number must not silence anybody for years.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// The most that is read of an OAuth answer, in bytes. Real ones have about 2 KiB.
 pub(crate) const OAUTH_CAP: usize = 64 * 1024;
 /// The most that is read of a REST answer, in bytes. Describe global of a large org has a few MiB.
@@ -38,7 +29,7 @@ pub enum BuildError {
     /// An extra CA bundle holds no certificate, or one that can't be read.
     #[error("failed to read certificates from extra CA bundle number {0}; expected PEM")]
     ExtraCa(usize),
-    /// The HTTP client could not be set up, for example for want of the system's CA certificates.
+    /// The HTTP client could not be set up, for example because the system has no CA certificates.
     #[error("failed to set up the HTTP client")]
     HttpClient(#[source] reqwest::Error),
 }
@@ -73,23 +64,26 @@ pub(crate) enum Connection {
     Pooled,
 }
 
-impl Connection {
-    /// The connection of a token request. What can be presented again loses nothing when a connection breaks; a refresh
-    /// token or a code may be spent by it, and a password is not to be tried more often than was asked for.
-    pub(crate) fn of(grant: GrantKind) -> Self {
-        match grant {
-            GrantKind::ClientCredentials | GrantKind::JwtBearer => Self::Pooled,
-            GrantKind::RefreshToken | GrantKind::Password | GrantKind::AuthorizationCode => Self::Fresh,
+/// A request that gave no whole answer.
+pub(crate) struct Interrupted {
+    pub(crate) failure: Failure,
+    /// What had arrived of a success. It may hold tokens.
+    pub(crate) partial: Zeroizing<Vec<u8>>,
+}
+
+impl From<Failure> for Interrupted {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            partial: Zeroizing::default(),
         }
     }
 }
 
-/// A whole answer. Its body may hold tokens: no `Debug`.
-pub(crate) struct Received {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Zeroizing<Vec<u8>>,
-    pub(crate) latency: Duration,
+impl From<Interrupted> for Failure {
+    fn from(interrupted: Interrupted) -> Self {
+        interrupted.failure
+    }
 }
 
 impl Transport {
@@ -168,15 +162,14 @@ impl Transport {
         Ok(request)
     }
 
-    /// Sends a request once, and returns the answer if its status is a success.
+    /// Sends a request once, and reads at most `cap` bytes of the answer.
     pub(crate) async fn send(
         &self,
         connection: Connection,
         request: Request,
         cap: usize,
-        grant: Option<GrantKind>,
         scrubber: &Scrubber,
-    ) -> Result<Received, Failure> {
+    ) -> Result<Received, Interrupted> {
         let client = match connection {
             Connection::Fresh => &self.fresh,
             Connection::Pooled => &self.pooled,
@@ -196,28 +189,16 @@ impl Transport {
                     BodyError::TooLarge => too_large(cap),
                     BodyError::Broken(error) => errors::failure(&error, scrubber),
                 };
-                let salvaged_refresh_token = grant.and_then(|_| salvage_refresh_token(&partial));
-                return Err(unreadable(
-                    &headers,
-                    status.as_u16(),
-                    Failure {
-                        salvaged_refresh_token,
-                        ..failure
-                    },
-                ));
+                let failure = unreadable(&headers, status.as_u16(), failure);
+                return Err(Interrupted { failure, partial });
             }
         };
-        let received = Received {
+        Ok(Received {
             status: status.as_u16(),
             headers,
             body,
             latency: start.elapsed(),
-        };
-        if status.is_success() {
-            Ok(received)
-        } else {
-            Err(received.refusal(grant, scrubber))
-        }
+        })
     }
 }
 
@@ -286,102 +267,6 @@ fn too_large(cap: usize) -> Failure {
         Refusal::AnswerTooLarge,
         format!("the answer has more than {cap} bytes"),
     )
-}
-
-/// A success whose body can't be had: Salesforce has acted.
-fn unreadable(headers: &HeaderMap, status: u16, failure: Failure) -> Failure {
-    Failure {
-        http_status: Some(status),
-        server_date: server_date(headers),
-        sent: Sent::Unknown,
-        ..failure
-    }
-}
-
-impl Received {
-    fn content_type(&self) -> Option<&str> {
-        self.header(&CONTENT_TYPE)
-    }
-
-    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// What this answer means as a refusal: a status that is no success, or a success that can't be understood.
-    pub(crate) fn refusal(&self, grant: Option<GrantKind>, scrubber: &Scrubber) -> Failure {
-        let classification = judge(grant, self.status, self.content_type(), &self.body);
-        Failure {
-            refusal: classification.refusal,
-            sent: match grant {
-                // Something between us and Salesforce may have put its own answer in the place of a success.
-                Some(_) if !classification.understood && !turned_away(self.status) => Sent::Unknown,
-                Some(_) | None => sent(self.status, classification.refusal),
-            },
-            http_status: Some(self.status),
-            retry_after: retry_after(&self.headers),
-            server_date: server_date(&self.headers),
-            detail: scrubber.clean(&classification.said),
-            salvaged_refresh_token: None,
-        }
-    }
-
-    /// A success that could not be understood, for this reason.
-    pub(crate) fn not_understood(&self, why: &str, scrubber: &Scrubber) -> Failure {
-        let refusal = match judge(None, self.status, self.content_type(), &self.body).refusal {
-            Refusal::UnexpectedPage => Refusal::UnexpectedPage,
-            _ => Refusal::UnreadableAnswer,
-        };
-        let failure = Failure::unknown(refusal, scrubber.clean(why));
-        unreadable(&self.headers, self.status, failure)
-    }
-}
-
-/// Whether a status alone says that the request went no further: 420 is Salesforce Edge without a route to the org, and
-/// 429 turns a request away before it is worked on.
-fn turned_away(status: u16) -> bool {
-    matches!(status, 420 | 429)
-}
-
-/// Whether Salesforce may have acted although it refused. Server trouble may come after the deed.
-fn sent(status: u16, refusal: Refusal) -> Sent {
-    let trouble = matches!(
-        refusal,
-        Refusal::SalesforceUnknownError
-            | Refusal::SalesforceServerError
-            | Refusal::SalesforceUnavailable
-            | Refusal::SalesforceDown
-    );
-    if trouble || status == 408 || !(300..500).contains(&status) {
-        Sent::Unknown
-    } else {
-        Sent::Answered
-    }
-}
-
-fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(headers.get(DATE)?.to_str().ok()?)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// `Retry-After` in seconds or as a date; a date counts from the answer's own `Date`, so no clock of ours matters
-/// where there is one.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = if is_number(text) {
-        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
-    } else {
-        let until = http_date(text)?;
-        let from = server_date(headers).unwrap_or_else(Timestamp::now);
-        Duration::try_from(until.duration_since(from)).unwrap_or(Duration::ZERO)
-    };
-    Some(asked.min(LONGEST_RETRY_AFTER))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

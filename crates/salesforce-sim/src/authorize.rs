@@ -3,13 +3,12 @@
 //! docs/salesforce facts, section 2.5 (O3, O42, O14, S5, S9):
 //! <https://developer.salesforce.com/docs/atlas.en-us.222.0.api_rest.meta/api_rest/intro_understanding_web_server_oauth_flow.htm>
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use jiff::Timestamp;
 
 use crate::app::{App, AppStanding, Flow, PermittedUsers};
+use crate::authorizations::{Code, Ongoing};
 use crate::clock::later;
 use crate::http::{Params, Reply, Request};
 use crate::refusal;
@@ -19,49 +18,6 @@ use crate::{ids, pages};
 /// Fifteen minutes. Section 2.5.
 const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const ERROR_PAGE: &str = "/setup/secur/RemoteAccessErrorPage.apexp";
-
-/// An authorization code.
-#[derive(Debug, Clone)]
-pub(crate) struct Code {
-    pub(crate) client_id: String,
-    pub(crate) username: String,
-    pub(crate) redirect_uri: String,
-    pub(crate) challenge: Option<String>,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) used: bool,
-}
-
-/// An authorize request on its way through login and consent.
-#[derive(Debug, Clone)]
-struct Ongoing {
-    client_id: String,
-    redirect_uri: String,
-    state: Option<String>,
-    challenge: Option<String>,
-    scopes: Vec<String>,
-    username: Option<String>,
-}
-
-/// What goes on in browsers.
-#[derive(Debug, Default)]
-pub(crate) struct Authorizations {
-    ongoing: HashMap<String, Ongoing>,
-    codes: HashMap<String, Code>,
-    browsers: HashMap<String, String>,
-}
-
-impl Authorizations {
-    pub(crate) fn code(&self, code: &str) -> Option<&Code> {
-        self.codes.get(code)
-    }
-
-    pub(crate) fn use_code(&mut self, code: &str) {
-        if let Some(code) = self.codes.get_mut(code) {
-            code.used = true;
-        }
-    }
-}
 
 /// `GET /services/oauth2/authorize`
 pub(crate) fn start(world: &mut World, request: &Request) -> Reply {

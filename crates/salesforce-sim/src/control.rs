@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::fault::FaultRule;
 use crate::http::{Reply, Request};
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::user::Standing;
 use crate::world::World;
 

@@ -1,6 +1,6 @@
 //! How do requests get in and answers out?
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -10,50 +10,18 @@ use hyper::{Method, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::control;
 use crate::fault::{Course, Ending, http_date};
 use crate::http::{Params, Reply, Request};
 use crate::log::Outcome;
-use crate::world::World;
-
-/// What all connections share.
-pub(crate) struct Shared {
-    world: Mutex<World>,
-    /// Counts arrivals and endings of requests, to wake those who wait.
-    pub(crate) changed: watch::Sender<u64>,
-}
+use crate::shared::Shared;
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the simulated fault closes the connection")]
 pub(crate) struct Closed;
-
-impl Shared {
-    pub(crate) fn new(world: World) -> Self {
-        Self {
-            world: Mutex::new(world),
-            changed: watch::Sender::new(0),
-        }
-    }
-
-    /// The world; a panic in a test's closure does not make it unusable.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note_change(&self) {
-        self.changed.send_modify(|changes| *changes += 1);
-    }
-
-    fn end(&self, number: u64, refreshing: Option<usize>, outcome: Outcome) {
-        tracing::debug!(number, ?outcome, "Request ended");
-        self.lock().depart(number, refreshing, outcome);
-        self.note_change();
-    }
-}
 
 /// Which service a listener offers.
 #[derive(Clone)]

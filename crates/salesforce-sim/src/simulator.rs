@@ -10,31 +10,11 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::log::LogEntry;
-use crate::server::{Service, Shared, listen};
+use crate::server::{Service, listen};
+use crate::shared::Shared;
+use crate::start_error::StartError;
 use crate::world::World;
 use crate::{Endpoint, FaultRule, tls};
-
-/// Why a simulator cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address cannot be listened on.
-    #[error("failed to listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The runtime or its thread.
-    #[error("failed to start the simulator's thread")]
-    Thread(#[from] std::io::Error),
-    /// A certificate.
-    #[error("failed to make a certificate")]
-    Certificate(#[from] rcgen::Error),
-    /// The TLS configuration.
-    #[error("failed to set up TLS")]
-    Tls(#[from] rustls::Error),
-}
 
 /// Where a simulator listens; port 0 lets the system choose.
 #[derive(Debug, Clone, Copy)]

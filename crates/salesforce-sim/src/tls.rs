@@ -9,7 +9,7 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::StartError;
+use crate::start_error::StartError;
 
 /// Names in the server's certificate.
 const NAMES: [&str; 9] = [

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::authorize::Authorizations;
+use crate::authorizations::Authorizations;
 use crate::clock::Clock;
 use crate::fault::FaultRule;
 use crate::http::Request;

@@ -160,7 +160,7 @@ impl Facts<'_> {
                 OwnReason::SessionEnded,
                 test.message.clone(),
             )),
-            Class::InputMustChange | Class::MendInSalesforce | Class::Bug => {
+            Class::InputMustChange | Class::FixInSalesforce | Class::Bug => {
                 Some(Finding::with(Truth::False, reason, test.message.clone()))
             }
         }
@@ -275,7 +275,7 @@ fn passing(reason: Reason) -> bool {
     match (reason, reason.class()) {
         (Reason::Own(_), class) => class == Class::Transient,
         (_, Class::Transient | Class::Uncertain | Class::RenewToken) => true,
-        (_, Class::InputMustChange | Class::MendInSalesforce | Class::Bug) => false,
+        (_, Class::InputMustChange | Class::FixInSalesforce | Class::Bug) => false,
     }
 }
 

@@ -258,7 +258,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
         message(status, "Stalled"),
         explain(OwnReason::EnvironmentMismatch.into(), particulars)
     );
-    let hour = next_attempt(Class::MendInSalesforce, 1, now(), now(), None, &uid());
+    let hour = next_attempt(Class::FixInSalesforce, 1, now(), now(), None, &uid());
     let failures = status.failures.as_ref().unwrap();
     assert_eq!(
         (failures.count, failures.next_attempt_time.clone()),

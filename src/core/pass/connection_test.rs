@@ -1,12 +1,12 @@
 //! What does the connection test prove, step by step? The shell makes the calls; every answer is judged here.
 
 use salesforce_client::{
-    ApiUsage, ApiVersion, AvailableVersion, Class, Failure, Organization, Refusal, Resources, RestAnswer,
+    ApiUsage, ApiVersion, AvailableVersion, Failure, Organization, Refusal, Resources, RestAnswer,
     UserIdentity,
 };
 
 use crate::api::Reason;
-use crate::api::reasons::OwnReason;
+use crate::api::reasons::{Class, OwnReason};
 use crate::api::spec::Environment;
 use crate::api::status::{ApiUsageStatus, StepName, StepResult, TestStep};
 use crate::core::model::connector::Connector;
@@ -320,7 +320,7 @@ impl<'a> Ladder<'a> {
     fn failed(&mut self, name: StepName, failure: &Failure) -> Flow {
         let rejection = Rejection::new(failure.refusal, failure.detail.clone());
         let flow = self.rejected(name, &rejection);
-        if failure.refusal.class() == Class::RenewToken {
+        if Reason::from(failure.refusal).class() == Class::RenewToken {
             self.report.verdict = Verdict::TokenRejected {
                 detail: failure.detail.clone(),
             };

@@ -51,7 +51,7 @@ pub fn next_attempt(
 ) -> Option<Timestamp> {
     let wait = match class {
         Class::InputMustChange => return None,
-        Class::MendInSalesforce | Class::Bug => MENDED_EVERY,
+        Class::FixInSalesforce | Class::Bug => MENDED_EVERY,
         Class::Uncertain | Class::RenewToken => {
             if since(first, now) < UNCERTAIN_FOR {
                 UNCERTAIN_EVERY
@@ -74,7 +74,7 @@ pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> D
         Class::Transient => failing_for.max(RETEST_FIRST),
         Class::Uncertain
         | Class::RenewToken
-        | Class::MendInSalesforce
+        | Class::FixInSalesforce
         | Class::Bug
         | Class::InputMustChange => {
             if failing_for < UNCERTAIN_FOR {
@@ -215,7 +215,7 @@ mod tests {
         for class in [
             Class::Uncertain,
             Class::RenewToken,
-            Class::MendInSalesforce,
+            Class::FixInSalesforce,
             Class::Bug,
             Class::InputMustChange,
         ] {
@@ -262,7 +262,7 @@ mod tests {
 
         #[test]
         fn the_next_attempt_is_later_than_now(count in 1..1000_i32, now in 0..4_000_000_000_i64, age in 0..100_000_i64) {
-            for class in [Class::MendInSalesforce, Class::Uncertain, Class::Transient, Class::RenewToken, Class::Bug] {
+            for class in [Class::FixInSalesforce, Class::Uncertain, Class::Transient, Class::RenewToken, Class::Bug] {
                 let next = next_attempt(class, count, at(now.saturating_sub(age)), at(now), None, UID).unwrap();
                 prop_assert!(next > at(now) && next <= at(now + 3960));
             }

@@ -6,11 +6,12 @@ use redeem::{
     Access, AccessExpiration, AttemptId, IntrospectionAnswer, RedeemAnswer, Reply, TokenAnswer, Username,
 };
 use salesforce_client::{
-    AccessToken, Class, Failure, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest,
-    TokenResponse, TokenToInspect,
+    AccessToken, Failure, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest, TokenResponse,
+    TokenToInspect,
 };
 
-use crate::api::reasons::OwnReason;
+use crate::api::Reason;
+use crate::api::reasons::{Class, OwnReason};
 use crate::core::model::outcome::Trouble;
 use crate::core::model::rejection::Rejection;
 use crate::shell::grant_session::Shell;
@@ -112,7 +113,7 @@ impl Shell {
 fn named(answer: Result<&str, &Failure>) -> Username {
     match answer {
         Ok(username) => Username::Is(username.to_owned()),
-        Err(failure) if failure.refusal.class() == Class::RenewToken => Username::AccessEnded,
+        Err(failure) if Reason::from(failure.refusal).class() == Class::RenewToken => Username::AccessEnded,
         Err(_) => Username::NoAnswer,
     }
 }
@@ -120,7 +121,7 @@ fn named(answer: Result<&str, &Failure>) -> Username {
 /// Why Salesforce did not say what it was asked. An access token that it granted and refused in the same session has not
 /// ended by itself: somebody must see to what ends it.
 pub(crate) fn silence(failure: &Failure, granted: bool) -> Trouble {
-    if granted && failure.refusal.class() == Class::RenewToken {
+    if granted && Reason::from(failure.refusal).class() == Class::RenewToken {
         return Rejection::new(OwnReason::FreshTokenRejected, &failure.detail).into();
     }
     login::trouble(failure)

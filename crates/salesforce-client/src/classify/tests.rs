@@ -524,30 +524,6 @@ fn every_refusal_is_reached_by_some_answer_or_made_by_the_client_itself() {
 }
 
 #[test]
-fn an_unknown_answer_never_counts_as_a_dead_grant() {
-    for status in 100..600 {
-        for body in [
-            &b""[..],
-            b"{}",
-            b"[]",
-            b"<html>",
-            b"words",
-            br#"{"error":"x"}"#,
-            br#"[{"errorCode":"X"}]"#,
-        ] {
-            for grant in GRANTS.map(Some).into_iter().chain([None]) {
-                let refusal = classify(grant, status, None, body);
-                assert_ne!(
-                    refusal.class(),
-                    crate::Class::InputMustChange,
-                    "{status} {grant:?} {refusal}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
 fn the_words_are_the_answers_own_or_a_title() {
     let said = |status, content_type, body: &[u8]| judge(None, status, content_type, body).said;
     assert_eq!(

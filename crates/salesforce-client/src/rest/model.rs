@@ -1,4 +1,4 @@
-//! The answers of the REST calls a connection test makes.
+//! What do the REST calls answer, as types?
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,9 +35,9 @@ impl<T> RestAnswer<T> {
 /// API calls of the org in the last 24 hours. Salesforce updates the figure with delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiUsage {
-    /// Calls made.
+    /// Calls that the org has made.
     pub used: u64,
-    /// Calls allowed.
+    /// Calls that Salesforce allows the org.
     pub allowed: u64,
 }
 
@@ -110,37 +110,22 @@ impl fmt::Display for ApiVersion {
 /// One entry of the list of API versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvailableVersion {
-    /// The version.
+    /// The version, as paths name it.
     pub version: ApiVersion,
     /// The release it came with, such as `Spring '24`.
     pub label: String,
 }
 
-/// The answer of the userinfo endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct UserInfo {
-    /// The org.
-    #[serde(deserialize_with = "super::wire::parsed")]
-    pub organization_id: OrganizationId,
-    /// The user.
-    #[serde(deserialize_with = "super::wire::parsed")]
-    pub user_id: UserId,
-    /// Usually the username, yet not reliably so.
-    pub preferred_username: Option<String>,
-    /// Whether the user is active, where the answer says it.
-    pub active: Option<bool>,
-}
-
 /// The answer of the identity URL.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct UserIdentity {
-    /// The org.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    /// The org that the token belongs to.
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub organization_id: OrganizationId,
-    /// The user.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    /// The user that the token acts as.
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub user_id: UserId,
-    /// The Salesforce username.
+    /// The Salesforce username, which has the form of a mail address.
     pub username: String,
     /// Whether the user is active, where the answer says it.
     pub active: Option<bool>,
@@ -157,10 +142,10 @@ pub struct Resources {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Organization {
-    /// The org's id.
-    #[serde(deserialize_with = "super::wire::parsed")]
+    /// The org's id, in 18 characters.
+    #[serde(deserialize_with = "super::parse::parsed")]
     pub id: OrganizationId,
-    /// Its name.
+    /// The name of the company or org, as Setup > Company Information shows it.
     pub name: String,
     /// Its edition, such as `Enterprise Edition`.
     pub organization_type: String,
@@ -169,24 +154,24 @@ pub struct Organization {
     /// Whether it is a sandbox or scratch org.
     pub is_sandbox: bool,
     /// When a trial, or a scratch org, ends.
-    #[serde(default, deserialize_with = "super::wire::salesforce_time")]
+    #[serde(default, deserialize_with = "super::parse::salesforce_time")]
     pub trial_expiration_date: Option<Timestamp>,
     /// The namespace of a packaging org.
     pub namespace_prefix: Option<String>,
 }
 
 impl Organization {
-    /// Whether it is a scratch org: a sandbox that ends by itself.
+    /// Whether it is a scratch org: a sandbox that ends by itself. Used by the planned inventory.
     #[must_use]
     pub fn is_scratch(&self) -> bool {
         self.is_sandbox && self.trial_expiration_date.is_some()
     }
 }
 
-/// The objects a user may see, counted.
+/// The objects a user may see, counted. Used by the planned inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectCounts {
-    /// All.
+    /// All objects that the user may see.
     pub visible: u64,
     /// Those made in the org or by packages.
     pub custom: u64,
@@ -194,34 +179,19 @@ pub struct ObjectCounts {
     pub queryable: u64,
 }
 
-/// One limit of an org.
+/// One limit of an org. Used by the planned inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Limit {
-    /// What is allowed.
+    /// The most that Salesforce allows the org.
     pub max: i64,
-    /// What is left.
+    /// What the org has left; below 0 where it has used more than allowed.
     pub remaining: i64,
 }
 
-/// The limits of an org, by Salesforce's names: `DailyApiRequests`, `DataStorageMB`, `FileStorageMB`, …
+/// The limits of an org, by Salesforce's names: `DailyApiRequests`, `DataStorageMB`, `FileStorageMB`, … Used by the planned inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgLimits {
-    /// Each limit.
+    /// Each limit under its name.
     pub by_name: BTreeMap<String, Limit>,
-}
-
-/// The OIDC discovery document, as far as it is of use.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Discovery {
-    /// The issuer: the My Domain, or the shared login host.
-    pub issuer: String,
-    /// The token endpoint.
-    pub token_endpoint: String,
-    /// The authorize endpoint.
-    pub authorization_endpoint: String,
-    /// The introspection endpoint.
-    pub introspection_endpoint: Option<String>,
-    /// The revocation endpoint.
-    pub revocation_endpoint: Option<String>,
 }

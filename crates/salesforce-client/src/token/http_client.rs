@@ -7,11 +7,13 @@ use std::sync::Mutex;
 
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 
+use super::send::send;
 use crate::failure::Failure;
 use crate::grant::GrantKind;
+use crate::received::Received;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
-use crate::transport::{Connection, OAUTH_CAP, Received, Transport};
+use crate::transport::Transport;
 
 /// Sends the one request of one grant.
 pub(super) struct OAuthHttpClient<'a> {
@@ -53,16 +55,7 @@ impl<'a> OAuthHttpClient<'a> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         let request = reqwest::Request::try_from(request)
             .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "failed to build the token request"))?;
-        let received = self
-            .transport
-            .send(
-                Connection::of(self.grant),
-                request,
-                OAUTH_CAP,
-                Some(self.grant),
-                self.scrubber,
-            )
-            .await?;
+        let received = send(self.transport, request, self.grant, self.scrubber).await?;
         let mut response = HttpResponse::new(received.body.to_vec());
         *response.headers_mut() = received.headers.clone();
         *self

@@ -1,13 +1,16 @@
 //! The token endpoint's success: Salesforce's fields besides the standard ones.
 
 use jiff::Timestamp;
-use oauth2::{ExtraTokenFields, TokenResponse as _};
+use oauth2::basic::BasicTokenType;
+use oauth2::{ExtraTokenFields, StandardTokenResponse, TokenResponse as _};
 use serde::{Deserialize, Serialize};
 
-use super::TokenBody;
 use crate::grant::{TokenFormat, TokenResponse};
 use crate::jwt;
 use crate::secrets::{AccessToken, RefreshToken};
+
+/// The body of a success.
+pub(super) type TokenBody = StandardTokenResponse<SalesforceFields, BasicTokenType>;
 
 /// What Salesforce adds. None of it is secret.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,8 +82,8 @@ pub(super) fn understood(answer: &TokenBody) -> Result<TokenResponse, &'static s
     })
 }
 
-/// The refresh token in a body that can't be understood, were it cut off in the middle: it may be the only valid one.
-pub(crate) fn salvage_refresh_token(body: &[u8]) -> Option<RefreshToken> {
+/// The refresh token in a body that can't be understood, even one that is cut off: it may be the only valid one.
+pub(super) fn salvage_refresh_token(body: &[u8]) -> Option<RefreshToken> {
     const KEY: &str = "\"refresh_token\"";
     let text = std::str::from_utf8(body).ok()?;
     let after = text

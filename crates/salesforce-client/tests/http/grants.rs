@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use salesforce_client::{
-    AccessToken, App, Audience, AuthorizationCode, Class, CodeVerifier, Password, PrivateKeyPem,
-    RefreshToken, Refusal, SecurityToken, Sent, TokenFormat, TokenRequest, TokenToInspect, TokenToRevoke,
+    AccessToken, App, Audience, AuthorizationCode, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
+    Refusal, SecurityToken, Sent, TokenFormat, TokenRequest, TokenToInspect, TokenToRevoke,
 };
 
 use crate::fake::{Fake, json, response};
@@ -221,7 +221,6 @@ async fn a_refusal_keeps_salesforces_words_status_and_clock() {
         .await
         .unwrap_err();
     assert_eq!(failure.refusal, Refusal::RefreshTokenExpired);
-    assert_eq!(failure.refusal.class(), Class::InputMustChange);
     assert_eq!(failure.sent, Sent::Answered);
     assert_eq!(failure.http_status, Some(400));
     assert_eq!(failure.server_date, Some("2026-11-23T02:00:00Z".parse().unwrap()));

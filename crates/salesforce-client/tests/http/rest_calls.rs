@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use salesforce_client::{
-    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Class, Client, InstanceUrl, Limit, ObjectCounts,
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, InstanceUrl, Limit, ObjectCounts,
     Organization, Refusal, Sent,
 };
 
@@ -36,13 +36,6 @@ async fn versions_and_discovery_are_asked_without_a_token() {
     );
     assert!(fake.requests()[0].starts_with("GET /services/data/ HTTP/1.1\r\n"));
     assert!(!fake.requests()[0].to_ascii_lowercase().contains("authorization"));
-
-    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/discovery.json"))).await;
-    let discovery = client.discovery(&instance).await.unwrap();
-    assert_eq!(
-        discovery.token_endpoint,
-        "https://green-itr.my.salesforce.com/services/oauth2/token"
-    );
 }
 
 #[tokio::test]
@@ -99,14 +92,7 @@ async fn an_organization_that_may_not_be_read_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn userinfo_and_identity_say_who_the_token_is() {
-    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/userinfo.json"))).await;
-    let who = client.userinfo(&instance, &token()).await.unwrap().value;
-    assert_eq!(
-        (who.organization_id.as_str(), who.user_id.as_str(), who.active),
-        ("00Dx0000000BV7zEAG", "005x00000012Q9PAAU", Some(true))
-    );
-
+async fn the_identity_says_who_the_token_is() {
     let (fake, client, instance) = serving(json("200 OK", include_str!("../data/identity.json"))).await;
     let id = "https://login.salesforce.com/id/00Dx0000000BV7zEAG/005x00000012Q9PAAU"
         .parse()
@@ -161,7 +147,7 @@ async fn resources_objects_and_limits_are_read() {
 }
 
 #[tokio::test]
-async fn a_dead_session_asks_for_renewal_and_a_session_without_api_does_not() {
+async fn an_expired_session_and_a_session_without_api_are_different_refusals() {
     let of = async |message: &str| {
         let body = format!(r#"[{{"message":"{message}","errorCode":"INVALID_SESSION_ID"}}]"#);
         let (_fake, client, instance) = serving(json("401 Unauthorized", &body)).await;
@@ -170,12 +156,11 @@ async fn a_dead_session_asks_for_renewal_and_a_session_without_api_does_not() {
             .await
             .unwrap_err()
             .refusal
-            .class()
     };
-    assert_eq!(of("Session expired or invalid").await, Class::RenewToken);
+    assert_eq!(of("Session expired or invalid").await, Refusal::SessionExpired);
     assert_eq!(
         of("This session is not valid for use with the REST API").await,
-        Class::MendInSalesforce
+        Refusal::SessionNotValidForApi
     );
 }
 

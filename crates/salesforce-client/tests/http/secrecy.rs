@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use salesforce_client::{
-    AccessToken, App, Audience, AuthorizationCode, ClientSecret, CodeVerifier, Failure, Introspection,
-    Password, Pkce, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest, TokenToInspect, TokenToRevoke,
+    AccessToken, ApiVersion, App, Audience, AuthorizationCode, ClientSecret, CodeVerifier, Failure,
+    Introspection, Password, Pkce, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest, TokenToInspect,
+    TokenToRevoke,
 };
 
 use crate::fake::{Fake, json, response};
@@ -154,7 +155,7 @@ async fn introspection_revocation_and_rest_calls_reveal_nothing_either() {
     ));
     assert!(sent(
         &client
-            .userinfo(&client.base_of(&host), &access)
+            .resources(&client.base_of(&host), ApiVersion::new(66), &access)
             .await
             .unwrap_err()
     ));
@@ -163,7 +164,10 @@ async fn introspection_revocation_and_rest_calls_reveal_nothing_either() {
 #[tokio::test]
 async fn debug_of_what_holds_secrets_is_redacted() {
     assert_clean(&format!("{:?}", app().client_secret));
-    let pkce = Pkce::from_verifier(CodeVerifier::new("canary-verifier".into()));
+    let pkce = Pkce {
+        verifier: CodeVerifier::new("canary-verifier".into()),
+        challenge: String::new(),
+    };
     assert_clean(&format!("{pkce:?}"));
     for grant in grants() {
         let text = format!("{grant:?}").replace("canary-username", "");

@@ -7,9 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 
-use super::{Call, Issued, issue};
+use super::call::Call;
+use super::issue::{Issued, issue};
 use crate::app::{Flow, offers_refresh};
-use crate::authorize::Code;
+use crate::authorizations::Code;
 use crate::refusal::{self, OAuthRefusal};
 use crate::vault::Grant;
 use crate::world::World;

@@ -3,7 +3,8 @@
 //! docs/salesforce facts, section 2.3 (O4, O22, O29):
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm>
 
-use super::{Call, Issued, issue};
+use super::call::Call;
+use super::issue::{Issued, issue};
 use crate::app::Flow;
 use crate::refusal::{self, OAuthRefusal};
 use crate::world::{Place, World};

@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 
-use super::{Call, Issued, issue};
+use super::call::Call;
+use super::issue::{Issued, issue};
 use crate::app::{App, Flow, PermittedUsers};
 use crate::org::Org;
 use crate::public_key;

@@ -6,7 +6,8 @@
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 
-use super::{Call, Issued, issue};
+use super::call::Call;
+use super::issue::{Issued, issue};
 use crate::app::Flow;
 use crate::refusal::{self, OAuthRefusal};
 use crate::user::Standing;

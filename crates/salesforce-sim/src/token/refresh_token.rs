@@ -3,7 +3,8 @@
 //! docs/salesforce facts, section 2.6 (O2, O12, O38):
 //! <https://help.salesforce.com/s/articleView?id=005316711&language=en_US&type=1>
 
-use super::{Call, Issued, issue};
+use super::call::Call;
+use super::issue::{Issued, issue};
 use crate::app::Flow;
 use crate::refusal::{self, OAuthRefusal};
 use crate::vault::{Grant, GrantEnd, Presented};

@@ -8,7 +8,8 @@ use hyper::StatusCode;
 use ring::hmac;
 use serde_json::{Map, Value};
 
-use super::{Call, Issued};
+use super::call::Call;
+use super::issue::Issued;
 use crate::app::{App, Flow, TokenFormat};
 use crate::http::Reply;
 use crate::pages::escape;

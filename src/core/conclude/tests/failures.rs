@@ -30,7 +30,7 @@ fn each_class_of_refusal_shows_how_it_stands() {
             message(status, "Ready"),
             explain(refusal.into(), "as Salesforce puts it")
         );
-        let next = next_attempt(refusal.class(), 1, now(), now(), None, &uid());
+        let next = next_attempt(Reason::from(refusal).class(), 1, now(), now(), None, &uid());
         let failures = FailuresStatus {
             message: explain(refusal.into(), "as Salesforce puts it"),
             ..fixtures::failures(of(&observed), refusal, next)

@@ -142,7 +142,7 @@ fn who_asks_for_a_test_hears_where_there_is_no_token_to_test() {
         "lastTestTime": "2026-11-22T10:01:00Z",
         "steps": [{
             "name": "TokenAccepted", "result": "Failed", "reason": "AppBlocked",
-            "message": reason.meaning(), "remedy": reason.remedy(),
+            "message": Reason::from(reason).meaning(), "remedy": Reason::from(reason).remedy(),
         }],
     });
     assert_eq!(

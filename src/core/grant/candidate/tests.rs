@@ -204,7 +204,7 @@ fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_
 fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_back_off() {
     let refusal = |refusal: Refusal| Trouble {
         reason: refusal.into(),
-        message: refusal.meaning().into(),
+        message: Reason::from(refusal).meaning().into(),
         retry_after: None,
     };
     let observed = beside();

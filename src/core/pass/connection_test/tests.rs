@@ -101,7 +101,7 @@ fn the_host_does_not_answer_as_salesforce() {
             result: StepResult::Failed,
             reason: Some("UnexpectedPage".into()),
             message: Some("The host answered with a page instead of data (as Salesforce puts it)".into()),
-            remedy: Some(Refusal::UnexpectedPage.remedy().into()),
+            remedy: Some(Reason::from(Refusal::UnexpectedPage).remedy().into()),
         }]
     );
     assert_eq!(
@@ -151,7 +151,7 @@ fn every_refusal_of_the_token_that_a_new_one_mends_says_so_at_every_step() {
     let connector = plain();
     for refusal in Refusal::ALL
         .iter()
-        .filter(|refusal| refusal.class() == Class::RenewToken)
+        .filter(|refusal| Reason::from(**refusal).class() == Class::RenewToken)
     {
         let rejected = Verdict::TokenRejected {
             detail: "as Salesforce puts it".into(),
