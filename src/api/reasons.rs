@@ -1,12 +1,14 @@
 //! Why is something so? Every reason that the operator reports, what it means, who acts, and what they do.
 //!
-//! The reasons of Salesforce's refusals live with the client, those of refresh token grants with the redeem protocol;
-//! here are the operator's own. A reason is the same text in conditions, events and metrics.
+//! The reasons of Salesforce's refusals live with the client, the names of those of refresh token grants
+//! with the redeem protocol; here are the operator's own. A reason is the same text in conditions, events and metrics.
 
 use std::fmt;
 
 use redeem::GrantProblem;
 pub use salesforce_client::{Actor, Class, Refusal};
+
+use super::grant_problem_texts;
 
 macro_rules! own_reasons {
     ($(#[doc = $meaning:literal] $name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
@@ -127,7 +129,7 @@ pub enum Reason {
     Own(OwnReason),
     /// A refusal by Salesforce, or by the way to it.
     Salesforce(Refusal),
-    /// Trouble with a refresh token grant.
+    /// A problem of a refresh token grant.
     Grant(GrantProblem),
 }
 
@@ -172,10 +174,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.actor(),
             Self::Salesforce(refusal) => refusal.actor(),
-            Self::Grant(trouble) => match trouble.actor() {
-                redeem::Actor::ConnectorOwner => Actor::Developer,
-                redeem::Actor::PlatformEngineer => Actor::ClusterAdministrator,
-            },
+            Self::Grant(problem) => grant_problem_texts::actor(problem),
         }
     }
 
@@ -185,7 +184,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.meaning(),
             Self::Salesforce(refusal) => refusal.meaning(),
-            Self::Grant(trouble) => trouble.meaning(),
+            Self::Grant(problem) => grant_problem_texts::meaning(problem),
         }
     }
 
@@ -204,7 +203,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.remedy(),
             Self::Salesforce(refusal) => refusal.remedy(),
-            Self::Grant(trouble) => trouble.remedy(),
+            Self::Grant(problem) => grant_problem_texts::remedy(problem),
         }
     }
 }
