@@ -6,7 +6,7 @@ use clap::Parser as _;
 use salesforce_connector_operator::api::crd;
 use salesforce_connector_operator::cli::Cli;
 use salesforce_connector_operator::cli::Command;
-use salesforce_connector_operator::controller::error::chain;
+use salesforce_connector_operator::error_chain::chain;
 use salesforce_connector_operator::operator;
 
 fn main() -> ExitCode {

@@ -11,6 +11,8 @@ pub use salesforce_client::Refusal;
 use super::refusals::guidance;
 pub use super::refusals::{Actor, Class};
 
+use super::grant_problem_texts;
+
 macro_rules! own_reasons {
     ($(#[doc = $meaning:literal] $name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
         /// A reason that is neither Salesforce's nor the redeem protocol's.
@@ -130,7 +132,7 @@ pub enum Reason {
     Own(OwnReason),
     /// A refusal by Salesforce, or by the way to it.
     Salesforce(Refusal),
-    /// Trouble with a refresh token grant.
+    /// A problem of a refresh token grant.
     Grant(GrantProblem),
 }
 
@@ -175,10 +177,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.actor(),
             Self::Salesforce(refusal) => guidance(refusal).actor,
-            Self::Grant(trouble) => match trouble.actor() {
-                redeem::Actor::ConnectorOwner => Actor::Developer,
-                redeem::Actor::PlatformEngineer => Actor::ClusterAdministrator,
-            },
+            Self::Grant(problem) => grant_problem_texts::actor(problem),
         }
     }
 
@@ -188,7 +187,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.meaning(),
             Self::Salesforce(refusal) => guidance(refusal).meaning,
-            Self::Grant(trouble) => trouble.meaning(),
+            Self::Grant(problem) => grant_problem_texts::meaning(problem),
         }
     }
 
@@ -207,7 +206,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.remedy(),
             Self::Salesforce(refusal) => guidance(refusal).remedy,
-            Self::Grant(trouble) => trouble.remedy(),
+            Self::Grant(problem) => grant_problem_texts::remedy(problem),
         }
     }
 }

@@ -1,9 +1,12 @@
-//! What names things: connectors, clusters, installations, grants, attempts, versions of an object.
+//! What names things: connectors, clusters, installations, grants, attempts, tokens, versions of an object?
 
 use std::fmt;
 use std::sync::Arc;
 
+use ring::hmac;
 use serde::{Deserialize, Serialize};
+
+use crate::token::RefreshToken;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -71,6 +74,33 @@ impl Serial {
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// HMAC-SHA256 of a token under the operator's own key, in hex. Without the key it tells nothing of the token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenDigest(Arc<str>);
+
+impl TokenDigest {
+    /// Digest of a bootstrap token.
+    #[must_use]
+    pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let tag = hmac::sign(key, token.expose_secret().as_bytes());
+        let digit = |nibble: u8| char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0'));
+        let hex: String = tag
+            .as_ref()
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect();
+        Self(Arc::from(hex))
+    }
+
+    /// The digest as hex.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

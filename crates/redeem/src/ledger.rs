@@ -5,42 +5,14 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use ring::hmac;
-use serde::{Deserialize, Serialize};
 
-use crate::ids::GrantId;
+use crate::ids::{GrantId, TokenDigest};
 use crate::problem::GrantProblem;
 use crate::state::State;
 use crate::token::RefreshToken;
 
 /// How long a ledger entry outlives its connector.
 pub const LEDGER_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
-
-/// HMAC-SHA256 of a token under the operator's own key, in hex. Without the key it tells nothing of the token.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TokenDigest(Arc<str>);
-
-impl TokenDigest {
-    /// Digest of a bootstrap token.
-    #[must_use]
-    pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let tag = hmac::sign(key, token.expose_secret().as_bytes());
-        let digit = |nibble: u8| char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0'));
-        let hex: String = tag
-            .as_ref()
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-            .collect();
-        Self(Arc::from(hex))
-    }
-
-    /// The digest as hex.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A refresh token found in a bootstrap Secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,8 @@
 //! Pure transition functions for spending single-use refresh tokens without losing the grant.
 //!
 //! Nothing here reads a clock, a cluster or a network. A [`Session`] says which one thing the caller must do next
-//! ([`Effect`]), takes what came of it ([`Reply`]) and ends in an [`SessionOutcome`]. The operator's shell and the model
-//! check in `tests/model.rs` drive the same functions. `docs/redeem.md` explains the protocol to a reviewer.
+//! ([`Effect`]), takes what came of it ([`Reply`]) and ends in a [`SessionOutcome`]. The operator's shell and the model
+//! check in `tests/model` drive the same functions. `docs/redeem.md` explains the protocol to a reviewer.
 //!
 //! Whatever a `Session` or a [`SessionMemory`] holds is lost in a crash; only what an effect wrote remains.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unused_async)]
@@ -18,8 +18,10 @@ mod ledger;
 mod memory;
 mod next_move;
 mod problem;
+mod protocol;
 mod session;
 mod state;
+mod state_codec;
 mod time;
 mod token;
 
@@ -32,22 +34,24 @@ pub use garbage_collection::{
 pub use identity::{Expect, GrantIdentity, Judgement, judge};
 pub use ids::{
     AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, OAuthClient, ResourceVersion, Serial,
+    TokenDigest,
 };
 pub use keep_alive::{KeepAlive, keep_alive};
 pub use ledger::{
     Bootstrap, LEDGER_RETENTION, LedgerEntry, LedgerError, LedgerName, LedgerPhase, LedgerVerdict,
-    TokenDigest, ledger_verdict,
+    ledger_verdict,
 };
 pub use memory::{SessionMemory, Sighting};
-pub use problem::{Actor, GrantProblem};
-pub use session::{
-    BootstrapNote, ConnectorSeen, Effect, FreshIds, Introspectable, Read, Reply, Session, SessionEnd,
-    SessionGoal, SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
+pub use problem::GrantProblem;
+pub use protocol::{
+    BootstrapNote, ConnectorSeen, Effect, FreshIds, Introspectable, Read, Reply, SessionEnd, SessionGoal,
+    SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
 };
+pub use session::Session;
 pub use state::{
-    Access, AccessExpiration, Attempt, AttemptPhase, FORMAT_VERSION, Grant, GrantValidity, Origin, Rotation,
-    Stage, State, StateError,
+    Access, AccessExpiration, Attempt, AttemptPhase, Grant, GrantValidity, Origin, Rotation, Stage, State,
 };
+pub use state_codec::{FORMAT_VERSION, StateError};
 pub use time::{
     HOLD_OFF_MARGIN, HTTP_LIMIT_MAX, Now, SEND_WINDOW, SHOWN_WITHIN, SendWindow, TimeLimits, TimeLimitsError,
     may_send,

@@ -2,15 +2,9 @@
 //!
 //! Memory only: a crash forgets it all, and the next session finds its way from the Secrets alone.
 
-mod effect;
 mod import;
 mod redeem;
 mod reply;
-
-pub use effect::{
-    BootstrapNote, ConnectorSeen, Effect, FreshIds, Introspectable, Read, Reply, SessionEnd, SessionGoal,
-    SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
-};
 
 use std::time::Duration;
 
@@ -21,6 +15,9 @@ use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
 use crate::memory::SessionMemory;
 use crate::next_move::{Import, Move, SessionFacts, Tried, View, next_move};
 use crate::problem::GrantProblem;
+use crate::protocol::{
+    BootstrapNote, Effect, SessionEnd, SessionGoal, SessionInputs, SessionOutcome, SessionWait, StateSeen,
+};
 use crate::state::{Access, State};
 use crate::time::Now;
 use crate::token::RefreshToken;

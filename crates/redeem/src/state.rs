@@ -1,15 +1,10 @@
 //! What the state Secret of one connector holds.
 
-mod codec;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use codec::{FORMAT_VERSION, StateError};
-
 use crate::identity::GrantIdentity;
-use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
-use crate::ledger::TokenDigest;
+use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial, TokenDigest};
 use crate::token::{AccessToken, RefreshToken};
 
 /// Everything the operator must remember of one connector's grants.

@@ -149,7 +149,7 @@ fn a_result_that_may_have_been_renewed_since_is_not_lifted_above_what_was_announ
 
 #[test]
 fn a_state_written_anew_holds_nothing_but_the_grant_of_the_result() {
-    let digest: crate::ledger::TokenDigest = serde_json::from_str("\"d\"").unwrap();
+    let digest: crate::ids::TokenDigest = serde_json::from_str("\"d\"").unwrap();
     let mut held = result();
     let waiting = Grant::new(
         GrantId::new("n"),

@@ -1,8 +1,8 @@
-//! A login in hand: it is stored before anything else, and once.
+//! A login in hand: it is stored before anything else, and once. Reachable with issue 13: Authorize.
 
-use super::{Move, SessionFacts};
+use super::facts::{Move, SessionFacts};
 use crate::deposit::deposit_login;
-use crate::session::{SessionGoal, SessionInputs};
+use crate::protocol::{SessionGoal, SessionInputs};
 
 impl SessionFacts<'_> {
     /// A login in hand goes to state before anything else is thought of.

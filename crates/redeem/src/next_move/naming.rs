@@ -1,25 +1,8 @@
 //! Whose a grant is: judged by what is known, and asked for where `spec.expect` names a user.
 
-use super::{Move, Redeemed, SessionFacts, Tried};
+use super::facts::{Move, Redeemed, SessionFacts, Unnamed};
 use crate::identity::{Judgement, judge};
 use crate::state::{Grant, State};
-
-/// Why asking for a username gave none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Unnamed {
-    /// The access token has ended.
-    AccessEnded,
-    /// No answer.
-    NoAnswer,
-}
-
-impl Tried {
-    fn how_unnamed(&self, grant: &Grant) -> Option<Unnamed> {
-        let serial = grant.access.as_ref()?.serial;
-        let found = self.unnamed.iter().find(|(of, _)| *of == serial);
-        found.map(|(_, how)| *how)
-    }
-}
 
 impl SessionFacts<'_> {
     /// Whose the grant in use turns out to be, after every redeem anew.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Move, SessionFacts};
+use super::facts::{Move, SessionFacts};
 use crate::answer::IntrospectionAnswer;
 use crate::attempt::{AttemptFinding, with_finding};
-use crate::session::Introspectable;
+use crate::protocol::Introspectable;
 use crate::state::{Attempt, AttemptPhase, Grant, Rotation, State};
 
 /// What a standing attempt asks for.

@@ -1,10 +1,10 @@
 //! What is said of a grant that came in and is not in use.
 
+use super::facts::{ASK_IMPORT_AGAIN, Import, Move, SessionFacts, problem, waiting};
 use super::open_attempt::OpenAttempt;
-use super::{ASK_IMPORT_AGAIN, Import, Move, SessionFacts, problem, waiting};
 use crate::identity::{Judgement, judge};
 use crate::problem::GrantProblem;
-use crate::session::{SessionEnd, SessionWait};
+use crate::protocol::{SessionEnd, SessionWait};
 use crate::state::{AttemptPhase, Grant, State};
 
 impl SessionFacts<'_> {

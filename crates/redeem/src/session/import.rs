@@ -1,6 +1,6 @@
 //! Taking in a bootstrap token: ledger entry, introspection, and the mark that goes before its first intent.
 
-use super::{Read, Session, SessionStep, StateSeen, WriteReply};
+use super::{Session, SessionStep};
 use crate::answer::IntrospectionAnswer;
 use crate::ids::{GrantId, ResourceVersion};
 use crate::ledger::{
@@ -9,7 +9,7 @@ use crate::ledger::{
 };
 use crate::next_move::Import;
 use crate::problem::GrantProblem;
-use crate::session::Introspectable;
+use crate::protocol::{Introspectable, Read, StateSeen, WriteReply};
 use crate::state::Origin;
 use crate::time::Now;
 
@@ -81,7 +81,7 @@ impl Session {
     pub(super) fn on_import_introspected(&mut self, said: IntrospectionAnswer, now: Now) {
         match said {
             IntrospectionAnswer::Active | IntrospectionAnswer::Impossible => {
-                self.end_import(Import::Cleared, now)
+                self.end_import(Import::Cleared, now);
             }
             IntrospectionAnswer::Inactive => {
                 self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenInactive);

@@ -1,10 +1,11 @@
 //! The irreversible part: intent, announcement, reading back, sending, and recording the verdict.
 
-use super::{Effect, Read, Redeem, Session, SessionEnd, SessionStep, SessionWait, StateSeen, WriteReply};
+use super::{Redeem, Session, SessionStep};
 use crate::answer::{AnswerVerdict, RedeemAnswer, RedeemRefusal};
 use crate::attempt::{ConcludeDecision, PendingVerdict, conclude, intent};
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::next_move::Redeemed;
+use crate::protocol::{ConnectorSeen, Effect, Read, SessionEnd, SessionWait, StateSeen, WriteReply};
 use crate::state::{Attempt, AttemptPhase, Grant, State};
 use crate::time::{Now, SendWindow, may_send};
 
@@ -139,7 +140,7 @@ impl Session {
     }
 
     /// The connector has changed, or the reply was lost: it must still be ours to act on.
-    pub(super) fn on_announcement_looked_for(&mut self, read: Read<Option<super::ConnectorSeen>>) {
+    pub(super) fn on_announcement_looked_for(&mut self, read: Read<Option<ConnectorSeen>>) {
         let Read::Is(seen) = read else {
             return self.try_again();
         };
@@ -227,7 +228,7 @@ impl Session {
             RedeemAnswer::Granted(answer) => self.hold(AnswerVerdict::Result(answer)),
             RedeemAnswer::Rescued(token) => self.hold(AnswerVerdict::Rescued(token)),
             RedeemAnswer::NotSent | RedeemAnswer::Refused(RedeemRefusal::Unspent) => {
-                self.hold(AnswerVerdict::NotSent)
+                self.hold(AnswerVerdict::NotSent);
             }
             RedeemAnswer::Refused(RedeemRefusal::GrantDead) => self.hold(self.refused()),
             RedeemAnswer::Unclear => self.hold(AnswerVerdict::OutcomeUnknown),

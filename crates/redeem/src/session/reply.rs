@@ -1,10 +1,11 @@
 //! What each reply does to a session.
 
-use super::{Read, Reply, Session, SessionGoal, SessionStep, SessionWait, StateSeen, Username, WriteReply};
+use super::{Session, SessionStep};
 use crate::answer::{IntrospectionAnswer, RedeemAnswer};
 use crate::attempt::with_username;
 use crate::ids::{AttemptId, GrantId, Serial};
 use crate::next_move::Unnamed;
+use crate::protocol::{Read, Reply, SessionGoal, SessionWait, StateSeen, Username, WriteReply};
 use crate::state::State;
 use crate::time::Now;
 
@@ -40,7 +41,7 @@ impl Session {
             }
             (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
             (SessionStep::IntrospectImport(_), Reply::Introspection(said)) => {
-                self.on_import_introspected(said, now)
+                self.on_import_introspected(said, now);
             }
             (SessionStep::IntrospectAttempt(attempt, ..), Reply::Introspection(said)) => {
                 self.on_attempt_introspected(attempt, said, now);
@@ -125,7 +126,7 @@ impl Session {
         }
     }
 
-    /// Remembers where a login may have been written.
+    /// Remembers where a login may have been written. Reachable with issue 13: Authorize.
     fn doubt_login(&mut self, written: &State) {
         if self.login().is_some_and(|login| written.grant(login).is_some()) {
             let over = self.view.state_version().cloned();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use redeem::{Effect, GrantProblem, Stage};
+use redeem::{Effect, Stage};
 
 use crate::action::effect_name;
 use crate::driver::Fault;
@@ -57,22 +57,6 @@ fn effects(start: Start) -> String {
     text + "```\n"
 }
 
-fn problems() -> String {
-    let mut text =
-        String::from("| reason | what has happened | who acts | what to do |\n| --- | --- | --- | --- |\n");
-    for problem in GrantProblem::ALL {
-        let (meaning, remedy) = (problem.meaning(), problem.remedy());
-        writeln!(
-            text,
-            "| `{}` | {meaning} | {} | {remedy} |",
-            problem.as_str(),
-            problem.actor().as_str()
-        )
-        .unwrap();
-    }
-    text
-}
-
 fn replace(page: &str, mark: &str, block: &str) -> String {
     let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- end of {mark} -->"));
     let (before, rest) = page
@@ -91,7 +75,6 @@ fn the_diagrams_in_the_docs_are_what_the_code_does() {
         ("stages", stages()),
         ("import", effects(Start::NotImported)),
         ("renewal", effects(Start::Redeemed)),
-        ("problems", problems()),
     ];
     let drawn = blocks
         .iter()

@@ -286,7 +286,7 @@ impl fmt::Display for Found {
 }
 
 struct Search {
-    seen: HashSet<u64, BuildHasherDefault<GrantIdentity>>,
+    seen: HashSet<u64, BuildHasherDefault<HashedAlready>>,
     path: Vec<Action>,
     wanted: Option<Violation>,
     found: Found,
@@ -570,9 +570,9 @@ impl Hasher for Mix {
 
 /// For keys that are hashes already.
 #[derive(Default)]
-struct GrantIdentity(u64);
+struct HashedAlready(u64);
 
-impl Hasher for GrantIdentity {
+impl Hasher for HashedAlready {
     fn write(&mut self, _: &[u8]) {}
 
     fn write_u64(&mut self, word: u64) {

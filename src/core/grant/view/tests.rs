@@ -36,13 +36,13 @@ fn states() -> Vec<(&'static str, StateSeen)> {
         (
             "unknown",
             with(|state| {
-                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::OutcomeUnknown))
+                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::OutcomeUnknown));
             }),
         ),
         (
             "inactive",
             with(|state| {
-                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::FoundInactive))
+                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::FoundInactive));
             }),
         ),
         (

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, AccessExpiration, Attempt, Grant, GrantValidity, Origin, Rotation, State};
 use crate::identity::GrantIdentity;
-use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
-use crate::ledger::TokenDigest;
+use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial, TokenDigest};
+use crate::state::{Access, AccessExpiration, Attempt, Grant, GrantValidity, Origin, Rotation, State};
 use crate::token::{AccessToken, RefreshToken};
 
 /// Version of the format written.

@@ -1,4 +1,4 @@
-//! What a session asks of its caller, and what the caller answers.
+//! What does a session exchange with its caller: inputs, effects, replies and the outcome?
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub enum SessionGoal {
         /// [`Access::serial`] of the token that the caller found in need of renewal.
         seen: Option<Serial>,
     },
-    /// Store the result of a login first.
+    /// Store the result of a login first. Reachable with issue 13: Authorize.
     Deposit(Box<(RefreshToken, TokenAnswer)>),
 }
 
