@@ -116,7 +116,7 @@ pub enum OnDelete {
     Revoke,
 }
 
-/// Salesforce's own idle limit for apps where it is turned on (salesforce.md section 2.6).
+/// Salesforce's own idle limit for apps where it is turned on (docs/salesforce.md#idle-limit).
 const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
 
 /// Username, password and security token.

@@ -61,7 +61,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
 
 fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     let grant_type = call.form.get("grant_type").ok_or(refusal::UNSUPPORTED_GRANT)?;
-    // `scope` belongs to the authorize step. docs/salesforce facts, sections 2.3, 2.5, 2.6 (C5, M1).
+    // `scope` belongs to the authorize step. docs/salesforce.md#no-scope-parameter
     if grant_type != "password" && call.form.get("scope").is_some() {
         return Err(refusal::SCOPE_NOT_SUPPORTED);
     }
@@ -75,7 +75,7 @@ fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     }
 }
 
-/// Credentials of the client: in the body or by HTTP Basic. docs/salesforce facts, section 2.1 (O41, O3).
+/// Credentials of the client: in the body or by HTTP Basic. docs/salesforce.md#client-authentication
 pub(crate) fn client_credentials_of(
     request: &Request,
     form: &Params,
@@ -184,7 +184,8 @@ fn issue(
     })
 }
 
-/// The approval that a session counts as, if it does: the oldest of user and app gives way to it. Section 13.6.
+/// The approval that a session counts as, if it does: the oldest of user and app gives way to it.
+/// docs/salesforce.md#open-approvals
 fn take_place(world: &mut World, session: &Session, token: &str) {
     let approval = Grant {
         number: 0,
@@ -204,7 +205,7 @@ fn take_place(world: &mut World, session: &Session, token: &str) {
 }
 
 /// JWT bearer and client credentials hand back the token of a living session; others only by switch.
-/// docs/salesforce facts, section 0.4 (M1).
+/// docs/salesforce.md#token-reuse
 fn reuse_key(world: &World, app: &App, user: &User, flow: Flow) -> Option<(String, String, Flow)> {
     let reuses = match flow {
         Flow::ClientCredentials | Flow::JwtBearer => world.switches.same_token_while_session_lives,
