@@ -110,7 +110,7 @@ mod tests {
             last_test_time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now()),
             steps: test_that_found(&observed, Refusal::HostNotFound).steps,
             api_usage: None,
-            failing_since: None,
+            first_failure_time: None,
             next_test_time: None,
         });
         assert!(!instance_is_gone(&observed, &KEEP, &report), "once");
