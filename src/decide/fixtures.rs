@@ -9,8 +9,8 @@ use redeem::{
     Serial, State, StateSeen,
 };
 use salesforce_client::{
-    AccessToken, Answer, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Identity,
-    Organization, Refusal, Sent,
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Organization, Refusal,
+    RestAnswer, Sent, UserIdentity,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -278,12 +278,12 @@ pub(crate) fn failure(refusal: Refusal) -> Failure {
         retry_after: None,
         server_date: None,
         detail: "as Salesforce puts it".into(),
-        rescued_refresh_token: None,
+        salvaged_refresh_token: None,
     }
 }
 
-fn answer<T>(value: T) -> Answer<T> {
-    Answer {
+fn answer<T>(value: T) -> RestAnswer<T> {
+    RestAnswer {
         value,
         api_usage: Some(ApiUsage {
             used: 18,
@@ -302,8 +302,8 @@ pub(crate) fn versions() -> Vec<AvailableVersion> {
         .to_vec()
 }
 
-pub(crate) fn identity_answer(username: &str) -> Answer<Identity> {
-    answer(Identity {
+pub(crate) fn identity_answer(username: &str) -> RestAnswer<UserIdentity> {
+    answer(UserIdentity {
         organization_id: ORGANIZATION.parse().unwrap(),
         user_id: USER.parse().unwrap(),
         username: username.into(),
@@ -311,7 +311,7 @@ pub(crate) fn identity_answer(username: &str) -> Answer<Identity> {
     })
 }
 
-pub(crate) fn organization(is_sandbox: bool) -> Answer<Organization> {
+pub(crate) fn organization(is_sandbox: bool) -> RestAnswer<Organization> {
     answer(Organization {
         id: ORGANIZATION.parse().unwrap(),
         name: "Acme".into(),
@@ -323,7 +323,7 @@ pub(crate) fn organization(is_sandbox: bool) -> Answer<Organization> {
     })
 }
 
-pub(crate) fn resources() -> Answer<salesforce_client::Resources> {
+pub(crate) fn resources() -> RestAnswer<salesforce_client::Resources> {
     answer(salesforce_client::Resources {
         paths: [("limits".to_owned(), "/limits".to_owned())].into(),
     })

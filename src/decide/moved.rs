@@ -76,7 +76,7 @@ mod tests {
             retry_after: None,
             server_date: None,
             detail: String::new(),
-            rescued_refresh_token: None,
+            salvaged_refresh_token: None,
         };
         assert_eq!(ladder.host_answers(Err(failure)), Flow::Stop);
         ladder.finish()

@@ -6,8 +6,8 @@ use redeem::{
     Access, AccessExpiration, AttemptId, IntrospectionAnswer, RedeemAnswer, Reply, TokenAnswer, Username,
 };
 use salesforce_client::{
-    AccessToken, Class, Failure, Grant, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenResponse,
-    TokenToInspect,
+    AccessToken, Class, Failure, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest,
+    TokenResponse, TokenToInspect,
 };
 
 use super::Shell;
@@ -24,7 +24,7 @@ impl Shell {
         attempt: &AttemptId,
         limit: Duration,
     ) -> Reply {
-        let grant = Grant::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
+        let grant = TokenRequest::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
         self.presented += 1;
         let client = self.context.salesforce.clone();
         let request = client.token(&self.connector.host, &self.connector.app, &grant);
@@ -138,7 +138,7 @@ fn unaskable() -> Failure {
 /// What a failed request says of the token that was presented. An answer that can't be understood may still hold the new
 /// refresh token, the only one that lives now.
 fn understood(failure: &Failure) -> RedeemAnswer {
-    if let Some(token) = &failure.rescued_refresh_token {
+    if let Some(token) = &failure.salvaged_refresh_token {
         return RedeemAnswer::Rescued(redeem::RefreshToken::new(token.expose().to_owned()));
     }
     match (failure.sent, failure.refusal) {
@@ -182,7 +182,7 @@ fn silent(limit: Duration) -> Failure {
         retry_after: None,
         server_date: None,
         detail: format!("no answer within {} s", limit.as_secs()),
-        rescued_refresh_token: None,
+        salvaged_refresh_token: None,
     }
 }
 

@@ -8,7 +8,7 @@ fn failure(sent: Sent, refusal: Refusal) -> Failure {
         retry_after: None,
         server_date: None,
         detail: String::new(),
-        rescued_refresh_token: None,
+        salvaged_refresh_token: None,
     }
 }
 
@@ -48,7 +48,7 @@ fn only_what_salesforce_says_clearly_decides_about_a_token() {
 #[test]
 fn a_refresh_token_found_in_an_unreadable_answer_is_all_that_is_taken_from_it() {
     let unreadable = Failure {
-        rescued_refresh_token: Some(RefreshToken::new("the only one that lives".to_owned())),
+        salvaged_refresh_token: Some(RefreshToken::new("the only one that lives".to_owned())),
         ..failure(Sent::Unknown, Refusal::UnreadableAnswer)
     };
     assert_eq!(
