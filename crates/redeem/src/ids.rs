@@ -105,7 +105,7 @@ impl TokenDigest {
 }
 
 /// An app at a login host: whom Salesforce grants a refresh token to. Anywhere else, and for any other app, it calls the
-/// token expired, whatever it is (salesforce.md section 5, `expired access/refresh token`).
+/// token expired, whatever it is (docs/salesforce.md#dead-refresh-token).
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OAuthClient {

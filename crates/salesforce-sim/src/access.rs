@@ -25,16 +25,16 @@ impl World {
         usable.then_some(session)
     }
 
-    /// The app behind a consumer key, as seen from a host. docs/salesforce facts, sections 0.6, 1 and 5.
+    /// The app behind a consumer key, as seen from a host. docs/salesforce.md#local-app-host
     pub(crate) fn identify_app(&self, client_id: &str, place: Place) -> Result<Arc<App>, OAuthRefusal> {
         let app = self.find_app(client_id).ok_or(refusal::UNKNOWN_CLIENT)?;
-        // Changes take 2 to 10 minutes to take effect: until then the app is unknown. Section 3.
+        // Changes take 2 to 10 minutes to take effect: until then the app is unknown. docs/salesforce.md#propagation
         if app.known_from.is_some_and(|from| self.now() < from) {
             return Err(refusal::UNKNOWN_CLIENT);
         }
         let home = self.org_index(&app.org_host);
         match (app.kind, place) {
-            // A local external client app exists in one org and on no shared host. (S10, S11)
+            // A local external client app exists in one org and on no shared host. docs/salesforce.md#local-app-host
             (AppKind::ExternalClientApp, Place::MyDomain(index)) if Some(index) == home => Ok(app),
             (AppKind::ExternalClientApp, _) => Err(refusal::APP_NOT_FOUND),
             (AppKind::ConnectedApp, Place::MyDomain(index)) => {
@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// Whether the app may be used at all. Section 5.
+    /// Whether the app may be used at all. docs/salesforce.md#token-endpoint-errors
     pub(crate) fn app_is_usable(app: &App) -> Result<(), OAuthRefusal> {
         match app.standing {
             AppStanding::Enabled => Ok(()),
@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    /// Uninstalled connected apps are blocked but for users with the permission. Section 8 (O15).
+    /// Uninstalled connected apps are blocked but for users with the permission. docs/salesforce.md#uninstalled-apps
     pub(crate) fn app_is_installed_for(app: &App, user: &User) -> Result<(), OAuthRefusal> {
         if app.uninstalled && !user.approves_uninstalled_apps {
             return Err(refusal::NOT_INSTALLED);
@@ -70,7 +70,7 @@ impl World {
         Ok(())
     }
 
-    /// Policy "Permitted Users". Section 5 (S15).
+    /// Policy "Permitted Users". docs/salesforce.md#permitted-users
     pub(crate) fn user_is_permitted(app: &App, user: &User) -> Result<(), OAuthRefusal> {
         match app.permitted_users {
             PermittedUsers::AllMaySelfAuthorize => Ok(()),
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// The user's org, where the host called is one of those that may log this user in. Section 1.
+    /// The user's org, where the host called is one of those that may log this user in. docs/salesforce.md#flows-by-host
     pub(crate) fn org_of(&self, user: &User, place: Place) -> Option<&Org> {
         let org = self.org_by_host(&user.org_host)?;
         let fits = match place {
@@ -90,8 +90,8 @@ impl World {
         fits.then_some(org)
     }
 
-    /// What keeps a user out whatever the flow. Section 5 (S5, S24, P10); today's texts for locked and frozen users
-    /// are not confirmed (section 13.2): most appear as `authentication failure`.
+    /// What keeps a user out whatever the flow. Today's texts for locked and frozen users are not confirmed: most appear
+    /// as `authentication failure`. docs/salesforce.md#open-user-state-texts
     pub(crate) fn may_log_in(org: &Org, user: &User) -> Result<(), OAuthRefusal> {
         if org.status == OrgStatus::Inactive {
             return Err(refusal::INACTIVE_ORG);
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// Counts a login against the hourly rate. Section 3 (O18).
+    /// Counts a login against the hourly rate. docs/salesforce.md#login-rate
     pub(crate) fn count_login(&mut self, org: &Org, user: &User, now: Timestamp) -> Result<(), OAuthRefusal> {
         let Some(allowed) = org.logins_per_hour else {
             return Ok(());

@@ -1,6 +1,6 @@
 //! What is in a JWT-format access token, and with which key is it signed?
 //!
-//! docs/salesforce facts, section 3 (O22, O27):
+//! docs/salesforce.md#jwt-access-tokens,
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_access_tokens.htm>
 
 use std::sync::LazyLock;
@@ -74,7 +74,7 @@ pub(crate) fn sign(
     )
 }
 
-/// The document at `/id/keys`. Section 7 (O7).
+/// The document at `/id/keys`. docs/salesforce.md#id-keys
 pub(crate) fn key_set() -> Value {
     let keys: Vec<Value> = KEY
         .as_ref()

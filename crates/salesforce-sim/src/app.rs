@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::Secret;
 
-/// The two kinds of app. docs/salesforce facts, sections 0.6 and 8 (O14).
+/// The two kinds of app. docs/salesforce.md#app-kinds
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AppKind {
@@ -58,7 +58,7 @@ pub enum AppStanding {
     Disabled,
 }
 
-/// Policy on refresh tokens. Section 3 (O22).
+/// Policy on refresh tokens. docs/salesforce.md#refresh-token-policy
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshTokenPolicy {
@@ -67,13 +67,13 @@ pub enum RefreshTokenPolicy {
     UntilRevoked,
     /// Immediately expire.
     Immediately,
-    /// Expire if not used for so many seconds; 30 days is the idle limit of 2026. (O13)
+    /// Expire if not used for so many seconds; 30 days is the idle limit of 2026. docs/salesforce.md#idle-limit
     Idle(#[serde(with = "crate::seconds")] Duration),
     /// Expire so many seconds after they were issued.
     After(#[serde(with = "crate::seconds")] Duration),
 }
 
-/// The format of access tokens. Section 3 (O22, O27).
+/// The format of access tokens. docs/salesforce.md#jwt-access-tokens
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenFormat {
@@ -105,7 +105,8 @@ pub struct App {
     /// Further orgs a connected app was installed in, by My Domain host.
     #[serde(default)]
     pub installed_in: HashSet<String>,
-    /// The app was uninstalled from, or never installed in, its own org: `app must be installed into org`. (S9)
+    /// The app was uninstalled from, or never installed in, its own org: `app must be installed into org`.
+    /// docs/salesforce.md#uninstalled-apps
     #[serde(default)]
     pub uninstalled: bool,
     /// May it be used?
@@ -145,7 +146,7 @@ pub struct App {
     /// Policy on refresh tokens.
     #[serde(default)]
     pub refresh_token_policy: RefreshTokenPolicy,
-    /// The refresh token IP allowlist of the app does not hold the caller. (S25)
+    /// The refresh token IP allowlist of the app does not hold the caller. docs/salesforce.md#refresh-token-ip-allowlist
     #[serde(default)]
     pub refresh_ip_refused: bool,
     /// Session timeout of this app; the org's when absent.
@@ -154,19 +155,20 @@ pub struct App {
     /// Format of its access tokens.
     #[serde(default)]
     pub token_format: TokenFormat,
-    /// "Introspect all tokens": may ask about other apps' tokens. (O6)
+    /// "Introspect all tokens": may ask about other apps' tokens. docs/salesforce.md#introspection-own-tokens
     #[serde(default)]
     pub introspects_all: bool,
     /// Allow-listed for API access control.
     #[serde(default = "yes")]
     pub api_allow_listed: bool,
-    /// The app's sessions may use REST. Where not: `Connected app is not attached to Agent`. Section 4 (S7).
+    /// The app's sessions may use REST. Where not: `Connected app is not attached to Agent`.
+    /// docs/salesforce.md#rest-errors
     #[serde(default)]
     pub not_attached_to_agent: bool,
     /// Until then the token endpoint does not know the app: changes take 2 to 10 minutes to take effect.
     #[serde(skip)]
     pub known_from: Option<Timestamp>,
-    /// A rotated secret and how long both are accepted on and off. Section 3 (S4).
+    /// A rotated secret and how long both are accepted on and off. docs/salesforce.md#secret-rotation
     #[serde(skip)]
     pub(crate) previous_secret: Option<PreviousSecret>,
 }
@@ -194,7 +196,7 @@ impl App {
             Flow::JwtBearer,
         ]
         .into();
-        // External client apps do not offer the username-password flow. Section 2.2 (O37).
+        // External client apps do not offer the username-password flow. docs/salesforce.md#password-flow-blocked
         if kind == AppKind::ConnectedApp {
             flows.insert(Flow::Password);
         }
@@ -236,7 +238,7 @@ impl App {
     }
 }
 
-/// `refresh_token` and `offline_access` are one scope by two names. Section 2.8.
+/// `refresh_token` and `offline_access` are one scope by two names. docs/salesforce.md#scopes
 pub(crate) fn offers_refresh(scopes: &[String]) -> bool {
     scopes
         .iter()

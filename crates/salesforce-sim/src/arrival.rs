@@ -136,7 +136,7 @@ impl World {
         struck
     }
 
-    /// One refresh at a time per refresh token; the loser is told so. docs/salesforce facts, section 2.6 (O38).
+    /// One refresh at a time per refresh token; the loser is told so. docs/salesforce.md#concurrent-refresh
     fn lock_refresh(&mut self, request: &Request, entry: &LogEntry) -> Result<Option<usize>, Reply> {
         if entry.endpoint != Endpoint::Token || entry.grant_type.as_deref() != Some("refresh_token") {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! How does a person log in and allow an app?
 //!
-//! docs/salesforce facts, section 2.5 (O3, O42, O14, S5, S9):
+//! docs/salesforce.md#authorization-code,
 //! <https://developer.salesforce.com/docs/atlas.en-us.222.0.api_rest.meta/api_rest/intro_understanding_web_server_oauth_flow.htm>
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::refusal;
 use crate::world::World;
 use crate::{ids, pages};
 
-/// Fifteen minutes. Section 2.5.
+/// Fifteen minutes. docs/salesforce.md#code-lifetime
 const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const ERROR_PAGE: &str = "/setup/secur/RemoteAccessErrorPage.apexp";
 
@@ -272,7 +272,7 @@ fn error_page(code: &str, description: &str) -> Reply {
     Reply::html(StatusCode::BAD_REQUEST, pages::error(code, description)).noting(code)
 }
 
-/// Blocked and missing apps end on Salesforce's own page: no redirect to the callback. Section 2.5.
+/// Blocked and missing apps end on Salesforce's own page: no redirect to the callback. docs/salesforce.md#blocked-app-page
 fn error_redirect(code: &str, description: &str) -> Reply {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query

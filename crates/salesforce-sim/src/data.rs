@@ -1,6 +1,6 @@
 //! What does the REST API below `/services/data/` answer?
 //!
-//! docs/salesforce facts, sections 4 and 9 (O19, O20, O21):
+//! docs/salesforce.md#rest-errors,
 //! <https://developer.salesforce.com/docs/atlas.en-us.264.0.api_rest.meta/api_rest/errorcodes.htm>
 
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::world::{Place, World};
 
 /// Newest version, Winter '27; the label counts seasons from Spring '26 = v66.0.
 const NEWEST: u32 = 68;
-/// v21 to v30 are gone since Summer '25. Section 8 (O17).
+/// v21 to v30 are gone since Summer '25. docs/salesforce.md#api-versions
 const OLDEST: u32 = 31;
 
-/// `GET /services/data/`: open, not counted, without the limit header. (O21)
+/// `GET /services/data/`: open, not counted, without the limit header. docs/salesforce.md#versions-list
 pub(crate) fn versions() -> Reply {
     let list: Vec<Value> = (OLDEST..=NEWEST)
         .map(|version| json!({ "label": label(version), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }))
@@ -70,7 +70,7 @@ struct Usage {
 }
 
 impl Usage {
-    /// `api-usage=18/5000`. Section 4 (O21).
+    /// `api-usage=18/5000`. docs/salesforce.md#limit-header
     fn header(self) -> String {
         format!("api-usage={}/{}", self.used, self.allowed)
     }
@@ -104,7 +104,7 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
         .org_by_host(&user.org_host)
         .cloned()
         .ok_or(refusal::SESSION_EXPIRED)?;
-    // A token works on its own org's host only. Section 4: "token dead, or wrong host".
+    // A token works on its own org's host only. docs/salesforce.md#wrong-host
     if world.place(&request.host) != world.org_index(&org.host).map_or(Place::Unknown, Place::MyDomain) {
         return Err(refusal::SESSION_EXPIRED);
     }
@@ -127,7 +127,7 @@ fn may_use_rest(
     if app.not_attached_to_agent {
         return Err(refusal::NOT_ATTACHED_TO_AGENT);
     }
-    // No `api` scope, API access control, session level, IP rule: one text for all. Section 0.9 (C3, S7, S27).
+    // No `api` scope, API access control, session level, IP rule: one text for all. docs/salesforce.md#invalid-session-id
     let may_call_api = scopes
         .iter()
         .any(|scope| matches!(scope.as_str(), "api" | "full"));
@@ -175,7 +175,7 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
             &caller.user,
         ),
         Endpoint::Sobjects if rest == "sobjects" => Reply::json(StatusCode::OK, &sobjects(version, caller)),
-        // Needs View Setup and Configuration. Section 4 (O20, S8).
+        // Needs View Setup and Configuration. docs/salesforce.md#limits-permission
         Endpoint::Limits if !caller.user.views_setup => refusal::LIMITS_NOT_ALLOWED.reply(),
         Endpoint::Limits => Reply::json(StatusCode::OK, &limits(usage)),
         _ => refusal::NOT_FOUND.reply(),
@@ -213,7 +213,7 @@ const STANDARD_OBJECTS: [(&str, &str); 8] = [
     ("Task", "00T"),
 ];
 
-/// Describe global: only what the user may see. Section 9.
+/// Describe global: only what the user may see. docs/salesforce.md#describe-global
 fn sobjects(version: &str, caller: &Caller) -> Value {
     let standard = STANDARD_OBJECTS
         .iter()

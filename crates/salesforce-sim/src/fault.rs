@@ -143,7 +143,7 @@ pub enum Fault {
         #[serde(default)]
         headers: Vec<(String, String)>,
     },
-    /// `{"error", "error_description"}`: forces any row of section 5.
+    /// `{"error", "error_description"}`: forces any row of docs/salesforce.md#token-endpoint-errors
     OauthRefusal {
         /// HTTP status; 400 in the catalogue unless stated.
         #[serde(default = "bad_request")]
@@ -154,7 +154,7 @@ pub enum Fault {
         #[serde(default)]
         error_description: String,
     },
-    /// `[{"message", "errorCode"}]`: forces any row of section 4.
+    /// `[{"message", "errorCode"}]`: forces any row of docs/salesforce.md#rest-errors
     RestRefusal {
         /// HTTP status.
         status: u16,
@@ -163,13 +163,13 @@ pub enum Fault {
         /// Value of `message`.
         message: String,
     },
-    /// The maintenance page: 503 in HTML. Sections 4 and 5 (C3).
+    /// The maintenance page: 503 in HTML. docs/salesforce.md#maintenance
     Maintenance,
-    /// Salesforce Edge cannot reach the instance: 502 in HTML. Section 4 (C3, C4).
+    /// Salesforce Edge cannot reach the instance: 502 in HTML. docs/salesforce.md#maintenance
     BadGateway,
-    /// Salesforce Edge has no route for the host: 420. Section 4 (C4).
+    /// Salesforce Edge has no route for the host: 420. docs/salesforce.md#edge-no-route
     NoRoute,
-    /// 429, with or without `Retry-After`: seen by some clients, promised by no document. Sections 4, 5 and 13.3 (S22b).
+    /// 429, with or without `Retry-After`: seen by some clients, promised by no document. docs/salesforce.md#throttling
     Throttled {
         /// The header.
         #[serde(default)]

@@ -1,6 +1,6 @@
 //! Who is behind an access token, and what does a host say of itself?
 //!
-//! docs/salesforce facts, section 4 (O31a) and section 7 (O7).
+//! docs/salesforce.md#identity-url and docs/salesforce.md#discovery
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::org::Org;
 use crate::user::User;
 use crate::world::World;
 
-/// The user and org of the bearer token; plain text with 403 where there is none, not 401 JSON. Section 0.10.
+/// The user and org of the bearer token; plain text with 403 where there is none, not 401 JSON.
+/// docs/salesforce.md#bad-oauth-token
 fn bearer(world: &World, request: &Request) -> Result<(Arc<User>, Org), Reply> {
     let missing = || plain("Missing_OAuth_Token");
     let token = token_of(request).ok_or_else(missing)?;
@@ -53,8 +54,8 @@ pub(crate) fn token_of(request: &Request) -> Option<String> {
     }
 }
 
-/// `GET /services/oauth2/userinfo`. Fields: section 4 (C2, S22). Works without API Enabled unless the switch says otherwise:
-/// the facts are not certain of it (section 13.10).
+/// `GET /services/oauth2/userinfo`, with the fields of docs/salesforce.md#userinfo. Works without API Enabled unless the
+/// switch says otherwise: no source is certain of it (docs/salesforce.md#open-userinfo).
 pub(crate) fn userinfo(world: &World, request: &Request) -> Reply {
     match bearer(world, request) {
         Err(refused) => refused,
@@ -110,7 +111,7 @@ fn urls(instance: &str, org: &Org) -> Value {
     })
 }
 
-/// `GET /id/<org>/<user>`. Codes other than `Bad_OAuth_Token` are not confirmed (section 13.4).
+/// `GET /id/<org>/<user>`. Not every status of its refusals is confirmed (docs/salesforce.md#open-identity-statuses).
 pub(crate) fn identity(world: &World, request: &Request) -> Reply {
     let (user, org) = match bearer(world, request) {
         Ok(found) => found,
@@ -150,7 +151,7 @@ pub(crate) fn identity(world: &World, request: &Request) -> Reply {
     Reply::json(StatusCode::OK, &body)
 }
 
-/// `GET /.well-known/openid-configuration`; no session needed. Section 7 (O7).
+/// `GET /.well-known/openid-configuration`; no session needed. docs/salesforce.md#openid-configuration
 pub(crate) fn discovery(request: &Request) -> Reply {
     let base = request.address_called();
     let body = json!({

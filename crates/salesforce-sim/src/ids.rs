@@ -6,7 +6,7 @@ const BASE62: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const CHECK: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
 /// The 18-character form of a record id: key prefix, number, and the three characters that tell upper from lower
-/// case. docs/salesforce facts, section 9 (organization `00D…`, user `005…`, 18 characters).
+/// case. docs/salesforce.md#record-ids
 #[must_use]
 pub(crate) fn record_id(prefix: &str, number: u64) -> String {
     let mut short = format!("{prefix}{}", base62(number, 15 - prefix.len()));
@@ -50,7 +50,7 @@ pub(crate) fn random(length: usize) -> String {
 }
 
 /// An opaque access token: `00D` with the organization's id, `!`, then letters, digits, `.` and `_`.
-/// docs/salesforce facts, section 2.1 (C1) (forcedotcom/sfdx-core src/util/sfdc.ts).
+/// docs/salesforce.md#access-token-shape
 #[must_use]
 pub(crate) fn access_token(org_id: &str) -> String {
     let short = org_id.get(..15).unwrap_or(org_id);
@@ -58,7 +58,7 @@ pub(crate) fn access_token(org_id: &str) -> String {
 }
 
 /// A refresh token: `5Aep861` and more letters, digits, `.` and `_`, within the characters that an sfdx auth URL
-/// allows. docs/salesforce facts, section 10 (O33).
+/// allows. docs/salesforce.md#sfdx-auth-url
 #[must_use]
 pub(crate) fn refresh_token() -> String {
     format!("5Aep861{}._{}", random(50), random(26))

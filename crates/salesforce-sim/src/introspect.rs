@@ -1,6 +1,6 @@
 //! What does introspection say about a token, and what does revocation do to it?
 //!
-//! docs/salesforce facts, section 3 "Introspection" (O6, M2) and section 6 (O8, O9):
+//! docs/salesforce.md#introspection and docs/salesforce.md#revocation,
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_oidc_token_introspection_endpoint.htm>,
 //! <https://developer.salesforce.com/docs/platform/mobile-sdk/guide/oauth-revoking-tokens.html>
 
@@ -42,7 +42,7 @@ fn state(world: &mut World, request: &Request) -> Result<Value, OAuthRefusal> {
     if world.vault.present(asked).is_some() {
         return Ok(of_refresh_token(world, request, &app, asked));
     }
-    // Rubbish is an error; what looks like a token is merely not active. (M2)
+    // Rubbish is an error; what looks like a token is merely not active. docs/salesforce.md#introspection-rubbish
     if looks_like_a_token(asked) {
         Ok(inactive())
     } else {
@@ -50,7 +50,7 @@ fn state(world: &mut World, request: &Request) -> Result<Value, OAuthRefusal> {
     }
 }
 
-/// Being asked about may count as use; by switch. Section 13.5.
+/// Being asked about may count as use; by switch. docs/salesforce.md#open-sliding
 fn extend(world: &mut World, token: &str) {
     let (now, switches) = (world.now(), world.switches.clone());
     if switches.introspection_extends_sessions
@@ -69,7 +69,7 @@ fn of_access_token(world: &World, request: &Request, app: &App, token: &str) -> 
     let Some(session) = world.living_session(token) else {
         return inactive();
     };
-    // Another app's tokens are not active for this one, although they are fine. (S21)
+    // Another app's tokens are not active for this one, although they are fine. docs/salesforce.md#introspection-own-tokens
     if session.client_id != app.client_id && !app.introspects_all {
         return inactive();
     }

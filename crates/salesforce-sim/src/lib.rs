@@ -1,7 +1,7 @@
 //! Simulator of Salesforce as it is documented to behave; knows no client of this project.
 //!
-//! Comments cite "docs/salesforce facts": the fact sheet of this project, whose numbered sources (`O1`…) name the
-//! public pages. What the sources leave open is a [`Switches`] field or says so where it stands.
+//! Comments cite facts of docs/salesforce.md#what-salesforce-does by their anchors; that page names the public sources. What
+//! the sources leave open is a [`Switches`] field, or the comment says so.
 
 mod access;
 mod access_jwt;

@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// Changes a password, which resets the security token too. docs/salesforce facts, section 2.2 (S3, S4).
+    /// Changes a password, which resets the security token too. docs/salesforce.md#security-token
     #[track_caller]
     pub fn change_password(&mut self, username: &str, password: &str) -> String {
         let token = ids::random(24);
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Applies a staged consumer secret: all tokens of the app are revoked (by switch), and for `mixed` (Salesforce: up to ten
-    /// minutes) old and new secret are each accepted every other time. docs/salesforce facts, section 3 (S4).
+    /// minutes) old and new secret are each accepted every other time. docs/salesforce.md#secret-rotation
     #[track_caller]
     pub fn rotate_client_secret(&mut self, client_id: &str, secret: &str, mixed: Duration) {
         let until = later(self.now(), mixed);
@@ -157,7 +157,7 @@ impl World {
     }
 
     /// Renames a My Domain: sessions end, refresh tokens are revoked, and `instance_url` is another from now on.
-    /// docs/salesforce facts, section 1 (O26) and section 12.
+    /// docs/salesforce.md#my-domain-change
     #[track_caller]
     pub fn rename_my_domain(&mut self, from: &str, to: &str) {
         let org = self.org(from);
@@ -175,7 +175,7 @@ impl World {
     }
 
     /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void, and by switch its apps have new
-    /// consumer keys and secrets. docs/salesforce facts, section 9 (S28) and section 12. Returns the new organization id.
+    /// consumer keys and secrets. Returns the new organization id. docs/salesforce.md#sandbox-refresh
     #[track_caller]
     pub fn refresh_sandbox(&mut self, host: &str) -> String {
         let new = self.next_id("00D");

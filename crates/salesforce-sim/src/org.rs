@@ -19,7 +19,7 @@ pub enum OrgKind {
 }
 
 impl OrgKind {
-    /// The shared login host whose users these are. docs/salesforce facts, section 1 (O41, C1).
+    /// The shared login host whose users these are. docs/salesforce.md#shared-login-hosts
     #[must_use]
     pub fn login_host(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl OrgKind {
         }
     }
 
-    /// What `Organization.IsSandbox` says. docs/salesforce facts, section 9 (C2) (sfdx-core src/org/determineOrg.ts).
+    /// What `Organization.IsSandbox` says. docs/salesforce.md#organization-query
     #[must_use]
     pub fn is_sandbox(self) -> bool {
         matches!(self, Self::Sandbox | Self::Scratch)
@@ -71,13 +71,14 @@ pub struct Org {
     #[serde(default)]
     pub custom_objects: Vec<String>,
     /// "Allow OAuth Username-Password Flows"; off in orgs made since Summer '23.
-    /// docs/salesforce facts, section 2.2 (O37).
+    /// docs/salesforce.md#password-flow-blocked
     #[serde(default)]
     pub allows_password_flow: bool,
-    /// Logins from the shared hosts are refused (`canOnlyLoginWithMyDomainUrl`); off by default. (O23)
+    /// Logins from the shared hosts are refused (`canOnlyLoginWithMyDomainUrl`); off by default.
+    /// docs/salesforce.md#login-policy
     #[serde(default)]
     pub my_domain_login_only: bool,
-    /// API access control: only apps installed and allow-listed may use the API. Section 8 (S4, S27).
+    /// API access control: only apps installed and allow-listed may use the API. docs/salesforce.md#api-access-control
     #[serde(default)]
     pub api_access_control: bool,
     /// The edition has the REST API.
@@ -89,14 +90,14 @@ pub struct Org {
     /// The caller's address is in the org's trusted range: no security token is needed with a password.
     #[serde(default)]
     pub caller_ip_trusted: bool,
-    /// Idle session timeout; Salesforce's default is two hours. Section 3 (S1).
+    /// Idle session timeout; Salesforce's default is two hours. docs/salesforce.md#session-timeout
     #[serde(default = "two_hours", with = "crate::seconds")]
     pub session_timeout: Duration,
     /// Wrong passwords in a row after which a user is locked out; Salesforce's default is 10.
     #[serde(default = "ten")]
     pub failed_logins_before_lockout: u32,
-    /// Logins allowed per user and hour; Salesforce's figure is 3,600, but whether OAuth grants count is not
-    /// confirmed, so it is off by default. Section 3 (O18).
+    /// Logins allowed per user and hour; Salesforce's figure is 3,600, OAuth grants included. Off by default.
+    /// docs/salesforce.md#login-rate
     #[serde(default)]
     pub logins_per_hour: Option<u32>,
     /// API calls used in the last 24 hours.
@@ -117,11 +118,12 @@ pub enum OrgStatus {
     /// In use.
     #[default]
     Active,
-    /// Locked, closed or suspended: `inactive_org`. Section 5 (S24).
+    /// Locked, closed or suspended: `inactive_org`. docs/salesforce.md#token-endpoint-errors
     Inactive,
 }
 
-/// How calls from an untrusted address are refused; the same rule shows in different words. Sections 4, 5 (P10).
+/// How calls from an untrusted address are refused; the same rule shows in different words.
+/// docs/salesforce.md#ip-restriction-texts
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IpRestriction {
@@ -130,7 +132,7 @@ pub enum IpRestriction {
     None,
     /// The token endpoint says `ip restricted`.
     TokenEndpoint,
-    /// The token endpoint says `authentication failure` although only the address is wrong. (P10)
+    /// The token endpoint says `authentication failure` although only the address is wrong.
     TokenEndpointUnnamed,
     /// Tokens are issued, but REST says `This session is not valid for use with the REST API`.
     Rest,
@@ -175,7 +177,7 @@ fn ten() -> u32 {
 fn two_hours() -> Duration {
     Duration::from_secs(7200)
 }
-// The smallest daily allocation, that of a Developer Edition. Section 9 (M1).
+// The smallest daily allocation, that of a Developer Edition. docs/salesforce.md#api-allocation
 fn fifteen_thousand() -> u64 {
     15_000
 }

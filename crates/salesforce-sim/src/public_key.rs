@@ -7,7 +7,7 @@ const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
 const EXPLICIT_VERSION: u8 = 0xa0;
 
-/// Salesforce takes certificates of at most 4 KB. docs/salesforce facts, section 2.4 (O5).
+/// Salesforce takes certificates of at most 4 KB. docs/salesforce.md#jwt-certificate
 const LARGEST_CERTIFICATE: usize = 4096;
 
 /// The PKCS#1 public key (as `ring` wants it) of a PEM certificate or public key.

@@ -1,6 +1,6 @@
 //! What does a SOQL query answer?
 //!
-//! docs/salesforce facts, section 9 (C2); only `SELECT <fields> FROM <object>` with `WHERE` and `LIMIT` ignored.
+//! docs/salesforce.md#organization-query; only `SELECT <fields> FROM <object>` with `WHERE` and `LIMIT` ignored.
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ pub(crate) fn answer(soql: &str, version: &str, org: &Org, user: &User) -> Reply
         return rest_reply(400, "MALFORMED_QUERY", &format!("unexpected token: {soql}"));
     };
     let Some((name, known)) = record(object, org, user) else {
-        // Also where the user may not read the object. Section 4.
+        // Also where the user may not read the object. docs/salesforce.md#rest-errors
         let text = format!(
             "sObject type '{object}' is not supported. If you are attempting to use a custom object, be sure to \
              append the '__c' after the entity name."
@@ -83,7 +83,7 @@ fn record(object: &str, org: &Org, user: &User) -> Option<(&'static str, Columns
 }
 
 fn organization(org: &Org) -> Columns {
-    // Scratch org = `IsSandbox` with a trial expiration date. Section 9 (C2).
+    // Scratch org = `IsSandbox` with a trial expiration date. docs/salesforce.md#organization-query
     let trial = match org.kind {
         OrgKind::Scratch => json!("2027-01-31T00:00:00.000+0000"),
         OrgKind::Production | OrgKind::Sandbox | OrgKind::Developer => Value::Null,

@@ -49,7 +49,7 @@ impl OAuthRefusal {
     }
 }
 
-/// Errors carry `Cache-Control: no-store`. docs/salesforce facts, section 2.1 (O1).
+/// Errors carry `Cache-Control: no-store`. docs/salesforce.md#error-response
 pub(crate) fn oauth_reply(status: u16, error: &str, description: &str) -> Reply {
     let body = if description.is_empty() {
         json!({ "error": error })
@@ -70,7 +70,7 @@ impl RestRefusal {
     }
 }
 
-/// REST errors are an array. docs/salesforce facts, section 4 (O19).
+/// REST errors are an array. docs/salesforce.md#rest-errors
 pub(crate) fn rest_reply(status: u16, error_code: &str, message: &str) -> Reply {
     let body = json!([{ "message": message, "errorCode": error_code }]);
     Reply::json(
@@ -80,7 +80,7 @@ pub(crate) fn rest_reply(status: u16, error_code: &str, message: &str) -> Reply 
     .noting(error_code)
 }
 
-// docs/salesforce facts, section 5; each row's source is named there.
+// docs/salesforce.md#token-endpoint-errors
 pub(crate) const AUTHENTICATION_FAILURE: OAuthRefusal = oauth("invalid_grant", "authentication failure");
 pub(crate) const EXPIRED_TOKEN: OAuthRefusal = oauth("invalid_grant", "expired access/refresh token");
 pub(crate) const ALREADY_PROCESSED: OAuthRefusal =
@@ -142,7 +142,8 @@ pub(crate) const MISSING_REFRESH_TOKEN: OAuthRefusal =
 pub(crate) const MISSING_ASSERTION: OAuthRefusal =
     oauth("invalid_request", "missing required assertion parameter");
 
-/// Every row of section 5 that the token endpoint can be made to say, by a situation or by a fault.
+/// Every row of docs/salesforce.md#token-endpoint-errors that the token endpoint can be made to say, by a situation or by
+/// a fault.
 pub const TOKEN_ENDPOINT_CATALOGUE: &[OAuthRefusal] = &[
     AUTHENTICATION_FAILURE,
     EXPIRED_TOKEN,
@@ -203,7 +204,7 @@ pub const TOKEN_ENDPOINT_CATALOGUE: &[OAuthRefusal] = &[
     oauth("slow_down", ""),
 ];
 
-// docs/salesforce facts, section 4.
+// docs/salesforce.md#rest-errors
 pub(crate) const SESSION_EXPIRED: RestRefusal = rest(401, "INVALID_SESSION_ID", "Session expired or invalid");
 pub(crate) const SESSION_NOT_FOR_REST: RestRefusal = rest(
     401,
@@ -244,7 +245,7 @@ pub(crate) const METHOD_NOT_ALLOWED: RestRefusal = rest(
     "HTTP Method not allowed. Allowed are HEAD,GET",
 );
 
-/// Every row of section 4 that the REST API can be made to say, by a situation or by a fault.
+/// Every row of docs/salesforce.md#rest-errors that the REST API can be made to say, by a situation or by a fault.
 pub const REST_CATALOGUE: &[RestRefusal] = &[
     SESSION_EXPIRED,
     SESSION_NOT_FOR_REST,

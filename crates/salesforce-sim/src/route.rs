@@ -45,8 +45,8 @@ fn other(world: &mut World, request: &Request) -> Reply {
     )
 }
 
-/// What an unknown `*.my.salesforce.com` answers is not known (docs/salesforce facts, section 13.1); Salesforce Edge
-/// answers 420 for hosts it has no route for (section 4 (C4)).
+/// What an unknown `*.my.salesforce.com` answers is not known (docs/salesforce.md#open-unknown-host). Salesforce Edge
+/// answers 420 for hosts it has no route for (docs/salesforce.md#edge-no-route).
 fn no_route() -> Reply {
     let status = StatusCode::from_u16(420).unwrap_or(StatusCode::NOT_FOUND);
     Reply::html(status, "<html><body>No routing for this host</body></html>")

@@ -13,50 +13,50 @@ use serde::Deserialize;
 )]
 pub struct Switches {
     /// JWT bearer and client credentials hand back the same access token while its session lives: 8 of 8 in one
-    /// measurement. docs/salesforce facts, section 0.4 (M1).
+    /// measurement. docs/salesforce.md#token-reuse
     pub same_token_while_session_lives: bool,
-    /// Refreshing hands back the same access token too; some users saw that. Section 2.6.
+    /// Refreshing hands back the same access token too; some users saw that. docs/salesforce.md#refresh-returns-same-token
     pub refresh_returns_same_token: bool,
-    /// A refresh ends the earlier access token of the grant; not documented. Section 13.8.
+    /// A refresh ends the earlier access token of the grant; not documented. docs/salesforce.md#open-refresh-effects
     pub refresh_ends_previous_access_token: bool,
-    /// Use extends a session. Section 3 (S18).
+    /// Use extends a session. docs/salesforce.md#sliding-session
     pub sliding_sessions: bool,
-    /// … but only once half of the timeout has passed. Section 3 (S19).
+    /// … but only once half of the timeout has passed. docs/salesforce.md#sliding-session
     pub half_time_rule: bool,
-    /// Approvals per user and app; sources say 4 or 5. Section 3 (O10).
+    /// Approvals per user and app; sources say 4 or 5. docs/salesforce.md#approvals
     pub approval_limit: usize,
-    /// How long a refresh is worked on; a second one in that time is refused. Section 2.6 (O38).
+    /// How long a refresh is worked on; a second one in that time is refused. docs/salesforce.md#concurrent-refresh
     #[serde(with = "crate::milliseconds")]
     pub refresh_processing: Duration,
     /// Where `instance_url` points.
     pub instance_url: InstanceUrl,
-    /// In which words a user without API Enabled is refused. Section 4 (S7, S23).
+    /// In which words a user without API Enabled is refused. docs/salesforce.md#api-disabled
     pub api_disabled_wording: ApiDisabledWording,
-    /// A replayed spent refresh token kills its family. Section 2.6 (O12).
+    /// A replayed spent refresh token kills its family. docs/salesforce.md#replay
     pub replay_kills_family: bool,
-    /// The username-password flow answers `grant type not supported` from 2027-02-20 on. Section 8 (O39); the answer
-    /// itself is a guess. Off by default, so that tests do not change with the calendar.
+    /// The username-password flow answers `grant type not supported` from 2027-02-20 on; the answer itself is a guess
+    /// (docs/salesforce.md#open-password-answer). Off by default, so that tests do not change with the calendar.
     pub password_flow_retires: bool,
-    /// Applying a rotated consumer secret revokes all tokens of the app; from one summary of the help pages. Section 3 (S4),
-    /// section 12 (medium).
+    /// Applying a rotated consumer secret revokes all tokens of the app; from one summary of the help pages.
+    /// docs/salesforce.md#secret-rotation
     pub secret_rotation_revokes_tokens: bool,
-    /// Apps of a refreshed sandbox get new consumer keys and secrets; they "may". Section 12 (medium; S28).
+    /// Apps of a refreshed sandbox get new consumer keys and secrets; they "may". docs/salesforce.md#sandbox-refresh
     pub sandbox_refresh_changes_app_keys: bool,
-    /// An `exp` of a JWT assertion this far in the past is forgiven. Section 2.4 (C2, C5, C8).
+    /// An `exp` of a JWT assertion this far in the past is forgiven. docs/salesforce.md#jwt-exp
     #[serde(with = "crate::seconds")]
     pub jwt_exp_tolerance: Duration,
     /// The farthest `exp` of a JWT assertion that is accepted. Guides speak of 3 or 5 minutes, in practice none is seen.
-    /// What a later one would be answered is not known. Section 2.4, section 13.7.
+    /// What a later one would be answered is not known. docs/salesforce.md#open-jwt-exp
     #[serde(with = "crate::optional_seconds")]
     pub jwt_exp_at_most: Option<Duration>,
-    /// Being introspected counts as use, and so extends a session. Section 13.5.
+    /// Being introspected counts as use, and so extends a session. docs/salesforce.md#open-sliding
     pub introspection_extends_sessions: bool,
-    /// Sessions of JWT-format access tokens slide like others, whatever `exp` they carry. Section 3, section 13.5.
+    /// Sessions of JWT-format access tokens slide like others, whatever `exp` they carry. docs/salesforce.md#open-sliding
     pub jwt_tokens_slide: bool,
-    /// Sessions of JWT bearer and client credentials take up places among the approvals of user and app. Section 3 (O10: "other
-    /// flows may count too"), section 13.6.
+    /// Sessions of JWT bearer and client credentials take up places among the approvals of user and app.
+    /// docs/salesforce.md#open-approvals
     pub logins_count_as_approvals: bool,
-    /// `userinfo` needs API Enabled; how it would refuse is a guess. Section 4, section 13.10.
+    /// `userinfo` needs API Enabled; how it would refuse is a guess. docs/salesforce.md#open-userinfo
     pub userinfo_needs_api_enabled: bool,
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
 
 fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     let grant_type = call.form.get("grant_type").ok_or(refusal::UNSUPPORTED_GRANT)?;
-    // `scope` belongs to the authorize step. docs/salesforce facts, sections 2.3, 2.5, 2.6 (C5, M1).
+    // `scope` belongs to the authorize step. docs/salesforce.md#no-scope-parameter
     if grant_type != "password" && call.form.get("scope").is_some() {
         return Err(refusal::SCOPE_NOT_SUPPORTED);
     }

@@ -24,7 +24,8 @@ pub struct User {
     pub name: String,
     /// Password.
     pub password: Secret,
-    /// Security token, to be appended to the password where the caller's address is not trusted. (S3, S4)
+    /// Security token, to be appended to the password where the caller's address is not trusted.
+    /// docs/salesforce.md#security-token
     #[serde(default)]
     pub security_token: Secret,
     /// May the user log in?
@@ -42,19 +43,19 @@ pub struct User {
     /// Permission "API Enabled".
     #[serde(default = "yes")]
     pub api_enabled: bool,
-    /// Read on `Organization`; some API-only users lack it. Section 9 (C2).
+    /// Read on `Organization`; some API-only users lack it. docs/salesforce.md#organization-query
     #[serde(default = "yes")]
     pub reads_organization: bool,
-    /// Permission "View Setup and Configuration". Section 4 (O20).
+    /// Permission "View Setup and Configuration". docs/salesforce.md#limits-permission
     #[serde(default)]
     pub views_setup: bool,
-    /// Permission "Approve Uninstalled Connected Apps". Section 8 (O15).
+    /// Permission "Approve Uninstalled Connected Apps". docs/salesforce.md#uninstalled-apps
     #[serde(default)]
     pub approves_uninstalled_apps: bool,
-    /// Permission "Use Any API Client", the bypass of API access control. Section 8 (S4).
+    /// Permission "Use Any API Client", the bypass of API access control. docs/salesforce.md#api-access-control
     #[serde(default)]
     pub uses_any_api_client: bool,
-    /// The profile demands a High Assurance session for the API. Section 4 (S27).
+    /// The profile demands a High Assurance session for the API. docs/salesforce.md#invalid-session-id
     #[serde(default)]
     pub needs_high_assurance: bool,
 }

@@ -35,7 +35,7 @@ impl Session {
     }
 
     /// Use extends the session; classic Salesforce notes it only once half the timeout has passed.
-    /// docs/salesforce facts, section 3 (S18, S19).
+    /// docs/salesforce.md#sliding-session
     pub(crate) fn touch(&mut self, now: Timestamp, switches: &Switches) {
         let granularity = if switches.half_time_rule {
             self.timeout / 2
@@ -62,7 +62,7 @@ pub(crate) struct Grant {
     pub(crate) last_used: Timestamp,
     pub(crate) ended: Option<GrantEnd>,
     pub(crate) sessions: Vec<String>,
-    /// A refresh is being processed. Section 2.6 (O38).
+    /// A refresh is being processed. docs/salesforce.md#concurrent-refresh
     pub(crate) busy: bool,
 }
 
@@ -72,11 +72,11 @@ pub(crate) struct Grant {
 pub enum GrantEnd {
     /// Revoked by the client or by an administrator.
     Revoked,
-    /// A spent refresh token was presented again: the family was killed. Section 2.6 (O12).
+    /// A spent refresh token was presented again: the family was killed. docs/salesforce.md#replay
     Replayed,
-    /// A newer approval by the same user and app pushed it out. Section 3 (O10).
+    /// A newer approval by the same user and app pushed it out. docs/salesforce.md#approvals
     PushedOut,
-    /// The refresh token policy ended it. Section 3 (O22).
+    /// The refresh token policy ended it. docs/salesforce.md#refresh-token-policy
     Expired,
 }
 
@@ -155,7 +155,7 @@ impl Vault {
     }
 
     /// A new approval with its first refresh token; the oldest beyond the limit ends without a word.
-    /// docs/salesforce facts, section 3 (O10).
+    /// docs/salesforce.md#approvals
     pub(crate) fn approve(&mut self, grant: Grant, limit: usize) -> (usize, String) {
         let index = self.grants.len();
         let approvals = self
@@ -256,7 +256,7 @@ impl Vault {
 }
 
 impl Grant {
-    /// Has the app's refresh token policy ended it? docs/salesforce facts, section 3 (O13, O22).
+    /// Has the app's refresh token policy ended it? docs/salesforce.md#refresh-token-policy
     pub(crate) fn lapsed(&self, app: &App, now: Timestamp) -> bool {
         match app.refresh_token_policy {
             RefreshTokenPolicy::UntilRevoked => false,

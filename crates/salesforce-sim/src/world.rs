@@ -267,7 +267,7 @@ impl World {
         }
     }
 
-    /// `instance_url` of an org's token responses. docs/salesforce facts, sections 0.12 and 1.
+    /// `instance_url` of an org's token responses. docs/salesforce.md#instance-url
     pub(crate) fn instance_url(&self, org: &Org, request: &Request) -> String {
         if self.answers_by_address(request) {
             request.address_called()
@@ -276,7 +276,7 @@ impl World {
         }
     }
 
-    /// The identity URL names the shared login host of the org. docs/salesforce facts, sections 4 and 9.
+    /// The identity URL names the shared login host of the org. docs/salesforce.md#identity-url
     pub(crate) fn identity_url(&self, org: &Org, user: &User, request: &Request) -> String {
         let base = if self.answers_by_address(request) {
             request.address_called()

@@ -31,8 +31,8 @@ pub fn instance_is_gone(observed: &Observed, decision: &Decision, report: &TestR
     free && elsewhere && !known && failed && report.steps.last().is_some_and(says_gone)
 }
 
-/// What an address that leads nowhere looks like: no such name, no route at Salesforce's edge, or sent elsewhere (salesforce.md
-/// sections 4, 5 and 13.1).
+/// What an address that leads nowhere looks like: no such name, no route at Salesforce's edge, or sent elsewhere
+/// (docs/salesforce.md#edge-no-route, docs/salesforce.md#open-unknown-host, docs/salesforce.md#my-domain-change).
 fn says_gone(step: &TestStep) -> bool {
     const GONE: [Refusal; 3] = [
         Refusal::HostNotFound,

@@ -16,7 +16,7 @@ use crate::core::schedule::time::whole_seconds;
 const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
 /// Longest wait after a passing failure: 40 minutes of outage then cost about ten calls a connector.
 const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
-/// Settings in Salesforce take 2 to 10 minutes to spread (salesforce.md section 3): so long an uncertain refusal is
+/// Settings in Salesforce take 2 to 10 minutes to spread (docs/salesforce.md#propagation): so long an uncertain refusal is
 /// tried at the short interval.
 pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
 /// The short interval.

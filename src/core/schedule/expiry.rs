@@ -1,4 +1,4 @@
-//! When does a token expire, how is that known, and when is it renewed? (salesforce.md section 3.)
+//! When does a token expire, how is that known, and when is it renewed? (docs/salesforce.md#lifetimes)
 
 use std::time::Duration;
 

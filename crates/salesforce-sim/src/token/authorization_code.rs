@@ -1,6 +1,6 @@
 //! When is an authorization code exchanged for tokens?
 //!
-//! docs/salesforce facts, section 2.5 (O3):
+//! docs/salesforce.md#authorization-code,
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_oauth_web_server_flow_ca.htm>
 
 use base64::Engine;

@@ -1,6 +1,6 @@
 //! When does the client credentials flow get a token?
 //!
-//! docs/salesforce facts, section 2.3 (O4, O22, O29):
+//! docs/salesforce.md#client-credentials,
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm>
 
 use super::call::Call;
@@ -10,7 +10,7 @@ use crate::refusal::{self, OAuthRefusal};
 use crate::world::{Place, World};
 
 pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
-    // Only on the org's My Domain host. Section 0.5 (O29).
+    // Only on the org's My Domain host. docs/salesforce.md#client-credentials-host
     if matches!(call.place, Place::Shared(_)) {
         return Err(refusal::WRONG_DOMAIN);
     }
@@ -36,5 +36,5 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     issue(world, call, app, user, Flow::ClientCredentials, scopes)
 }
 
-/// Scopes that Salesforce takes away in this flow. Section 2.3.
+/// Scopes that Salesforce takes away in this flow. docs/salesforce.md#client-credentials-scopes
 const REMOVED: [&str; 4] = ["full", "web", "refresh_token", "offline_access"];

@@ -1,6 +1,6 @@
 //! When does the JWT bearer flow get a token?
 //!
-//! docs/salesforce facts, section 2.4 (O5, C2, C5, C8):
+//! docs/salesforce.md#jwt-bearer,
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_oauth_jwt_flow.htm>
 
 use base64::Engine;
@@ -113,7 +113,8 @@ impl<'a> Jwt<'a> {
                 .is_ok()
     }
 
-    /// Seconds, as a number or (simple-salesforce) as a string, or (Salesforce CLI) milliseconds. (C2, C5)
+    /// Seconds, as a number or (simple-salesforce) as a string, or (Salesforce CLI) milliseconds.
+    /// docs/salesforce.md#jwt-exp
     fn expiry(&self) -> Option<Timestamp> {
         let claim = self.claims.get("exp")?;
         #[expect(

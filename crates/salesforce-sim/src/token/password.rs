@@ -1,6 +1,6 @@
 //! When does the username-password flow get a token?
 //!
-//! docs/salesforce facts, section 2.2 (O37, O39):
+//! docs/salesforce.md#username-and-password,
 //! <https://help.salesforce.com/apex/HTViewHelpDoc?id=xcloud.remoteaccess_disable_username_password_flow_ca.htm>
 
 use jiff::civil::date;
@@ -23,7 +23,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     let password = call.form.get("password").ok_or(failure)?;
     let user = world.find_user(username).ok_or(failure)?;
     let org = world.org_of(&user, call.place).ok_or(failure)?.clone();
-    // The org blocks the flow: by default since Summer '23. Section 5 (S5).
+    // The org blocks the flow: by default since Summer '23. docs/salesforce.md#password-flow-blocked
     if !org.allows_password_flow {
         return Err(failure);
     }
@@ -40,7 +40,8 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     issue(world, call, app, user, Flow::Password, scopes)
 }
 
-/// The flow retires on 2027-02-20. Section 8 (O39); what it then answers is not known (section 13.9).
+/// The flow retires on 2027-02-20 (docs/salesforce.md#password-flow-retirement); what it then answers is not known
+/// (docs/salesforce.md#open-password-answer).
 fn retired(world: &World, call: &Call<'_>) -> bool {
     let day = call.now.to_zoned(TimeZone::UTC).date();
     world.switches.password_flow_retires && day >= date(2027, 2, 20)

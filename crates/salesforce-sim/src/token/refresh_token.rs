@@ -1,6 +1,6 @@
 //! When does a refresh token get an access token, and when does it rotate or die?
 //!
-//! docs/salesforce facts, section 2.6 (O2, O12, O38):
+//! docs/salesforce.md#refresh-token,
 //! <https://help.salesforce.com/s/articleView?id=005316711&language=en_US&type=1>
 
 use super::call::Call;
@@ -53,7 +53,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
 }
 
 /// The family of a presented token. A spent token kills it: the newest refresh token and the access tokens die, and
-/// the user has to approve again. (O12)
+/// the user has to approve again. docs/salesforce.md#replay
 fn living_family(world: &mut World, presented: &Presented) -> Result<Grant, OAuthRefusal> {
     let family = world
         .vault
@@ -73,7 +73,7 @@ fn living_family(world: &mut World, presented: &Presented) -> Result<Grant, OAut
     Ok(family)
 }
 
-/// Not documented; by switch. Section 13.8.
+/// Not documented; by switch. docs/salesforce.md#open-refresh-effects
 fn end_previous_sessions(world: &mut World, presented: &Presented, but: &str) {
     if !world.switches.refresh_ends_previous_access_token {
         return;

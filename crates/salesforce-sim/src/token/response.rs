@@ -16,7 +16,7 @@ use crate::pages::escape;
 use crate::world::World;
 
 /// The success answer: no `expires_in`, and `issued_at` in milliseconds as a string.
-/// docs/salesforce facts, sections 0.1 and 2.1 (O41, O29).
+/// docs/salesforce.md#token-response
 pub(super) fn success(world: &World, call: &Call<'_>, issued: &Issued) -> Reply {
     let issued_at = call.now.as_millisecond().to_string();
     let id = world.identity_url(&issued.org, &issued.user, call.request);
@@ -35,7 +35,7 @@ pub(super) fn success(world: &World, call: &Call<'_>, issued: &Issued) -> Reply 
         put("refresh_token", refresh_token);
     }
     let jwt = matches!(issued.app.token_format, TokenFormat::Jwt(_));
-    // Newer fields, as in the official client credentials sample. Section 2.3 (O29).
+    // Newer fields, as in the official client credentials sample. docs/salesforce.md#token-response
     if jwt || issued.flow == Flow::ClientCredentials {
         put("token_format", if jwt { "jwt" } else { "opaque" });
         let test = if issued.org.kind.is_sandbox() { "test." } else { "" };
@@ -44,13 +44,13 @@ pub(super) fn success(world: &World, call: &Call<'_>, issued: &Issued) -> Reply 
     render(call, fields)
 }
 
-/// base64 HMAC-SHA256 over `id` and `issued_at`, keyed with the consumer secret. Section 2.1 (U).
+/// base64 HMAC-SHA256 over `id` and `issued_at`, keyed with the consumer secret. docs/salesforce.md#signature
 fn signature(app: &App, id: &str, issued_at: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, app.client_secret.reveal().as_bytes());
     STANDARD.encode(hmac::sign(&key, format!("{id}{issued_at}").as_bytes()))
 }
 
-/// JSON, XML or urlencoded, by `format` or by `Accept`. Section 2.1 (O41).
+/// JSON, XML or urlencoded, by `format` or by `Accept`. docs/salesforce.md#response-format
 fn render(call: &Call<'_>, fields: Map<String, Value>) -> Reply {
     let accept = call.request.header("accept").unwrap_or_default();
     let format = call.form.get("format").unwrap_or(match accept {
