@@ -31,7 +31,7 @@ fn username_display(auth: &AuthSpec) -> UsernameDisplay {
     }
 }
 
-/// Salesforce's own idle limit for apps where it is turned on (salesforce.md section 2.6).
+/// Salesforce's own idle limit for apps where it is turned on (docs/salesforce.md#idle-limit).
 const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
 
 /// Checks spec and inputs. The schema and the CEL rules have seen the spec before; what they can't see is judged here.
