@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde_json::json;
+use structure::Tree;
 use structure::circles::circles;
 use structure::homonyms::homonyms;
 use structure::lengths::{LONG_FILE, Length, lengths};
-use structure::walk::{Named, RECONCILE, walk};
-use structure::{Error, Tree};
+use structure::walk::{Named, NoFunction, RECONCILE, walk};
 
 /// Measures the structure of the sources of a checkout.
 #[derive(Debug, Parser)]
@@ -46,16 +46,8 @@ enum What {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match answer(&arguments) {
-        Ok(Some(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Ok(None) => {
-            eprintln!("There is no such function.");
-            ExitCode::FAILURE
-        }
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -63,23 +55,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn answer(arguments: &Arguments) -> Result<Option<String>, Error> {
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let tree = Tree::load(&arguments.root)?;
     let (value, text) = match &arguments.what {
         What::Figures => figures(&tree),
         What::Circles => circles_of(&tree),
         What::Homonyms => homonyms_of(&tree),
-        What::Walk { start, skip } => match walk_of(&tree, start, skip) {
-            Some(answer) => answer,
-            None => return Ok(None),
-        },
+        What::Walk { start, skip } => walk_of(&tree, start, skip)?,
         What::Lengths => lengths_of(&tree),
     };
-    Ok(Some(if arguments.json {
-        format!("{value:#}\n")
+    if arguments.json {
+        println!("{value:#}");
     } else {
-        text
-    }))
+        print!("{text}");
+    }
+    Ok(())
 }
 
 type Answer = (serde_json::Value, String);
@@ -119,13 +109,13 @@ fn homonyms_of(tree: &Tree) -> Answer {
     (json!(homonyms), text)
 }
 
-fn walk_of(tree: &Tree, start: &Named, skip: &[Named]) -> Option<Answer> {
+fn walk_of(tree: &Tree, start: &Named, skip: &[Named]) -> Result<Answer, NoFunction> {
     let walk = walk(tree, start, skip)?;
     let (stays, files, returns, functions) = (walk.stays, walk.files, walk.returns, walk.functions);
     let head = format!("{stays} stays in {files} files, {returns} returns, {functions} functions\n");
     let each = walk.path.iter();
     let text = head + &lines(each.map(|stay| format!("  {}: {}", stay.file, stay.functions.join(", "))));
-    Some((json!(walk), text))
+    Ok((json!(walk), text))
 }
 
 fn lengths_of(tree: &Tree) -> Answer {

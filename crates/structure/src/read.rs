@@ -11,7 +11,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Ident, ImplItem, Item as Syntax, UseTree, Visibility};
 
-use crate::tree::{Error, File, Function, Import, Item, Kind, Mention, Module, Sources, Tree};
+use crate::tree::{Error, File, Function, Import, Item, Kind, Mention, Module, Place, Sources, Tree};
 
 /// Reads the crate whose root file is at `path`, and answers with its root module.
 pub(crate) fn read_crate(
@@ -53,7 +53,7 @@ fn read_file(
         module,
         owner: None,
         function: None,
-        parameters: HashMap::new(),
+        known: HashMap::new(),
         bound: HashSet::new(),
         macros: HashMap::new(),
         error: None,
@@ -89,8 +89,8 @@ struct Reader<'a> {
     /// The type or trait whose `impl` or body is read.
     owner: Option<Vec<String>>,
     function: Option<usize>,
-    /// The types of the parameters of the function.
-    parameters: HashMap<String, Vec<String>>,
+    /// What the variables of the function are.
+    known: HashMap<String, Place>,
     /// The names that the function binds.
     bound: HashSet<String>,
     /// The rules of the macros of this file.
@@ -110,7 +110,9 @@ impl Reader<'_> {
             kind,
             file: self.file,
             line,
+            module: self.module,
             variants,
+            fields: HashMap::new(),
         });
         if let Some(module) = self.tree.modules.get_mut(self.module) {
             module.items.entry(name).or_default().push(item);
@@ -255,6 +257,9 @@ impl Reader<'_> {
         match item {
             Syntax::Struct(of) => {
                 self.define(&of.ident, Kind::Type, Vec::new());
+                if let Some(item) = self.tree.items.last_mut() {
+                    item.fields = signature::fields(&of.fields);
+                }
                 for name in of.attrs.iter().filter_map(tokens::kube_kind) {
                     self.define_at(name, Kind::Type, of.ident.span().start().line, Vec::new());
                 }
@@ -306,19 +311,17 @@ impl Reader<'_> {
             method: sig.receiver().is_some(),
             line: sig.fn_token.span.start().line,
             end: block.brace_token.span.close().end().line,
+            returns: signature::returned(sig, self.owner.as_deref()),
             calls: Vec::new(),
         });
         let outer = (
             self.function.replace(function),
-            std::mem::replace(
-                &mut self.parameters,
-                signature::parameters(sig, self.owner.as_deref()),
-            ),
+            std::mem::replace(&mut self.known, signature::parameters(sig, self.owner.as_deref())),
             std::mem::replace(&mut self.bound, signature::bound(sig, block)),
         );
         self.visit_signature(sig);
         self.visit_block(block);
-        (self.function, self.parameters, self.bound) = outer;
+        (self.function, self.known, self.bound) = outer;
         Some(function)
     }
 }

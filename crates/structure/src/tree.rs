@@ -89,7 +89,10 @@ pub(crate) struct Item {
     pub(crate) kind: Kind,
     pub(crate) file: usize,
     pub(crate) line: usize,
+    pub(crate) module: usize,
     pub(crate) variants: Vec<String>,
+    /// The types of the fields of a struct.
+    pub(crate) fields: HashMap<String, Vec<String>>,
 }
 
 /// A path that code or a private `use` names.
@@ -109,17 +112,24 @@ pub(crate) struct Function {
     pub(crate) method: bool,
     pub(crate) line: usize,
     pub(crate) end: usize,
+    pub(crate) returns: Option<Vec<String>>,
     pub(crate) calls: Vec<Call>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Call {
     Path(Vec<String>),
-    Method {
-        name: String,
-        /// The type of what it is called on, where a declaration in the same signature says it.
-        receiver: Option<Vec<String>>,
-    },
+    Method(Place, String),
+}
+
+/// What a method is called on, or a variable is set to.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Unknown,
+    Of(Vec<String>),
+    Field(Box<Place>, String),
+    Call(Vec<String>),
+    Method(Box<Place>, String),
 }
 
 /// Everything that was read.

@@ -7,9 +7,10 @@
 //!
 //! - a free function or `Type::function` by the imports of the file, also where it is named as a value, and also in
 //!   another package of the workspace;
-//! - a method by the type of the parameter (or `self`) that it is called on;
-//! - any other method if the package, or else the product, defines exactly one of that name, and no type of the standard
-//!   library, kube or another common crate has one of that name ([`FOREIGN`]).
+//! - a method by the type of what it is called on, as far as declarations say it: of parameters, fields, variables and
+//!   what functions return;
+//! - a method on something whose type they don't say if the package, or else the product, defines exactly one of that
+//!   name, and the standard library and kube none (`FOREIGN`).
 //!
 //! Other calls are passed over.
 
@@ -18,13 +19,24 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::tree::{Call, Function, Kind, Tree};
+use crate::tree::{Call, Function, Kind, Place, Tree};
 
 /// Where the work on a connector starts.
 pub const RECONCILE: &str = "src/controller.rs:reconcile";
 
-/// Methods of foreign types, which say nothing about where a call leads.
-pub const FOREIGN: [&str; 0] = [];
+/// Names of methods that types of the standard library and kube have, too.
+const FOREIGN: &str = "\
+    add and_then annotations apply as_bytes as_mut as_ref as_slice as_str chain clone cloned contains \
+    contains_key create delete encode end entry expect extend filter find finish flush get get_mut \
+    host insert is_empty is_some iter join labels last len list lock map matches max min name next \
+    open parse patch poll pop push read recv remove replace retain send set split start status step \
+    store sub swap take text trim try_from uid unwrap_or update value values wait watch with write \
+    zip";
+
+/// Methods that answer with what they are called on, or with what it holds.
+const TRANSPARENT: &str = "\
+    as_deref as_deref_mut as_mut as_ref borrow clone cloned copied expect iter lock map_err ok ok_or \
+    ok_or_else or take to_owned unwrap unwrap_or_default unwrap_or_else";
 
 /// A function, as `FUNCTION` or `FILE:FUNCTION`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,13 +96,17 @@ pub struct Stay {
     pub functions: Vec<String>,
 }
 
-/// Walks from `start`, leaving out the functions in `skip`; `None` if there is no such function.
-#[must_use]
-pub fn walk(tree: &Tree, start: &Named, skip: &[Named]) -> Option<Walk> {
-    let first = tree
-        .functions
-        .iter()
-        .position(|function| start.is(tree, function))?;
+/// There is no function of this name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no function {0}")]
+pub struct NoFunction(String);
+
+/// Walks from `start`, leaving out the functions in `skip`.
+pub fn walk(tree: &Tree, start: &Named, skip: &[Named]) -> Result<Walk, NoFunction> {
+    let first = find(tree, start)?;
+    for skipped in skip {
+        find(tree, skipped)?;
+    }
     let mut walker = Walker {
         tree,
         skip,
@@ -120,13 +136,21 @@ pub fn walk(tree: &Tree, start: &Named, skip: &[Named]) -> Option<Walk> {
         .map(|stay| stay.file.as_str())
         .collect::<BTreeSet<_>>()
         .len();
-    Some(Walk {
+    Ok(Walk {
         stays: path.len(),
         files,
         returns: path.len() - files,
         functions: walker.seen.len(),
         path,
     })
+}
+
+fn find(tree: &Tree, named: &Named) -> Result<usize, NoFunction> {
+    let found = tree
+        .functions
+        .iter()
+        .position(|function| named.is(tree, function));
+    found.ok_or_else(|| NoFunction(named.function.clone()))
 }
 
 struct Walker<'a> {
@@ -162,11 +186,70 @@ impl Walker<'_> {
                 let (name, owner) = path.split_last()?;
                 self.of_type(from, owner, name)
             }),
-            Call::Method { name, receiver } => receiver
-                .as_ref()
-                .and_then(|receiver| self.of_type(from, receiver, name))
-                .or_else(|| self.only_method(from, name)),
+            Call::Method(place, name) => match self.type_of(from, place) {
+                Known::Type(item) => self.method_of(item, name),
+                Known::Foreign => None,
+                Known::Nothing => self.only_method(from, name),
+            },
         }
+    }
+
+    fn type_of(&self, from: &Function, place: &Place) -> Known {
+        match place {
+            Place::Unknown => Known::Nothing,
+            Place::Of(path) => self.named(from.module, path),
+            Place::Field(of, name) => match self.type_of(from, of) {
+                Known::Type(item) => self.field(item, name),
+                other => other,
+            },
+            Place::Call(path) => match self.called(from, &Call::Path(path.clone())) {
+                Some(function) => self.returned(function),
+                None => self.constructed(from, path),
+            },
+            Place::Method(of, name) => match self.type_of(from, of) {
+                Known::Type(item) => match self.method_of(item, name) {
+                    Some(function) => self.returned(function),
+                    None if is_among(TRANSPARENT, name) => Known::Type(item),
+                    None => Known::Nothing,
+                },
+                _ => Known::Nothing,
+            },
+        }
+    }
+
+    fn named(&self, module: usize, path: &[String]) -> Known {
+        let mut found = self.tree.definitions(module, path).into_iter();
+        let of_type = found.find(|item| {
+            self.tree
+                .items
+                .get(*item)
+                .is_some_and(|item| item.kind == Kind::Type)
+        });
+        of_type.map_or(Known::Foreign, Known::Type)
+    }
+
+    fn field(&self, item: usize, name: &str) -> Known {
+        let item = self.tree.items.get(item);
+        let field = item.and_then(|item| Some((item.module, item.fields.get(name)?)));
+        field.map_or(Known::Nothing, |(module, path)| self.named(module, path))
+    }
+
+    fn returned(&self, function: usize) -> Known {
+        let function = self.tree.functions.get(function);
+        let returned = function.and_then(|function| Some((function.module, function.returns.as_ref()?)));
+        returned.map_or(Known::Nothing, |(module, path)| self.named(module, path))
+    }
+
+    /// The type of a tuple struct or a variant, or of a function that was not found.
+    fn constructed(&self, from: &Function, path: &[String]) -> Known {
+        match self.named(from.module, path) {
+            Known::Type(item) => Known::Type(item),
+            _ => Known::Nothing,
+        }
+    }
+
+    fn method_of(&self, item: usize, name: &str) -> Option<usize> {
+        only(self.associated.get(&(item, name))?.iter().copied())
     }
 
     fn free(&self, from: &Function, path: &[String]) -> Option<usize> {
@@ -188,7 +271,7 @@ impl Walker<'_> {
     }
 
     fn only_method(&self, from: &Function, name: &str) -> Option<usize> {
-        if FOREIGN.contains(&name) {
+        if is_among(FOREIGN, name) {
             return None;
         }
         let package = package_of(self.tree, from);
@@ -205,6 +288,17 @@ impl Walker<'_> {
             only(all.iter().copied())
         }
     }
+}
+
+/// What is known of the type of a value.
+enum Known {
+    Type(usize),
+    Foreign,
+    Nothing,
+}
+
+fn is_among(names: &str, name: &str) -> bool {
+    names.split(' ').any(|of| of == name)
 }
 
 fn only(mut functions: impl Iterator<Item = usize>) -> Option<usize> {

@@ -2,6 +2,8 @@
 
 use structure::circles::circles;
 use structure::homonyms::{Homonym, homonyms};
+use structure::lengths::lengths;
+use structure::walk::{Stay, walk};
 use structure::{Sources, Tree};
 
 const ROOT: &str = "[package]\nname = \"planted\"\n\n[dependencies]\nshipped.workspace = true\n";
@@ -175,4 +177,65 @@ fn a_name_of_two_types_is_found_also_where_a_macro_defines_it_and_a_pair_at_the_
             places
         }]
     );
+}
+
+/// The stays of a walk, as `file: function function`, without `src/` and `.rs`.
+fn stays(files: &[(&str, &str)], skip: &[&str]) -> (Vec<String>, usize, usize) {
+    let named = |name: &str| name.parse().expect("every text is a name");
+    let skip: Vec<_> = skip.iter().map(|name| named(name)).collect();
+    let walk = walk(&tree(files), &named("src/lib.rs:start"), &skip).expect("the functions are there");
+    let short = |stay: &Stay| {
+        let file = stay.file.trim_start_matches("src/").trim_end_matches(".rs");
+        format!("{file}: {}", stay.functions.join(" "))
+    };
+    (walk.path.iter().map(short).collect(), walk.files, walk.returns)
+}
+
+const WAY: &[(&str, &str)] = &[
+    (
+        "src/lib.rs",
+        "mod a;\nmod b;\nuse a::A;\nfn start(first: &A) { first.go(b::make(b::twice())); b::twice(); own(); }\nfn own() {}\n",
+    ),
+    (
+        "src/a.rs",
+        "use super::b::{self, B};\npub struct A { b: Option<B> }\nimpl A {\n\
+         pub fn go(&self) { self.b.as_ref().unwrap().go(); let made = b::make(); format!(\"{}\", made.name()); }\n}\n",
+    ),
+    (
+        "src/b.rs",
+        "pub struct B;\npub fn make() -> Result<B, ()> { Ok(B) }\npub fn twice() { inside() }\nfn inside() {}\n\
+         impl B { pub fn go(&self) {} pub fn name(&self) {} }\n",
+    ),
+];
+
+#[test]
+fn a_walk_enters_a_function_at_each_call_and_follows_its_calls_once() {
+    let expected = [
+        "lib: start",
+        "a: go",
+        "b: go make name make twice inside twice",
+        "lib: own",
+    ];
+    assert_eq!(stays(WAY, &[]), (expected.map(str::to_owned).to_vec(), 3, 1));
+}
+
+#[test]
+fn a_walk_leaves_out_what_is_to_be_skipped() {
+    let expected = ["lib: start", "b: make twice inside twice", "lib: own"];
+    assert_eq!(
+        stays(WAY, &["src/a.rs:go"]),
+        (expected.map(str::to_owned).to_vec(), 2, 1)
+    );
+}
+
+#[test]
+fn lengths_leave_out_tests() {
+    let text = "fn a() {\n\n}\n#[test]\nfn b() {\n\n}\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\n/// D.\nfn d() {}\n";
+    let lengths = lengths(&tree(&[("src/lib.rs", text)]));
+    let functions = lengths
+        .longest
+        .iter()
+        .map(|function| (function.name.as_str(), function.lines));
+    assert_eq!(functions.collect::<Vec<_>>(), [("a", 3), ("d", 1)]);
+    assert_eq!(lengths.production_lines, 5);
 }

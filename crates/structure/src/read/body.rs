@@ -2,11 +2,11 @@
 
 use proc_macro2::Span;
 use syn::visit::{self, Visit};
-use syn::{Expr, ImplItem};
+use syn::{Expr, ImplItem, Pat};
 
-use super::signature::segments;
-use super::{Reader, tokens};
-use crate::tree::Call;
+use super::signature::{place, segments, with_owner};
+use super::{Reader, signature, tokens};
+use crate::tree::{Call, Place};
 
 impl Reader<'_> {
     /// Notes a path; as a call, if it may name a function.
@@ -15,10 +15,7 @@ impl Reader<'_> {
         if local && value && !call {
             return;
         }
-        let path = match (path.split_first(), &self.owner) {
-            (Some((first, rest)), Some(owner)) if first == "Self" => [owner, rest].concat(),
-            _ => path,
-        };
+        let path = with_owner(path, self.owner.as_deref());
         if value {
             self.call(Call::Path(path.clone()));
         }
@@ -34,9 +31,13 @@ impl Reader<'_> {
         }
     }
 
-    fn method(&mut self, receiver: Option<String>, name: String) {
-        let receiver = receiver.and_then(|name| self.parameters.get(&name).cloned());
-        self.call(Call::Method { name, receiver });
+    /// Notes that a pattern binds a variable to a value.
+    fn bind(&mut self, pattern: &Pat, value: &Expr) {
+        let owner = self.owner.as_deref();
+        if let Some((name, declared)) = signature::variable(pattern, owner) {
+            let place = declared.unwrap_or_else(|| place(value, &self.known, owner));
+            self.known.insert(name, place);
+        }
     }
 }
 
@@ -100,11 +101,8 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         self.visit_expr(&call.receiver);
-        let receiver = match &*call.receiver {
-            Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
-            _ => None,
-        };
-        self.method(receiver, call.method.to_string());
+        let receiver = place(&call.receiver, &self.known, self.owner.as_deref());
+        self.call(Call::Method(receiver, call.method.to_string()));
         if let Some(turbofish) = &call.turbofish {
             self.visit_angle_bracketed_generic_arguments(turbofish);
         }
@@ -118,8 +116,31 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         for name in tokens::names(&invoked.tokens) {
             match name {
                 tokens::Name::Path { path, at, call } => self.path(path, at, call, true),
-                tokens::Name::Method { receiver, name } => self.method(receiver, name),
+                tokens::Name::Method { receiver, name } => {
+                    let known = receiver.and_then(|name| self.known.get(&name).cloned());
+                    self.call(Call::Method(known.unwrap_or(Place::Unknown), name));
+                }
             }
+        }
+    }
+
+    fn visit_local(&mut self, local: &'ast syn::Local) {
+        visit::visit_local(self, local);
+        if let Some(init) = &local.init {
+            self.bind(&local.pat, &init.expr);
+        }
+    }
+
+    fn visit_expr_let(&mut self, of: &'ast syn::ExprLet) {
+        visit::visit_expr_let(self, of);
+        self.bind(&of.pat, &of.expr);
+    }
+
+    fn visit_expr_match(&mut self, of: &'ast syn::ExprMatch) {
+        self.visit_expr(&of.expr);
+        for arm in &of.arms {
+            self.bind(&arm.pat, &of.expr);
+            self.visit_arm(arm);
         }
     }
 }
