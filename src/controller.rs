@@ -16,7 +16,6 @@ pub mod guarded;
 mod login;
 pub mod observe;
 mod passwords;
-pub mod pause;
 mod probe;
 mod report;
 mod secrets;

@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
-use crate::clock::Clock;
 use crate::controller::context::{Clients, Parts};
 use crate::controller::{self, Context};
 use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
@@ -114,7 +113,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         allow_list,
         settings: args.settings(),
         digest_key: key,
-        clock: Clock::faster(args.clock_speed),
+        clock: args.test_switches.clock(),
         metrics,
     });
     work(context, elector, readiness, stop).await;

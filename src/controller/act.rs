@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::pause::{Point, Side};
 use super::{Context, Error, grant, login, probe, secrets};
 use crate::decide::conclude::{GrantOutcome, Minted, Outcome, SecretOutcome};
 use crate::decide::grant::{copied_serial, held as grant_held, renewed_with};
@@ -16,6 +15,7 @@ use crate::decide::target::Target;
 use crate::decide::test_due::{due_test, meanwhile};
 use crate::decide::validate::Connector;
 use crate::decide::{Decision, MintReason};
+use crate::failpoints::{Failpoint, Side};
 
 /// Carries out a decision.
 pub async fn act(context: &Arc<Context>, observed: &Observed, decision: &Decision) -> Result<Outcome, Error> {
@@ -250,9 +250,9 @@ async fn settle(
     let wanted = connector
         .template
         .render(&observed.owner, held, &context.digest_key);
-    let pauses = &context.settings.pauses;
-    pauses
-        .at(&observed.owner.name, Side::Before, Point::SecretWrite)
+    let failpoints = &context.settings.failpoints;
+    failpoints
+        .at(&observed.owner.name, Side::Before, Failpoint::SecretWrite)
         .await;
     let written = match &observed.target {
         Target::Ours(found) if in_step(found, &wanted) => Ok(()),
@@ -260,8 +260,8 @@ async fn settle(
         Target::Absent => secrets::create(context, &observed.owner, connector, &wanted).await?,
         Target::Refused(rejection) => Err(rejection.clone()),
     };
-    pauses
-        .at(&observed.owner.name, Side::After, Point::SecretWrite)
+    failpoints
+        .at(&observed.owner.name, Side::After, Failpoint::SecretWrite)
         .await;
     if let Err(rejection) = written {
         return Ok(SecretOutcome::Refused(rejection));

@@ -7,12 +7,12 @@ use kube::{Api, Resource as _, ResourceExt};
 
 use super::context::namespace;
 use super::guarded::Unparsable;
-use super::pause::{Point, Side};
 use super::{Context, Error};
 use crate::api::SalesforceConnector;
 use crate::decide::conclude::{EventDraft, EventKind, Minted, Outcome};
 use crate::decide::conditions::truncate;
 use crate::decide::{Conclusion, Decision};
+use crate::failpoints::{Failpoint, Side};
 
 /// Longest note that the API server accepts.
 const NOTE_BYTES: usize = 1024;
@@ -43,9 +43,9 @@ pub(super) async fn report(
         written.status = Some(status);
         let api: Api<SalesforceConnector> = Api::namespaced(context.client.clone(), &namespace(connector));
         // The body carries the uid and resourceVersion that were observed: a re-created connector can't inherit this.
-        let pauses = &context.settings.pauses;
-        pauses
-            .at(&connector.name_any(), Side::Before, Point::StatusWrite)
+        let failpoints = &context.settings.failpoints;
+        failpoints
+            .at(&connector.name_any(), Side::Before, Failpoint::StatusWrite)
             .await;
         let result = api
             .replace_status(&connector.name_any(), &PostParams::default(), &written)
@@ -53,8 +53,8 @@ pub(super) async fn report(
         // Written or refused for a conflict: the version that we started from is not the latest any more.
         context.remember_replaced(connector.uid(), connector.resource_version());
         result.map_err(Error::WriteStatus)?;
-        pauses
-            .at(&connector.name_any(), Side::After, Point::StatusWrite)
+        failpoints
+            .at(&connector.name_any(), Side::After, Failpoint::StatusWrite)
             .await;
     }
     for event in conclusion.events {

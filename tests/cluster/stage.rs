@@ -11,9 +11,9 @@ use salesforce_client::{ClientSettings, HostAllowList, Proxies};
 use salesforce_connector_operator::api::{SalesforceConnector, crd};
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::controller::context::{Clients, Parts};
-use salesforce_connector_operator::controller::pause::Pauses;
 use salesforce_connector_operator::controller::{self, Context};
 use salesforce_connector_operator::digest_key;
+use salesforce_connector_operator::failpoints::Failpoints;
 use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
@@ -191,7 +191,7 @@ impl Stage {
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: self.state_retention,
             token_request_limit: TOKEN_REQUEST_LIMIT,
-            pauses: Pauses::default(),
+            failpoints: Failpoints::default(),
         };
         let salesforce = salesforce_client::Client::new(self.client_settings()).unwrap();
         let key = digest_key::read_or_create(&client, &settings.namespace)

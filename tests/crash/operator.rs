@@ -75,7 +75,7 @@ impl Operator {
             .args(["--clock-speed", &setup.clock_speed.to_string()])
             .args(["--state-retention-hours", &setup.retention_hours.to_string()])
             .args(["--hostname", setup.name])
-            .arg("--test-pause-in")
+            .arg("--failpoints-in")
             .arg(stage.folder.path())
             .env("KUBECONFIG", &setup.kubeconfig)
             .env("NO_PROXY", "127.0.0.1")

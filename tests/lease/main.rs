@@ -18,9 +18,9 @@ use kube::{Api, Config};
 use salesforce_connector_operator::api::{SalesforceConnector, crd, names};
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::controller::context::{Clients, Parts};
-use salesforce_connector_operator::controller::pause::Pauses;
 use salesforce_connector_operator::controller::{self, Context};
 use salesforce_connector_operator::digest_key;
+use salesforce_connector_operator::failpoints::Failpoints;
 use salesforce_connector_operator::lease::{Elector, LeaseSettings, LeaseState, Role};
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
@@ -326,7 +326,7 @@ async fn context(
         token_requests_per_hour: 3600,
         state_retention: Duration::from_hours(24),
         token_request_limit: TOKEN_REQUEST_LIMIT,
-        pauses: Pauses::default(),
+        failpoints: Failpoints::default(),
     };
     let salesforce = salesforce_client::Client::new(salesforce_client::ClientSettings::default()).unwrap();
     let key = digest_key::read_or_create(&client, home.name()).await.unwrap();
