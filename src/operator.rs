@@ -86,6 +86,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let config = config.map_err(RunError::Kubernetes)?;
     let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
     let listener = listen(args.listen).await?;
+    let address = listener.local_addr().map_err(RunError::Start)?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     let metrics = Arc::new(Metrics::new());
     let shown = Shown {
@@ -95,7 +96,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(server::serve(listener, shown, end.map(|_| ())));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %args.listen, "Started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %address, "Started");
 
     let key = tokio::select! {
         key = digest_key::read_or_create(&clients.usual, &args.namespace) => key.map_err(RunError::DigestKey)?,
