@@ -24,10 +24,10 @@ pub struct Metrics {
     ready: Family<ConnectorLabels, Gauge>,
     token_expiration: Family<ConnectorLabels, Gauge>,
     api_usage: Family<ConnectorLabels, Gauge<f64, AtomicU64>>,
-    human_needed_by: Family<ConnectorLabels, Gauge>,
-    unstored_results: Gauge,
+    action_required: Family<ConnectorLabels, Gauge>,
+    unstored_refresh_tokens: Gauge,
     claimed_elsewhere: Family<ConnectorLabels, Gauge>,
-    sweep_period: Gauge,
+    resync_period: Gauge,
     connectors: Gauge,
     leader: Gauge,
 }
@@ -70,10 +70,10 @@ impl Metrics {
             ready: Family::default(),
             token_expiration: Family::default(),
             api_usage: Family::default(),
-            human_needed_by: Family::default(),
-            unstored_results: Gauge::default(),
+            action_required: Family::default(),
+            unstored_refresh_tokens: Gauge::default(),
             claimed_elsewhere: Family::default(),
-            sweep_period: Gauge::default(),
+            resync_period: Gauge::default(),
             connectors: Gauge::default(),
             leader: Gauge::default(),
         };
@@ -114,19 +114,19 @@ impl Metrics {
         registry.register_with_unit(
             "api_usage",
             "Share of the org's daily API allocation that is used up, as last reported to this connector",
-            Unit::Ratios,
+            Unit::Other("ratio".to_owned()),
             self.api_usage.clone(),
         );
         registry.register_with_unit(
-            "human_needed_by_timestamp",
+            "action_required_timestamp",
             "By when a person must authorize again, as Unix time; in the past where one is needed now, absent where nobody is",
             Unit::Seconds,
-            self.human_needed_by.clone(),
+            self.action_required.clone(),
         );
         registry.register(
-            "unstored_results",
+            "unstored_refresh_tokens",
             "New refresh tokens that this process alone knows, since the API server has not stored them yet; if the process is killed meanwhile, each costs a grant",
-            self.unstored_results.clone(),
+            self.unstored_refresh_tokens.clone(),
         );
         registry.register(
             "claimed_elsewhere",
@@ -134,10 +134,10 @@ impl Metrics {
             self.claimed_elsewhere.clone(),
         );
         registry.register_with_unit(
-            "sweep_period",
+            "resync_period",
             "Time within which a changed Secret is noticed",
             Unit::Seconds,
-            self.sweep_period.clone(),
+            self.resync_period.clone(),
         );
         registry.register("connectors", "Connectors that are known", self.connectors.clone());
         registry.register(
@@ -190,14 +190,14 @@ impl Metrics {
                 self.token_expiration.remove(&labels);
             }
         }
-        match &status.human_needed_by {
+        match &status.action_required_time {
             Some(time) => {
-                self.human_needed_by
+                self.action_required
                     .get_or_create(&labels)
                     .set(time.0.as_second());
             }
             None => {
-                self.human_needed_by.remove(&labels);
+                self.action_required.remove(&labels);
             }
         }
         if let Some(usage) = status.connection_test.as_ref().and_then(|test| test.api_usage) {
@@ -229,19 +229,19 @@ impl Metrics {
         self.ready.remove(&labels);
         self.token_expiration.remove(&labels);
         self.api_usage.remove(&labels);
-        self.human_needed_by.remove(&labels);
+        self.action_required.remove(&labels);
         self.claimed_elsewhere.remove(&labels);
     }
 
     /// One more, or less, of Salesforce's answers that is not stored yet.
     pub fn unstored_result(&self, more: i64) {
-        self.unstored_results.inc_by(more);
+        self.unstored_refresh_tokens.inc_by(more);
     }
 
     /// Shows how many connectors there are and how long a sweep takes.
     pub fn population(&self, connectors: usize, sweep: Duration) {
         self.connectors.set(i64::try_from(connectors).unwrap_or(i64::MAX));
-        self.sweep_period
+        self.resync_period
             .set(i64::try_from(sweep.as_secs()).unwrap_or(i64::MAX));
     }
 

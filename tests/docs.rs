@@ -245,7 +245,7 @@ fn exposition() -> String {
         "token": {
             "issueTime": time, "expirationTime": time, "renewalTime": time, "expirySource": "Assumed",
         },
-        "humanNeededBy": time,
+        "actionRequiredTime": time,
         "connectionTest": {
             "result": "Succeeded", "message": "", "lastTestTime": time,
             "apiUsage": { "used": 1, "allowed": 2 },

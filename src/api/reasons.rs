@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use redeem::GrantTrouble;
+use redeem::GrantProblem;
 pub use salesforce_client::{Actor, Class, Refusal};
 
 macro_rules! own_reasons {
@@ -128,14 +128,14 @@ pub enum Reason {
     /// A refusal by Salesforce, or by the way to it.
     Salesforce(Refusal),
     /// Trouble with a refresh token grant.
-    Grant(GrantTrouble),
+    Grant(GrantProblem),
 }
 
 impl Reason {
     /// Every reason there is.
     pub fn all() -> impl Iterator<Item = Self> {
         let own = OwnReason::ALL.iter().copied().map(Self::Own);
-        let grant = GrantTrouble::ALL.iter().copied().map(Self::Grant);
+        let grant = GrantProblem::ALL.iter().copied().map(Self::Grant);
         own.chain(grant)
             .chain(Refusal::ALL.iter().copied().map(Self::Salesforce))
     }
@@ -236,7 +236,7 @@ impl OwnReason {
             | Self::SecretLabelRemoved
             | Self::SecretTypeDiffers
             | Self::SecretWriteRefused => {
-                "At once in mode Watch; otherwise within the sweep, which metric salesforce_connector_sweep_period_seconds tells."
+                "At once in mode Watch; otherwise within the sweep, which metric salesforce_connector_resync_period_seconds tells."
             }
             Self::PasswordOutcomeUnknown => {
                 "After an hour, then after twice the time, up to a day; once the password changes; or when a renewal is requested."
@@ -271,9 +271,9 @@ fn retry_of_class(class: Class) -> &'static str {
 }
 
 /// A grant in trouble is never tried again by itself, except where Salesforce may still tell how it stands.
-const fn grant_class(trouble: GrantTrouble) -> Class {
+const fn grant_class(trouble: GrantProblem) -> Class {
     match trouble {
-        GrantTrouble::OutcomeUnknown => Class::Uncertain,
+        GrantProblem::OutcomeUnknown => Class::Uncertain,
         _ => Class::InputMustChange,
     }
 }
@@ -296,8 +296,8 @@ impl From<Refusal> for Reason {
     }
 }
 
-impl From<GrantTrouble> for Reason {
-    fn from(trouble: GrantTrouble) -> Self {
+impl From<GrantProblem> for Reason {
+    fn from(trouble: GrantProblem) -> Self {
         Self::Grant(trouble)
     }
 }

@@ -233,7 +233,7 @@ pub struct AuthorizationCodeSpec {
     #[x_kube(validation = rules::duration_between("authorizationCode.refreshTokenIdleLimit", "1h", "87600h"))]
     pub refresh_token_idle_limit: Option<Duration>,
     /// After how long Salesforce ends a grant however often it is used (refresh token policy of the app: "Expire refresh
-    /// token after"): 1h to 87600h. A person must then authorize the app again; status.humanNeededBy says by when.
+    /// token after"): 1h to 87600h. A person must then authorize the app again; status.actionRequiredTime says by when.
     /// Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]

@@ -34,7 +34,7 @@ pub struct SalesforceConnectorStatus {
 
     /// Uid of the namespace of the operator's installation that works on this connector. Other installations leave it alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub controller: Option<String>,
+    pub installation_uid: Option<String>,
 
     /// Who the token belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub struct SalesforceConnectorStatus {
     /// (authorizationCode only). A time in the past: since when the connector has been without a token for want of a
     /// person. Absent while the grant can be renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub human_needed_by: Option<Time>,
+    pub action_required_time: Option<Time>,
 
     /// Serial of the stored grant, raised by each step of its renewal (authorizationCode only). A grant that is older than
     /// this was restored from a backup, and is not used.
@@ -71,7 +71,7 @@ pub struct SalesforceConnectorStatus {
     /// (authorizationCode only); absent when there is none, or nothing against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "FailuresStatus")] // else the type's description would stand for the field's
-    pub new_grant_failures: Option<FailuresStatus>,
+    pub candidate_grant_failures: Option<FailuresStatus>,
 
     /// Which requests by annotation have been carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,7 +153,7 @@ pub struct ConnectionTestStatus {
     pub last_test_time: Time,
     /// Since when tests have failed; absent while they succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failing_since: Option<Time>,
+    pub first_failure_time: Option<Time>,
     /// Before this time no test runs by itself; present where Salesforce has asked for a longer wait than usual (Retry-After).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_test_time: Option<Time>,
@@ -244,9 +244,9 @@ pub struct FailuresStatus {
     /// How many.
     pub count: i32,
     /// When the first of them happened.
-    pub first_time: Time,
+    pub first_failure_time: Time,
     /// When the last of them happened.
-    pub last_time: Time,
+    pub last_failure_time: Time,
     /// When the operator tries again by itself; absent where it waits until an input changes or renewal is requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Time>,

@@ -57,7 +57,7 @@ pub enum Error {
     Stopping,
     /// A time limit of the redeem protocol.
     #[error("failed to set the limits of the redeem protocol")]
-    Limits(#[source] redeem::LimitsError),
+    Limits(#[source] redeem::TimeLimitsError),
     /// Random names.
     #[error("the system yields no random numbers")]
     Random,

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redeem::{
-    Answer, ClusterUid, Conclusion, Effect, InstallationUid, Memory, Now, Outcome, Reply, Session, State,
-    WaitReason,
+    ClusterUid, Effect, InstallationUid, Now, RedeemAnswer, Reply, Session, SessionEnd, SessionMemory,
+    SessionOutcome, SessionWait, State,
 };
 use redeems::{Redeeming, Redeems};
 use salesforce_client::{Failure, Refusal};
@@ -53,7 +53,7 @@ pub struct Place {
 /// Sessions in progress, and what this process remembers between them.
 #[derive(Default)]
 pub struct Grants {
-    memory: Mutex<HashMap<String, Memory>>,
+    memory: Mutex<HashMap<String, SessionMemory>>,
     redeems: Redeems,
 }
 
@@ -70,7 +70,7 @@ impl Grants {
         self.memory().retain(|uid, _| alive.contains(uid));
     }
 
-    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
+    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, SessionMemory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -137,38 +137,38 @@ pub(super) async fn settle(
         minted: minted(&outcome, &shell, why),
         said: Said {
             bootstrap: outcome.bootstrap,
-            next: outcome.next,
+            next: outcome.candidate,
         },
         state: outcome.state,
     })
 }
 
-fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
+fn minted(outcome: &SessionOutcome, shell: &Shell, why: MintReason) -> Option<Minted> {
     let failed = |trouble| Some(Minted::Failed { why, trouble });
-    match outcome.conclusion {
-        Conclusion::Ready if shell.sent => Some(Minted::Obtained { why }),
-        Conclusion::Ready | Conclusion::ConnectorGone => None,
-        Conclusion::Waiting { why: wait, length } => match &shell.unanswered {
+    match outcome.end {
+        SessionEnd::Ready if shell.sent => Some(Minted::Obtained { why }),
+        SessionEnd::Ready | SessionEnd::ConnectorGone => None,
+        SessionEnd::Waiting { why: wait, length } => match &shell.unanswered {
             // An import that Salesforce does not want to tell about is not kept waiting without a word.
-            Some(failure) if wait == WaitReason::Salesforce => {
+            Some(failure) if wait == SessionWait::Salesforce => {
                 failed(salesforce::silence(failure, shell.sent))
             }
-            Some(_) | None if is_stuck(outcome.conclusion, shell) => failed(shell.unavailability()),
+            Some(_) | None if is_stuck(outcome.end, shell) => failed(shell.unavailability()),
             Some(_) | None => Some(Minted::Waiting { length }),
         },
-        Conclusion::Unspent => match shell.refusal(outcome.state.as_deref()) {
+        SessionEnd::Unspent => match shell.refusal(outcome.state.as_deref()) {
             Some(failure) => failed(unspent(failure, outcome, shell)),
-            None if is_stuck(outcome.conclusion, shell) => failed(shell.unavailability()),
+            None if is_stuck(outcome.end, shell) => failed(shell.unavailability()),
             None => Some(Minted::Waiting {
                 length: KUBERNETES_LIMIT,
             }),
         },
-        Conclusion::Trouble { trouble, ask_again } => {
+        SessionEnd::Problem { problem, ask_again } => {
             let failure = shell
                 .refusal(outcome.state.as_deref())
                 .or(shell.unanswered.as_ref());
             let detail = failure.map_or("", |failure| failure.detail.as_str());
-            let reason = trouble.into();
+            let reason = problem.into();
             failed(Trouble {
                 reason,
                 message: explain(reason, detail),
@@ -179,17 +179,17 @@ fn minted(outcome: &Outcome, shell: &Shell, why: MintReason) -> Option<Minted> {
 }
 
 /// Whether a session came to nothing for want of the API server. What one has stored is delivered by the next, soon.
-fn is_stuck(conclusion: Conclusion, shell: &Shell) -> bool {
+fn is_stuck(conclusion: SessionEnd, shell: &Shell) -> bool {
     let stuck = match conclusion {
-        Conclusion::Waiting { why, .. } => matches!(why, WaitReason::Kubernetes | WaitReason::Contention),
-        Conclusion::Unspent => shell.unavailable.is_some(),
-        Conclusion::Ready | Conclusion::Trouble { .. } | Conclusion::ConnectorGone => false,
+        SessionEnd::Waiting { why, .. } => matches!(why, SessionWait::Kubernetes | SessionWait::Contention),
+        SessionEnd::Unspent => shell.unavailable.is_some(),
+        SessionEnd::Ready | SessionEnd::Problem { .. } | SessionEnd::ConnectorGone => false,
     };
     stuck && !shell.sent
 }
 
 /// Why a grant is unspent that was presented.
-fn unspent(failure: &Failure, outcome: &Outcome, shell: &Shell) -> Trouble {
+fn unspent(failure: &Failure, outcome: &SessionOutcome, shell: &Shell) -> Trouble {
     let state = outcome.state.as_deref();
     let elsewhere = state.and_then(|state| granted_elsewhere(state, &shell.connector));
     match elsewhere {
@@ -235,7 +235,7 @@ impl Shell {
     }
 
     /// Runs a session to its end, or, where the process is stopping, to a point where nothing is lost by it: then `None`.
-    async fn run(mut self, mut session: Session) -> Option<(Outcome, Self)> {
+    async fn run(mut self, mut session: Session) -> Option<(SessionOutcome, Self)> {
         let redeems = self.context.grants.redeems.clone();
         let mut redeeming: Option<Redeeming> = None;
         loop {
@@ -292,7 +292,7 @@ impl Shell {
     }
 
     fn measure(&mut self, reply: &Reply) {
-        if let Reply::Answer(Answer::Granted(_) | Answer::Rescued(_)) = reply {
+        if let Reply::Answer(RedeemAnswer::Granted(_) | RedeemAnswer::Rescued(_)) = reply {
             self.unstored = Some(Unstored::begin(&self.context.metrics));
         } else if let Some(unstored) = &mut self.unstored
             && unstored.is_stored_by(reply, &self.owner)

@@ -156,7 +156,7 @@ async fn request_token(
 ) -> Result<Held, Refused> {
     let now = context.clock.now();
     let Some(grant) = connector.method.grant(now) else {
-        return Err(Rejection::new(redeem::GrantTrouble::AuthorizationRequired, "").into());
+        return Err(Rejection::new(redeem::GrantProblem::AuthorizationRequired, "").into());
     };
     spend_budget(context, connector)?;
     let answer = context

@@ -13,7 +13,7 @@ use crate::api::{SalesforceConnector, names};
 use crate::decide::grant::{self, GrantView};
 use crate::decide::inputs::{Input, Inputs, references};
 use crate::decide::observed::{Activity, Knowledge, Observed, Requests};
-use crate::decide::schedule::sweep_period;
+use crate::decide::schedule::resync_period;
 use crate::decide::secret::{Owner, read_back};
 use crate::decide::siblings::{self, Peer, Siblings};
 use crate::decide::target::{Target, owning_connector};
@@ -83,7 +83,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         siblings: siblings(context, connector),
         claim_told: context.claim_told(connector),
         last_test: context.last_test(connector),
-        sweep_period: sweep(context),
+        resync_period: sweep(context),
     })
 }
 
@@ -119,7 +119,7 @@ async fn view(
     let claim = connector
         .status
         .as_ref()
-        .and_then(|status| status.controller.as_deref());
+        .and_then(|status| status.installation_uid.as_deref());
     let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
     let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
     let in_secret = ours.and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
@@ -128,7 +128,7 @@ async fn view(
         revoke_at,
         brought: brought.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());
-            redeem::Digest::of(context.digest_key.hmac(), &token)
+            redeem::TokenDigest::of(context.digest_key.hmac(), &token)
         }),
         floor: redeem::Serial(in_status.max(in_secret).unwrap_or_default()),
         claimed_elsewhere: claim.is_some_and(|claim| claim != place.installation.as_str()),
@@ -154,7 +154,7 @@ fn siblings(context: &Context, connector: &SalesforceConnector) -> Siblings {
 /// The period of the sweep as things stand.
 pub fn sweep(context: &Context) -> std::time::Duration {
     match context.settings.secret_watch {
-        SecretWatch::ByName => sweep_period(context.connectors.count()),
+        SecretWatch::ByName => resync_period(context.connectors.count()),
         SecretWatch::Watch => SAFETY_NET,
     }
 }

@@ -16,8 +16,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use redeem::{
-    ConnectorRead, ConnectorRef, LEDGER_RETENTION, LedgerEntry, Revocation, State, StateSeen, SweepDecision,
-    SweepMark,
+    ConnectorRead, ConnectorRef, GarbageDecision, GarbageMark, LEDGER_RETENTION, LedgerEntry, Revocation,
+    State, StateSeen,
 };
 use salesforce_client::{Host, RefreshToken, Refusal, TokenToRevoke};
 use serde_json::json;
@@ -147,26 +147,26 @@ async fn sweep_state(
     let read = read_connector(context, &state.connector).await;
     let retention = context.settings.state_retention;
     let (now, ran) = (context.clock.now(), context.clock.running_for());
-    match redeem::sweep(uid, &read, mark, now, signed(retention)) {
-        SweepDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
-        SweepDecision::Undecided => {
+    match redeem::garbage_collection(uid, &read, mark, now, signed(retention)) {
+        GarbageDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
+        GarbageDecision::Undecided => {
             tracing::debug!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
                 read = ?read, "A stored grant stays for now");
             Ok(())
         }
-        SweepDecision::Keep => Ok(()),
-        SweepDecision::Mark(mark) => {
+        GarbageDecision::Keep => Ok(()),
+        GarbageDecision::Mark(mark) => {
             tracing::info!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
                 "The connector is gone; its stored grant is kept for a while");
             views.begin(secret, ran);
             annotate(context, secret, Some(mark)).await
         }
-        SweepDecision::Remove if !views.suffice(secret, ran, retention) => {
+        GarbageDecision::Remove if !views.suffice(secret, ran, retention) => {
             tracing::debug!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
                 "A stored grant stays until this process has had it in view for longer");
             Ok(())
         }
-        SweepDecision::Remove => {
+        GarbageDecision::Remove => {
             let Some(secret) = revoked(context, secret, &state).await? else {
                 return Ok(());
             };
@@ -266,15 +266,15 @@ async fn sweep_ledger(
         ConnectorRead::NotWatched
     };
     let (now, ran) = (context.clock.now(), context.clock.running_for());
-    match redeem::sweep(uid, &read, mark, now, LEDGER_RETENTION) {
-        SweepDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
-        SweepDecision::Keep | SweepDecision::Undecided => Ok(()),
-        SweepDecision::Mark(mark) => {
+    match redeem::garbage_collection(uid, &read, mark, now, LEDGER_RETENTION) {
+        GarbageDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
+        GarbageDecision::Keep | GarbageDecision::Undecided => Ok(()),
+        GarbageDecision::Mark(mark) => {
             views.begin(secret, ran);
             annotate(context, secret, Some(mark)).await
         }
-        SweepDecision::Remove if !views.suffice(secret, ran, IN_VIEW) => Ok(()),
-        SweepDecision::Remove => delete(context, secret).await,
+        GarbageDecision::Remove if !views.suffice(secret, ran, IN_VIEW) => Ok(()),
+        GarbageDecision::Remove => delete(context, secret).await,
     }
 }
 
@@ -326,10 +326,10 @@ pub fn judge(name: &str, answer: kube::Result<Option<String>>) -> ConnectorRead 
     }
 }
 
-fn mark(secret: &Secret) -> Option<SweepMark> {
+fn mark(secret: &Secret) -> Option<GarbageMark> {
     let text = secret.annotations().get(names::GONE_SINCE)?;
     let gone_since: Timestamp = text.parse().ok()?;
-    Some(SweepMark { gone_since })
+    Some(GarbageMark { gone_since })
 }
 
 fn own_secrets(context: &Context) -> Api<Secret> {
@@ -353,7 +353,7 @@ async fn list(context: &Context, purpose: &'static str) -> Result<Vec<Secret>, E
 }
 
 /// Sets the mark, or takes it away, on the very version that was looked at.
-async fn annotate(context: &Context, secret: &Secret, mark: Option<SweepMark>) -> Result<(), Error> {
+async fn annotate(context: &Context, secret: &Secret, mark: Option<GarbageMark>) -> Result<(), Error> {
     let text = mark.map(|mark| mark.gone_since.to_string());
     let patch = Patch::Merge(json!({ "metadata": {
         "uid": secret.uid(),

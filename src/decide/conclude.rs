@@ -42,7 +42,7 @@ pub struct GrantOutcome {
     /// The serial to copy to the status.
     pub serial: i64,
     /// Digest of the brought token that was imported last.
-    pub imported: Option<redeem::Digest>,
+    pub imported: Option<redeem::TokenDigest>,
     /// How long the grant is good for.
     pub outlook: Option<Outlook>,
     /// When Salesforce ends it however often it is used.
@@ -199,13 +199,13 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     if let Ok(failures) = failures {
         status.failures = failures;
     }
-    status.new_grant_failures = progress::new_grant_failures(observed, outcome, now);
+    status.candidate_grant_failures = progress::candidate_grant_failures(observed, outcome, now);
     let outcome = &without_forgotten_token(observed, outcome);
     if let Ok(connector) = &observed.connector {
         status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
         let held = outcome.held.as_ref();
         status.token = held.map(|held| token_status(held, connector, &observed.owner.uid));
-        status.human_needed_by =
+        status.action_required_time =
             person::needed_by(observed, decision, outcome, status.failures.as_ref(), now);
         status.identity = identity_status(before.identity.clone(), connector, outcome);
         status.grant_serial = before
@@ -218,7 +218,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     let findings = findings::findings(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
     let mut events = events(&before.conditions, &findings);
-    events.extend(new_grant_event(before, &status));
+    events.extend(candidate_grant_event(before, &status));
     let next = next::next_look(observed, decision, outcome, &status, now);
     Conclusion {
         status: (status != *before).then_some(status),
@@ -336,12 +336,12 @@ fn events(before: &[Condition], findings: &[(ConditionType, Finding)]) -> Vec<Ev
 }
 
 /// Ready doesn't tell of a new grant that is refused while another one works.
-fn new_grant_event(
+fn candidate_grant_event(
     before: &SalesforceConnectorStatus,
     status: &SalesforceConnectorStatus,
 ) -> Option<EventDraft> {
-    let now = status.new_grant_failures.as_ref()?;
-    let earlier = before.new_grant_failures.as_ref();
+    let now = status.candidate_grant_failures.as_ref()?;
+    let earlier = before.candidate_grant_failures.as_ref();
     let known = earlier
         .is_some_and(|earlier| earlier.reason == now.reason && earlier.inputs_digest == now.inputs_digest);
     let reason = Reason::parse(&now.reason).filter(|_| !known)?;
@@ -354,7 +354,7 @@ fn new_grant_event(
 
 /// Another installation looks after this connector: its status is not ours to write, so an event says it.
 fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraft> {
-    let reason = Reason::Grant(redeem::GrantTrouble::ClaimedByAnotherInstallation);
+    let reason = Reason::Grant(redeem::GrantProblem::ClaimedByAnotherInstallation);
     let note = match (decision, &outcome.minted) {
         (Decision::Reject(rejection), _) if rejection.reason == reason => rejection.message(),
         (_, Some(Minted::Failed { trouble, .. })) if trouble.reason == reason => trouble.message.clone(),

@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use redeem::{
-    Access, ClusterUid, ConnectorRef, Grant, GrantId, OAuthClient, Origin, ResourceVersion, Serial, Standing,
-    State, StateSeen,
+    Access, ClusterUid, ConnectorRef, Grant, GrantId, GrantValidity, OAuthClient, Origin, ResourceVersion,
+    Serial, State, StateSeen,
 };
 use salesforce_client::{
-    AccessToken, Answer, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Identity,
-    Organization, Refusal, Sent,
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Organization, Refusal,
+    RestAnswer, Sent, UserIdentity,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -138,7 +138,7 @@ pub(crate) fn fresh() -> Observed {
         siblings: Siblings::default(),
         claim_told: false,
         last_test: None,
-        sweep_period: SWEEP,
+        resync_period: SWEEP,
     }
 }
 
@@ -260,8 +260,8 @@ pub(crate) fn failures(
     let reason = reason.into();
     FailuresStatus {
         count: 1,
-        first_time: Time(now()),
-        last_time: Time(now()),
+        first_failure_time: Time(now()),
+        last_failure_time: Time(now()),
         next_attempt_time: next.map(Time),
         reason: reason.as_str().into(),
         message: explain(reason, ""),
@@ -278,12 +278,12 @@ pub(crate) fn failure(refusal: Refusal) -> Failure {
         retry_after: None,
         server_date: None,
         detail: "as Salesforce puts it".into(),
-        rescued_refresh_token: None,
+        salvaged_refresh_token: None,
     }
 }
 
-fn answer<T>(value: T) -> Answer<T> {
-    Answer {
+fn answer<T>(value: T) -> RestAnswer<T> {
+    RestAnswer {
         value,
         api_usage: Some(ApiUsage {
             used: 18,
@@ -302,8 +302,8 @@ pub(crate) fn versions() -> Vec<AvailableVersion> {
         .to_vec()
 }
 
-pub(crate) fn identity_answer(username: &str) -> Answer<Identity> {
-    answer(Identity {
+pub(crate) fn identity_answer(username: &str) -> RestAnswer<UserIdentity> {
+    answer(UserIdentity {
         organization_id: ORGANIZATION.parse().unwrap(),
         user_id: USER.parse().unwrap(),
         username: username.into(),
@@ -311,7 +311,7 @@ pub(crate) fn identity_answer(username: &str) -> Answer<Identity> {
     })
 }
 
-pub(crate) fn organization(is_sandbox: bool) -> Answer<Organization> {
+pub(crate) fn organization(is_sandbox: bool) -> RestAnswer<Organization> {
     answer(Organization {
         id: ORGANIZATION.parse().unwrap(),
         name: "Acme".into(),
@@ -323,7 +323,7 @@ pub(crate) fn organization(is_sandbox: bool) -> Answer<Organization> {
     })
 }
 
-pub(crate) fn resources() -> Answer<salesforce_client::Resources> {
+pub(crate) fn resources() -> RestAnswer<salesforce_client::Resources> {
     answer(salesforce_client::Resources {
         paths: [("limits".to_owned(), "/limits".to_owned())].into(),
     })
@@ -363,7 +363,7 @@ pub(crate) fn client() -> OAuthClient {
 }
 
 /// A state with a grant that was used just now.
-pub(crate) fn state(standing: Standing) -> State {
+pub(crate) fn state(standing: GrantValidity) -> State {
     let Owner { name, namespace, uid } = owner();
     let connector = ConnectorRef {
         uid: uid.as_str().into(),
@@ -375,7 +375,7 @@ pub(crate) fn state(standing: Standing) -> State {
         redeem::RefreshToken::new("refresh".to_owned()),
         Origin::Login,
     );
-    grant.standing = standing;
+    grant.validity = standing;
     grant.granted_to = Some(client());
     grant.identity = Some(user(USER));
     grant.access = Some(access("00Dx!token-1"));
@@ -387,8 +387,8 @@ pub(crate) fn state(standing: Standing) -> State {
 }
 
 /// A user of the org of these tests.
-pub(crate) fn user(user_id: &str) -> redeem::Identity {
-    redeem::Identity {
+pub(crate) fn user(user_id: &str) -> redeem::GrantIdentity {
+    redeem::GrantIdentity {
         organization_id: ORGANIZATION.to_owned(),
         user_id: user_id.to_owned(),
         username: None,
@@ -410,7 +410,7 @@ pub(crate) fn access(token: &str) -> Access {
 }
 
 /// A settled authorizationCode connector with a grant that was used just now.
-pub(crate) fn granted(settings: &Value, standing: Standing) -> Observed {
+pub(crate) fn granted(settings: &Value, standing: GrantValidity) -> Observed {
     let connector = connector(&spec(json!({ "auth": { "authorizationCode": settings } })));
     let state = state(standing);
     let held = grant::held(&state, None, &connector).unwrap();

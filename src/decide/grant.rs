@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 use redeem::{
-    ClusterUid, Digest as TokenDigest, Expect, Grant, GrantTrouble, Judgement, OAuthClient, Phase, Serial,
-    State, StateSeen,
+    AttemptPhase, ClusterUid, Expect, Grant, GrantProblem, Judgement, OAuthClient, Serial, State, StateSeen,
+    TokenDigest,
 };
 use salesforce_client::AccessToken;
 
@@ -63,7 +63,7 @@ impl GrantView {
     }
 
     fn is_settled(&self, state: &State) -> bool {
-        let quiet = state.grants().all(|grant| grant.attempt.is_none()) && state.next.is_none();
+        let quiet = state.grants().all(|grant| grant.attempt.is_none()) && state.candidate.is_none();
         let known = self.brought.is_none() || self.brought == state.imported;
         quiet && known && state.access().is_some() && !state.is_rolled_back(&self.cluster, self.floor)
     }
@@ -111,26 +111,26 @@ impl GrantView {
     /// Whether trouble that was told of the grant may still be there. A late result, an answer about the token, or a
     /// person who restored the state ends it, and no input changes with that.
     #[must_use]
-    pub fn may_still_be(&self, trouble: GrantTrouble, expect: &ExpectSpec) -> bool {
+    pub fn may_still_be(&self, trouble: GrantProblem, expect: &ExpectSpec) -> bool {
         if self.works(expect) {
             return false;
         }
         match trouble {
-            GrantTrouble::GrantLost => matches!(self.state, StateSeen::Absent),
-            GrantTrouble::StateRolledBack => {
+            GrantProblem::GrantLost => matches!(self.state, StateSeen::Absent),
+            GrantProblem::StateRolledBack => {
                 matches!(self.state, StateSeen::Found(..)) && self.state().is_none()
             }
-            GrantTrouble::UnsupportedStateVersion => matches!(self.state, StateSeen::UnsupportedVersion),
-            GrantTrouble::StateUnreadable => matches!(self.state, StateSeen::Unreadable),
-            GrantTrouble::AuthorizationRequired => self.grant().is_none(),
-            GrantTrouble::BootstrapTokenUsed | GrantTrouble::BootstrapTokenInactive => {
+            GrantProblem::UnsupportedStateVersion => matches!(self.state, StateSeen::UnsupportedVersion),
+            GrantProblem::StateUnreadable => matches!(self.state, StateSeen::Unreadable),
+            GrantProblem::AuthorizationRequired => self.grant().is_none(),
+            GrantProblem::BootstrapTokenUsed | GrantProblem::BootstrapTokenInactive => {
                 self.state().is_none_or(|state| state.current.is_none())
             }
-            GrantTrouble::OutcomeUnknown => self.grant().is_some_and(is_unknown),
-            GrantTrouble::ReauthorizationRequired => self.grant().is_some_and(Grant::is_dead),
-            GrantTrouble::WrongIdentity => self.state().is_some_and(|state| is_foreign(state, expect)),
+            GrantProblem::OutcomeUnknown => self.grant().is_some_and(is_unknown),
+            GrantProblem::ReauthorizationRequired => self.grant().is_some_and(Grant::is_dead),
+            GrantProblem::WrongIdentity => self.state().is_some_and(|state| is_foreign(state, expect)),
             // Another installation's status is not ours to write: it is never remembered there.
-            GrantTrouble::ClaimedByAnotherInstallation => false,
+            GrantProblem::ClaimedByAnotherInstallation => false,
         }
     }
 
@@ -160,7 +160,7 @@ pub fn works(state: &State, expect: &ExpectSpec) -> bool {
 
 fn is_unknown(grant: &Grant) -> bool {
     let attempt = grant.attempt.as_ref();
-    attempt.is_some_and(|attempt| attempt.phase == Phase::OutcomeUnknown)
+    attempt.is_some_and(|attempt| attempt.phase == AttemptPhase::OutcomeUnknown)
 }
 
 /// Whether the grant that a person hears of belongs to somebody else. One in use without an identity counts as such.

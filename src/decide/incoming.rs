@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use redeem::{BootstrapNote, GrantTrouble, State};
+use redeem::{BootstrapNote, GrantProblem, State};
 
 use super::conclude::{Minted, Trouble};
 use super::grant::works;
@@ -24,7 +24,7 @@ pub struct Said {
     /// Of the brought token.
     pub bootstrap: Option<BootstrapNote>,
     /// Of the grant that waits.
-    pub next: Option<GrantTrouble>,
+    pub next: Option<GrantProblem>,
 }
 
 /// What a session came to, for the grant in use, and apart from it the trouble with the one beside it. Where no grant works,
@@ -67,14 +67,14 @@ fn trouble(said: Said) -> Option<Trouble> {
     Some(Trouble {
         reason: trouble.into(),
         message: explain(trouble.into(), ""),
-        retry_after: (trouble == GrantTrouble::OutcomeUnknown).then_some(ASK_AGAIN),
+        retry_after: (trouble == GrantProblem::OutcomeUnknown).then_some(ASK_AGAIN),
     })
 }
 
 /// The trouble with a newer grant that is remembered for these inputs.
 #[must_use]
 pub fn remembered<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
-    let failures = observed.status.new_grant_failures.as_ref()?;
+    let failures = observed.status.candidate_grant_failures.as_ref()?;
     let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
     same.then_some(failures)
 }

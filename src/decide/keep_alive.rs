@@ -73,7 +73,7 @@ pub fn is_due(observed: &Observed, now: Timestamp) -> bool {
 /// By when a person must log in, where the operator alone may not be enough: a grant that can't be renewed for whatever
 /// reason lapses in the end, and a dead one brings no token after the one that expires then.
 #[must_use]
-pub fn human_needed_by(
+pub fn action_required_time(
     outlook: Outlook,
     expires: Timestamp,
     failures: Option<&FailuresStatus>,

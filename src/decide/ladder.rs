@@ -1,8 +1,8 @@
 //! What does the connection test prove, step by step? The shell makes the calls; every answer is judged here.
 
 use salesforce_client::{
-    Answer, ApiUsage, ApiVersion, AvailableVersion, Class, Failure, Identity, Organization, Refusal,
-    Resources,
+    ApiUsage, ApiVersion, AvailableVersion, Class, Failure, Organization, Refusal, Resources, RestAnswer,
+    UserIdentity,
 };
 
 use super::validate::Connector;
@@ -166,7 +166,11 @@ impl<'a> Ladder<'a> {
     }
 
     /// Steps: Salesforce accepts the token, and it belongs to whom it should.
-    pub fn identity(&mut self, held: &held::Identity, answer: Result<Answer<Identity>, Failure>) -> Flow {
+    pub fn identity(
+        &mut self,
+        held: &held::Identity,
+        answer: Result<RestAnswer<UserIdentity>, Failure>,
+    ) -> Flow {
         let identity = match answer {
             Ok(answer) => answer.value,
             Err(failure) => return self.failed(StepName::TokenAccepted, &failure),
@@ -194,7 +198,7 @@ impl<'a> Ladder<'a> {
     /// Organization object: then [`Ladder::resources`] is to be asked instead.
     pub fn organization(
         &mut self,
-        answer: Result<Answer<Organization>, Failure>,
+        answer: Result<RestAnswer<Organization>, Failure>,
         scopes: &[String],
     ) -> OrgFlow {
         let answer = match answer {
@@ -214,7 +218,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// Steps, where the Organization object can't be read: the API is open; the environment is judged by the host.
-    pub fn resources(&mut self, answer: Result<Answer<Resources>, Failure>, scopes: &[String]) {
+    pub fn resources(&mut self, answer: Result<RestAnswer<Resources>, Failure>, scopes: &[String]) {
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
@@ -401,10 +405,10 @@ fn unreadable(failure: &Failure) -> bool {
     )
 }
 
-fn of_client(environment: salesforce_client::Environment) -> Environment {
+fn of_client(environment: salesforce_client::HostEnvironment) -> Environment {
     match environment {
-        salesforce_client::Environment::Live => Environment::Live,
-        salesforce_client::Environment::Sandbox => Environment::Sandbox,
+        salesforce_client::HostEnvironment::Live => Environment::Live,
+        salesforce_client::HostEnvironment::Sandbox => Environment::Sandbox,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use redeem::GrantTrouble;
+use redeem::GrantProblem;
 
 use super::expiry::renewal_time;
 use super::grant::{Business, GrantView};
@@ -66,13 +66,13 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         Err(rejection) => return Decision::Reject(rejection.clone()),
     };
     if observed.grant.as_ref().is_some_and(|view| view.claimed_elsewhere) {
-        return Decision::Reject(Rejection::new(GrantTrouble::ClaimedByAnotherInstallation, ""));
+        return Decision::Reject(Rejection::new(GrantProblem::ClaimedByAnotherInstallation, ""));
     }
     if let Some(rejection) = useless_bootstrap(observed, connector) {
         return Decision::Reject(rejection.clone());
     }
     if grant_business(observed) == Business::NobodyCame {
-        return Decision::Reject(Rejection::new(GrantTrouble::AuthorizationRequired, ""));
+        return Decision::Reject(Rejection::new(GrantProblem::AuthorizationRequired, ""));
     }
     if let Target::Refused(rejection) = &observed.target {
         let needed = for_the_grant(observed, connector, now);

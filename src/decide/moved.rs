@@ -76,7 +76,7 @@ mod tests {
             retry_after: None,
             server_date: None,
             detail: String::new(),
-            rescued_refresh_token: None,
+            salvaged_refresh_token: None,
         };
         assert_eq!(ladder.host_answers(Err(failure)), Flow::Stop);
         ladder.finish()
@@ -110,7 +110,7 @@ mod tests {
             last_test_time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now()),
             steps: test_that_found(&observed, Refusal::HostNotFound).steps,
             api_usage: None,
-            failing_since: None,
+            first_failure_time: None,
             next_test_time: None,
         });
         assert!(!instance_is_gone(&observed, &KEEP, &report), "once");

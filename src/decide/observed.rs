@@ -41,7 +41,7 @@ pub struct Observed {
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
     /// Period of the sweep at this time.
-    pub sweep_period: std::time::Duration,
+    pub resync_period: std::time::Duration,
 }
 
 /// Values of the request annotations.

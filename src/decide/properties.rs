@@ -54,7 +54,7 @@ fn situation() -> impl Strategy<Value = Observed> {
         }
         observed.requests.renew = renew.then(|| "1".into());
         observed.requests.test = test.then(|| "1".into());
-        observed.sweep_period = Duration::from_secs(sweep);
+        observed.resync_period = Duration::from_secs(sweep);
         if suspended {
             observed.activity = Activity::Suspended;
         }
@@ -227,7 +227,7 @@ proptest! {
         let decision = decide(&observed, after(at));
         let (outcome, _) = acted(&observed, &decision, answer, after(at));
         let next = conclude(&observed, &decision, &outcome, after(at)).next;
-        let sweep = observed.sweep_period.mul_f64(1.1);
+        let sweep = observed.resync_period.mul_f64(1.1);
         prop_assert!(next >= Duration::from_secs(1) && next <= sweep.max(Duration::from_secs(1)), "{next:?}");
     }
 }

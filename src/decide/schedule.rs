@@ -90,8 +90,12 @@ pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> D
 pub fn unclear_password_wait(failures: Option<&FailuresStatus>) -> Duration {
     let unclear = Reason::from(OwnReason::PasswordOutcomeUnknown).as_str();
     let before = failures.filter(|failures| failures.reason == unclear);
-    let waited =
-        before.and_then(|failures| Some((failures.last_time.0, failures.next_attempt_time.as_ref()?.0)));
+    let waited = before.and_then(|failures| {
+        Some((
+            failures.last_failure_time.0,
+            failures.next_attempt_time.as_ref()?.0,
+        ))
+    });
     let twice = waited.map(|(last, next)| since(last, next).saturating_mul(2));
     twice
         .unwrap_or_default()
@@ -109,7 +113,7 @@ fn back_off(count: i32) -> Duration {
 /// within the budget of [`SWEEP_READS_PER_SECOND`], and at least [`SWEEP_SHORTEST`]. 1,000 connectors: 250 s, and less
 /// than 300 s with the jitter.
 #[must_use]
-pub fn sweep_period(connectors: usize) -> Duration {
+pub fn resync_period(connectors: usize) -> Duration {
     let reads = u64::try_from(connectors)
         .unwrap_or(u64::MAX)
         .saturating_mul(SWEEP_READS_PER_CONNECTOR.into());
@@ -208,8 +212,8 @@ mod tests {
     fn a_password_whose_answer_was_lost_waits_an_hour_then_twice_as_long_up_to_a_day() {
         let failed = |reason: OwnReason, next: Option<i64>| FailuresStatus {
             count: 1,
-            first_time: Time(at(0)),
-            last_time: Time(at(0)),
+            first_failure_time: Time(at(0)),
+            last_failure_time: Time(at(0)),
             next_attempt_time: next.map(|next| Time(at(next))),
             reason: Reason::from(reason).as_str().to_owned(),
             message: String::new(),
@@ -282,12 +286,12 @@ mod tests {
 
     #[test]
     fn a_thousand_connectors_are_swept_within_five_minutes_and_few_once_a_minute() {
-        assert_eq!(sweep_period(1000), Duration::from_secs(250));
+        assert_eq!(resync_period(1000), Duration::from_secs(250));
         assert!(
-            sweep_period(1000).mul_f64(1.1) <= Duration::from_mins(5),
+            resync_period(1000).mul_f64(1.1) <= Duration::from_mins(5),
             "with the longest jitter"
         );
-        assert_eq!(sweep_period(3), SWEEP_SHORTEST);
+        assert_eq!(resync_period(3), SWEEP_SHORTEST);
     }
 
     proptest! {

@@ -94,7 +94,7 @@ fn wait(last: &ConnectionTestStatus, latest: Timestamp, connector: &Connector, u
         return interval;
     }
     let class = failed_test(last).map_or(Class::Uncertain, |(_, class)| class);
-    let failing_for = since(failing_since(last), latest);
+    let failing_for = since(first_failure_time(last), latest);
     let retest = retest_wait(class, failing_for, connector.test_interval);
     jittered(retest, uid, SALT).min(interval)
 }
@@ -103,8 +103,8 @@ fn wait(last: &ConnectionTestStatus, latest: Timestamp, connector: &Connector, u
 const SALT: i32 = 1;
 
 /// Since when tests have failed, if the last one did.
-fn failing_since(test: &ConnectionTestStatus) -> Timestamp {
-    let first = test.failing_since.as_ref().unwrap_or(&test.last_test_time);
+fn first_failure_time(test: &ConnectionTestStatus) -> Timestamp {
+    let first = test.first_failure_time.as_ref().unwrap_or(&test.last_test_time);
     first.0
 }
 
@@ -133,9 +133,9 @@ pub fn to_be_repeated(
     let now = found.last_test_time.0;
     let before = observed.status.connection_test.as_ref();
     let failed_before = before.filter(|before| before.result == TestResult::Failed && has_run(before));
-    let first = failed_before.map_or(now, failing_since);
+    let first = failed_before.map_or(now, first_failure_time);
     let found = ConnectionTestStatus {
-        failing_since: Some(Time(first)),
+        first_failure_time: Some(Time(first)),
         ..found
     };
     let (Some(asked), Ok(connector)) = (retry_after, &observed.connector) else {
@@ -164,7 +164,7 @@ pub fn impossible(reason: Reason, message: &str, now: Timestamp) -> ConnectionTe
             remedy: Some(reason.remedy().to_owned()),
         }],
         api_usage: None,
-        failing_since: None,
+        first_failure_time: None,
         next_test_time: None,
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use salesforce_client::{
-    App, Audience, ClientSecret, Grant, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken, Refusal,
-    SecurityToken,
+    App, Audience, ClientSecret, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken, Refusal,
+    SecurityToken, TokenRequest,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -141,20 +141,20 @@ impl Method {
     /// The grant to present, for the methods that can always log in again. An authorization code grant is presented by
     /// the redeem protocol instead.
     #[must_use]
-    pub fn grant(&self, now: Timestamp) -> Option<Grant> {
+    pub fn grant(&self, now: Timestamp) -> Option<TokenRequest> {
         match self {
-            Self::ClientCredentials => Some(Grant::ClientCredentials),
+            Self::ClientCredentials => Some(TokenRequest::ClientCredentials),
             Self::JwtBearer {
                 username,
                 private_key,
                 audience,
-            } => Some(Grant::JwtBearer {
+            } => Some(TokenRequest::JwtBearer {
                 username: username.clone(),
                 private_key: private_key.clone(),
                 audience: audience.clone(),
                 now,
             }),
-            Self::Password(login) => Some(Grant::Password {
+            Self::Password(login) => Some(TokenRequest::Password {
                 username: login.username.clone(),
                 password: login.password.clone(),
                 security_token: login.security_token.clone(),

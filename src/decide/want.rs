@@ -1,6 +1,6 @@
 //! What is a session of the redeem protocol for, by the reason it is begun?
 
-use redeem::{Serial, Want};
+use redeem::{Serial, SessionGoal};
 
 use super::MintReason;
 use super::grant::GrantView;
@@ -11,7 +11,7 @@ use super::validate::Connector;
 /// state, whatever became of its token. The token of a grant whose user is not known reaches nobody before the user is: such a
 /// grant is spent to keep it alive, or where somebody asks, and otherwise only where Salesforce can't tell without.
 #[must_use]
-pub fn want(observed: &Observed, connector: &Connector, why: MintReason) -> Want {
+pub fn want(observed: &Observed, connector: &Connector, why: MintReason) -> SessionGoal {
     let view = observed.grant.as_ref();
     let stored = view
         .and_then(GrantView::state)
@@ -19,18 +19,18 @@ pub fn want(observed: &Observed, connector: &Connector, why: MintReason) -> Want
     let delivered = observed.held.as_ref().and_then(|held| held.serial).map(Serial);
     let unnamed = view.is_some_and(|view| view.is_unnamed(&connector.expect));
     match why {
-        MintReason::GrantOpen | MintReason::NoToken => Want::Settle,
-        MintReason::KeepAlive => Want::Renew { seen: stored },
-        MintReason::Requested => Want::Renew { seen: delivered },
+        MintReason::GrantOpen | MintReason::NoToken => SessionGoal::Settle,
+        MintReason::KeepAlive => SessionGoal::Renew { seen: stored },
+        MintReason::Requested => SessionGoal::Renew { seen: delivered },
         MintReason::InputsChanged
         | MintReason::SessionEnded
         | MintReason::InstanceGone
         | MintReason::RenewalDue
         | MintReason::Retry => {
             if unnamed {
-                Want::Settle
+                SessionGoal::Settle
             } else {
-                Want::Renew { seen: delivered }
+                SessionGoal::Renew { seen: delivered }
             }
         }
     }
@@ -38,21 +38,21 @@ pub fn want(observed: &Observed, connector: &Connector, why: MintReason) -> Want
 
 #[cfg(test)]
 mod tests {
-    use redeem::Standing;
+    use redeem::GrantValidity;
     use serde_json::json;
 
     use super::*;
     use crate::decide::fixtures::{connector, granted, of, spec};
 
-    fn renew(serial: u64) -> Want {
-        Want::Renew {
+    fn renew(serial: u64) -> SessionGoal {
+        SessionGoal::Renew {
             seen: Some(Serial(serial)),
         }
     }
 
     #[test]
     fn a_grant_that_is_kept_alive_is_due_as_it_stands_in_the_state_and_a_token_as_it_was_delivered() {
-        let mut observed = granted(&json!({}), Standing::Good);
+        let mut observed = granted(&json!({}), GrantValidity::Valid);
         // A session has renewed the grant since, and its token was not delivered.
         observed.held.as_mut().unwrap().serial = Some(2);
         for (why, expected) in [
@@ -60,7 +60,7 @@ mod tests {
             (MintReason::RenewalDue, renew(2)),
             (MintReason::Retry, renew(2)),
             (MintReason::Requested, renew(2)),
-            (MintReason::GrantOpen, Want::Settle),
+            (MintReason::GrantOpen, SessionGoal::Settle),
         ] {
             assert_eq!(want(&observed, of(&observed), why), expected, "{why:?}");
         }
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_grant_without_a_name_is_spent_to_keep_it_alive_or_on_request_and_not_for_a_token_that_reaches_nobody()
      {
-        let observed = granted(&json!({}), Standing::Good);
+        let observed = granted(&json!({}), GrantValidity::Valid);
         let named = json!({
             "auth": { "authorizationCode": {} },
             "expect": { "username": "anna@acme.example" },
@@ -78,10 +78,10 @@ mod tests {
         for (why, expected) in [
             (MintReason::KeepAlive, renew(3)),
             (MintReason::Requested, renew(3)),
-            (MintReason::RenewalDue, Want::Settle),
-            (MintReason::Retry, Want::Settle),
-            (MintReason::InputsChanged, Want::Settle),
-            (MintReason::SessionEnded, Want::Settle),
+            (MintReason::RenewalDue, SessionGoal::Settle),
+            (MintReason::Retry, SessionGoal::Settle),
+            (MintReason::InputsChanged, SessionGoal::Settle),
+            (MintReason::SessionEnded, SessionGoal::Settle),
         ] {
             assert_eq!(want(&observed, &connector, why), expected, "{why:?}");
         }

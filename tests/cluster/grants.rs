@@ -221,7 +221,10 @@ async fn an_edit_that_leads_to_another_app_costs_no_grant_once_it_is_taken_back(
          app of now, or bring a refresh token of it."
     );
     let token = status(&connector).token.unwrap();
-    assert_eq!(status(&connector).human_needed_by, Some(token.expiration_time));
+    assert_eq!(
+        status(&connector).action_required_time,
+        Some(token.expiration_time)
+    );
 
     set_app(&stage, world::ROTATING, "crm-grant").await;
     stage.ready("crm").await;

@@ -186,7 +186,7 @@ async fn an_object_that_cannot_be_parsed_does_not_stop_the_others() {
     stage.good_connector("bad").await;
     let patch = json!({ "status": { "failures": {
         "count": 1, "reason": "X", "message": "x",
-        "firstTime": "2026-11-23T00:00:00+99:59", "lastTime": "2026-11-23T00:00:00Z",
+        "firstFailureTime": "2026-11-23T00:00:00+99:59", "lastFailureTime": "2026-11-23T00:00:00Z",
     } } });
     patch_status(&stage, "bad", &patch).await;
     assert!(

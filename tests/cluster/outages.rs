@@ -211,7 +211,7 @@ async fn no_token_in_use_is_tested_before_the_time_that_salesforce_asks_to_wait_
         .await;
     assert_eq!(stage.sim.count(Endpoint::Versions), tests + 1);
     let test = status(&healed).connection_test.unwrap();
-    assert_eq!((test.failing_since, test.next_test_time), (None, None));
+    assert_eq!((test.first_failure_time, test.next_test_time), (None, None));
     stage.finish().await;
 }
 

@@ -206,7 +206,7 @@ async fn a_password_whose_answer_is_lost_is_not_sent_again_for_an_hour() {
     assert_eq!(condition(&connector, "Reconciling").0, "True");
     let failures = status(&connector).failures.unwrap();
     let next = failures.next_attempt_time.unwrap().0;
-    let wait = next.duration_since(failures.last_time.0).as_secs();
+    let wait = next.duration_since(failures.last_failure_time.0).as_secs();
     assert!((3599..=3600).contains(&wait), "{wait} s");
 
     stage.settle().await;

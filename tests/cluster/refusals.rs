@@ -402,7 +402,7 @@ fn next_attempt_is_right(course: Course, connector: &SalesforceConnector) -> boo
         return false;
     };
     let next = failures.next_attempt_time;
-    let found = next.map(|next| next.0.as_second() - failures.last_time.0.as_second());
+    let found = next.map(|next| next.0.as_second() - failures.last_failure_time.0.as_second());
     match (course.wait(failures.count), found) {
         (None, None) => true,
         (Some(wait), Some(found)) => (wait..=wait + wait / 10 + 1).contains(&found),

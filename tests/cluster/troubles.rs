@@ -79,12 +79,12 @@ async fn stalled(stage: &Stage, reason: &str) -> SalesforceConnector {
     let message = condition(&connector, "Stalled").2;
     assert!(message.contains(remedy(reason)), "{message}");
     assert!(
-        status(&connector).human_needed_by.is_some(),
+        status(&connector).action_required_time.is_some(),
         "{:?}",
         connector.status
     );
     let namespace = stage.namespace.name();
-    let metric = "salesforce_connector_human_needed_by_timestamp_seconds";
+    let metric = "salesforce_connector_action_required_timestamp_seconds";
     eventually(DEADLINE, "the metric tells it", async || {
         let metrics = stage.metrics();
         let line = format!("{metric}{{namespace=\"{namespace}\",name=\"crm\"}}");
@@ -102,7 +102,7 @@ async fn stalled(stage: &Stage, reason: &str) -> SalesforceConnector {
 async fn healed(stage: &Stage) {
     let connector = stage.ready("crm").await;
     let found = status(&connector);
-    assert_eq!((found.failures, found.human_needed_by), (None, None));
+    assert_eq!((found.failures, found.action_required_time), (None, None));
     assert_eq!(condition(&connector, "Stalled").0, "");
 }
 
@@ -196,7 +196,7 @@ async fn a_token_of_another_user_is_shown_and_leaves_the_grant_and_the_secret_as
     bring(&stage, &token_of(&stage, world::API_ONLY_USER)).await;
     let message = stage
         .until("the wrong identity is told", "crm", |connector| {
-            let failures = status(connector).new_grant_failures?;
+            let failures = status(connector).candidate_grant_failures?;
             (failures.reason == "WrongIdentity").then(|| condition(connector, "Ready"))
         })
         .await;
@@ -330,7 +330,7 @@ async fn a_connector_of_another_installation_is_told_of_and_left_alone_until_it_
     let mut stage = Stage::bare(SecretWatch::ByName).await;
     let token = brought(&stage, "crm").await;
     let claim = async |controller: Value| {
-        let patch = Patch::Merge(json!({ "status": { "controller": controller } }));
+        let patch = Patch::Merge(json!({ "status": { "installationUid": controller } }));
         let params = PatchParams::default();
         stage
             .connectors()
@@ -364,7 +364,7 @@ async fn a_connector_of_another_installation_is_told_of_and_left_alone_until_it_
     assert_eq!(stage.sim.log().len(), 0, "nothing was sent");
     assert!(stage.sim.world(|w| w.refresh_token_is_good(&token)));
 
-    let patch = Patch::Merge(json!({ "status": { "controller": null } }));
+    let patch = Patch::Merge(json!({ "status": { "installationUid": null } }));
     let params = PatchParams::default();
     stage
         .connectors()

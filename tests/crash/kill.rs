@@ -205,7 +205,7 @@ async fn what_a_process_that_died_has_left_open_is_found_out_also_where_no_token
 
     let second = stage.start("second");
     stage.not_ready(spent, "ReauthorizationRequired").await;
-    let needed = status(&stage.get(spent).await).human_needed_by;
+    let needed = status(&stage.get(spent).await).action_required_time;
     assert!(needed.is_some(), "a person has to authorize the app again");
     for connector in [unsent, foreign] {
         nothing_is_open(&stage, connector).await;

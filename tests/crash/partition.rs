@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redeem::Phase;
+use redeem::AttemptPhase;
 use salesforce_sim::{Endpoint, Fault, FaultRule};
 use testbed::proxy::TcpProxy;
 use tokio::time::Instant;
@@ -111,7 +111,7 @@ async fn partition(loss: Loss) {
 async fn attempt(stage: &Stage) -> (u64, Option<u64>) {
     let found = stage.state(&stage.get(CONNECTOR).await).await.unwrap();
     let attempt = found.current.and_then(|grant| grant.attempt);
-    let open = attempt.filter(|attempt| attempt.phase == Phase::Open);
+    let open = attempt.filter(|attempt| attempt.phase == AttemptPhase::Open);
     (found.serial.0, open.map(|attempt| attempt.serial.0))
 }
 

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use redeem::{
-    Access, ClusterUid, ConnectorRef, Digest, Grant, GrantId, GrantTrouble, Identity, Origin,
-    ResourceVersion, Serial, Standing, State, StateSeen,
+    Access, ClusterUid, ConnectorRef, Grant, GrantId, GrantIdentity, GrantProblem, GrantValidity, Origin,
+    ResourceVersion, Serial, State, StateSeen, TokenDigest,
 };
 use salesforce_connector_operator::decide::conclude::{GrantOutcome, Minted, Trouble};
 use salesforce_connector_operator::decide::digest::DigestKey;
@@ -24,12 +24,12 @@ fn cluster() -> ClusterUid {
     ClusterUid::new("this cluster")
 }
 
-fn brought(connector: &Connector, key: &DigestKey) -> Option<Digest> {
+fn brought(connector: &Connector, key: &DigestKey) -> Option<TokenDigest> {
     let Method::AuthorizationCode { brought, .. } = &connector.method else {
         return None;
     };
     let token = redeem::RefreshToken::new(brought.as_ref()?.expose().to_owned());
-    Some(Digest::of(key.hmac(), &token))
+    Some(TokenDigest::of(key.hmac(), &token))
 }
 
 impl Store {
@@ -69,7 +69,7 @@ impl Store {
     ) {
         let serial = Serial(self.state.as_ref().map_or(1, |state| state.serial.0 + 1));
         let refresh = redeem::RefreshToken::new(format!("refresh-{}", serial.0));
-        let identity = Identity {
+        let identity = GrantIdentity {
             organization_id: "00D000000000001EAA".to_owned(),
             user_id: "005000000000001EAA".to_owned(),
             username: None,
@@ -102,7 +102,7 @@ impl Store {
     /// Salesforce takes the refresh token no more.
     pub(crate) fn died(&mut self) {
         if let Some(grant) = self.state.as_mut().and_then(|state| state.current.as_mut()) {
-            grant.standing = Standing::Dead;
+            grant.validity = GrantValidity::Dead;
         }
     }
 
@@ -128,7 +128,7 @@ pub(crate) fn waiting() -> Minted {
 }
 
 pub(crate) fn refused() -> Trouble {
-    let reason = GrantTrouble::ReauthorizationRequired.into();
+    let reason = GrantProblem::ReauthorizationRequired.into();
     Trouble {
         reason,
         message: explain(reason, "words"),

@@ -358,7 +358,7 @@ impl World {
             siblings: Siblings::default(),
             claim_told: false,
             last_test: self.last_test,
-            sweep_period: Duration::from_mins(1),
+            resync_period: Duration::from_mins(1),
             owner,
             connector,
             target,

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::identity::Identity;
-use crate::state::Expiration;
+use crate::identity::GrantIdentity;
+use crate::state::AccessExpiration;
 use crate::token::{AccessToken, RefreshToken};
 
 /// A readable 200 of the token endpoint.
@@ -16,20 +16,20 @@ pub struct TokenAnswer {
     /// Base of REST calls; may change with every answer.
     pub instance_url: String,
     /// Org and user of the answer.
-    pub identity: Identity,
+    pub identity: GrantIdentity,
     /// Granted scopes.
     pub scopes: Vec<String>,
     /// Salesforce's `issued_at`.
     pub issued_at: Option<Timestamp>,
     /// When the access token ends, where it is known already.
-    pub expiration: Option<Expiration>,
+    pub expiration: Option<AccessExpiration>,
     /// Wall time of the answer; schedules the keep-alive, decides nothing.
     pub received_at: Timestamp,
 }
 
 /// What became of one token request. Nothing may be left out and nothing guessed: what isn't known is `Unclear`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub enum RedeemAnswer {
     /// The request never left: DNS, connecting or TLS failed. The token is unspent.
     NotSent,
     /// A readable 200. With a new refresh token the old one is spent; without one it still works.
@@ -38,7 +38,7 @@ pub enum Answer {
     /// Whose it is and which access token came with it isn't known.
     Rescued(RefreshToken),
     /// An OAuth error that is understood.
-    Refused(Refusal),
+    Refused(RedeemRefusal),
     /// `token request is already being processed`: somebody else is spending the token.
     AlreadyProcessing,
     /// Time-out, reset, 5xx after sending, unreadable 200, unknown error: the token may be spent.
@@ -47,7 +47,7 @@ pub enum Answer {
 
 /// What a refusal says about the refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum RedeemRefusal {
     /// The token itself is dead (`expired access/refresh token`): a person must authorize again.
     GrantDead,
     /// Something else is wrong (app, user, address, rate); the token is as it was.
@@ -56,7 +56,7 @@ pub enum Refusal {
 
 /// What Salesforce says about a refresh token without spending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Introspection {
+pub enum IntrospectionAnswer {
     /// `active: true`.
     Active,
     /// `active: false`.
@@ -69,7 +69,7 @@ pub enum Introspection {
 
 /// What is to be recorded about an attempt: final, held in memory until it is in the state Secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum AnswerVerdict {
     /// The result, not to be lost.
     Result(Box<TokenAnswer>),
     /// All that could be saved of a result: the new refresh token. Not to be lost either.
@@ -82,7 +82,7 @@ pub enum Verdict {
     OutcomeUnknown,
 }
 
-impl Verdict {
+impl AnswerVerdict {
     /// Whether it carries a refresh token that stands nowhere else.
     #[must_use]
     pub fn is_result(&self) -> bool {

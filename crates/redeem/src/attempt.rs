@@ -1,10 +1,10 @@
 //! The writes around a redeem: the intent before it, the verdict after it, and what others make of an open attempt.
 
-use crate::answer::{TokenAnswer, Verdict};
+use crate::answer::{AnswerVerdict, TokenAnswer};
 use crate::deposit::access;
 use crate::identity::{Expect, Judgement, judge};
 use crate::ids::{AttemptId, GrantId, OAuthClient, Serial};
-use crate::state::{Attempt, Grant, Origin, Phase, Rotation, Standing, State};
+use crate::state::{Attempt, AttemptPhase, Grant, GrantValidity, Origin, Rotation, State};
 use crate::token::RefreshToken;
 
 /// State with an intent to redeem a grant, to be written under the resourceVersion that `state` was read with.
@@ -21,14 +21,14 @@ pub fn intent(state: &State, grant: &GrantId, attempt: &AttemptId) -> Option<Sta
     grant.attempt = Some(Attempt {
         id: attempt.clone(),
         serial,
-        phase: Phase::Open,
+        phase: AttemptPhase::Open,
     });
     Some(state)
 }
 
 /// A verdict waiting to be recorded: the one thing that must survive until it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Holding {
+pub struct PendingVerdict {
     /// The grant that was redeemed.
     pub grant: GrantId,
     /// The attempt it was redeemed under.
@@ -42,7 +42,7 @@ pub struct Holding {
     /// The state as it was read back before sending, to start from should the Secret be gone.
     pub base: Box<State>,
     /// What to record.
-    pub verdict: Verdict,
+    pub verdict: AnswerVerdict,
 }
 
 /// What recording a verdict takes.
@@ -69,31 +69,35 @@ pub enum ConcludeDecision {
 #[must_use]
 pub fn conclude(
     current: Option<&State>,
-    holding: &Holding,
+    holding: &PendingVerdict,
     expect: &Expect,
     floor: Serial,
 ) -> ConcludeDecision {
     match (&holding.verdict, current) {
-        (Verdict::Result(_) | Verdict::Rescued(_), Some(state)) => store(state, holding, expect, floor),
-        (Verdict::Result(_) | Verdict::Rescued(_), None) => anew(holding, expect)
+        (AnswerVerdict::Result(_) | AnswerVerdict::Rescued(_), Some(state)) => {
+            store(state, holding, expect, floor)
+        }
+        (AnswerVerdict::Result(_) | AnswerVerdict::Rescued(_), None) => anew(holding, expect)
             .map_or(ConcludeDecision::Discard, |state| {
                 ConcludeDecision::Create(Box::new(state))
             }),
-        (Verdict::NotSent | Verdict::GrantDead | Verdict::OutcomeUnknown, None) => ConcludeDecision::Discard,
-        (Verdict::NotSent, Some(state)) => close(state, holding, |grant| grant.attempt = None),
-        (Verdict::GrantDead, Some(state)) => close(state, holding, |grant| {
+        (AnswerVerdict::NotSent | AnswerVerdict::GrantDead | AnswerVerdict::OutcomeUnknown, None) => {
+            ConcludeDecision::Discard
+        }
+        (AnswerVerdict::NotSent, Some(state)) => close(state, holding, |grant| grant.attempt = None),
+        (AnswerVerdict::GrantDead, Some(state)) => close(state, holding, |grant| {
             grant.attempt = None;
-            grant.standing = Standing::Dead;
+            grant.validity = GrantValidity::Dead;
         }),
-        (Verdict::OutcomeUnknown, Some(state)) => close(state, holding, |grant| {
+        (AnswerVerdict::OutcomeUnknown, Some(state)) => close(state, holding, |grant| {
             if let Some(attempt) = &mut grant.attempt {
-                attempt.phase = Phase::OutcomeUnknown;
+                attempt.phase = AttemptPhase::OutcomeUnknown;
             }
         }),
     }
 }
 
-fn store(state: &State, holding: &Holding, expect: &Expect, floor: Serial) -> ConcludeDecision {
+fn store(state: &State, holding: &PendingVerdict, expect: &Expect, floor: Serial) -> ConcludeDecision {
     let grant = state.grant(&holding.grant);
     if grant.is_some_and(|grant| grant.stored_attempt.as_ref() == Some(&holding.attempt)) {
         return ConcludeDecision::AlreadyThere;
@@ -119,10 +123,13 @@ fn store(state: &State, holding: &Holding, expect: &Expect, floor: Serial) -> Co
 ///
 /// Nor is the serial raised beyond what the result itself takes. If an earlier write of it has landed unseen and somebody
 /// has renewed since, they have announced a higher one: then this state counts as rolled back, and is not presented.
-fn anew(holding: &Holding, expect: &Expect) -> Option<State> {
+fn anew(holding: &PendingVerdict, expect: &Expect) -> Option<State> {
     let mut state = (*holding.base).clone();
     let other = |slot: &&mut Option<Grant>| slot.as_ref().is_some_and(|grant| grant.id != holding.grant);
-    for slot in [&mut state.current, &mut state.next].into_iter().filter(other) {
+    for slot in [&mut state.current, &mut state.candidate]
+        .into_iter()
+        .filter(other)
+    {
         let origin = slot.take().map(|grant| grant.origin);
         if matches!(origin, Some(Origin::Import(digest)) if state.imported.as_ref() == Some(&digest)) {
             // The ledger knows whether it was presented; if not, it may come in again.
@@ -132,24 +139,24 @@ fn anew(holding: &Holding, expect: &Expect) -> Option<State> {
     with_result(&state, holding, expect)
 }
 
-fn with_result(state: &State, holding: &Holding, expect: &Expect) -> Option<State> {
+fn with_result(state: &State, holding: &PendingVerdict, expect: &Expect) -> Option<State> {
     let mut state = state.clone();
     state.serial = state.serial.next();
     let serial = state.serial;
     let grant = state.grant_mut(&holding.grant)?;
     match &holding.verdict {
-        Verdict::Result(answer) => take_answer(grant, answer, serial),
-        Verdict::Rescued(token) => {
+        AnswerVerdict::Result(answer) => take_answer(grant, answer, serial),
+        AnswerVerdict::Rescued(token) => {
             // Access token and identity stay as they were: nothing new is known of them.
             grant.refresh_token = token.clone();
             grant.rotation = Rotation::Rotates;
         }
-        Verdict::NotSent | Verdict::GrantDead | Verdict::OutcomeUnknown => return None,
+        AnswerVerdict::NotSent | AnswerVerdict::GrantDead | AnswerVerdict::OutcomeUnknown => return None,
     }
     grant.granted_to = Some(holding.client.clone());
     grant.attempt = None;
     grant.stored_attempt = Some(holding.attempt.clone());
-    grant.standing = Standing::Good;
+    grant.validity = GrantValidity::Valid;
     promote_in_place(&mut state, expect);
     Some(state)
 }
@@ -176,12 +183,13 @@ fn take_answer(grant: &mut Grant, answer: &TokenAnswer, serial: Serial) {
 }
 
 /// Closes the attempt that is held, if it still stands and introspection hasn't called the token inactive.
-fn close(state: &State, holding: &Holding, apply: impl FnOnce(&mut Grant)) -> ConcludeDecision {
+fn close(state: &State, holding: &PendingVerdict, apply: impl FnOnce(&mut Grant)) -> ConcludeDecision {
     let mut state = state.clone();
     let Some(grant) = state.grant_mut(&holding.grant) else {
         return ConcludeDecision::Discard;
     };
-    let stands = |attempt: &Attempt| attempt.id == holding.attempt && attempt.phase != Phase::FoundInactive;
+    let stands =
+        |attempt: &Attempt| attempt.id == holding.attempt && attempt.phase != AttemptPhase::FoundInactive;
     if !grant.attempt.as_ref().is_some_and(stands) {
         return ConcludeDecision::Discard;
     }
@@ -196,7 +204,7 @@ fn close(state: &State, holding: &Holding, apply: impl FnOnce(&mut Grant)) -> Co
 
 /// What somebody else makes of an attempt that stands, after the hold-off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finding {
+pub(crate) enum AttemptFinding {
     /// The token is active, or can't be spent: the attempt is closed and a new one may present it.
     NotSent,
     /// Unknown, and to be shown so.
@@ -206,7 +214,7 @@ pub(crate) enum Finding {
 }
 
 /// State with a finding about a standing attempt; `None` when nothing would change.
-pub(crate) fn with_finding(state: &State, attempt: &AttemptId, finding: Finding) -> Option<State> {
+pub(crate) fn with_finding(state: &State, attempt: &AttemptId, finding: AttemptFinding) -> Option<State> {
     let mut state = state.clone();
     state.serial = state.serial.next();
     let id = state
@@ -216,12 +224,12 @@ pub(crate) fn with_finding(state: &State, attempt: &AttemptId, finding: Finding)
         .clone();
     let grant = state.grant_mut(&id)?;
     let phase = match finding {
-        Finding::NotSent => {
+        AttemptFinding::NotSent => {
             grant.attempt = None;
             return Some(state);
         }
-        Finding::Unknown => Phase::OutcomeUnknown,
-        Finding::Inactive => Phase::FoundInactive,
+        AttemptFinding::Unknown => AttemptPhase::OutcomeUnknown,
+        AttemptFinding::Inactive => AttemptPhase::FoundInactive,
     };
     let attempt = grant.attempt.as_mut()?;
     if attempt.phase == phase {
@@ -239,7 +247,7 @@ pub(crate) fn with_username(state: &State, grant: &GrantId, username: String) ->
     Some(state)
 }
 
-/// State with `next` in the place of `current`; `None` when `next` isn't proven, isn't as expected, or an attempt on
+/// State with `candidate` in the place of `current`; `None` when `candidate` isn't proven, isn't as expected, or an attempt on
 /// the current grant is open.
 pub(crate) fn promoted(state: &State, expect: &Expect) -> Option<State> {
     let mut state = state.clone();
@@ -252,16 +260,16 @@ fn promote_in_place(state: &mut State, expect: &Expect) -> bool {
         grant
             .attempt
             .as_ref()
-            .is_some_and(|attempt| attempt.phase == Phase::Open)
+            .is_some_and(|attempt| attempt.phase == AttemptPhase::Open)
     };
     if state.current.as_ref().is_some_and(open) {
         return false;
     }
     let Some(identity) = state
-        .next
+        .candidate
         .as_ref()
-        .filter(|next| next.access.is_some())
-        .and_then(|next| next.identity.clone())
+        .filter(|candidate| candidate.access.is_some())
+        .and_then(|candidate| candidate.identity.clone())
     else {
         return false;
     };
@@ -269,7 +277,7 @@ fn promote_in_place(state: &mut State, expect: &Expect) -> bool {
         return false;
     }
     let serial = state.serial;
-    state.current = state.next.take();
+    state.current = state.candidate.take();
     if let Some(access) = state.current.as_mut().and_then(|grant| grant.access.as_mut()) {
         // A promoted token is a new one for the consumer, also where it was stored earlier.
         access.serial = serial;

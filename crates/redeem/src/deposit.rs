@@ -1,4 +1,4 @@
-//! How a grant comes in: always as `next`, beside whatever stands there, so that nothing is replaced unproven.
+//! How a grant comes in: always as `candidate`, beside whatever stands there, so that nothing is replaced unproven.
 
 use crate::answer::TokenAnswer;
 use crate::ids::{ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
@@ -6,7 +6,7 @@ use crate::ledger::Bootstrap;
 use crate::state::{Access, Grant, Origin, Rotation, State};
 use crate::token::RefreshToken;
 
-/// State with a brought token in it. `current` is the state read live, `floor` the highest copy of its serial.
+/// State with a bootstrap token in it. `current` is the state read live, `floor` the highest copy of its serial.
 #[must_use]
 pub fn deposit_import(
     current: Option<&State>,
@@ -40,8 +40,8 @@ pub fn deposit_login(
     grant.rotation = Rotation::Unknown;
     let mut state = deposit(current, connector, cluster, floor, grant);
     let serial = state.serial;
-    if let Some(next) = &mut state.next {
-        next.access = Some(access(answer, serial));
+    if let Some(candidate) = &mut state.candidate {
+        candidate.access = Some(access(answer, serial));
     }
     state
 }
@@ -64,7 +64,7 @@ fn deposit(
         Some(state) => state.clone(),
     };
     state.serial = state.serial.max(floor).next();
-    state.next = Some(grant);
+    state.candidate = Some(grant);
     state
 }
 

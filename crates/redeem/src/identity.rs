@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Org and user of a token response.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Identity {
+pub struct GrantIdentity {
     /// Organization id, 15 or 18 characters.
     pub organization_id: String,
     /// User id, 15 or 18 characters.
@@ -37,7 +37,7 @@ pub enum Judgement {
 
 /// Compares an identity with `expect` and, where that is silent, with the identity pinned at the first grant.
 #[must_use]
-pub fn judge(identity: &Identity, expect: &Expect, pin: Option<&Identity>) -> Judgement {
+pub fn judge(identity: &GrantIdentity, expect: &Expect, pin: Option<&GrantIdentity>) -> Judgement {
     let org = &identity.organization_id;
     if expect
         .organization_id
@@ -46,7 +46,7 @@ pub fn judge(identity: &Identity, expect: &Expect, pin: Option<&Identity>) -> Ju
     {
         return Judgement::Wrong;
     }
-    let moved = |pin: &Identity| expect.organization_id.is_some() && !same_id(&pin.organization_id, org);
+    let moved = |pin: &GrantIdentity| expect.organization_id.is_some() && !same_id(&pin.organization_id, org);
     let pin = pin.filter(|pin| !moved(pin));
     if pin.is_some_and(|pin| !same_id(&pin.organization_id, org)) {
         return Judgement::Wrong;
@@ -72,8 +72,8 @@ fn same_id(a: &str, b: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn who(org: &str, user: &str, username: Option<&str>) -> Identity {
-        Identity {
+    fn who(org: &str, user: &str, username: Option<&str>) -> GrantIdentity {
+        GrantIdentity {
             organization_id: org.into(),
             user_id: user.into(),
             username: username.map(Into::into),

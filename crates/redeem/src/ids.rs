@@ -100,8 +100,8 @@ impl fmt::Debug for OAuthClient {
 pub struct ConnectorRef {
     /// `metadata.uid`; the one that counts.
     pub uid: Arc<str>,
-    /// `metadata.namespace`, so that the sweep knows where to look.
+    /// `metadata.namespace`, so that garbage collection knows where to look.
     pub namespace: Arc<str>,
-    /// `metadata.name`, so that the sweep knows what to look for.
+    /// `metadata.name`, so that garbage collection knows what to look for.
     pub name: Arc<str>,
 }

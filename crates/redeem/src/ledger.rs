@@ -1,4 +1,4 @@
-//! Whether a brought refresh token may be imported: each one exactly once, by one connector.
+//! Whether a bootstrap token may be imported: each one exactly once, by one connector.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::GrantId;
+use crate::problem::GrantProblem;
 use crate::state::State;
 use crate::token::RefreshToken;
-use crate::trouble::GrantTrouble;
 
 /// How long a ledger entry outlives its connector.
 pub const LEDGER_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -18,10 +18,10 @@ pub const LEDGER_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24
 /// HMAC-SHA256 of a token under the operator's own key, in hex. Without the key it tells nothing of the token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Digest(Arc<str>);
+pub struct TokenDigest(Arc<str>);
 
-impl Digest {
-    /// Digest of a brought refresh token.
+impl TokenDigest {
+    /// Digest of a bootstrap token.
     #[must_use]
     pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -48,15 +48,15 @@ pub struct Bootstrap {
     /// The token.
     pub token: RefreshToken,
     /// Its digest under the operator's key.
-    pub digest: Digest,
+    pub digest: TokenDigest,
 }
 
 impl Bootstrap {
-    /// A brought token with its digest.
+    /// A bootstrap token with its digest.
     #[must_use]
     pub fn new(key: &hmac::Key, token: RefreshToken) -> Self {
         Self {
-            digest: Digest::of(key, &token),
+            digest: TokenDigest::of(key, &token),
             token,
         }
     }
@@ -69,7 +69,7 @@ pub struct LedgerName(String);
 impl LedgerName {
     /// The name for a digest.
     #[must_use]
-    pub fn of(digest: &Digest) -> Self {
+    pub fn of(digest: &TokenDigest) -> Self {
         Self(format!("ledger-{}", digest.as_str()))
     }
 
@@ -80,7 +80,7 @@ impl LedgerName {
     }
 }
 
-/// What the ledger knows of one brought token.
+/// What the ledger knows of one bootstrap token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LedgerEntry {
     /// The only connector that may import it.
@@ -151,7 +151,7 @@ pub enum LedgerVerdict {
     /// The entry is this connector's own, and nobody has presented the token.
     Resume,
     /// The token stays unpresented.
-    Refuse(GrantTrouble),
+    Refuse(GrantProblem),
 }
 
 /// Judges an entry that was there already. `state` is this connector's state, read live.
@@ -160,9 +160,9 @@ pub fn ledger_verdict(entry: &LedgerEntry, connector_uid: &str, state: Option<&S
     let mine = *entry.connector_uid == *connector_uid;
     match &entry.phase {
         LedgerPhase::Importing if mine => LedgerVerdict::Resume,
-        LedgerPhase::Used(_) if mine && state.is_none() => LedgerVerdict::Refuse(GrantTrouble::GrantLost),
+        LedgerPhase::Used(_) if mine && state.is_none() => LedgerVerdict::Refuse(GrantProblem::GrantLost),
         LedgerPhase::Importing | LedgerPhase::Used(_) => {
-            LedgerVerdict::Refuse(GrantTrouble::BootstrapTokenUsed)
+            LedgerVerdict::Refuse(GrantProblem::BootstrapTokenUsed)
         }
     }
 }
@@ -177,7 +177,7 @@ pub(crate) enum BeforeIntent {
     /// It is marked as used by this grant.
     Go,
     /// The token was, or may have been, presented as another grant.
-    Refuse(GrantTrouble),
+    Refuse(GrantProblem),
 }
 
 pub(crate) fn before_intent(
@@ -192,12 +192,12 @@ pub(crate) fn before_intent(
     match entry {
         None => BeforeIntent::Create(used),
         Some(entry) if entry.connector_uid != *connector_uid => {
-            BeforeIntent::Refuse(GrantTrouble::BootstrapTokenUsed)
+            BeforeIntent::Refuse(GrantProblem::BootstrapTokenUsed)
         }
         Some(entry) => match &entry.phase {
             LedgerPhase::Importing => BeforeIntent::Mark(used),
             LedgerPhase::Used(by) if by == grant => BeforeIntent::Go,
-            LedgerPhase::Used(_) => BeforeIntent::Refuse(GrantTrouble::GrantLost),
+            LedgerPhase::Used(_) => BeforeIntent::Refuse(GrantProblem::GrantLost),
         },
     }
 }

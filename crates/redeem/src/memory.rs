@@ -7,7 +7,7 @@ use crate::state::State;
 
 /// Kept by the shell for each connector, handed to a session and back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Memory {
+pub struct SessionMemory {
     sightings: Vec<Sighting>,
 }
 
@@ -27,7 +27,7 @@ pub struct Sighting {
 const ASK_AGAIN_MIN: Duration = Duration::from_secs(15);
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
 
-impl Memory {
+impl SessionMemory {
     /// Notes the attempts that stand in a state just read, and forgets the others.
     pub fn observe(&mut self, state: Option<&State>, monotonic: Duration) {
         let standing = || {
@@ -60,7 +60,7 @@ impl Memory {
     }
 
     /// Notes that introspection gave no answer; the next question waits twice as long, from 15 s to 15 min.
-    pub(crate) fn asked_in_vain(&mut self, attempt: &AttemptId, monotonic: Duration) {
+    pub(crate) fn note_no_answer(&mut self, attempt: &AttemptId, monotonic: Duration) {
         if let Some(sighting) = self
             .sightings
             .iter_mut()

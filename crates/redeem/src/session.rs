@@ -8,22 +8,22 @@ mod redeem;
 mod reply;
 
 pub use effect::{
-    BootstrapNote, Conclusion, ConnectorSeen, Effect, FreshIds, Inputs, Introspectable, Outcome, Read, Reply,
-    StateSeen, Username, WaitReason, Want, WriteReply,
+    BootstrapNote, ConnectorSeen, Effect, FreshIds, Introspectable, Read, Reply, SessionEnd, SessionGoal,
+    SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
 };
 
 use std::time::Duration;
 
-use crate::answer::Verdict;
-use crate::attempt::Holding;
+use crate::answer::AnswerVerdict;
+use crate::attempt::PendingVerdict;
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
-use crate::memory::Memory;
-use crate::settle::{Facts, Import, Move, Tried, View, settle};
+use crate::memory::SessionMemory;
+use crate::next_move::{Import, Move, SessionFacts, Tried, View, next_move};
+use crate::problem::GrantProblem;
 use crate::state::{Access, State};
 use crate::time::Now;
 use crate::token::RefreshToken;
-use crate::trouble::GrantTrouble;
 
 /// Rounds of looking again before a session leaves the rest to the next one.
 const ROUNDS: u8 = 16;
@@ -36,14 +36,14 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// One pass over one connector's grant, from reading its state to a settled end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
-    inputs: Inputs,
-    memory: Memory,
+    inputs: SessionInputs,
+    memory: SessionMemory,
     view: View,
     tried: Tried,
-    step: Step,
+    step: SessionStep,
     importing: Option<Bootstrap>,
     redeem: Option<Redeem>,
-    holding: Option<Holding>,
+    holding: Option<PendingVerdict>,
     rounds: u8,
     failures: u8,
     /// Writes of the state in a row that did not land, as far as is known.
@@ -62,7 +62,7 @@ struct Redeem {
 
 /// Where a session stands: each one is an effect that is due or under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Step {
+enum SessionStep {
     // Looking.
     LookAtState,
     LookAtConnector,
@@ -74,7 +74,7 @@ enum Step {
     ReadLedger(LedgerName),
     MarkLedger(LedgerName, LedgerEntry, ResourceVersion),
     IntrospectImport(RefreshToken),
-    ConfirmRefusal(GrantTrouble),
+    ConfirmRefusal(GrantProblem),
     IntrospectAttempt(AttemptId, RefreshToken, Duration),
     Identify(GrantId, Box<Access>),
     Write(Box<State>),
@@ -93,14 +93,14 @@ enum Step {
     FindFloorInConnector,
     FindFloorInConsumer,
     // Both.
-    Pause(Duration, Box<Step>),
-    Done(Conclusion),
+    Pause(Duration, Box<SessionStep>),
+    Done(SessionEnd),
 }
 
 impl Session {
     /// Starts a session. `memory` is what the previous session of this connector in this process gave back.
     #[must_use]
-    pub fn begin(inputs: Inputs, memory: Memory) -> Self {
+    pub fn begin(inputs: SessionInputs, memory: SessionMemory) -> Self {
         Self {
             inputs,
             memory,
@@ -112,7 +112,7 @@ impl Session {
                 behind: false,
             },
             tried: Tried::default(),
-            step: Step::LookAtState,
+            step: SessionStep::LookAtState,
             importing: None,
             redeem: None,
             holding: None,
@@ -126,10 +126,10 @@ impl Session {
     /// stored.
     #[must_use]
     pub fn holds_result(&self) -> bool {
-        let deposit = matches!(self.inputs.want, Want::Deposit(_)) && !self.tried.deposited;
-        let ended = matches!(self.step, Step::Done(_));
+        let deposit = matches!(self.inputs.goal, SessionGoal::Deposit(_)) && !self.tried.deposited;
+        let ended = matches!(self.step, SessionStep::Done(_));
         let result = self.holding.as_ref().is_some_and(|held| held.verdict.is_result());
-        result || self.step == Step::AwaitAnswer || (deposit && !ended)
+        result || self.step == SessionStep::AwaitAnswer || (deposit && !ended)
     }
 
     /// Whether ending now would leave something behind that is lost, or that others have to wait for: an intent is written
@@ -151,54 +151,54 @@ impl Session {
     pub fn next(&mut self, now: Now) -> Effect {
         self.close_if_late(now);
         match &self.step {
-            Step::LookAtState
-            | Step::Confirm
-            | Step::ConfirmRefusal(_)
-            | Step::FindIntent
-            | Step::ReadBack
-            | Step::FindRecord => Effect::ReadState,
-            Step::LookAtConnector | Step::FindAnnouncement | Step::FindFloorInConnector => {
-                Effect::ReadConnector
-            }
-            Step::LookAtConsumer | Step::FindFloorInConsumer => Effect::ReadConsumer,
-            Step::Claim => Effect::Claim {
+            SessionStep::LookAtState
+            | SessionStep::Confirm
+            | SessionStep::ConfirmRefusal(_)
+            | SessionStep::FindIntent
+            | SessionStep::ReadBack
+            | SessionStep::FindRecord => Effect::ReadState,
+            SessionStep::LookAtConnector
+            | SessionStep::FindAnnouncement
+            | SessionStep::FindFloorInConnector => Effect::ReadConnector,
+            SessionStep::LookAtConsumer | SessionStep::FindFloorInConsumer => Effect::ReadConsumer,
+            SessionStep::Claim => Effect::Claim {
                 serial: self.serial_to_claim_with(),
                 resource_version: self.connector_version(),
             },
-            Step::CreateLedger(name, entry) => Effect::CreateLedger {
+            SessionStep::CreateLedger(name, entry) => Effect::CreateLedger {
                 name: name.clone(),
                 entry: entry.clone(),
             },
-            Step::ReadLedger(name) => Effect::ReadLedger { name: name.clone() },
-            Step::MarkLedger(name, entry, version) => Effect::MarkLedgerUsed {
+            SessionStep::ReadLedger(name) => Effect::ReadLedger { name: name.clone() },
+            SessionStep::MarkLedger(name, entry, version) => Effect::MarkLedgerUsed {
                 name: name.clone(),
                 entry: entry.clone(),
                 resource_version: version.clone(),
             },
-            Step::IntrospectImport(token) => Effect::Introspect {
+            SessionStep::IntrospectImport(token) => Effect::Introspect {
                 token: token.clone(),
                 limit: self.inputs.limits.http(),
             },
-            Step::IntrospectAttempt(_, token, limit) => Effect::Introspect {
+            SessionStep::IntrospectAttempt(_, token, limit) => Effect::Introspect {
                 token: token.clone(),
                 limit: *limit,
             },
-            Step::Identify(_, access) => Effect::Identify {
+            SessionStep::Identify(_, access) => Effect::Identify {
                 access: access.clone(),
             },
-            Step::Write(state) | Step::Record(state) => self.write(state.clone()),
-            Step::WriteIntent(state) => {
+            SessionStep::Write(state) | SessionStep::Record(state) => self.write(state.clone()),
+            SessionStep::WriteIntent(state) => {
                 let effect = self.write(state.clone());
                 if let Some(redeem) = &mut self.redeem {
                     redeem.began.get_or_insert(now.monotonic);
                 }
                 effect
             }
-            Step::Announce => self.announce(),
-            Step::Send | Step::AwaitAnswer => self.send(),
-            Step::Derive => self.derive(),
-            Step::Pause(length, _) => Effect::Pause { length: *length },
-            Step::Done(conclusion) => Effect::Done(Box::new(self.outcome(*conclusion, now))),
+            SessionStep::Announce => self.announce(),
+            SessionStep::Send | SessionStep::AwaitAnswer => self.send(),
+            SessionStep::Derive => self.derive(),
+            SessionStep::Pause(length, _) => Effect::Pause { length: *length },
+            SessionStep::Done(end) => Effect::Done(Box::new(self.outcome(*end, now))),
         }
     }
 
@@ -217,14 +217,14 @@ impl Session {
     /// Looks at everything again, from the state Secret on.
     fn look_again(&mut self) {
         self.rounds = self.rounds.saturating_add(1);
-        self.step = Step::LookAtState;
+        self.step = SessionStep::LookAtState;
         if self.rounds > ROUNDS && !self.must_go_on() {
-            self.give_up(WaitReason::Contention);
+            self.give_up(SessionWait::Contention);
         }
     }
 
-    fn facts(&self, now: Now) -> Facts<'_> {
-        Facts {
+    fn facts(&self, now: Now) -> SessionFacts<'_> {
+        SessionFacts {
             view: &self.view,
             inputs: &self.inputs,
             memory: &self.memory,
@@ -236,26 +236,26 @@ impl Session {
     /// Decides from what was looked at.
     fn decide(&mut self, now: Now) {
         self.tried.deposited |= self.facts(now).login_may_be_spent();
-        self.step = match settle(&self.facts(now)) {
-            Move::Confirm => Step::Confirm,
-            Move::Claim(_) => Step::Claim,
-            Move::Write(state) => Step::Write(state),
+        self.step = match next_move(&self.facts(now)) {
+            Move::Confirm => SessionStep::Confirm,
+            Move::Claim(_) => SessionStep::Claim,
+            Move::Write(state) => SessionStep::Write(state),
             Move::WriteImport(state) => {
                 // Should it not be there at the next look, ledger and introspection are asked anew.
                 self.tried.import = Import::NotTried;
                 self.tried.imports_written = self.tried.imports_written.saturating_add(1);
-                Step::Write(state)
+                SessionStep::Write(state)
             }
             Move::Import(bootstrap) => self.begin_import(bootstrap),
             Move::Introspect {
                 attempt,
                 token,
                 limit,
-            } => Step::IntrospectAttempt(attempt, token, limit),
-            Move::Identify(grant, access) => Step::Identify(grant, access),
-            Move::Derive => Step::Derive,
+            } => SessionStep::IntrospectAttempt(attempt, token, limit),
+            Move::Identify(grant, access) => SessionStep::Identify(grant, access),
+            Move::Derive => SessionStep::Derive,
             Move::Redeem(grant) => return self.begin_redeem(grant, now),
-            Move::Done(conclusion) => Step::Done(conclusion),
+            Move::Done(end) => SessionStep::Done(end),
         };
     }
 
@@ -278,11 +278,11 @@ impl Session {
         }
     }
 
-    fn outcome(&self, conclusion: Conclusion, now: Now) -> Outcome {
-        Outcome {
-            conclusion,
+    fn outcome(&self, end: SessionEnd, now: Now) -> SessionOutcome {
+        SessionOutcome {
+            end,
             bootstrap: self.bootstrap_note(),
-            next: self.facts(now).next_trouble(),
+            candidate: self.facts(now).candidate_problem(),
             state: self.view.state().cloned().map(Box::new),
             memory: self.memory.clone(),
         }
@@ -290,11 +290,14 @@ impl Session {
 
     fn bootstrap_note(&self) -> Option<BootstrapNote> {
         let bootstrap = self.inputs.bootstrap.as_ref()?;
-        if let Import::Refused(trouble) = self.tried.import {
-            return Some(BootstrapNote::Refused(trouble));
+        if let Import::Refused(problem) = self.tried.import {
+            return Some(BootstrapNote::Refused(problem));
         }
         let state = self.view.state()?;
-        let waiting = state.next.as_ref().is_some_and(|next| next.access.is_none());
+        let waiting = state
+            .candidate
+            .as_ref()
+            .is_some_and(|candidate| candidate.access.is_none());
         let imported = state.imported.as_ref() == Some(&bootstrap.digest) && !waiting;
         imported.then_some(BootstrapNote::Imported)
     }
@@ -302,7 +305,7 @@ impl Session {
     /// Waits a little and does the same again; gives up after a few times where nothing is held.
     fn try_again(&mut self) {
         self.failures = self.failures.saturating_add(1);
-        let step = std::mem::replace(&mut self.step, Step::LookAtState);
+        let step = std::mem::replace(&mut self.step, SessionStep::LookAtState);
         self.pause(self.failures, step);
     }
 
@@ -310,23 +313,23 @@ impl Session {
     /// writes.
     fn write_again(&mut self) {
         self.unwritten = self.unwritten.saturating_add(1);
-        self.pause(self.unwritten, Step::LookAtState);
+        self.pause(self.unwritten, SessionStep::LookAtState);
     }
 
-    fn pause(&mut self, failures: u8, step: Step) {
+    fn pause(&mut self, failures: u8, step: SessionStep) {
         if failures > FAILURES && !self.must_go_on() {
-            return self.give_up(WaitReason::Kubernetes);
+            return self.give_up(SessionWait::Kubernetes);
         }
         let pause = PAUSE_MIN.saturating_mul(1 << failures.min(6)).min(PAUSE_MAX);
-        self.step = Step::Pause(pause, Box::new(step));
+        self.step = SessionStep::Pause(pause, Box::new(step));
     }
 
     /// Leaves the rest to the next session. An intent that may stand is not left: it was not sent, and nobody else knows.
-    fn give_up(&mut self, why: WaitReason) {
+    fn give_up(&mut self, why: SessionWait) {
         if self.redeem.as_ref().is_some_and(|redeem| redeem.began.is_some()) {
-            return self.hold(Verdict::NotSent);
+            return self.hold(AnswerVerdict::NotSent);
         }
         let length = TRY_AGAIN;
-        self.step = Step::Done(Conclusion::Waiting { why, length });
+        self.step = SessionStep::Done(SessionEnd::Waiting { why, length });
     }
 }

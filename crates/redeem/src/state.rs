@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 pub use codec::{FORMAT_VERSION, StateError};
 
-use crate::identity::Identity;
+use crate::identity::GrantIdentity;
 use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
-use crate::ledger::Digest;
+use crate::ledger::TokenDigest;
 use crate::token::{AccessToken, RefreshToken};
 
 /// Everything the operator must remember of one connector's grants.
@@ -22,13 +22,13 @@ pub struct State {
     /// Raised by every write.
     pub serial: Serial,
     /// Identity of the first grant that reached the consumer; only `spec.expect` can change it.
-    pub pin: Option<Identity>,
-    /// The brought token imported last, so that it is known again.
-    pub imported: Option<Digest>,
+    pub pin: Option<GrantIdentity>,
+    /// The bootstrap token imported last, so that it is known again.
+    pub imported: Option<TokenDigest>,
     /// The grant in use.
     pub current: Option<Grant>,
     /// A grant that came in and isn't in use yet: a login, or an import not redeemed or not as expected.
-    pub next: Option<Grant>,
+    pub candidate: Option<Grant>,
     /// Tries so far to revoke the grant of a deleted connector.
     pub revocation_tries: u32,
 }
@@ -47,7 +47,7 @@ pub struct Grant {
     /// The latest access token; `None` until the first redeem of an import.
     pub access: Option<Access>,
     /// Org and user; known with the first answer.
-    pub identity: Option<Identity>,
+    pub identity: Option<GrantIdentity>,
     /// Whether its refresh token is replaced by each use.
     pub rotation: Rotation,
     /// The redeem that is or was under way.
@@ -55,7 +55,7 @@ pub struct Grant {
     /// The attempt whose result was stored last.
     pub stored_attempt: Option<AttemptId>,
     /// Whether Salesforce has called it dead.
-    pub standing: Standing,
+    pub validity: GrantValidity,
 }
 
 /// Where a grant came from.
@@ -64,8 +64,8 @@ pub struct Grant {
 pub enum Origin {
     /// A person logged in.
     Login,
-    /// A refresh token brought in a bootstrap Secret; its ledger entry has this digest.
-    Import(Digest),
+    /// A refresh token from a bootstrap Secret; its ledger entry has this digest.
+    Import(TokenDigest),
 }
 
 /// An access token and what came with it.
@@ -82,7 +82,7 @@ pub struct Access {
     /// Salesforce's `issued_at`.
     pub issued_at: Option<Timestamp>,
     /// When it ends, where known.
-    pub expiration: Option<Expiration>,
+    pub expiration: Option<AccessExpiration>,
     /// Wall time of the answer; the keep-alive counts from here.
     pub received_at: Timestamp,
     /// Wall time of the grant's first answer: a policy that ends a grant after a fixed time counts from here.
@@ -92,7 +92,7 @@ pub struct Access {
 /// When an access token ends, and how that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Expiration {
+pub struct AccessExpiration {
     /// The moment.
     pub time: Timestamp,
     /// The operator's name for the source (`Introspected`, `Declared`, …).
@@ -105,18 +105,18 @@ pub struct Expiration {
 pub enum Rotation {
     /// Not redeemed yet: treated as rotating.
     Unknown,
-    /// The last answer brought a new refresh token.
+    /// The last answer had a new refresh token.
     Rotates,
-    /// The last answer brought none: the token can be used again.
+    /// The last answer had none: the token can be used again.
     Fixed,
 }
 
-/// Whether Salesforce has called a grant dead.
+/// Whether a grant is valid as far as Salesforce has told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Standing {
+pub enum GrantValidity {
     /// Not as far as is known.
-    Good,
+    Valid,
     /// Yes: `expired access/refresh token`.
     Dead,
 }
@@ -130,13 +130,13 @@ pub struct Attempt {
     /// The state's serial that this intent was written under.
     pub serial: Serial,
     /// How far it is known to have come.
-    pub phase: Phase,
+    pub phase: AttemptPhase,
 }
 
 /// How far an attempt is known to have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Phase {
+pub enum AttemptPhase {
     /// Its owner may be about to send, or waiting, or dead.
     Open,
     /// Sent, or not known to be unsent, and no clear answer.
@@ -148,8 +148,8 @@ pub enum Phase {
 /// How far a grant has come, for people: the stages of the diagram in `docs/redeem.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// A brought token that no access token has come of yet.
-    Brought,
+    /// A bootstrap token that no access token has come of yet.
+    Imported,
     /// It has an access token and nothing stands open.
     Redeemed,
     /// An intent stands: the token is being presented, or its owner died.
@@ -165,7 +165,7 @@ pub enum Stage {
 impl Stage {
     /// All of them.
     pub const ALL: [Self; 6] = [
-        Self::Brought,
+        Self::Imported,
         Self::Redeemed,
         Self::Open,
         Self::OutcomeUnknown,
@@ -177,7 +177,7 @@ impl Stage {
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Brought => "brought, no access token yet",
+            Self::Imported => "imported, no access token yet",
             Self::Redeemed => "has an access token, nothing open",
             Self::Open => "intent written, perhaps sent",
             Self::OutcomeUnknown => "perhaps spent, not presented",
@@ -198,7 +198,7 @@ impl State {
             pin: None,
             imported: None,
             current: None,
-            next: None,
+            candidate: None,
             revocation_tries: 0,
         }
     }
@@ -211,13 +211,13 @@ impl State {
 
     /// Both grants, the current one first.
     pub fn grants(&self) -> impl Iterator<Item = &Grant> {
-        self.current.iter().chain(self.next.iter())
+        self.current.iter().chain(self.candidate.iter())
     }
 
     pub(crate) fn grant_mut(&mut self, id: &GrantId) -> Option<&mut Grant> {
         self.current
             .iter_mut()
-            .chain(self.next.iter_mut())
+            .chain(self.candidate.iter_mut())
             .find(|grant| grant.id == *id)
     }
 
@@ -257,20 +257,20 @@ impl Grant {
             rotation: Rotation::Unknown,
             attempt: None,
             stored_attempt: None,
-            standing: Standing::Good,
+            validity: GrantValidity::Valid,
         }
     }
 
     /// How far it has come.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        match (self.standing, self.attempt.as_ref().map(|attempt| attempt.phase)) {
-            (Standing::Dead, _) => Stage::Dead,
-            (Standing::Good, Some(Phase::Open)) => Stage::Open,
-            (Standing::Good, Some(Phase::OutcomeUnknown)) => Stage::OutcomeUnknown,
-            (Standing::Good, Some(Phase::FoundInactive)) => Stage::FoundInactive,
-            (Standing::Good, None) if self.access.is_none() => Stage::Brought,
-            (Standing::Good, None) => Stage::Redeemed,
+        match (self.validity, self.attempt.as_ref().map(|attempt| attempt.phase)) {
+            (GrantValidity::Dead, _) => Stage::Dead,
+            (GrantValidity::Valid, Some(AttemptPhase::Open)) => Stage::Open,
+            (GrantValidity::Valid, Some(AttemptPhase::OutcomeUnknown)) => Stage::OutcomeUnknown,
+            (GrantValidity::Valid, Some(AttemptPhase::FoundInactive)) => Stage::FoundInactive,
+            (GrantValidity::Valid, None) if self.access.is_none() => Stage::Imported,
+            (GrantValidity::Valid, None) => Stage::Redeemed,
         }
     }
 
@@ -288,7 +288,7 @@ impl Grant {
         let inactive = self
             .attempt
             .as_ref()
-            .is_some_and(|attempt| attempt.phase == Phase::FoundInactive);
-        inactive || self.standing == Standing::Dead
+            .is_some_and(|attempt| attempt.phase == AttemptPhase::FoundInactive);
+        inactive || self.validity == GrantValidity::Dead
     }
 }

@@ -31,23 +31,23 @@ pub struct Now {
 
 /// Time limits of the calling shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Limits {
+pub struct TimeLimits {
     http: Duration,
 }
 
 /// Why time limits were refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum LimitsError {
+pub enum TimeLimitsError {
     /// The limit of one HTTP call is outside 1 s to [`HTTP_LIMIT_MAX`].
     #[error("the HTTP limit of a token request must lie between 1 s and {} s", HTTP_LIMIT_MAX.as_secs())]
     Http,
 }
 
-impl Limits {
+impl TimeLimits {
     /// `http` bounds one token request as a whole, from connecting to the last byte of the answer.
-    pub fn new(http: Duration) -> Result<Self, LimitsError> {
+    pub fn new(http: Duration) -> Result<Self, TimeLimitsError> {
         if http < Duration::from_secs(1) || http > HTTP_LIMIT_MAX {
-            return Err(LimitsError::Http);
+            return Err(TimeLimitsError::Http);
         }
         Ok(Self { http })
     }
@@ -89,7 +89,7 @@ pub enum SendWindow {
 /// The check made immediately before sending. `intent_began` is when writing the intent was *begun*, so that nobody
 /// can have seen the intent earlier.
 #[must_use]
-pub fn may_send(intent_began: Duration, now: Now, limits: Limits) -> SendWindow {
+pub fn may_send(intent_began: Duration, now: Now, limits: TimeLimits) -> SendWindow {
     if now.monotonic.saturating_sub(intent_began) > SEND_WINDOW {
         SendWindow::Passed
     } else if now.lease_left < limits.http() {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_send_window_closes_after_five_seconds_or_with_a_short_lease() {
-        let limits = Limits::new(Duration::from_secs(30)).unwrap();
+        let limits = TimeLimits::new(Duration::from_secs(30)).unwrap();
         let began = Duration::from_secs(100);
         assert_eq!(may_send(began, at(105, 30), limits), SendWindow::Open);
         assert_eq!(may_send(began, at(106, 30), limits), SendWindow::Passed);
@@ -122,15 +122,15 @@ mod tests {
     #[test]
     fn an_unknown_outcome_shows_within_a_minute_under_every_accepted_limit() {
         for http in 1..=HTTP_LIMIT_MAX.as_secs() {
-            let limits = Limits::new(Duration::from_secs(http)).unwrap();
+            let limits = TimeLimits::new(Duration::from_secs(http)).unwrap();
             let asked = limits.first_question();
             assert!(limits.hold_off() + asked + SHOWING <= SHOWN_WITHIN, "{http}");
             assert!(asked >= Duration::from_secs(5).min(limits.http()), "{http}");
         }
         assert_eq!(
-            Limits::new(HTTP_LIMIT_MAX + Duration::from_secs(1)),
-            Err(LimitsError::Http)
+            TimeLimits::new(HTTP_LIMIT_MAX + Duration::from_secs(1)),
+            Err(TimeLimitsError::Http)
         );
-        assert_eq!(Limits::new(Duration::ZERO), Err(LimitsError::Http));
+        assert_eq!(TimeLimits::new(Duration::ZERO), Err(TimeLimitsError::Http));
     }
 }

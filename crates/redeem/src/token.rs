@@ -1,4 +1,7 @@
 //! The two secrets of a grant: types that can't be printed by accident and are wiped when the last holder drops them.
+//!
+//! The client has types of the same names for what it sends and receives. The pair is intended: the operator converts
+//! between the two at this crate's border, so that neither crate depends on the other.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use redeem::{
-    Access, AccessToken, Answer, AttemptId, ClusterUid, Conclusion, ConnectorRef, ConnectorSeen, Effect,
-    Expect, FreshIds, Grant, GrantId, GrantTrouble, Identity, Inputs, InstallationUid, Introspectable,
-    Introspection, Limits, Memory, Now, OAuthClient, Origin, Read, RefreshToken, Reply, ResourceVersion,
-    Rotation, Serial, Session, Standing, State, StateSeen, TokenAnswer, Want, WriteReply,
+    Access, AccessToken, AttemptId, ClusterUid, ConnectorRef, ConnectorSeen, Effect, Expect, FreshIds, Grant,
+    GrantId, GrantIdentity, GrantProblem, GrantValidity, InstallationUid, Introspectable,
+    IntrospectionAnswer, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply, ResourceVersion,
+    Rotation, Serial, Session, SessionEnd, SessionGoal, SessionInputs, SessionMemory, State, StateSeen,
+    TimeLimits, TokenAnswer, WriteReply,
 };
 
 const OUTAGE: Duration = Duration::from_mins(40);
@@ -23,7 +24,7 @@ struct World {
     version: u32,
     announced: Serial,
     consumer: Serial,
-    memory: Memory,
+    memory: SessionMemory,
     sessions: u32,
     /// The refresh tokens that were presented.
     presented: Vec<String>,
@@ -36,7 +37,7 @@ fn token_answer(number: usize) -> TokenAnswer {
         access_token: AccessToken::new(format!("access-{number}")),
         refresh_token: Some(RefreshToken::new(format!("refresh-{number}"))),
         instance_url: "https://example.my.salesforce.com".to_owned(),
-        identity: Identity {
+        identity: GrantIdentity {
             organization_id: "org".into(),
             user_id: "user".into(),
             username: None,
@@ -88,7 +89,7 @@ impl World {
             rotation: Rotation::Rotates,
             attempt: None,
             stored_attempt: None,
-            standing: Standing::Good,
+            validity: GrantValidity::Valid,
         });
         Self {
             now: Duration::from_hours(1),
@@ -97,7 +98,7 @@ impl World {
             version: 1,
             announced: serial,
             consumer: serial,
-            memory: Memory::default(),
+            memory: SessionMemory::default(),
             sessions: 0,
             presented: Vec::new(),
             asked: Vec::new(),
@@ -105,20 +106,20 @@ impl World {
     }
 
     /// One session that is to renew the grant.
-    fn renew(&mut self) -> Conclusion {
+    fn renew(&mut self) -> SessionEnd {
         self.sessions += 1;
-        let inputs = Inputs {
+        let inputs = SessionInputs {
             connector: connector(),
             installation: InstallationUid::new("installation"),
             cluster: ClusterUid::new("cluster"),
-            want: Want::Renew {
+            goal: SessionGoal::Renew {
                 seen: Some(self.consumer),
             },
             bootstrap: None,
             expect: Expect::default(),
             client: client(),
             introspectable: Introspectable::Possible,
-            limits: Limits::new(HTTP).unwrap(),
+            limits: TimeLimits::new(HTTP).unwrap(),
             fresh: FreshIds {
                 attempt: AttemptId::new(format!("attempt-{}", self.sessions)),
                 grant: GrantId::new(format!("grant-{}", self.sessions)),
@@ -129,7 +130,7 @@ impl World {
             let effect = session.next(self.moment());
             if let Effect::Done(outcome) = effect {
                 self.memory = outcome.memory;
-                return outcome.conclusion;
+                return outcome.end;
             }
             let reply = self.perform(effect);
             session.on(reply, self.moment());
@@ -180,19 +181,19 @@ impl World {
                 self.presented.push(token.expose_secret().to_owned());
                 if self.salesforce_answers {
                     let number = self.presented.len();
-                    return Reply::Answer(Answer::Granted(Box::new(token_answer(number))));
+                    return Reply::Answer(RedeemAnswer::Granted(Box::new(token_answer(number))));
                 }
                 self.now += HTTP;
-                Reply::Answer(Answer::Unclear)
+                Reply::Answer(RedeemAnswer::Unclear)
             }
             Effect::Introspect { .. } if self.salesforce_answers => {
-                Reply::Introspection(Introspection::Active)
+                Reply::Introspection(IntrospectionAnswer::Active)
             }
             Effect::Introspect { .. } => {
                 let begin = self.now;
                 self.now += HTTP;
                 self.asked.push((begin, self.now));
-                Reply::Introspection(Introspection::NoAnswer)
+                Reply::Introspection(IntrospectionAnswer::NoAnswer)
             }
             effect => unreachable!("a renewal does not ask for {effect:?}"),
         }
@@ -209,12 +210,12 @@ impl World {
 }
 
 /// How long it is until the next session, as the operator takes it from a conclusion.
-fn rest(conclusion: Conclusion) -> Duration {
-    match conclusion {
-        Conclusion::Waiting { length, .. } => length,
-        Conclusion::Trouble { ask_again, .. } => ask_again.expect("asking can mend it"),
-        Conclusion::Ready | Conclusion::Unspent | Conclusion::ConnectorGone => {
-            unreachable!("Salesforce has not answered: {conclusion:?}")
+fn rest(end: SessionEnd) -> Duration {
+    match end {
+        SessionEnd::Waiting { length, .. } => length,
+        SessionEnd::Problem { ask_again, .. } => ask_again.expect("asking can mend it"),
+        SessionEnd::Ready | SessionEnd::Unspent | SessionEnd::ConnectorGone => {
+            unreachable!("Salesforce has not answered: {end:?}")
         }
     }
 }
@@ -224,17 +225,17 @@ fn forty_minutes_without_answers_end_in_no_reauthorization_and_one_presented_tok
     let mut world = World::with_a_grant();
     let begin = world.now;
     while world.now < begin + OUTAGE {
-        let conclusion = world.renew();
-        let trouble = match conclusion {
-            Conclusion::Trouble { trouble, .. } => Some(trouble),
+        let end = world.renew();
+        let problem = match end {
+            SessionEnd::Problem { problem, .. } => Some(problem),
             _ => None,
         };
         assert!(
-            matches!(trouble, None | Some(GrantTrouble::OutcomeUnknown)),
-            "{conclusion:?} after {:?}",
+            matches!(problem, None | Some(GrantProblem::OutcomeUnknown)),
+            "{end:?} after {:?}",
             world.now.saturating_sub(begin)
         );
-        world.now += rest(conclusion);
+        world.now += rest(end);
     }
     assert_eq!(world.presented, ["refresh-0"]);
     let pauses: Vec<u64> = world
@@ -246,7 +247,7 @@ fn forty_minutes_without_answers_end_in_no_reauthorization_and_one_presented_tok
 
     // Salesforce had never seen the request; now it says that the token is good.
     world.salesforce_answers = true;
-    assert_eq!(world.renew(), Conclusion::Ready);
+    assert_eq!(world.renew(), SessionEnd::Ready);
     assert_eq!(world.presented, ["refresh-0", "refresh-0"]);
     let grant = world.state.current.as_ref().unwrap();
     assert_eq!(grant.refresh_token.expose_secret(), "refresh-2");

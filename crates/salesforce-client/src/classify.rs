@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 
 /// A refusal, and the words it was read from. The words may echo what was sent: scrub them before use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct Classification {
     pub(crate) refusal: Refusal,
     pub(crate) said: String,
     /// Whether these are Salesforce's own words in its own form, and known: not those of a proxy, a gateway or a page.
@@ -38,28 +38,28 @@ pub(crate) fn judge(
     status: u16,
     content_type: Option<&str>,
     body: &[u8],
-) -> Verdict {
-    let content = Content::read(content_type, body);
+) -> Classification {
+    let kind = BodyKind::read(content_type, body);
     let known = if (300..400).contains(&status) {
         None
     } else {
-        content.known(grant)
+        kind.known(grant)
     };
-    Verdict {
-        understood: known.is_some() && matches!(content, Content::Oauth(_)),
-        refusal: known.unwrap_or_else(|| by_status(grant, status, &content)),
-        said: content.words(status),
+    Classification {
+        understood: known.is_some() && matches!(kind, BodyKind::Oauth(_)),
+        refusal: known.unwrap_or_else(|| by_status(grant, status, &kind)),
+        said: kind.words(status),
     }
 }
 
 /// A body, by what it is rather than by what it claims to be.
 #[derive(Debug, PartialEq, Eq)]
-enum Content {
+enum BodyKind {
     Empty,
     /// `{"error": …, "error_description": …}` of the OAuth endpoints.
-    Oauth(OauthError),
+    Oauth(OauthErrorBody),
     /// `[{"errorCode": …, "message": …}]` of the REST API.
-    Rest(Vec<RestError>),
+    Rest(Vec<RestErrorBody>),
     /// JSON of another shape.
     OtherJson,
     /// HTML, or XML.
@@ -70,21 +70,21 @@ enum Content {
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-struct OauthError {
+struct OauthErrorBody {
     error: String,
     #[serde(default)]
     error_description: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-struct RestError {
+struct RestErrorBody {
     #[serde(rename = "errorCode")]
     code: String,
     #[serde(default)]
     message: String,
 }
 
-impl Content {
+impl BodyKind {
     fn read(content_type: Option<&str>, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches('\u{feff}').trim();
@@ -150,15 +150,15 @@ fn title_of(page: &str) -> Option<String> {
 
 /// Where no rule knows the words, the status decides. Sources: salesforce.com's list of REST status codes, and
 /// what clients have met (420 and HTML answers: jsforce, `http-api.ts`).
-fn by_status(grant: Option<GrantKind>, status: u16, content: &Content) -> Refusal {
-    let page = matches!(content, Content::Page { .. });
+fn by_status(grant: Option<GrantKind>, status: u16, kind: &BodyKind) -> Refusal {
+    let page = matches!(kind, BodyKind::Page { .. });
     match status {
         200..=299 if page => Refusal::UnexpectedPage,
         200..=299 => Refusal::UnreadableAnswer,
         300..=399 => Refusal::RedirectRefused,
         401 if grant.is_none() => Refusal::Unauthorized,
-        403 if !content.is_error_we_could_read() => Refusal::ForbiddenByNetwork,
-        404 if content.is_error_we_could_read() => Refusal::ResourceNotFound,
+        403 if !kind.is_error_we_could_read() => Refusal::ForbiddenByNetwork,
+        404 if kind.is_error_we_could_read() => Refusal::ResourceNotFound,
         404 => Refusal::UnexpectedPage,
         407 => Refusal::ProxyRefused,
         408 => Refusal::TimedOut,

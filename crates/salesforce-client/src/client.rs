@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::grant::{App, Grant, Introspection, TokenResponse, TokenToInspect, TokenToRevoke};
+use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspect, TokenToRevoke};
 use crate::host::{Host, InstanceUrl};
 use crate::ids::IdentityUrl;
 use crate::rest::{
-    Answer, ApiVersion, AvailableVersion, Discovery, Identity, Limits, ObjectCounts, Organization, Resources,
-    UserInfo,
+    ApiVersion, AvailableVersion, Discovery, ObjectCounts, OrgLimits, Organization, Resources, RestAnswer,
+    UserIdentity, UserInfo,
 };
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
@@ -31,7 +31,12 @@ impl Client {
     }
 
     /// Obtains an access token at `host`. Sends one request at most.
-    pub async fn token(&self, host: &Host, app: &App, grant: &Grant) -> Result<TokenResponse, Failure> {
+    pub async fn token(
+        &self,
+        host: &Host,
+        app: &App,
+        grant: &TokenRequest,
+    ) -> Result<TokenResponse, Failure> {
         crate::token::request(&self.transport, host, app, grant).await
     }
 
@@ -76,7 +81,7 @@ impl Client {
         &self,
         instance: &InstanceUrl,
         token: &AccessToken,
-    ) -> Result<Answer<UserInfo>, Failure> {
+    ) -> Result<RestAnswer<UserInfo>, Failure> {
         crate::rest::userinfo(&self.transport, instance, token).await
     }
 
@@ -86,7 +91,7 @@ impl Client {
         instance: &InstanceUrl,
         id: &IdentityUrl,
         token: &AccessToken,
-    ) -> Result<Answer<Identity>, Failure> {
+    ) -> Result<RestAnswer<UserIdentity>, Failure> {
         crate::rest::identity(&self.transport, instance, id, token).await
     }
 
@@ -96,7 +101,7 @@ impl Client {
         instance: &InstanceUrl,
         version: ApiVersion,
         token: &AccessToken,
-    ) -> Result<Answer<Resources>, Failure> {
+    ) -> Result<RestAnswer<Resources>, Failure> {
         crate::rest::resources(&self.transport, instance, version, token).await
     }
 
@@ -106,7 +111,7 @@ impl Client {
         instance: &InstanceUrl,
         version: ApiVersion,
         token: &AccessToken,
-    ) -> Result<Answer<Organization>, Failure> {
+    ) -> Result<RestAnswer<Organization>, Failure> {
         crate::rest::organization(&self.transport, instance, version, token).await
     }
 
@@ -116,7 +121,7 @@ impl Client {
         instance: &InstanceUrl,
         version: ApiVersion,
         token: &AccessToken,
-    ) -> Result<Answer<ObjectCounts>, Failure> {
+    ) -> Result<RestAnswer<ObjectCounts>, Failure> {
         crate::rest::describe_global(&self.transport, instance, version, token).await
     }
 
@@ -126,7 +131,7 @@ impl Client {
         instance: &InstanceUrl,
         version: ApiVersion,
         token: &AccessToken,
-    ) -> Result<Answer<Limits>, Failure> {
+    ) -> Result<RestAnswer<OrgLimits>, Failure> {
         crate::rest::limits(&self.transport, instance, version, token).await
     }
 }

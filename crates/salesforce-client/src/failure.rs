@@ -18,7 +18,7 @@ pub enum Sent {
     Answered,
 }
 
-/// A call that failed. Contains no secret but [`Failure::rescued_refresh_token`], which prints redacted.
+/// A call that failed. Contains no secret but [`Failure::salvaged_refresh_token`], which prints redacted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refusal}: {detail}")]
 pub struct Failure {
@@ -38,7 +38,7 @@ pub struct Failure {
     pub detail: String,
     /// A refresh token found in a successful answer that could not be understood otherwise. It may be the only
     /// valid one left: store it before anything else.
-    pub rescued_refresh_token: Option<RefreshToken>,
+    pub salvaged_refresh_token: Option<RefreshToken>,
 }
 
 impl Failure {
@@ -51,7 +51,7 @@ impl Failure {
             retry_after: None,
             server_date: None,
             detail: detail.into(),
-            rescued_refresh_token: None,
+            salvaged_refresh_token: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::host::{Environment, InstanceUrl};
+use crate::host::{HostEnvironment, InstanceUrl};
 use crate::ids::IdentityUrl;
 use crate::secrets::{
     AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
@@ -33,7 +33,7 @@ impl fmt::Debug for App {
 
 /// A way to obtain an access token.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Grant {
+pub enum TokenRequest {
     /// The app logs in as its run-as user. Works on the org's My Domain host only.
     ClientCredentials,
     /// A JWT signed with the key whose certificate the app has.
@@ -70,13 +70,15 @@ pub enum Grant {
 }
 
 /// The kind alone: a username, too, may be from a Secret.
-impl fmt::Debug for Grant {
+impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Grant").field(&self.kind()).finish_non_exhaustive()
+        f.debug_tuple("TokenRequest")
+            .field(&self.kind())
+            .finish_non_exhaustive()
     }
 }
 
-/// The kind of a [`Grant`], which decides what Salesforce's texts mean.
+/// The kind of a [`TokenRequest`], which decides what Salesforce's texts mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GrantKind {
     /// Client credentials.
@@ -91,7 +93,7 @@ pub enum GrantKind {
     AuthorizationCode,
 }
 
-impl Grant {
+impl TokenRequest {
     /// The kind of this grant.
     #[must_use]
     pub fn kind(&self) -> GrantKind {
@@ -119,10 +121,10 @@ pub enum Audience {
 impl Audience {
     /// The audience for orgs of an environment.
     #[must_use]
-    pub fn of(environment: Environment) -> Self {
+    pub fn of(environment: HostEnvironment) -> Self {
         match environment {
-            Environment::Live => Self::Login,
-            Environment::Sandbox => Self::Test,
+            HostEnvironment::Live => Self::Login,
+            HostEnvironment::Sandbox => Self::Test,
         }
     }
 

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 /// What an org is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Environment {
+pub enum HostEnvironment {
     /// Production, and Developer Edition, which is a production-type org.
     Live,
     /// Sandboxes and scratch orgs.
@@ -118,10 +118,10 @@ impl Host {
 
     /// The environment of the orgs on this host, where the form of the host tells it.
     #[must_use]
-    pub fn environment(&self) -> Option<Environment> {
+    pub fn environment(&self) -> Option<HostEnvironment> {
         match self.kind() {
-            HostKind::SharedLogin | HostKind::MyDomain | HostKind::Developer => Some(Environment::Live),
-            HostKind::SharedTest | HostKind::Sandbox | HostKind::Scratch => Some(Environment::Sandbox),
+            HostKind::SharedLogin | HostKind::MyDomain | HostKind::Developer => Some(HostEnvironment::Live),
+            HostKind::SharedTest | HostKind::Sandbox | HostKind::Scratch => Some(HostEnvironment::Sandbox),
             HostKind::Partition | HostKind::Instance | HostKind::Site | HostKind::Other => None,
         }
     }

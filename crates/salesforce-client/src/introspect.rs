@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::grant::{App, Introspection, TokenToInspect, TokenToRevoke};
 use crate::host::Host;
 use crate::scrub::Scrubber;
-use crate::transport::{Lane, Transport};
+use crate::transport::{Connection, OAUTH_CAP, Transport};
 
 pub(crate) async fn introspect(
     transport: &Transport,
@@ -32,15 +32,17 @@ pub(crate) async fn introspect(
         form.push(("client_secret", secret.expose()));
     }
     let request = transport.form(host, "/services/oauth2/introspect", &form)?;
-    let received = transport.send(Lane::Oauth, request, None, &scrubber).await?;
-    let wire: Wire = serde_json::from_slice(&received.body).map_err(|_| {
+    let received = transport
+        .send(Connection::Pooled, request, OAUTH_CAP, None, &scrubber)
+        .await?;
+    let body: IntrospectionBody = serde_json::from_slice(&received.body).map_err(|_| {
         received.not_understood("the introspection answer lacks a field or is no JSON", &scrubber)
     })?;
-    Ok(wire.into())
+    Ok(body.into())
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct IntrospectionBody {
     active: bool,
     exp: Option<i64>,
     iat: Option<i64>,
@@ -50,20 +52,20 @@ struct Wire {
     client_id: Option<String>,
 }
 
-impl From<Wire> for Introspection {
-    fn from(wire: Wire) -> Self {
+impl From<IntrospectionBody> for Introspection {
+    fn from(body: IntrospectionBody) -> Self {
         let time = |seconds: Option<i64>| seconds.and_then(|it| Timestamp::from_second(it).ok());
         Self {
-            active: wire.active,
-            expires_at: time(wire.exp),
-            issued_at: time(wire.iat),
-            scopes: wire
+            active: body.active,
+            expires_at: time(body.exp),
+            issued_at: time(body.iat),
+            scopes: body
                 .scope
                 .split_whitespace()
                 .map(str::to_owned)
                 .collect::<BTreeSet<_>>(),
-            username: wire.username,
-            client_id: wire.client_id,
+            username: body.username,
+            client_id: body.client_id,
         }
     }
 }
@@ -79,7 +81,9 @@ pub(crate) async fn revoke(
     };
     let scrubber = Scrubber::of([token]);
     let request = transport.form(host, "/services/oauth2/revoke", &[("token", token)])?;
-    let received = transport.send(Lane::Oauth, request, None, &scrubber).await?;
+    let received = transport
+        .send(Connection::Pooled, request, OAUTH_CAP, None, &scrubber)
+        .await?;
     // A login page answers 200 as well.
     if received.body.starts_with(b"<") {
         return Err(received.not_understood("the host answered a revocation with a page", &scrubber));

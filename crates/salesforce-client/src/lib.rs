@@ -27,17 +27,19 @@ pub use classify::classify;
 pub use client::Client;
 pub use failure::{Failure, Sent};
 pub use grant::{
-    App, Audience, Grant, GrantKind, Introspection, TokenFormat, TokenResponse, TokenToInspect, TokenToRevoke,
+    App, Audience, GrantKind, Introspection, TokenFormat, TokenRequest, TokenResponse, TokenToInspect,
+    TokenToRevoke,
 };
 pub use host::{
-    Environment, Host, HostAllowList, HostKind, HostNotAllowed, InstanceUrl, InvalidHost, InvalidInstanceUrl,
+    Host, HostAllowList, HostEnvironment, HostKind, HostNotAllowed, InstanceUrl, InvalidHost,
+    InvalidInstanceUrl,
 };
 pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
 pub use refusal::{Actor, Class, Refusal};
 pub use rest::{
-    Answer, ApiUsage, ApiVersion, AvailableVersion, Discovery, Identity, InvalidApiVersion, Limit, Limits,
-    ObjectCounts, Organization, Resources, UserInfo,
+    ApiUsage, ApiVersion, AvailableVersion, Discovery, InvalidApiVersion, Limit, ObjectCounts, OrgLimits,
+    Organization, Resources, RestAnswer, UserIdentity, UserInfo,
 };
 pub use secrets::{
     AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,

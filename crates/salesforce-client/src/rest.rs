@@ -4,8 +4,8 @@ mod model;
 mod wire;
 
 pub use model::{
-    Answer, ApiUsage, ApiVersion, AvailableVersion, Discovery, Identity, InvalidApiVersion, Limit, Limits,
-    ObjectCounts, Organization, Resources, UserInfo,
+    ApiUsage, ApiVersion, AvailableVersion, Discovery, InvalidApiVersion, Limit, ObjectCounts, OrgLimits,
+    Organization, Resources, RestAnswer, UserIdentity, UserInfo,
 };
 
 use reqwest::header::HeaderName;
@@ -17,7 +17,7 @@ use crate::ids::IdentityUrl;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
-use crate::transport::{Lane, Transport};
+use crate::transport::{Connection, REST_CAP, Transport};
 
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 
@@ -27,17 +27,19 @@ async fn get<T: DeserializeOwned>(
     instance: &InstanceUrl,
     path: &str,
     token: Option<&AccessToken>,
-) -> Result<Answer<T>, Failure> {
+) -> Result<RestAnswer<T>, Failure> {
     let scrubber = Scrubber::of(token.map(AccessToken::expose));
     let request = transport.get(instance, path, token)?;
-    let received = transport.send(Lane::Rest, request, None, &scrubber).await?;
+    let received = transport
+        .send(Connection::Pooled, request, REST_CAP, None, &scrubber)
+        .await?;
     let value = serde_json::from_slice(&received.body)
         // The error names a place and a field; values of Salesforce's are not secret here.
         .map_err(|error| {
             received.not_understood(&format!("failed to read the answer: {error}"), &scrubber)
         })?;
     let api_usage = received.header(&LIMIT_INFO).and_then(ApiUsage::from_header);
-    Ok(Answer {
+    Ok(RestAnswer {
         value,
         api_usage,
         latency: received.latency,
@@ -48,7 +50,7 @@ pub(crate) async fn versions(
     transport: &Transport,
     instance: &InstanceUrl,
 ) -> Result<Vec<AvailableVersion>, Failure> {
-    let answer: Answer<Vec<wire::Version>> = get(transport, instance, "/services/data/", None).await?;
+    let answer: RestAnswer<Vec<wire::Version>> = get(transport, instance, "/services/data/", None).await?;
     let versions: Vec<AvailableVersion> = answer.value.into_iter().map(Into::into).collect();
     if versions.is_empty() {
         let failure = Failure::unknown(Refusal::UnreadableAnswer, "the list of API versions is empty");
@@ -70,7 +72,7 @@ pub(crate) async fn userinfo(
     transport: &Transport,
     instance: &InstanceUrl,
     token: &AccessToken,
-) -> Result<Answer<UserInfo>, Failure> {
+) -> Result<RestAnswer<UserInfo>, Failure> {
     get(transport, instance, "/services/oauth2/userinfo", Some(token)).await
 }
 
@@ -79,7 +81,7 @@ pub(crate) async fn identity(
     instance: &InstanceUrl,
     id: &IdentityUrl,
     token: &AccessToken,
-) -> Result<Answer<Identity>, Failure> {
+) -> Result<RestAnswer<UserIdentity>, Failure> {
     let path = format!("/id/{}/{}", id.organization_id, id.user_id);
     get(transport, instance, &path, Some(token)).await
 }
@@ -89,7 +91,7 @@ pub(crate) async fn resources(
     instance: &InstanceUrl,
     version: ApiVersion,
     token: &AccessToken,
-) -> Result<Answer<Resources>, Failure> {
+) -> Result<RestAnswer<Resources>, Failure> {
     let paths = get(
         transport,
         instance,
@@ -109,16 +111,16 @@ pub(crate) async fn organization(
     instance: &InstanceUrl,
     version: ApiVersion,
     token: &AccessToken,
-) -> Result<Answer<Organization>, Failure> {
+) -> Result<RestAnswer<Organization>, Failure> {
     let path = format!("/services/data/v{version}/query?q={ORGANIZATION_QUERY}");
-    let rows: Answer<wire::Rows<Organization>> = get(transport, instance, &path, Some(token)).await?;
-    let Answer {
+    let rows: RestAnswer<wire::Rows<Organization>> = get(transport, instance, &path, Some(token)).await?;
+    let RestAnswer {
         value,
         api_usage,
         latency,
     } = rows;
     match value.records.into_iter().next() {
-        Some(value) => Ok(Answer {
+        Some(value) => Ok(RestAnswer {
             value,
             api_usage,
             latency,
@@ -139,9 +141,9 @@ pub(crate) async fn describe_global(
     instance: &InstanceUrl,
     version: ApiVersion,
     token: &AccessToken,
-) -> Result<Answer<ObjectCounts>, Failure> {
+) -> Result<RestAnswer<ObjectCounts>, Failure> {
     let path = format!("/services/data/v{version}/sobjects");
-    let objects: Answer<wire::Objects> = get(transport, instance, &path, Some(token)).await?;
+    let objects: RestAnswer<wire::Objects> = get(transport, instance, &path, Some(token)).await?;
     Ok(objects.map(|it| it.counts()))
 }
 
@@ -150,7 +152,7 @@ pub(crate) async fn limits(
     instance: &InstanceUrl,
     version: ApiVersion,
     token: &AccessToken,
-) -> Result<Answer<Limits>, Failure> {
+) -> Result<RestAnswer<OrgLimits>, Failure> {
     let by_name = get(
         transport,
         instance,
@@ -158,5 +160,5 @@ pub(crate) async fn limits(
         Some(token),
     )
     .await?;
-    Ok(by_name.map(|by_name| Limits { by_name }))
+    Ok(by_name.map(|by_name| OrgLimits { by_name }))
 }

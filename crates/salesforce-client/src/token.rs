@@ -1,6 +1,6 @@
 //! The token endpoint: one request for one grant.
 
-mod bridge;
+mod http_client;
 mod response;
 
 use oauth2::basic::{
@@ -13,23 +13,23 @@ use oauth2::{
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::grant::{App, Grant, TokenResponse};
+use crate::grant::{App, TokenRequest, TokenResponse};
 use crate::host::Host;
 use crate::jwt;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
-use crate::transport::{Lane, Transport};
+use crate::transport::{Connection, OAUTH_CAP, Transport};
 
-use bridge::{Bridge, BridgeError};
-pub(crate) use response::rescue;
+use http_client::{HttpClientError, OAuthHttpClient};
+pub(crate) use response::salvage_refresh_token;
 use response::{SalesforceFields, understood};
 
 const PATH: &str = "/services/oauth2/token";
 
-type Answer = StandardTokenResponse<SalesforceFields, BasicTokenType>;
+type TokenBody = StandardTokenResponse<SalesforceFields, BasicTokenType>;
 type OauthClient = oauth2::Client<
     BasicErrorResponse,
-    Answer,
+    TokenBody,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -39,17 +39,17 @@ type OauthClient = oauth2::Client<
     EndpointNotSet,
     EndpointSet,
 >;
-type OauthError = oauth2::RequestTokenError<BridgeError, BasicErrorResponse>;
+type TokenRequestError = oauth2::RequestTokenError<HttpClientError, BasicErrorResponse>;
 
 pub(crate) async fn request(
     transport: &Transport,
     host: &Host,
     app: &App,
-    grant: &Grant,
+    grant: &TokenRequest,
 ) -> Result<TokenResponse, Failure> {
     transport.check_host(host)?;
     let mut scrubber = scrubber_of(app, grant);
-    if let Grant::JwtBearer {
+    if let TokenRequest::JwtBearer {
         username,
         private_key,
         audience,
@@ -61,17 +61,23 @@ pub(crate) async fn request(
         scrubber.add(&assertion);
         return jwt_bearer(transport, host, grant, &assertion, &scrubber).await;
     }
-    let bridge = Bridge::new(transport, grant.kind(), &scrubber);
+    let http_client = OAuthHttpClient::new(transport, grant.kind(), &scrubber);
     let client = client(transport, host, app)?;
     let answer = match grant {
-        Grant::JwtBearer { .. } | Grant::ClientCredentials => {
-            client.exchange_client_credentials().request_async(&bridge).await
+        TokenRequest::JwtBearer { .. } | TokenRequest::ClientCredentials => {
+            client
+                .exchange_client_credentials()
+                .request_async(&http_client)
+                .await
         }
-        Grant::RefreshToken(token) => {
+        TokenRequest::RefreshToken(token) => {
             let token = oauth2::RefreshToken::new(token.expose().to_owned());
-            client.exchange_refresh_token(&token).request_async(&bridge).await
+            client
+                .exchange_refresh_token(&token)
+                .request_async(&http_client)
+                .await
         }
-        Grant::Password {
+        TokenRequest::Password {
             username,
             password,
             security_token,
@@ -83,10 +89,10 @@ pub(crate) async fn request(
             );
             client
                 .exchange_password(&username, &password)
-                .request_async(&bridge)
+                .request_async(&http_client)
                 .await
         }
-        Grant::AuthorizationCode {
+        TokenRequest::AuthorizationCode {
             code,
             redirect_uri,
             code_verifier,
@@ -97,23 +103,23 @@ pub(crate) async fn request(
                 .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
                 .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
                 .set_redirect_uri(std::borrow::Cow::Owned(redirect));
-            exchange.request_async(&bridge).await
+            exchange.request_async(&http_client).await
         }
     };
-    conclude(answer, bridge, &scrubber)
+    conclude(answer, http_client, &scrubber)
 }
 
 /// Everything that is sent and must not come back in a text: secrets, and what identifies app and user.
-fn scrubber_of(app: &App, grant: &Grant) -> Scrubber {
+fn scrubber_of(app: &App, grant: &TokenRequest) -> Scrubber {
     let mut scrubber = Scrubber::of([app.client_id.as_str()]);
     if let Some(secret) = &app.client_secret {
         scrubber.add(secret.expose());
     }
     match grant {
-        Grant::ClientCredentials => {}
-        Grant::JwtBearer { username, .. } => scrubber.add(username),
-        Grant::RefreshToken(token) => scrubber.add(token.expose()),
-        Grant::Password {
+        TokenRequest::ClientCredentials => {}
+        TokenRequest::JwtBearer { username, .. } => scrubber.add(username),
+        TokenRequest::RefreshToken(token) => scrubber.add(token.expose()),
+        TokenRequest::Password {
             username,
             password,
             security_token,
@@ -129,7 +135,7 @@ fn scrubber_of(app: &App, grant: &Grant) -> Scrubber {
                 )));
             }
         }
-        Grant::AuthorizationCode {
+        TokenRequest::AuthorizationCode {
             code, code_verifier, ..
         } => {
             scrubber.add(code.expose());
@@ -156,7 +162,7 @@ fn client(transport: &Transport, host: &Host, app: &App) -> Result<OauthClient, 
 async fn jwt_bearer(
     transport: &Transport,
     host: &Host,
-    grant: &Grant,
+    grant: &TokenRequest,
     assertion: &str,
     scrubber: &Scrubber,
 ) -> Result<TokenResponse, Failure> {
@@ -166,17 +172,23 @@ async fn jwt_bearer(
     ];
     let request = transport.form(host, PATH, &form)?;
     let received = transport
-        .send(Lane::of(grant.kind()), request, Some(grant.kind()), scrubber)
+        .send(
+            Connection::of(grant.kind()),
+            request,
+            OAUTH_CAP,
+            Some(grant.kind()),
+            scrubber,
+        )
         .await?;
-    let answer: Answer = serde_json::from_slice(&received.body)
+    let answer: TokenBody = serde_json::from_slice(&received.body)
         .map_err(|_| received.not_understood("the token response lacks a field or is no JSON", scrubber))?;
     understood(&answer).map_err(|why| received.not_understood(why, scrubber))
 }
 
 /// oauth2's errors end here: some hold the raw answer, token and all.
 fn conclude(
-    answer: Result<Answer, OauthError>,
-    bridge: Bridge<'_>,
+    answer: Result<TokenBody, TokenRequestError>,
+    http_client: OAuthHttpClient<'_>,
     scrubber: &Scrubber,
 ) -> Result<TokenResponse, Failure> {
     let why = match answer {
@@ -184,14 +196,14 @@ fn conclude(
             Ok(response) => return Ok(response),
             Err(why) => why,
         },
-        Err(OauthError::Request(error)) => return Err(*error.0),
-        Err(OauthError::Parse(..) | OauthError::ServerResponse(_) | OauthError::Other(_)) => {
-            "the token response lacks a field or is no JSON"
-        }
+        Err(TokenRequestError::Request(error)) => return Err(*error.0),
+        Err(
+            TokenRequestError::Parse(..) | TokenRequestError::ServerResponse(_) | TokenRequestError::Other(_),
+        ) => "the token response lacks a field or is no JSON",
     };
-    Err(match bridge.into_received() {
+    Err(match http_client.into_received() {
         Some(received) => Failure {
-            rescued_refresh_token: rescue(&received.body),
+            salvaged_refresh_token: salvage_refresh_token(&received.body),
             ..received.not_understood(why, scrubber)
         },
         None => Failure::not_sent(Refusal::RequestNotBuilt, why),

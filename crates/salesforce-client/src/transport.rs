@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
 use crate::settings::{ClientSettings, Proxies, TransportSecurity};
-use crate::token::rescue;
+use crate::token::salvage_refresh_token;
 
 /// The longest `Retry-After` that is believed: a day, Salesforce's longest period of account (its API allocation). A
 /// mistaken or hostile number must not silence anybody for years.
@@ -50,7 +50,7 @@ pub fn install_crypto_provider() {
 }
 
 pub(crate) struct Transport {
-    single: reqwest::Client,
+    fresh: reqwest::Client,
     pooled: reqwest::Client,
     settings: ClientSettings,
 }
@@ -63,25 +63,23 @@ impl std::fmt::Debug for Transport {
     }
 }
 
-/// Which connections a request goes over.
+/// Which connection a request goes over.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Lane {
-    /// For what may be spent by being sent. A new connection each time: a request never goes onto one
-    /// that is half dead, so a reset always comes after sending and is never a reason to send again.
-    Single,
-    /// For other OAuth requests: kept-alive connections, because a TLS handshake costs more than all the rest.
-    Oauth,
-    /// For reads of the REST API: kept-alive connections.
-    Rest,
+pub(crate) enum Connection {
+    /// A new one. For what may be spent by being sent: a request never goes onto a connection that is half
+    /// dead, so a reset always comes after sending and is never a reason to send again.
+    Fresh,
+    /// One that is kept alive, because a TLS handshake costs more than all the rest.
+    Pooled,
 }
 
-impl Lane {
-    /// The lane of a token request. What can be presented again loses nothing when a connection breaks; a refresh token
-    /// or a code may be spent by it, and a password is not to be tried more often than was asked for.
+impl Connection {
+    /// The connection of a token request. What can be presented again loses nothing when a connection breaks; a refresh
+    /// token or a code may be spent by it, and a password is not to be tried more often than was asked for.
     pub(crate) fn of(grant: GrantKind) -> Self {
         match grant {
-            GrantKind::ClientCredentials | GrantKind::JwtBearer => Self::Oauth,
-            GrantKind::RefreshToken | GrantKind::Password | GrantKind::AuthorizationCode => Self::Single,
+            GrantKind::ClientCredentials | GrantKind::JwtBearer => Self::Pooled,
+            GrantKind::RefreshToken | GrantKind::Password | GrantKind::AuthorizationCode => Self::Fresh,
         }
     }
 }
@@ -99,10 +97,10 @@ impl Transport {
         // Building a reqwest client without a provider panics.
         install_crypto_provider();
         // HTTP/1.1 alone: HTTP/2 would share one connection between these requests.
-        let single = builder(&settings)?.pool_max_idle_per_host(0).http1_only();
+        let fresh = builder(&settings)?.pool_max_idle_per_host(0).http1_only();
         let pooled = builder(&settings)?.pool_idle_timeout(Duration::from_secs(30));
         Ok(Self {
-            single: single.build().map_err(BuildError::HttpClient)?,
+            fresh: fresh.build().map_err(BuildError::HttpClient)?,
             pooled: pooled.build().map_err(BuildError::HttpClient)?,
             settings,
         })
@@ -135,7 +133,7 @@ impl Transport {
     pub(crate) fn form(&self, host: &Host, path: &str, form: &[(&str, &str)]) -> Result<Request, Failure> {
         self.check_host(host)?;
         let request = self
-            .single
+            .fresh
             .post(format!("{}{path}", self.base_of(host)))
             .form(form);
         request
@@ -173,15 +171,15 @@ impl Transport {
     /// Sends a request once, and returns the answer if its status is a success.
     pub(crate) async fn send(
         &self,
-        lane: Lane,
+        connection: Connection,
         request: Request,
+        cap: usize,
         grant: Option<GrantKind>,
         scrubber: &Scrubber,
     ) -> Result<Received, Failure> {
-        let (client, cap) = match lane {
-            Lane::Single => (&self.single, OAUTH_CAP),
-            Lane::Oauth => (&self.pooled, OAUTH_CAP),
-            Lane::Rest => (&self.pooled, REST_CAP),
+        let client = match connection {
+            Connection::Fresh => &self.fresh,
+            Connection::Pooled => &self.pooled,
         };
         let start = Instant::now();
         let response = client
@@ -198,12 +196,12 @@ impl Transport {
                     BodyError::TooLarge => too_large(cap),
                     BodyError::Broken(error) => errors::failure(&error, scrubber),
                 };
-                let rescued_refresh_token = grant.and_then(|_| rescue(&partial));
+                let salvaged_refresh_token = grant.and_then(|_| salvage_refresh_token(&partial));
                 return Err(unreadable(
                     &headers,
                     status.as_u16(),
                     Failure {
-                        rescued_refresh_token,
+                        salvaged_refresh_token,
                         ..failure
                     },
                 ));
@@ -311,19 +309,19 @@ impl Received {
 
     /// What this answer means as a refusal: a status that is no success, or a success that can't be understood.
     pub(crate) fn refusal(&self, grant: Option<GrantKind>, scrubber: &Scrubber) -> Failure {
-        let verdict = judge(grant, self.status, self.content_type(), &self.body);
+        let classification = judge(grant, self.status, self.content_type(), &self.body);
         Failure {
-            refusal: verdict.refusal,
+            refusal: classification.refusal,
             sent: match grant {
                 // Something between us and Salesforce may have put its own answer in the place of a success.
-                Some(_) if !verdict.understood && !turned_away(self.status) => Sent::Unknown,
-                Some(_) | None => sent(self.status, verdict.refusal),
+                Some(_) if !classification.understood && !turned_away(self.status) => Sent::Unknown,
+                Some(_) | None => sent(self.status, classification.refusal),
             },
             http_status: Some(self.status),
             retry_after: retry_after(&self.headers),
             server_date: server_date(&self.headers),
-            detail: scrubber.clean(&verdict.said),
-            rescued_refresh_token: None,
+            detail: scrubber.clean(&classification.said),
+            salvaged_refresh_token: None,
         }
     }
 

@@ -8,7 +8,7 @@
 
 use salesforce_client::{
     App, AuthorizationCode, AuthorizeRequest, Client, ClientSecret, ClientSettings, CodeVerifier, Failure,
-    Grant, Host, Pkce, Proxies, Refusal, TokenResponse, authorize_url, generate_state,
+    Host, Pkce, Proxies, Refusal, TokenRequest, TokenResponse, authorize_url, generate_state,
 };
 use salesforce_sim::{Simulator, default_world as world};
 
@@ -102,7 +102,7 @@ async fn exchanged(
         found.unwrap().1.into_owned()
     };
     assert_eq!(param("state"), state);
-    let grant = Grant::AuthorizationCode {
+    let grant = TokenRequest::AuthorizationCode {
         code: AuthorizationCode::new(param("code")),
         redirect_uri: world::CALLBACK.into(),
         code_verifier: verifier(pkce.verifier),
@@ -120,7 +120,7 @@ async fn a_login_in_the_browser_brings_a_grant_that_can_be_refreshed() {
         |token: &TokenResponse| sim.world(|world| world.access_token_is_good(token.access_token.expose()));
     assert!(good(&login));
     assert_eq!(login.scopes.iter().collect::<Vec<_>>(), ["api", "refresh_token"]);
-    let grant = Grant::RefreshToken(login.refresh_token.unwrap());
+    let grant = TokenRequest::RefreshToken(login.refresh_token.unwrap());
     let host = world::PRODUCTION.parse().unwrap();
     let refreshed = client.token(&host, &app(), &grant).await.unwrap();
     assert!(good(&refreshed));

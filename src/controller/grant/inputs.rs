@@ -1,6 +1,6 @@
 //! What a session is told at its start.
 
-use redeem::{Bootstrap, ConnectorRef, Expect, FreshIds, Inputs, Introspectable, Limits};
+use redeem::{Bootstrap, ConnectorRef, Expect, FreshIds, Introspectable, SessionInputs, TimeLimits};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::Place;
@@ -18,7 +18,7 @@ pub(super) fn inputs(
     connector: &Connector,
     why: MintReason,
     place: Place,
-) -> Result<Inputs, Error> {
+) -> Result<SessionInputs, Error> {
     let Owner { name, namespace, uid } = &observed.owner;
     let want = want(observed, connector, why);
     let brought = match &connector.method {
@@ -26,7 +26,7 @@ pub(super) fn inputs(
         Method::AuthorizationCode { brought, .. } => brought.as_ref().filter(|_| observed.is_at_work()),
         Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
     };
-    Ok(Inputs {
+    Ok(SessionInputs {
         connector: ConnectorRef {
             uid: uid.as_str().into(),
             namespace: namespace.as_str().into(),
@@ -34,7 +34,7 @@ pub(super) fn inputs(
         },
         installation: place.installation,
         cluster: place.cluster,
-        want,
+        goal: want,
         bootstrap: brought.map(|token| {
             Bootstrap::new(
                 context.digest_key.hmac(),
@@ -50,7 +50,7 @@ pub(super) fn inputs(
             Some(_) => Introspectable::Possible,
             None => Introspectable::Impossible,
         },
-        limits: Limits::new(context.settings.token_request_limit).map_err(Error::Limits)?,
+        limits: TimeLimits::new(context.settings.token_request_limit).map_err(Error::Limits)?,
         fresh: FreshIds {
             attempt: redeem::AttemptId::new(random()?),
             grant: redeem::GrantId::new(random()?),

@@ -203,7 +203,7 @@ impl Shell {
         let Ok(place) = place(&self.context).await else {
             return Reply::Write(WriteReply::Refused);
         };
-        let status = json!({ "controller": place.installation.as_str(), "grantSerial": serial.0 });
+        let status = json!({ "installationUid": place.installation.as_str(), "grantSerial": serial.0 });
         self.patch_status(&status, version).await
     }
 
@@ -334,7 +334,7 @@ fn seen(connector: &SalesforceConnector) -> ConnectorSeen {
         uid: connector.uid().unwrap_or_default().into(),
         resource_version: ResourceVersion::new(connector.resource_version().unwrap_or_default()),
         controller: status
-            .and_then(|status| status.controller.as_deref())
+            .and_then(|status| status.installation_uid.as_deref())
             .map(InstallationUid::new),
         serial: serial.map(Serial),
     }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use redeem::{Access, Answer, AttemptId, Expiration, Introspection, Reply, TokenAnswer, Username};
+use redeem::{
+    Access, AccessExpiration, AttemptId, IntrospectionAnswer, RedeemAnswer, Reply, TokenAnswer, Username,
+};
 use salesforce_client::{
-    AccessToken, Class, Failure, Grant, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenResponse,
-    TokenToInspect,
+    AccessToken, Class, Failure, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest,
+    TokenResponse, TokenToInspect,
 };
 
 use super::Shell;
@@ -22,7 +24,7 @@ impl Shell {
         attempt: &AttemptId,
         limit: Duration,
     ) -> Reply {
-        let grant = Grant::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
+        let grant = TokenRequest::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
         self.presented += 1;
         let client = self.context.salesforce.clone();
         let request = client.token(&self.connector.host, &self.connector.app, &grant);
@@ -30,7 +32,7 @@ impl Shell {
             Ok(Ok(response)) => {
                 self.sent = true;
                 self.count("Succeeded");
-                Answer::Granted(Box::new(granted(&response, self.context.clock.now())))
+                RedeemAnswer::Granted(Box::new(granted(&response, self.context.clock.now())))
             }
             Ok(Err(failure)) => {
                 self.count(failure.refusal.as_str());
@@ -40,7 +42,7 @@ impl Shell {
             }
             Err(_) => {
                 self.count(Refusal::TimedOut.as_str());
-                Answer::Unclear
+                RedeemAnswer::Unclear
             }
         };
         tracing::info!(attempt = %attempt, answer = answer_name(&answer), "Presented a refresh token");
@@ -64,7 +66,7 @@ impl Shell {
     /// Asks whether a refresh token lives, without spending it.
     pub(super) async fn introspect(&mut self, token: &redeem::RefreshToken, limit: Duration) -> Reply {
         if self.connector.app.client_secret.is_none() {
-            return Reply::Introspection(Introspection::Impossible);
+            return Reply::Introspection(IntrospectionAnswer::Impossible);
         }
         let token = RefreshToken::new(token.expose_secret().to_owned());
         let inspected = TokenToInspect::Refresh(&token);
@@ -73,7 +75,7 @@ impl Shell {
         let answer = tokio::time::timeout(limit, request).await;
         let answer = answer.unwrap_or_else(|_| Err(silent(limit)));
         let said = said(answer.as_ref().map(|answer| answer.active));
-        self.unanswered = answer.err().filter(|_| said == Introspection::NoAnswer);
+        self.unanswered = answer.err().filter(|_| said == IntrospectionAnswer::NoAnswer);
         Reply::Introspection(said)
     }
 
@@ -135,37 +137,39 @@ fn unaskable() -> Failure {
 
 /// What a failed request says of the token that was presented. An answer that can't be understood may still hold the new
 /// refresh token, the only one that lives now.
-fn understood(failure: &Failure) -> Answer {
-    if let Some(token) = &failure.rescued_refresh_token {
-        return Answer::Rescued(redeem::RefreshToken::new(token.expose().to_owned()));
+fn understood(failure: &Failure) -> RedeemAnswer {
+    if let Some(token) = &failure.salvaged_refresh_token {
+        return RedeemAnswer::Rescued(redeem::RefreshToken::new(token.expose().to_owned()));
     }
     match (failure.sent, failure.refusal) {
-        (Sent::NotSent, _) => Answer::NotSent,
-        (Sent::Unknown, _) | (_, Refusal::UnknownRefusal) => Answer::Unclear,
-        (Sent::Answered, Refusal::TokenRequestInProgress) => Answer::AlreadyProcessing,
-        (Sent::Answered, Refusal::RefreshTokenExpired) => Answer::Refused(redeem::Refusal::GrantDead),
-        (Sent::Answered, _) => Answer::Refused(redeem::Refusal::Unspent),
+        (Sent::NotSent, _) => RedeemAnswer::NotSent,
+        (Sent::Unknown, _) | (_, Refusal::UnknownRefusal) => RedeemAnswer::Unclear,
+        (Sent::Answered, Refusal::TokenRequestInProgress) => RedeemAnswer::AlreadyProcessing,
+        (Sent::Answered, Refusal::RefreshTokenExpired) => {
+            RedeemAnswer::Refused(redeem::RedeemRefusal::GrantDead)
+        }
+        (Sent::Answered, _) => RedeemAnswer::Refused(redeem::RedeemRefusal::Unspent),
     }
 }
 
 /// What an introspection says of the refresh token. A refusal of the app itself, such as a wrong client secret, would meet
 /// the token request as well: it is no reason to present the token unasked.
-fn said(answer: Result<bool, &Failure>) -> Introspection {
+fn said(answer: Result<bool, &Failure>) -> IntrospectionAnswer {
     match answer {
-        Ok(true) => Introspection::Active,
-        Ok(false) => Introspection::Inactive,
+        Ok(true) => IntrospectionAnswer::Active,
+        Ok(false) => IntrospectionAnswer::Inactive,
         Err(failure) => match failure.refusal {
             // Salesforce says this of what was never a token of any app of this org.
-            Refusal::TokenTypeNotSupported => Introspection::Inactive,
+            Refusal::TokenTypeNotSupported => IntrospectionAnswer::Inactive,
             Refusal::AccessDenied
             | Refusal::InsufficientAccess
             | Refusal::FunctionalityNotEnabled
             | Refusal::ResourceNotFound
                 if failure.sent == Sent::Answered =>
             {
-                Introspection::Impossible
+                IntrospectionAnswer::Impossible
             }
-            _ => Introspection::NoAnswer,
+            _ => IntrospectionAnswer::NoAnswer,
         },
     }
 }
@@ -178,7 +182,7 @@ fn silent(limit: Duration) -> Failure {
         retry_after: None,
         server_date: None,
         detail: format!("no answer within {} s", limit.as_secs()),
-        rescued_refresh_token: None,
+        salvaged_refresh_token: None,
     }
 }
 
@@ -190,14 +194,14 @@ fn granted(response: &TokenResponse, now: jiff::Timestamp) -> TokenAnswer {
             .as_ref()
             .map(|token| redeem::RefreshToken::new(token.expose().to_owned())),
         instance_url: response.instance_url.to_string(),
-        identity: redeem::Identity {
+        identity: redeem::GrantIdentity {
             organization_id: response.id.organization_id.to_string(),
             user_id: response.id.user_id.to_string(),
             username: None,
         },
         scopes: response.scopes.iter().cloned().collect(),
         issued_at: Some(response.issued_at),
-        expiration: response.claims_exp.map(|time| Expiration {
+        expiration: response.claims_exp.map(|time| AccessExpiration {
             time,
             source: "TokenClaims".to_owned(),
         }),
@@ -205,15 +209,15 @@ fn granted(response: &TokenResponse, now: jiff::Timestamp) -> TokenAnswer {
     }
 }
 
-fn answer_name(answer: &Answer) -> &'static str {
+fn answer_name(answer: &RedeemAnswer) -> &'static str {
     match answer {
-        Answer::NotSent => "NotSent",
-        Answer::Granted(_) => "Granted",
-        Answer::Rescued(_) => "Rescued",
-        Answer::Refused(redeem::Refusal::GrantDead) => "GrantDead",
-        Answer::Refused(redeem::Refusal::Unspent) => "RefusedUnspent",
-        Answer::AlreadyProcessing => "AlreadyProcessing",
-        Answer::Unclear => "Unclear",
+        RedeemAnswer::NotSent => "NotSent",
+        RedeemAnswer::Granted(_) => "Granted",
+        RedeemAnswer::Rescued(_) => "Rescued",
+        RedeemAnswer::Refused(redeem::RedeemRefusal::GrantDead) => "GrantDead",
+        RedeemAnswer::Refused(redeem::RedeemRefusal::Unspent) => "RefusedUnspent",
+        RedeemAnswer::AlreadyProcessing => "AlreadyProcessing",
+        RedeemAnswer::Unclear => "Unclear",
     }
 }
 

@@ -109,7 +109,9 @@ mod tests {
         let unstored = || {
             let text = metrics.encode();
             let mut lines = text.lines().filter(|line| !line.starts_with('#'));
-            let line = lines.find(|line| line.contains("unstored_results")).unwrap();
+            let line = lines
+                .find(|line| line.contains("unstored_refresh_tokens"))
+                .unwrap();
             line.rsplit(' ').next().unwrap().to_owned()
         };
         let begun = Some(Unstored::begin(&metrics));

@@ -104,7 +104,7 @@ impl Facts<'_> {
             Ok(Method::AuthorizationCode { fault, .. }) => fault.as_ref().map(Rejection::message),
             Ok(Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_)) | Err(_) => None,
         };
-        let failures = self.status.new_grant_failures.as_ref();
+        let failures = self.status.candidate_grant_failures.as_ref();
         fault.or_else(|| failures.map(|failures| failures.message.clone()))
     }
 
@@ -256,7 +256,7 @@ impl Facts<'_> {
         } else {
             ready.reason
         };
-        may_need_person(reason) && since(failures.first_time.0, self.now) >= UNCERTAIN_FOR
+        may_need_person(reason) && since(failures.first_failure_time.0, self.now) >= UNCERTAIN_FOR
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn next_look(
     status: &SalesforceConnectorStatus,
     now: Timestamp,
 ) -> Duration {
-    let sweep = jittered(observed.sweep_period, &observed.owner.uid, 2);
+    let sweep = jittered(observed.resync_period, &observed.owner.uid, 2);
     let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
     let sweep = if late { sweep.min(LATE) } else { sweep };
     if was_settled(observed, outcome) {

@@ -20,12 +20,12 @@ pub(super) fn needed_by(
 ) -> Option<Time> {
     observed.grant.as_ref()?;
     let expires = outcome.held.as_ref().map(|held| held.expiration.time);
-    let before = observed.status.human_needed_by.as_ref().map(|time| time.0);
+    let before = observed.status.action_required_time.as_ref().map(|time| time.0);
     let by = if only_a_person_helps(decision, failures) {
         expires.or(before.filter(|before| *before <= now)).or(Some(now))
     } else {
         let outlook = outcome.outlook(observed).zip(expires);
-        outlook.and_then(|(outlook, expires)| keep_alive::human_needed_by(outlook, expires, failures))
+        outlook.and_then(|(outlook, expires)| keep_alive::action_required_time(outlook, expires, failures))
     };
     let first = by.into_iter().chain(outcome.end(observed)).min()?;
     Some(Time(whole_seconds(first)))

@@ -58,7 +58,7 @@ pub(super) fn failures(
 
 /// What is wrong with a grant that came in beside one that works: told anew by each session that came to an end, and
 /// remembered in between for as long as that grant is there.
-pub(super) fn new_grant_failures(
+pub(super) fn candidate_grant_failures(
     observed: &Observed,
     outcome: &Outcome,
     now: Timestamp,
@@ -151,7 +151,7 @@ fn counted(
         .as_ref()
         .map_or(0, |failures| failures.count)
         .saturating_add(1);
-    let first = before.map_or(now, |failures| failures.first_time.0);
+    let first = before.map_or(now, |failures| failures.first_failure_time.0);
     let asked = if trouble.reason == Reason::Salesforce(Refusal::LoginRateExceeded) {
         Some(trouble.retry_after.unwrap_or_default().max(LOGIN_RATE_WAIT))
     } else {
@@ -159,8 +159,8 @@ fn counted(
     };
     FailuresStatus {
         count,
-        first_time: Time(whole_seconds(first)),
-        last_time: Time(whole_seconds(now)),
+        first_failure_time: Time(whole_seconds(first)),
+        last_failure_time: Time(whole_seconds(now)),
         next_attempt_time: again(trouble, asked, count, first, now, uid).map(Time),
         reason: trouble.reason.as_str().to_owned(),
         message: trouble.message.clone(),
@@ -229,7 +229,7 @@ pub(super) fn connection_test(
         last_test_time: Time(whole_seconds(now)),
         steps: report.steps.clone(),
         api_usage: report.api_usage,
-        failing_since: None,
+        first_failure_time: None,
         next_test_time: None,
     };
     let found = match &report.verdict {

@@ -415,7 +415,7 @@ fn a_username_that_came_by_reference_is_not_shown() {
 #[test]
 fn the_next_look_is_at_the_first_interesting_moment() {
     let day = |observed: Observed| Observed {
-        sweep_period: Duration::from_hours(24),
+        resync_period: Duration::from_hours(24),
         ..observed
     };
     let next = |observed: &Observed, at: i64| conclude(observed, &KEEP, &kept(observed), after(at)).next;

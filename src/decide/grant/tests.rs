@@ -1,4 +1,4 @@
-use redeem::{Attempt, AttemptId, GrantId, Origin, RefreshToken, Standing};
+use redeem::{Attempt, AttemptId, GrantId, GrantValidity, Origin, RefreshToken};
 use serde_json::json;
 
 use super::*;
@@ -11,7 +11,7 @@ use crate::decide::{Decision, MintReason, Rejection, WaitReason, decide};
 /// How a state can stand, each with a name.
 fn states() -> Vec<(&'static str, StateSeen)> {
     let with = |change: fn(&mut State)| {
-        let mut state = fixtures::state(Standing::Good);
+        let mut state = fixtures::state(GrantValidity::Valid);
         change(&mut state);
         found(state)
     };
@@ -28,19 +28,23 @@ fn states() -> Vec<(&'static str, StateSeen)> {
         ("empty", with(|state| state.current = None)),
         (
             "open",
-            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(Phase::Open))),
+            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::Open))),
         ),
         (
             "unknown",
-            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(Phase::OutcomeUnknown))),
+            with(|state| {
+                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::OutcomeUnknown))
+            }),
         ),
         (
             "inactive",
-            with(|state| state.current.as_mut().unwrap().attempt = Some(attempt(Phase::FoundInactive))),
+            with(|state| {
+                state.current.as_mut().unwrap().attempt = Some(attempt(AttemptPhase::FoundInactive))
+            }),
         ),
         (
             "dead",
-            with(|state| state.current.as_mut().unwrap().standing = Standing::Dead),
+            with(|state| state.current.as_mut().unwrap().validity = GrantValidity::Dead),
         ),
         (
             "somebody else's",
@@ -48,19 +52,19 @@ fn states() -> Vec<(&'static str, StateSeen)> {
         ),
         (
             "working, with another beside it",
-            with(|state| state.next = Some(somebody_elses())),
+            with(|state| state.candidate = Some(somebody_elses())),
         ),
         (
             "somebody else's, waiting alone",
             with(|state| {
                 state.current = None;
-                state.next = Some(somebody_elses());
+                state.candidate = Some(somebody_elses());
             }),
         ),
     ]
 }
 
-fn attempt(phase: Phase) -> Attempt {
+fn attempt(phase: AttemptPhase) -> Attempt {
     Attempt {
         id: AttemptId::new("attempt"),
         serial: Serial(3),
@@ -93,7 +97,7 @@ fn view(state: StateSeen) -> GrantView {
 
 /// The settled connector, with its state in this condition.
 fn observed(state: StateSeen) -> Observed {
-    let observed = granted(&json!({}), Standing::Good);
+    let observed = granted(&json!({}), GrantValidity::Valid);
     let view = view(state);
     let held = view.state().and_then(|state| held(state, None, of(&observed)));
     Observed {
@@ -105,12 +109,12 @@ fn observed(state: StateSeen) -> Observed {
 
 #[test]
 fn each_state_of_a_grant_bears_out_the_trouble_that_is_told_of_it_and_no_other() {
-    use GrantTrouble::{
+    use GrantProblem::{
         AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUsed, GrantLost, OutcomeUnknown,
         ReauthorizationRequired, StateRolledBack, StateUnreadable, UnsupportedStateVersion, WrongIdentity,
     };
     // What has been said of a brought token holds for as long as no grant is in use.
-    let none_in_use = |told: GrantTrouble| {
+    let none_in_use = |told: GrantProblem| {
         [
             AuthorizationRequired,
             told,
@@ -119,7 +123,7 @@ fn each_state_of_a_grant_bears_out_the_trouble_that_is_told_of_it_and_no_other()
         ]
     };
     for (name, state) in states() {
-        let expected: Vec<GrantTrouble> = match name {
+        let expected: Vec<GrantProblem> = match name {
             "working" | "working, with another beside it" | "open" => vec![],
             "absent" => none_in_use(GrantLost).into(),
             "newer version" => none_in_use(UnsupportedStateVersion).into(),
@@ -135,7 +139,7 @@ fn each_state_of_a_grant_bears_out_the_trouble_that_is_told_of_it_and_no_other()
             other => panic!("{other}"),
         };
         let view = view(state);
-        let told: Vec<GrantTrouble> = GrantTrouble::ALL
+        let told: Vec<GrantProblem> = GrantProblem::ALL
             .into_iter()
             .filter(|trouble| view.may_still_be(*trouble, &ExpectSpec::default()))
             .collect();
@@ -157,14 +161,14 @@ fn a_grant_works_unless_it_is_gone_old_open_dead_or_somebody_else_s() {
 
 #[test]
 fn a_state_of_another_connector_is_not_read() {
-    let state = found(fixtures::state(Standing::Good));
+    let state = found(fixtures::state(GrantValidity::Valid));
     assert_eq!(of_connector(state.clone(), &fixtures::owner().uid), state);
     assert_eq!(of_connector(state, "another"), StateSeen::Unreadable);
 }
 
 /// A brought token that is never imported, beside a grant that works.
 fn refused_beside_a_working_one() -> Observed {
-    let mut observed = observed(found(fixtures::state(Standing::Good)));
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
     observed.grant.as_mut().unwrap().brought = Some(TokenDigest::of(
         fixtures::key().hmac(),
         &RefreshToken::new("used".to_owned()),
@@ -232,7 +236,7 @@ fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_sec
             assert_eq!(decide(&open, after(1)), mint(MintReason::GrantOpen), "{name}");
             // As for every attempt: what is known already is not asked again at once.
             let mut told = open.clone();
-            let failures = fixtures::failures(of(&told), GrantTrouble::OutcomeUnknown, Some(after(60)));
+            let failures = fixtures::failures(of(&told), GrantProblem::OutcomeUnknown, Some(after(60)));
             told.status.failures = Some(failures);
             let expected = if name == "unknown" {
                 waits
@@ -247,7 +251,7 @@ fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_sec
             }
         }
     }
-    let settled = observed(found(fixtures::state(Standing::Good)));
+    let settled = observed(found(fixtures::state(GrantValidity::Valid)));
     let waiting = Decision::Wait(WaitReason::Suspended);
     assert_eq!(decide(&suspended(settled.clone()), after(1)), waiting);
     assert_eq!(decide(&refused(settled), after(1)), Decision::Reject(foreign()));
@@ -260,14 +264,14 @@ fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_sec
 
 #[test]
 fn an_attempt_beside_a_grant_that_works_is_asked_about_as_seldom_while_suspended_as_ever() {
-    let mut state = fixtures::state(Standing::Good);
+    let mut state = fixtures::state(GrantValidity::Valid);
     let mut brought = somebody_elses();
-    brought.attempt = Some(attempt(Phase::OutcomeUnknown));
-    state.next = Some(brought);
+    brought.attempt = Some(attempt(AttemptPhase::OutcomeUnknown));
+    state.candidate = Some(brought);
     let mut observed = suspended(observed(found(state)));
     assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
-    let told = fixtures::failures(of(&observed), GrantTrouble::OutcomeUnknown, Some(after(900)));
-    observed.status.new_grant_failures = Some(told);
+    let told = fixtures::failures(of(&observed), GrantProblem::OutcomeUnknown, Some(after(900)));
+    observed.status.candidate_grant_failures = Some(told);
     assert_eq!(
         decide(&observed, after(899)),
         Decision::Wait(WaitReason::Suspended)
@@ -280,7 +284,7 @@ fn an_attempt_beside_a_grant_that_works_is_asked_about_as_seldom_while_suspended
 }
 
 /// A failure that was given up for this trouble.
-fn given_up(mut observed: Observed, trouble: GrantTrouble) -> Observed {
+fn given_up(mut observed: Observed, trouble: GrantProblem) -> Observed {
     let failures = fixtures::failures(of(&observed), trouble, None);
     observed.status.failures = Some(failures);
     observed
@@ -293,11 +297,11 @@ fn failures(conclusion: Conclusion, before: &Observed) -> Option<String> {
 
 #[test]
 fn trouble_that_is_over_holds_nothing_up_and_is_forgotten_at_the_next_look() {
-    let told = GrantTrouble::ALL
+    let told = GrantProblem::ALL
         .into_iter()
-        .filter(|trouble| *trouble != GrantTrouble::ClaimedByAnotherInstallation);
+        .filter(|trouble| *trouble != GrantProblem::ClaimedByAnotherInstallation);
     for trouble in told {
-        let healed = given_up(observed(found(fixtures::state(Standing::Good))), trouble);
+        let healed = given_up(observed(found(fixtures::state(GrantValidity::Valid))), trouble);
         assert!(
             matches!(decide(&healed, after(1)), Decision::Keep { .. }),
             "{trouble:?}: nothing asks for a token"
@@ -332,16 +336,16 @@ fn trouble_that_is_over_holds_nothing_up_and_is_forgotten_at_the_next_look() {
 #[test]
 fn trouble_that_lasts_is_looked_into_once_and_waits_for_somebody_to_act() {
     for (name, trouble) in [
-        ("absent", GrantTrouble::GrantLost),
-        ("newer version", GrantTrouble::UnsupportedStateVersion),
-        ("unreadable", GrantTrouble::StateUnreadable),
-        ("old", GrantTrouble::StateRolledBack),
-        ("of another cluster", GrantTrouble::StateRolledBack),
-        ("unknown", GrantTrouble::OutcomeUnknown),
-        ("inactive", GrantTrouble::ReauthorizationRequired),
-        ("dead", GrantTrouble::ReauthorizationRequired),
-        ("somebody else's", GrantTrouble::WrongIdentity),
-        ("somebody else's, waiting alone", GrantTrouble::WrongIdentity),
+        ("absent", GrantProblem::GrantLost),
+        ("newer version", GrantProblem::UnsupportedStateVersion),
+        ("unreadable", GrantProblem::StateUnreadable),
+        ("old", GrantProblem::StateRolledBack),
+        ("of another cluster", GrantProblem::StateRolledBack),
+        ("unknown", GrantProblem::OutcomeUnknown),
+        ("inactive", GrantProblem::ReauthorizationRequired),
+        ("dead", GrantProblem::ReauthorizationRequired),
+        ("somebody else's", GrantProblem::WrongIdentity),
+        ("somebody else's, waiting alone", GrantProblem::WrongIdentity),
     ] {
         let (_, state) = states().into_iter().find(|(found, _)| *found == name).unwrap();
         let lasting = given_up(observed(state), trouble);
@@ -358,11 +362,11 @@ fn trouble_that_lasts_is_looked_into_once_and_waits_for_somebody_to_act() {
 
 #[test]
 fn a_renewal_whose_outcome_was_unknown_is_repeated_once_the_token_is_known_to_be_good() {
-    let mut observed = observed(found(fixtures::state(Standing::Good)));
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
     let again = Some(after(900));
     observed.status.failures = Some(fixtures::failures(
         of(&observed),
-        GrantTrouble::OutcomeUnknown,
+        GrantProblem::OutcomeUnknown,
         again,
     ));
     assert_eq!(decide(&observed, after(1)), mint(MintReason::Retry));
@@ -373,25 +377,25 @@ fn the_serial_of_an_attempt_is_not_copied_by_those_who_find_it() {
     let standing = |serial: u64| {
         Some(Attempt {
             serial: Serial(serial),
-            ..attempt(Phase::Open)
+            ..attempt(AttemptPhase::Open)
         })
     };
-    let mut state = fixtures::state(Standing::Good);
+    let mut state = fixtures::state(GrantValidity::Valid);
     state.serial = Serial(7);
     assert_eq!(copied_serial(&state), 7);
     state.current.as_mut().unwrap().attempt = standing(6);
     assert_eq!(copied_serial(&state), 5);
-    state.next = Some(somebody_elses());
-    state.next.as_mut().unwrap().attempt = standing(4);
+    state.candidate = Some(somebody_elses());
+    state.candidate.as_mut().unwrap().attempt = standing(4);
     assert_eq!(copied_serial(&state), 3, "of two the older one counts");
 }
 
 #[test]
 fn a_connector_that_another_installation_looks_after_is_told_of_once_and_left_as_it_is() {
-    let mut observed = observed(found(fixtures::state(Standing::Good)));
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
     observed.grant.as_mut().unwrap().claimed_elsewhere = true;
     let decision = decide(&observed, after(7200));
-    let rejection = Rejection::new(GrantTrouble::ClaimedByAnotherInstallation, "");
+    let rejection = Rejection::new(GrantProblem::ClaimedByAnotherInstallation, "");
     assert_eq!(decision, Decision::Reject(rejection.clone()));
     let conclusion = conclude(&observed, &decision, &kept(&observed), after(7200));
     let event = EventDraft {

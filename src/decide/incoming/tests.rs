@@ -1,4 +1,4 @@
-use redeem::{RefreshToken, Serial, Standing};
+use redeem::{GrantValidity, RefreshToken, Serial};
 use serde_json::json;
 
 use super::*;
@@ -16,14 +16,14 @@ const KEEP: Decision = Decision::Keep { test: None };
 
 /// A grant that works, and a token that was brought beside it.
 fn beside() -> Observed {
-    let mut observed = granted(&json!({}), Standing::Good);
-    let digest = redeem::Digest::of(fixtures::key().hmac(), &RefreshToken::new("brought".to_owned()));
+    let mut observed = granted(&json!({}), GrantValidity::Valid);
+    let digest = redeem::TokenDigest::of(fixtures::key().hmac(), &RefreshToken::new("brought".to_owned()));
     observed.grant.as_mut().unwrap().brought = Some(digest);
     observed.last_test = Some(after(3600));
     observed
 }
 
-fn refused(trouble: GrantTrouble) -> Said {
+fn refused(trouble: GrantProblem) -> Said {
     Said {
         bootstrap: Some(BootstrapNote::Refused(trouble)),
         next: None,
@@ -45,20 +45,20 @@ fn failed(why: MintReason) -> Minted {
 fn trouble_beside_a_grant_that_works_is_not_the_connector_s() {
     use MintReason::{GrantOpen, RenewalDue};
     let observed = beside();
-    let same = fixtures::state(Standing::Good);
+    let same = fixtures::state(GrantValidity::Valid);
     let mut newer = same.clone();
     newer.current.as_mut().unwrap().access.as_mut().unwrap().serial = Serial(5);
-    let dead = fixtures::state(Standing::Dead);
+    let dead = fixtures::state(GrantValidity::Dead);
     let mut old = same.clone();
     old.serial = Serial(2);
     let apart = |why, minted: Option<Minted>, state: Option<&State>, said| {
         let (minted, trouble) = super::apart(&observed, of(&observed), why, (minted, state, said));
         (minted, trouble.map(|trouble| trouble.reason.as_str()))
     };
-    let used = refused(GrantTrouble::BootstrapTokenUsed);
+    let used = refused(GrantProblem::BootstrapTokenUsed);
     let wrong = Said {
         bootstrap: Some(BootstrapNote::Imported),
-        next: Some(GrantTrouble::WrongIdentity),
+        next: Some(GrantProblem::WrongIdentity),
     };
     let obtained = Some(Minted::Obtained { why: RenewalDue });
     let renewal_failed = Some(failed(RenewalDue));
@@ -164,14 +164,14 @@ const NOT_USED: &str = "The token is valid and in Secret \"crm-salesforce\". The
 fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_alone() {
     let observed = beside();
     assert_eq!(decide(&observed, after(60)), OPEN);
-    let told = trouble(refused(GrantTrouble::BootstrapTokenUsed)).unwrap();
+    let told = trouble(refused(GrantProblem::BootstrapTokenUsed)).unwrap();
     let message = told.message.clone();
     let conclusion = settled(&observed, Some(told.clone()));
     assert_eq!(
         conclusion.events,
         [EventDraft {
             kind: EventKind::Warning,
-            reason: GrantTrouble::BootstrapTokenUsed.into(),
+            reason: GrantProblem::BootstrapTokenUsed.into(),
             note: message.clone(),
         }]
     );
@@ -191,7 +191,7 @@ fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_
     let mut gone = observed;
     gone.grant.as_mut().unwrap().brought = None;
     let conclusion = conclude(&gone, &KEEP, &kept(&gone), after(120));
-    assert_eq!(conclusion.status.unwrap().new_grant_failures, None);
+    assert_eq!(conclusion.status.unwrap().candidate_grant_failures, None);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_ba
         observed.clone(),
         settled(&observed, Some(refusal(Refusal::SalesforceUnavailable))),
     );
-    let failures = observed.status.new_grant_failures.clone().unwrap();
+    let failures = observed.status.candidate_grant_failures.clone().unwrap();
     let next = failures.next_attempt_time.unwrap().0;
     assert_eq!(decide(&observed, after(61)), KEEP);
     assert_eq!(decide(&observed, next), OPEN);
@@ -214,9 +214,12 @@ fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_ba
         observed.clone(),
         settled(&observed, Some(refusal(Refusal::SalesforceUnavailable))),
     );
-    assert_eq!(observed.status.new_grant_failures.as_ref().unwrap().count, 2);
+    assert_eq!(
+        observed.status.candidate_grant_failures.as_ref().unwrap().count,
+        2
+    );
     let observed = with_status(observed.clone(), settled(&observed, None));
-    assert_eq!(observed.status.new_grant_failures, None);
+    assert_eq!(observed.status.candidate_grant_failures, None);
 }
 
 #[test]
@@ -234,7 +237,7 @@ fn an_auth_url_that_can_t_be_read_stops_no_grant_that_is_there() {
     };
     let working = with_fault(Observed {
         last_test: Some(after(3600)),
-        ..granted(&json!({}), Standing::Good)
+        ..granted(&json!({}), GrantValidity::Valid)
     });
     assert_eq!(decide(&working, after(60)), KEEP);
     let conclusion = conclude(&working, &KEEP, &kept(&working), after(60));
@@ -248,9 +251,9 @@ fn an_auth_url_that_can_t_be_read_stops_no_grant_that_is_there() {
     };
     assert_eq!(decide(&working, after(7200)), renewal);
 
-    let dead = with_fault(granted(&json!({}), Standing::Dead));
+    let dead = with_fault(granted(&json!({}), GrantValidity::Dead));
     assert_eq!(decide(&dead, after(60)), Decision::Reject(fault.clone()));
-    let mut absent = with_fault(granted(&json!({}), Standing::Good));
+    let mut absent = with_fault(granted(&json!({}), GrantValidity::Valid));
     absent.grant.as_mut().unwrap().state = redeem::StateSeen::Absent;
     assert_eq!(decide(&absent, now()), Decision::Reject(fault.clone()));
     assert_eq!(Reason::from(OwnReason::SfdxAuthUrlInvalid), fault.reason);

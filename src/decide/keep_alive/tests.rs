@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use redeem::Standing;
+use redeem::GrantValidity;
 use serde_json::json;
 
 use super::*;
@@ -34,7 +34,7 @@ fn a_suspended_grant_is_used_between_half_and_two_thirds_of_its_idle_limit() {
         (json!({ "refreshTokenIdleLimit": "1h" }), HOUR),
     ];
     for (settings, idle) in cases {
-        let observed = suspended(observed(&settings, Standing::Good));
+        let observed = suspended(observed(&settings, GrantValidity::Valid));
         assert_eq!(decide(&observed, now()), SUSPENDED, "{settings}");
         assert_eq!(decide(&observed, after(idle / 2)), SUSPENDED, "{settings}");
         assert_eq!(decide(&observed, after(idle * 2 / 3)), KEEP_ALIVE, "{settings}");
@@ -45,7 +45,7 @@ fn a_suspended_grant_is_used_between_half_and_two_thirds_of_its_idle_limit() {
 fn a_grant_at_work_is_used_by_its_renewals_and_in_time_where_tokens_outlive_the_idle_limit() {
     let long = Observed {
         last_test: Some(after(DAY)),
-        ..observed(&json!({ "refreshTokenIdleLimit": "1h" }), Standing::Good)
+        ..observed(&json!({ "refreshTokenIdleLimit": "1h" }), GrantValidity::Valid)
     };
     let long = {
         let mut held = long.held.clone().unwrap();
@@ -55,7 +55,7 @@ fn a_grant_at_work_is_used_by_its_renewals_and_in_time_where_tokens_outlive_the_
     assert_eq!(decide(&long, after(HOUR / 2)), Decision::Keep { test: None });
     assert_eq!(decide(&long, after(HOUR * 2 / 3)), KEEP_ALIVE);
 
-    let usual = observed(&json!({}), Standing::Good);
+    let usual = observed(&json!({}), GrantValidity::Valid);
     let renewal = Decision::Mint {
         why: MintReason::RenewalDue,
     };
@@ -72,7 +72,7 @@ fn carrying_grant(observed: Observed, held: crate::decide::held::Held) -> Observ
 
 #[test]
 fn a_dead_grant_a_fresh_one_and_other_methods_have_no_keep_alive() {
-    let dead = suspended(observed(&json!({}), Standing::Dead));
+    let dead = suspended(observed(&json!({}), GrantValidity::Dead));
     assert_eq!(decide(&dead, after(29 * DAY)), SUSPENDED);
     let other = suspended(settled());
     assert_eq!(decide(&other, after(29 * DAY)), SUSPENDED);
@@ -81,7 +81,7 @@ fn a_dead_grant_a_fresh_one_and_other_methods_have_no_keep_alive() {
 
 #[test]
 fn a_keep_alive_that_failed_waits_for_its_next_attempt_also_while_suspended() {
-    let mut observed = suspended(observed(&json!({}), Standing::Good));
+    let mut observed = suspended(observed(&json!({}), GrantValidity::Valid));
     let (due, next) = (after(20 * DAY), after(20 * DAY + 60));
     observed.status.failures = Some(fixtures::failures(
         of(&observed),
@@ -98,8 +98,8 @@ fn a_keep_alive_that_failed_waits_for_its_next_attempt_also_while_suspended() {
 #[test]
 fn a_suspended_connector_is_looked_at_when_its_keep_alive_is_due() {
     let observed = Observed {
-        sweep_period: Duration::from_hours(24 * 365),
-        ..suspended(observed(&json!({}), Standing::Good))
+        resync_period: Duration::from_hours(24 * 365),
+        ..suspended(observed(&json!({}), GrantValidity::Valid))
     };
     let Some(Outlook::Alive(plan)) = observed_outlook(&observed) else {
         panic!("the grant is good")
@@ -123,14 +123,14 @@ fn a_person_is_asked_for_only_where_the_grant_can_not_be_renewed() {
         let status = conclude(observed, &decision, &outcome, after(1))
             .status
             .unwrap_or(observed.status.clone());
-        status.human_needed_by.map(|time| time.0)
+        status.action_required_time.map(|time| time.0)
     };
     let failed = |observed: &Observed| fixtures::refused(observed, Refusal::SalesforceUnavailable).minted;
-    let good = observed(&json!({}), Standing::Good);
+    let good = observed(&json!({}), GrantValidity::Valid);
     assert_eq!(by(&good, None), None);
     assert_eq!(by(&suspended(good.clone()), None), None);
     assert_eq!(by(&good, failed(&good)), Some(after(30 * DAY)));
-    let dead = observed(&json!({}), Standing::Dead);
+    let dead = observed(&json!({}), GrantValidity::Dead);
     let expires = dead.held.as_ref().unwrap().expiration.time;
     assert_eq!(by(&dead, failed(&dead)), Some(expires));
     let other = settled();
@@ -140,7 +140,7 @@ fn a_person_is_asked_for_only_where_the_grant_can_not_be_renewed() {
 #[test]
 fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_is_needed() {
     let settings = json!({ "refreshTokenLifetime": "2160h" });
-    let observed = observed(&settings, Standing::Good);
+    let observed = observed(&settings, GrantValidity::Valid);
     let needed = |observed: &Observed| {
         let conclusion = conclude(
             observed,
@@ -148,22 +148,25 @@ fn a_grant_that_salesforce_ends_at_a_fixed_time_names_the_day_by_which_a_person_
             &kept(observed),
             after(60),
         );
-        conclusion.status.unwrap().human_needed_by.map(|time| time.0)
+        conclusion.status.unwrap().action_required_time.map(|time| time.0)
     };
     assert_eq!(needed(&observed), Some(after(90 * DAY)));
-    let endless = fixtures::granted(&json!({}), Standing::Good);
+    let endless = fixtures::granted(&json!({}), GrantValidity::Valid);
     let conclusion = conclude(
         &endless,
         &Decision::Keep { test: None },
         &kept(&endless),
         after(60),
     );
-    assert_eq!(conclusion.status.and_then(|status| status.human_needed_by), None);
+    assert_eq!(
+        conclusion.status.and_then(|status| status.action_required_time),
+        None
+    );
 }
 
 #[test]
 fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_lasts() {
-    use redeem::GrantTrouble::{
+    use redeem::GrantProblem::{
         AuthorizationRequired, BootstrapTokenUsed, GrantLost, OutcomeUnknown, ReauthorizationRequired,
         StateRolledBack, StateUnreadable, UnsupportedStateVersion,
     };
@@ -171,7 +174,7 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
         let status = conclude(observed, decision, &kept(observed), after(at)).status;
         status
             .unwrap_or(observed.status.clone())
-            .human_needed_by
+            .action_required_time
             .map(|time| time.0)
     };
     let wait = Decision::Wait(WaitReason::InputMustChange);
@@ -181,28 +184,29 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
         (StateUnreadable, redeem::StateSeen::Unreadable),
         (UnsupportedStateVersion, redeem::StateSeen::UnsupportedVersion),
         (StateRolledBack, {
-            let mut old = fixtures::state(Standing::Good);
+            let mut old = fixtures::state(GrantValidity::Valid);
             old.serial = redeem::Serial(1);
             fixtures::found(old)
         }),
     ] {
-        let mut lost = observed(&json!({}), Standing::Good);
+        let mut lost = observed(&json!({}), GrantValidity::Valid);
         lost.grant.as_mut().unwrap().state = state;
         lost.held = None;
         lost.status.failures = Some(fixtures::failures(of(&lost), trouble, None));
         assert_eq!(needed(&lost, &wait, 60), Some(after(60)), "{trouble:?}");
         // It is not put off at every look.
-        lost.status.human_needed_by = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(after(60)));
+        lost.status.action_required_time =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(after(60)));
         assert_eq!(needed(&lost, &wait, 600), Some(after(60)), "{trouble:?}");
     }
     for trouble in [ReauthorizationRequired, OutcomeUnknown] {
-        let mut dead = observed(&json!({}), Standing::Dead);
+        let mut dead = observed(&json!({}), GrantValidity::Dead);
         if trouble == OutcomeUnknown {
-            let mut state = fixtures::state(Standing::Good);
+            let mut state = fixtures::state(GrantValidity::Valid);
             state.current.as_mut().unwrap().attempt = Some(redeem::Attempt {
                 id: redeem::AttemptId::new("attempt"),
                 serial: redeem::Serial(3),
-                phase: redeem::Phase::OutcomeUnknown,
+                phase: redeem::AttemptPhase::OutcomeUnknown,
             });
             dead.grant.as_mut().unwrap().state = fixtures::found(state);
         }
@@ -210,7 +214,7 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
         let expires = dead.held.as_ref().unwrap().expiration.time;
         assert_eq!(needed(&dead, &wait, 60), Some(expires), "{trouble:?}");
     }
-    let mut nobody = observed(&json!({}), Standing::Good);
+    let mut nobody = observed(&json!({}), GrantValidity::Valid);
     nobody.grant.as_mut().unwrap().state = redeem::StateSeen::Absent;
     nobody.grant.as_mut().unwrap().floor = redeem::Serial(0);
     nobody.held = None;

@@ -340,7 +340,7 @@ fn without_facts_of_the_org_the_api_must_still_be_open() {
 fn usage_that_is_not_reported_is_no_failure() {
     let connector = plain();
     let mut ladder = up_to_identity(&connector);
-    let silent = Answer {
+    let silent = RestAnswer {
         api_usage: None,
         ..organization(false)
     };

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 use redeem::{
-    Access, Answer, Bootstrap, ClusterUid, Conclusion, ConnectorSeen, Effect, Expect, FreshIds, GrantId,
-    GrantTrouble, InstallationUid, Introspectable, Introspection, LedgerEntry, LedgerPhase, Limits, Memory,
-    Now, Read, RefreshToken, Refusal as Answered, Reply, ResourceVersion, Serial, Session, Standing, State,
-    StateSeen, TokenAnswer, WriteReply,
+    Access, Bootstrap, ClusterUid, ConnectorSeen, Effect, Expect, FreshIds, GrantId, GrantProblem,
+    GrantValidity, InstallationUid, Introspectable, IntrospectionAnswer, LedgerEntry, LedgerPhase, Now, Read,
+    RedeemAnswer, RedeemRefusal as Answered, RefreshToken, Reply, ResourceVersion, Serial, Session,
+    SessionEnd, SessionMemory, State, StateSeen, TimeLimits, TokenAnswer, WriteReply,
 };
 use serde_json::json;
 
@@ -46,7 +46,7 @@ struct World {
     state: State,
     version: u64,
     ledger: HashMap<String, LedgerEntry>,
-    memory: Memory,
+    memory: SessionMemory,
     sessions: u32,
     /// When the grant that was in use at first was presented.
     used: Vec<Timestamp>,
@@ -55,8 +55,8 @@ struct World {
 }
 
 impl World {
-    fn new(brought: Brought, told: Option<(GrantTrouble, bool)>) -> Self {
-        let mut observed = fixtures::granted(&json!({}), Standing::Good);
+    fn new(brought: Brought, told: Option<(GrantProblem, bool)>) -> Self {
+        let mut observed = fixtures::granted(&json!({}), GrantValidity::Valid);
         observed.status.grant_serial = Some(3);
         let bootstrap = brought
             .token()
@@ -77,10 +77,10 @@ impl World {
         Self {
             observed,
             brought,
-            state: fixtures::state(Standing::Good),
+            state: fixtures::state(GrantValidity::Valid),
             version: 7,
             ledger,
-            memory: Memory::default(),
+            memory: SessionMemory::default(),
             sessions: 0,
             used: Vec::new(),
             granted: 0,
@@ -92,7 +92,7 @@ impl World {
         let attempt = redeem::Attempt {
             id: redeem::AttemptId::new("broken off"),
             serial: Serial(4),
-            phase: redeem::Phase::Open,
+            phase: redeem::AttemptPhase::Open,
         };
         self.state.serial = attempt.serial;
         self.state.current.as_mut().unwrap().attempt = Some(attempt);
@@ -174,16 +174,16 @@ impl World {
                 retry_after,
             },
         };
-        let minted = match ended.conclusion {
-            Conclusion::Ready if sent => Some(Minted::Obtained { why }),
-            Conclusion::Ready | Conclusion::ConnectorGone => None,
-            Conclusion::Waiting { length, .. } => Some(Minted::Waiting { length }),
-            Conclusion::Unspent => Some(failed(Refusal::UserInactive.into(), None)),
-            Conclusion::Trouble { trouble, ask_again } => Some(failed(trouble.into(), ask_again)),
+        let minted = match ended.end {
+            SessionEnd::Ready if sent => Some(Minted::Obtained { why }),
+            SessionEnd::Ready | SessionEnd::ConnectorGone => None,
+            SessionEnd::Waiting { length, .. } => Some(Minted::Waiting { length }),
+            SessionEnd::Unspent => Some(failed(Refusal::UserInactive.into(), None)),
+            SessionEnd::Problem { problem, ask_again } => Some(failed(problem.into(), ask_again)),
         };
         let said = Said {
             bootstrap: ended.bootstrap,
-            next: ended.next,
+            next: ended.candidate,
         };
         let connector = of(&self.observed).clone();
         let came = (minted, ended.state.as_deref(), said);
@@ -213,14 +213,14 @@ impl World {
         }
     }
 
-    fn session(&mut self, why: MintReason, now: Timestamp) -> redeem::Outcome {
+    fn session(&mut self, why: MintReason, now: Timestamp) -> redeem::SessionOutcome {
         self.sessions += 1;
         let want = crate::decide::want::want(&self.observed, of(&self.observed), why);
-        let inputs = redeem::Inputs {
+        let inputs = redeem::SessionInputs {
             connector: self.state.connector.clone(),
             installation: InstallationUid::new("ours"),
             cluster: ClusterUid::new(fixtures::cluster().as_str()),
-            want,
+            goal: want,
             bootstrap: self
                 .brought
                 .token()
@@ -229,7 +229,7 @@ impl World {
             expect: Expect::default(),
             client: fixtures::client(),
             introspectable: Introspectable::Possible,
-            limits: Limits::new(Duration::from_secs(30)).unwrap(),
+            limits: TimeLimits::new(Duration::from_secs(30)).unwrap(),
             fresh: FreshIds {
                 attempt: redeem::AttemptId::new(format!("attempt-{}", self.sessions)),
                 grant: GrantId::new(format!("grant-{}", self.sessions)),
@@ -284,9 +284,9 @@ impl World {
             }
             Effect::Introspect { token, .. } => {
                 Reply::Introspection(if token.expose_secret() == "Inactive" {
-                    Introspection::Inactive
+                    IntrospectionAnswer::Inactive
                 } else {
-                    Introspection::Active
+                    IntrospectionAnswer::Active
                 })
             }
             Effect::Identify { .. } => Reply::Username(redeem::Username::NoAnswer),
@@ -310,10 +310,10 @@ impl World {
         }
     }
 
-    fn answer(&mut self, token: &str, now: Timestamp) -> Answer {
+    fn answer(&mut self, token: &str, now: Timestamp) -> RedeemAnswer {
         assert_ne!(token, "Used", "a token that is refused unpresented");
         if token == "UserInactive" {
-            return Answer::Refused(Answered::Unspent);
+            return RedeemAnswer::Refused(Answered::Unspent);
         }
         self.granted += 1;
         let user = if token.starts_with("SomebodyElses") {
@@ -327,7 +327,7 @@ impl World {
         let Access {
             instance_url, scopes, ..
         } = fixtures::access("");
-        Answer::Granted(Box::new(TokenAnswer {
+        RedeemAnswer::Granted(Box::new(TokenAnswer {
             access_token: redeem::AccessToken::new(format!("00Dx!{token}+")),
             refresh_token: Some(RefreshToken::new(format!("{token}+"))),
             instance_url,
@@ -350,8 +350,8 @@ fn brought() -> impl Strategy<Value = Brought> {
 }
 
 /// What was once told of the grant, and is over; whether another attempt was promised.
-fn told() -> impl Strategy<Value = Option<(GrantTrouble, bool)>> {
-    let trouble = proptest::sample::select(GrantTrouble::ALL.to_vec());
+fn told() -> impl Strategy<Value = Option<(GrantProblem, bool)>> {
+    let trouble = proptest::sample::select(GrantProblem::ALL.to_vec());
     prop_oneof![Just(None), (trouble, any::<bool>()).prop_map(Some)]
 }
 
@@ -378,7 +378,7 @@ proptest! {
         let enough = if brought == Brought::Good { 0 } else { 12 };
         prop_assert!(world.used.len() >= enough, "{:?}", world.used);
         // What is refused is said, and looked into seldom.
-        let said = world.observed.status.new_grant_failures.map(|failures| failures.reason);
+        let said = world.observed.status.candidate_grant_failures.map(|failures| failures.reason);
         let expected = match brought {
             Brought::Nothing | Brought::Good => None,
             Brought::Used => Some("BootstrapTokenUsed"),
@@ -396,7 +396,7 @@ proptest! {
     ) {
         let mut world = World::new(Brought::Nothing, told).broken_off();
         // Neither the sweep nor a test comes to the rescue.
-        world.observed.sweep_period = Duration::from_hours(1);
+        world.observed.resync_period = Duration::from_hours(1);
         world.observed.connector.as_mut().unwrap().test_interval = Duration::from_hours(24);
         let (mut now, mut looks) = (after(begin), 0);
         while now < after(3 * 3600) {
@@ -415,7 +415,7 @@ proptest! {
         told in told(), brought in brought(), suspended in any::<bool>(), begin in 1..700_i64,
     ) {
         let mut world = World::new(brought, told).broken_off();
-        world.observed.sweep_period = Duration::from_hours(1);
+        world.observed.resync_period = Duration::from_hours(1);
         if suspended {
             world.observed.activity = Activity::Suspended;
         } else {

@@ -32,7 +32,7 @@ fn ten_lines_make_a_whole_connector() {
         client_secret: Some(ClientSecret::new("crm-app/client-secret".into())),
     };
     assert_eq!(checked.app, app);
-    assert_eq!(checked.method.grant(now()), Some(Grant::ClientCredentials));
+    assert_eq!(checked.method.grant(now()), Some(TokenRequest::ClientCredentials));
     assert_eq!(checked.template.name, "crm-salesforce");
     assert_eq!(
         (
@@ -106,7 +106,7 @@ fn jwt_bearer_presents_the_key_to_the_audience_of_the_environment() {
             Audience::Other("https://acme.my.site.com".into()),
         ),
     ] {
-        let wanted = Grant::JwtBearer {
+        let wanted = TokenRequest::JwtBearer {
             username: "robot@acme.example".into(),
             private_key: PrivateKeyPem::new("key/tls.key".into()),
             audience,
@@ -119,7 +119,7 @@ fn jwt_bearer_presents_the_key_to_the_audience_of_the_environment() {
 #[test]
 fn password_presents_user_password_and_security_token() {
     let checked = connector(&spec(json!({ "auth": password() })));
-    let wanted = Grant::Password {
+    let wanted = TokenRequest::Password {
         username: "robot@acme.example".into(),
         password: Password::new("user/password".into()),
         security_token: Some(SecurityToken::new("user/security-token".into())),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::identity::Identity;
+use crate::identity::GrantIdentity;
 use crate::ids::{ClusterUid, ConnectorRef};
 use crate::token::AccessToken;
 
@@ -8,7 +8,7 @@ fn answer(refresh: Option<&str>) -> TokenAnswer {
         access_token: AccessToken::new("access-2"),
         refresh_token: refresh.map(RefreshToken::new),
         instance_url: "https://example.my.salesforce.com".into(),
-        identity: Identity {
+        identity: GrantIdentity {
             organization_id: "o".into(),
             user_id: "u".into(),
             username: None,
@@ -41,8 +41,8 @@ fn client() -> OAuthClient {
     }
 }
 
-fn holding(verdict: Verdict) -> Holding {
-    Holding {
+fn holding(verdict: AnswerVerdict) -> PendingVerdict {
+    PendingVerdict {
         grant: GrantId::new("g"),
         attempt: AttemptId::new("a"),
         serial: Serial(5),
@@ -53,11 +53,11 @@ fn holding(verdict: Verdict) -> Holding {
     }
 }
 
-fn result() -> Holding {
-    holding(Verdict::Result(Box::new(answer(Some("r2")))))
+fn result() -> PendingVerdict {
+    holding(AnswerVerdict::Result(Box::new(answer(Some("r2")))))
 }
 
-fn decide(current: Option<&State>, holding: &Holding) -> ConcludeDecision {
+fn decide(current: Option<&State>, holding: &PendingVerdict) -> ConcludeDecision {
     conclude(current, holding, &Expect::default(), Serial(5))
 }
 
@@ -100,7 +100,7 @@ fn a_result_is_stored_and_closes_its_attempt() {
 
 #[test]
 fn a_late_result_replaces_what_others_concluded_from_silence() {
-    for phase in [Phase::OutcomeUnknown, Phase::FoundInactive] {
+    for phase in [AttemptPhase::OutcomeUnknown, AttemptPhase::FoundInactive] {
         let judged = changed(|state| current(state).attempt.as_mut().unwrap().phase = phase);
         assert_eq!(
             stored(&decide(Some(&judged), &result())),
@@ -149,19 +149,19 @@ fn a_result_that_may_have_been_renewed_since_is_not_lifted_above_what_was_announ
 
 #[test]
 fn a_state_written_anew_holds_nothing_but_the_grant_of_the_result() {
-    let digest: crate::ledger::Digest = serde_json::from_str("\"d\"").unwrap();
+    let digest: crate::ledger::TokenDigest = serde_json::from_str("\"d\"").unwrap();
     let mut held = result();
     let waiting = Grant::new(
         GrantId::new("n"),
         RefreshToken::new("n1"),
         Origin::Import(digest.clone()),
     );
-    held.base.next = Some(waiting);
+    held.base.candidate = Some(waiting);
     held.base.imported = Some(digest);
     let ConcludeDecision::Create(state) = decide(None, &held) else {
         panic!("a state")
     };
-    assert_eq!((state.next, state.imported), (None, None));
+    assert_eq!((state.candidate, state.imported), (None, None));
     assert_eq!(
         state.current.map(|grant| grant.refresh_token),
         Some(RefreshToken::new("r2"))
@@ -195,10 +195,14 @@ fn what_is_no_result_counts_only_while_its_attempt_stands() {
         current(state).attempt = None;
     });
     assert_eq!(
-        decide(Some(&open()), &holding(Verdict::NotSent)),
+        decide(Some(&open()), &holding(AnswerVerdict::NotSent)),
         ConcludeDecision::Write(Box::new(closed.clone()))
     );
-    for verdict in [Verdict::NotSent, Verdict::GrantDead, Verdict::OutcomeUnknown] {
+    for verdict in [
+        AnswerVerdict::NotSent,
+        AnswerVerdict::GrantDead,
+        AnswerVerdict::OutcomeUnknown,
+    ] {
         assert_eq!(
             decide(Some(&closed), &holding(verdict.clone())),
             ConcludeDecision::Discard,
@@ -214,7 +218,7 @@ fn what_is_no_result_counts_only_while_its_attempt_stands() {
 
 #[test]
 fn a_grant_that_does_not_rotate_keeps_its_token() {
-    let fixed = holding(Verdict::Result(Box::new(answer(None))));
+    let fixed = holding(AnswerVerdict::Result(Box::new(answer(None))));
     assert_eq!(stored(&decide(Some(&open()), &fixed)), Some(("r1", Serial(6))));
 }
 
@@ -224,7 +228,7 @@ fn no_intent_is_made_beside_another_or_for_a_dead_grant() {
     assert_eq!(intent(&open(), &grant, &attempt), None);
     let dead = changed(|state| {
         current(state).attempt = None;
-        current(state).standing = Standing::Dead;
+        current(state).validity = GrantValidity::Dead;
     });
     assert_eq!(intent(&dead, &grant, &attempt), None);
 }
@@ -235,15 +239,15 @@ fn a_grant_of_another_user_waits_and_leaves_the_one_in_use_alone() {
         current(state).attempt = None;
         state.pin = Some(answer(None).identity);
     });
-    let mut next = Grant::new(GrantId::new("n"), RefreshToken::new("n1"), Origin::Login);
-    next.access = Some(access(&answer(None), Serial(5)));
-    next.identity = Some(Identity {
+    let mut candidate = Grant::new(GrantId::new("n"), RefreshToken::new("n1"), Origin::Login);
+    candidate.access = Some(access(&answer(None), Serial(5)));
+    candidate.identity = Some(GrantIdentity {
         user_id: "w".into(),
         ..answer(None).identity
     });
-    state.next = Some(next);
+    state.candidate = Some(candidate);
     assert_eq!(promoted(&state, &Expect::default()), None);
-    state.next.as_mut().unwrap().identity = Some(answer(None).identity);
+    state.candidate.as_mut().unwrap().identity = Some(answer(None).identity);
     let promoted = promoted(&state, &Expect::default()).unwrap();
     assert_eq!(promoted.current.map(|grant| grant.id), Some(GrantId::new("n")));
 }

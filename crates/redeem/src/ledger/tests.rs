@@ -25,7 +25,7 @@ fn a_ledger_entry_comes_back_from_a_secret_as_it_went_in() {
 #[test]
 fn the_digest_is_the_keyed_one_of_rfc_4231() {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");
-    let digest = Digest::of(&key, &RefreshToken::new("what do ya want for nothing?"));
+    let digest = TokenDigest::of(&key, &RefreshToken::new("what do ya want for nothing?"));
     assert_eq!(
         digest.as_str(),
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
@@ -49,21 +49,21 @@ fn an_import_resumes_only_for_its_own_connector_and_only_unpresented() {
             Some(&state),
             LedgerVerdict::Resume,
         ),
-        (entry("u", used("g")), None, refuse(GrantTrouble::GrantLost)),
+        (entry("u", used("g")), None, refuse(GrantProblem::GrantLost)),
         (
             entry("u", used("g")),
             Some(&state),
-            refuse(GrantTrouble::BootstrapTokenUsed),
+            refuse(GrantProblem::BootstrapTokenUsed),
         ),
         (
             entry("other", LedgerPhase::Importing),
             None,
-            refuse(GrantTrouble::BootstrapTokenUsed),
+            refuse(GrantProblem::BootstrapTokenUsed),
         ),
         (
             entry("other", used("g")),
             None,
-            refuse(GrantTrouble::BootstrapTokenUsed),
+            refuse(GrantProblem::BootstrapTokenUsed),
         ),
     ];
     for (entry, state, verdict) in cases {
@@ -84,11 +84,11 @@ fn a_token_is_presented_only_as_the_grant_that_its_entry_names() {
         (Some(marked), BeforeIntent::Go),
         (
             Some(entry("u", used("h"))),
-            BeforeIntent::Refuse(GrantTrouble::GrantLost),
+            BeforeIntent::Refuse(GrantProblem::GrantLost),
         ),
         (
             Some(entry("v", LedgerPhase::Importing)),
-            BeforeIntent::Refuse(GrantTrouble::BootstrapTokenUsed),
+            BeforeIntent::Refuse(GrantProblem::BootstrapTokenUsed),
         ),
     ];
     for (entry, step) in cases {

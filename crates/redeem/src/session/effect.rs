@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::answer::{Answer, Introspection, TokenAnswer};
+use crate::answer::{IntrospectionAnswer, RedeemAnswer, TokenAnswer};
 use crate::identity::Expect;
 use crate::ids::{
     AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, OAuthClient, ResourceVersion, Serial,
 };
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
-use crate::memory::Memory;
+use crate::memory::SessionMemory;
+use crate::problem::GrantProblem;
 use crate::state::{Access, State};
-use crate::time::Limits;
+use crate::time::TimeLimits;
 use crate::token::RefreshToken;
-use crate::trouble::GrantTrouble;
 
 /// What a session is told at its start.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Inputs {
+pub struct SessionInputs {
     /// The connector.
     pub connector: ConnectorRef,
     /// This installation of the operator.
@@ -25,8 +25,8 @@ pub struct Inputs {
     /// This cluster.
     pub cluster: ClusterUid,
     /// What the session is for.
-    pub want: Want,
-    /// The brought token, if the spec names one and its Secret has it.
+    pub goal: SessionGoal,
+    /// The bootstrap token, if the spec names one and its Secret has it.
     pub bootstrap: Option<Bootstrap>,
     /// `spec.expect`.
     pub expect: Expect,
@@ -35,15 +35,15 @@ pub struct Inputs {
     /// Whether Salesforce can be asked about a token.
     pub introspectable: Introspectable,
     /// Time limits of the caller.
-    pub limits: Limits,
+    pub limits: TimeLimits,
     /// Names made for this session.
     pub fresh: FreshIds,
 }
 
 /// What a session is for. Whatever it is for, it first settles what stands open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Want {
-    /// Settle open attempts, take in what was brought, promote, derive.
+pub enum SessionGoal {
+    /// Settle open attempts, take in the bootstrap token, promote, derive.
     Settle,
     /// The same, then redeem the current grant unless somebody else has done so.
     Renew {
@@ -81,7 +81,7 @@ pub enum Effect {
     ReadConnector,
     /// Read the serial on the consumer's Secret, if it is this connector's. Answer with [`Reply::Consumer`].
     ReadConsumer,
-    /// Set `status.controller` to this installation, and the serial. Answer with [`Reply::Write`].
+    /// Set `status.installationUid` to this installation, and the serial. Answer with [`Reply::Write`].
     Claim {
         /// The higher of those in status and state, zero without any.
         serial: Serial,
@@ -160,7 +160,7 @@ pub enum Effect {
         length: Duration,
     },
     /// The session is over.
-    Done(Box<Outcome>),
+    Done(Box<SessionOutcome>),
 }
 
 /// What came of an effect.
@@ -177,11 +177,11 @@ pub enum Reply {
     /// To every write.
     Write(WriteReply),
     /// To [`Effect::Introspect`].
-    Introspection(Introspection),
+    Introspection(IntrospectionAnswer),
     /// To [`Effect::Identify`].
     Username(Username),
     /// To [`Effect::Send`].
-    Answer(Answer),
+    Answer(RedeemAnswer),
     /// To [`Effect::Derive`], done or failed: it can be done again at any time.
     Derived,
     /// To [`Effect::Pause`].
@@ -228,7 +228,7 @@ pub struct ConnectorSeen {
     pub uid: Arc<str>,
     /// `metadata.resourceVersion`.
     pub resource_version: ResourceVersion,
-    /// `status.controller`.
+    /// `status.installationUid`.
     pub controller: Option<InstallationUid>,
     /// The serial in status.
     pub serial: Option<Serial>,
@@ -249,48 +249,48 @@ pub enum WriteReply {
 
 /// How a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Outcome {
+pub struct SessionOutcome {
     /// What the connector's grant has come to.
-    pub conclusion: Conclusion,
-    /// What is to be said of the brought token.
+    pub end: SessionEnd,
+    /// What is to be said of the bootstrap token.
     pub bootstrap: Option<BootstrapNote>,
-    /// What is to be said of a grant that came in and waits as `next`.
-    pub next: Option<GrantTrouble>,
+    /// What is to be said of a grant that came in and waits as `candidate`.
+    pub candidate: Option<GrantProblem>,
     /// State as last known, to derive status from.
     pub state: Option<Box<State>>,
     /// To be handed to this connector's next session in this process.
-    pub memory: Memory,
+    pub memory: SessionMemory,
 }
 
 /// What the connector's grant has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Conclusion {
+pub enum SessionEnd {
     /// The current grant stands and its access token was derived.
     Ready,
     /// No access token came of it, and the grant can be presented again: try again with back-off. The shell knows
     /// Salesforce's refusal.
     Unspent,
     /// A person must act; `ask_again` says when a further session could mend it by itself.
-    Trouble {
+    Problem {
         /// What is wrong.
-        trouble: GrantTrouble,
+        problem: GrantProblem,
         /// When introspection is due again, from now.
         ask_again: Option<Duration>,
     },
     /// Nothing wrong, nothing to do yet.
     Waiting {
         /// For what.
-        why: WaitReason,
+        why: SessionWait,
         /// How long, from now.
         length: Duration,
     },
-    /// The connector is gone or was made anew: the sweep sees to its state.
+    /// The connector is gone or was made anew: garbage collection sees to its state.
     ConnectorGone,
 }
 
 /// What a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WaitReason {
+pub enum SessionWait {
     /// An attempt of somebody else: it is left alone until the hold-off is over.
     ForeignAttempt,
     /// More lease time than is left, or any.
@@ -303,11 +303,11 @@ pub enum WaitReason {
     Contention,
 }
 
-/// What is to be said of a brought token.
+/// What is to be said of a bootstrap token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BootstrapNote {
     /// Imported: the bootstrap Secret can be deleted.
     Imported,
     /// Not imported, and why.
-    Refused(GrantTrouble),
+    Refused(GrantProblem),
 }

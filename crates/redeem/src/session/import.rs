@@ -1,22 +1,22 @@
-//! Taking in a brought token: ledger entry, introspection, and the mark that goes before its first intent.
+//! Taking in a bootstrap token: ledger entry, introspection, and the mark that goes before its first intent.
 
-use super::{Read, Session, StateSeen, Step, WriteReply};
-use crate::answer::Introspection;
+use super::{Read, Session, SessionStep, StateSeen, WriteReply};
+use crate::answer::IntrospectionAnswer;
 use crate::ids::{GrantId, ResourceVersion};
 use crate::ledger::{
     BeforeIntent, Bootstrap, LedgerEntry, LedgerName, LedgerPhase, LedgerVerdict, before_intent,
     ledger_verdict,
 };
+use crate::next_move::Import;
+use crate::problem::GrantProblem;
 use crate::session::Introspectable;
-use crate::settle::Import;
 use crate::state::Origin;
 use crate::time::Now;
-use crate::trouble::GrantTrouble;
 
 impl Session {
     /// Every import begins by creating its ledger entry.
-    pub(super) fn begin_import(&mut self, bootstrap: Bootstrap) -> Step {
-        let step = Step::CreateLedger(LedgerName::of(&bootstrap.digest), self.importing());
+    pub(super) fn begin_import(&mut self, bootstrap: Bootstrap) -> SessionStep {
+        let step = SessionStep::CreateLedger(LedgerName::of(&bootstrap.digest), self.importing());
         self.importing = Some(bootstrap);
         step
     }
@@ -33,9 +33,9 @@ impl Session {
         match reply {
             WriteReply::Written(_) if self.redeem.is_some() => self.write_intent(),
             WriteReply::Written(_) => self.introspect_import(now),
-            WriteReply::Conflict => self.step = Step::ReadLedger(name),
+            WriteReply::Conflict => self.step = SessionStep::ReadLedger(name),
             WriteReply::Unknown => {
-                self.step = Step::ReadLedger(name);
+                self.step = SessionStep::ReadLedger(name);
                 self.try_again();
             }
             WriteReply::Refused => self.try_again(),
@@ -59,47 +59,49 @@ impl Session {
 
     fn judge_entry(&mut self, name: LedgerName, entry: Option<LedgerEntry>, now: Now) {
         let Some(entry) = entry else {
-            self.step = Step::CreateLedger(name, self.importing());
+            self.step = SessionStep::CreateLedger(name, self.importing());
             return self.count_round();
         };
         match ledger_verdict(&entry, &self.inputs.connector.uid, self.view.state()) {
             LedgerVerdict::Resume => self.introspect_import(now),
-            LedgerVerdict::Refuse(trouble) => self.step = Step::ConfirmRefusal(trouble),
+            LedgerVerdict::Refuse(problem) => self.step = SessionStep::ConfirmRefusal(problem),
         }
     }
 
     fn introspect_import(&mut self, now: Now) {
         match (self.inputs.introspectable, self.importing.as_ref()) {
             (Introspectable::Possible, Some(bootstrap)) => {
-                self.step = Step::IntrospectImport(bootstrap.token.clone());
+                self.step = SessionStep::IntrospectImport(bootstrap.token.clone());
             }
             (Introspectable::Possible, None) => self.look_again(),
             (Introspectable::Impossible, _) => self.end_import(Import::Cleared, now),
         }
     }
 
-    pub(super) fn on_import_introspected(&mut self, said: Introspection, now: Now) {
+    pub(super) fn on_import_introspected(&mut self, said: IntrospectionAnswer, now: Now) {
         match said {
-            Introspection::Active | Introspection::Impossible => self.end_import(Import::Cleared, now),
-            Introspection::Inactive => {
-                self.step = Step::ConfirmRefusal(GrantTrouble::BootstrapTokenInactive);
+            IntrospectionAnswer::Active | IntrospectionAnswer::Impossible => {
+                self.end_import(Import::Cleared, now)
             }
-            Introspection::NoAnswer => self.end_import(Import::Unanswered, now),
+            IntrospectionAnswer::Inactive => {
+                self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenInactive);
+            }
+            IntrospectionAnswer::NoAnswer => self.end_import(Import::Unanswered, now),
         }
     }
 
-    /// A brought token is refused where the state is still the one that ledger and introspection were asked about: otherwise
+    /// A bootstrap token is refused where the state is still the one that ledger and introspection were asked about: otherwise
     /// another session may have taken it in meanwhile.
-    pub(super) fn on_refusal_confirmed(&mut self, trouble: GrantTrouble, seen: StateSeen, now: Now) {
+    pub(super) fn on_refusal_confirmed(&mut self, problem: GrantProblem, seen: StateSeen, now: Now) {
         let before = self.view.state_version().cloned();
         self.see(seen, now);
         let unchanged = self.view.state_version() == before.as_ref();
         let next = self.redeem.take();
         match (unchanged, next) {
             (false, _) => self.look_again(),
-            (true, None) => self.end_import(Import::Refused(trouble), now),
+            (true, None) => self.end_import(Import::Refused(problem), now),
             (true, Some(_)) => {
-                self.tried.next_refused = Some(trouble);
+                self.tried.candidate_refused = Some(problem);
                 self.decide(now);
             }
         }
@@ -136,14 +138,14 @@ impl Session {
         ) {
             (BeforeIntent::Go, _) => self.write_intent(),
             (BeforeIntent::Mark(entry), Some(version)) => {
-                self.step = Step::MarkLedger(name, entry, version);
+                self.step = SessionStep::MarkLedger(name, entry, version);
                 self.count_round();
             }
             (BeforeIntent::Create(entry) | BeforeIntent::Mark(entry), _) => {
-                self.step = Step::CreateLedger(name, entry);
+                self.step = SessionStep::CreateLedger(name, entry);
                 self.count_round();
             }
-            (BeforeIntent::Refuse(trouble), _) => self.step = Step::ConfirmRefusal(trouble),
+            (BeforeIntent::Refuse(problem), _) => self.step = SessionStep::ConfirmRefusal(problem),
         }
     }
 }

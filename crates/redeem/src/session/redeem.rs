@@ -1,19 +1,19 @@
 //! The irreversible part: intent, announcement, reading back, sending, and recording the verdict.
 
-use super::{Conclusion, Effect, Read, Redeem, Session, StateSeen, Step, WaitReason, WriteReply};
-use crate::answer::{Answer, Refusal, Verdict};
-use crate::attempt::{ConcludeDecision, Holding, conclude, intent};
+use super::{Effect, Read, Redeem, Session, SessionEnd, SessionStep, SessionWait, StateSeen, WriteReply};
+use crate::answer::{AnswerVerdict, RedeemAnswer, RedeemRefusal};
+use crate::attempt::{ConcludeDecision, PendingVerdict, conclude, intent};
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
-use crate::settle::Redeemed;
-use crate::state::{Attempt, Grant, Phase, State};
+use crate::next_move::Redeemed;
+use crate::state::{Attempt, AttemptPhase, Grant, State};
 use crate::time::{Now, SendWindow, may_send};
 
 impl Session {
     pub(super) fn begin_redeem(&mut self, grant: GrantId, now: Now) {
         if now.lease_left < self.inputs.limits.http() {
             let length = super::TRY_AGAIN;
-            self.step = Step::Done(Conclusion::Waiting {
-                why: WaitReason::Lease,
+            self.step = SessionStep::Done(SessionEnd::Waiting {
+                why: SessionWait::Lease,
                 length,
             });
             return;
@@ -26,7 +26,7 @@ impl Session {
             began: None,
         });
         match ledger {
-            Some(name) => self.step = Step::ReadLedger(name),
+            Some(name) => self.step = SessionStep::ReadLedger(name),
             None => self.write_intent(),
         }
     }
@@ -40,7 +40,7 @@ impl Session {
         if let (Some(state), Some(redeem)) = (intended, &mut self.redeem) {
             redeem.attempt = attempt;
             redeem.serial = state.serial;
-            self.step = Step::WriteIntent(Box::new(state));
+            self.step = SessionStep::WriteIntent(Box::new(state));
         } else {
             self.redeem = None;
             self.look_again();
@@ -50,7 +50,7 @@ impl Session {
     pub(super) fn on_intent_written(&mut self, reply: &WriteReply) {
         match reply {
             WriteReply::Written(_) => self.announce_intent(),
-            WriteReply::Unknown => self.step = Step::FindIntent,
+            WriteReply::Unknown => self.step = SessionStep::FindIntent,
             WriteReply::Conflict => {
                 self.redeem = None;
                 self.look_again();
@@ -81,7 +81,7 @@ impl Session {
 
     fn announce_intent(&mut self) {
         self.unwritten = 0;
-        self.step = Step::Announce;
+        self.step = SessionStep::Announce;
     }
 
     fn own_attempt(&self) -> Option<&Attempt> {
@@ -95,7 +95,7 @@ impl Session {
         grant
             .attempt
             .as_ref()
-            .filter(|attempt| attempt.id == redeem.attempt && attempt.phase == Phase::Open)
+            .filter(|attempt| attempt.id == redeem.attempt && attempt.phase == AttemptPhase::Open)
     }
 
     pub(super) fn connector_version(&self) -> ResourceVersion {
@@ -127,14 +127,14 @@ impl Session {
                     connector.serial = serial;
                     connector.resource_version = version.clone();
                 }
-                self.step = Step::ReadBack;
+                self.step = SessionStep::ReadBack;
             }
-            WriteReply::Conflict => self.step = Step::FindAnnouncement,
+            WriteReply::Conflict => self.step = SessionStep::FindAnnouncement,
             WriteReply::Unknown => {
-                self.step = Step::FindAnnouncement;
+                self.step = SessionStep::FindAnnouncement;
                 self.try_again();
             }
-            WriteReply::Refused => self.hold(Verdict::NotSent),
+            WriteReply::Refused => self.hold(AnswerVerdict::NotSent),
         }
     }
 
@@ -150,10 +150,10 @@ impl Session {
                 && connector.controller.as_ref() == Some(&self.inputs.installation)
         });
         match ours {
-            None => self.hold(Verdict::NotSent),
-            Some(connector) if connector.serial >= serial => self.step = Step::ReadBack,
+            None => self.hold(AnswerVerdict::NotSent),
+            Some(connector) if connector.serial >= serial => self.step = SessionStep::ReadBack,
             Some(_) => {
-                self.step = Step::Announce;
+                self.step = SessionStep::Announce;
                 self.count_round();
             }
         }
@@ -167,7 +167,7 @@ impl Session {
         self.see(seen, now);
         let serial = self.redeem.as_ref().map(|redeem| redeem.serial);
         if self.own_attempt().map(|attempt| attempt.serial) == serial {
-            self.step = Step::Send;
+            self.step = SessionStep::Send;
         } else {
             if let Some(redeem) = self.redeem.take() {
                 self.tried.note_redeemed(&redeem.grant, Redeemed::Fruitless);
@@ -179,18 +179,18 @@ impl Session {
     /// Steps that lead to sending are given up once the send window has passed or the lease has become too short.
     pub(super) fn close_if_late(&mut self, now: Now) {
         let inner = match &self.step {
-            Step::Pause(_, step) => step,
+            SessionStep::Pause(_, step) => step,
             step => step,
         };
         let leads_to_sending = matches!(
             inner,
-            Step::Announce | Step::FindAnnouncement | Step::ReadBack | Step::Send
+            SessionStep::Announce | SessionStep::FindAnnouncement | SessionStep::ReadBack | SessionStep::Send
         );
         let began = self.redeem.as_ref().and_then(|redeem| redeem.began);
         if let (true, Some(began)) = (leads_to_sending, began) {
             match may_send(began, now, self.inputs.limits) {
                 SendWindow::Open => {}
-                SendWindow::Passed | SendWindow::LeaseTooShort => self.hold(Verdict::NotSent),
+                SendWindow::Passed | SendWindow::LeaseTooShort => self.hold(AnswerVerdict::NotSent),
             }
         }
     }
@@ -202,8 +202,8 @@ impl Session {
         let grant = self.redeemed_grant();
         let named = grant.map(|grant| (grant.id.clone(), grant.refresh_token.clone()));
         match (&self.step, named.zip(attempt)) {
-            (Step::Send, Some(((grant, token), attempt))) => {
-                self.step = Step::AwaitAnswer;
+            (SessionStep::Send, Some(((grant, token), attempt))) => {
+                self.step = SessionStep::AwaitAnswer;
                 self.tried.note_redeemed(&grant, Redeemed::Sent);
                 self.tried.sent.push(attempt.clone());
                 Effect::Send {
@@ -222,14 +222,16 @@ impl Session {
         self.view.state()?.grant(&self.redeem.as_ref()?.grant)
     }
 
-    pub(super) fn on_answer(&mut self, answer: Answer) {
+    pub(super) fn on_answer(&mut self, answer: RedeemAnswer) {
         match answer {
-            Answer::Granted(answer) => self.hold(Verdict::Result(answer)),
-            Answer::Rescued(token) => self.hold(Verdict::Rescued(token)),
-            Answer::NotSent | Answer::Refused(Refusal::Unspent) => self.hold(Verdict::NotSent),
-            Answer::Refused(Refusal::GrantDead) => self.hold(self.refused()),
-            Answer::Unclear => self.hold(Verdict::OutcomeUnknown),
-            Answer::AlreadyProcessing => {
+            RedeemAnswer::Granted(answer) => self.hold(AnswerVerdict::Result(answer)),
+            RedeemAnswer::Rescued(token) => self.hold(AnswerVerdict::Rescued(token)),
+            RedeemAnswer::NotSent | RedeemAnswer::Refused(RedeemRefusal::Unspent) => {
+                self.hold(AnswerVerdict::NotSent)
+            }
+            RedeemAnswer::Refused(RedeemRefusal::GrantDead) => self.hold(self.refused()),
+            RedeemAnswer::Unclear => self.hold(AnswerVerdict::OutcomeUnknown),
+            RedeemAnswer::AlreadyProcessing => {
                 // Somebody else is spending this token. What they get is used; until then the attempt stands open.
                 self.redeem = None;
                 self.look_again();
@@ -239,17 +241,17 @@ impl Session {
 
     /// What a refusal for good is worth. Of a grant that was granted elsewhere Salesforce says the same, although it lives:
     /// it was not spent by that, and is presented again once the inputs are those of before.
-    fn refused(&self) -> Verdict {
+    fn refused(&self) -> AnswerVerdict {
         let of_another = |grant: &Grant| grant.is_of_another(&self.inputs.client);
         if self.redeemed_grant().is_some_and(of_another) {
-            Verdict::NotSent
+            AnswerVerdict::NotSent
         } else {
-            Verdict::GrantDead
+            AnswerVerdict::GrantDead
         }
     }
 
     /// From here on the verdict is what matters, until it is recorded.
-    pub(super) fn hold(&mut self, verdict: Verdict) {
+    pub(super) fn hold(&mut self, verdict: AnswerVerdict) {
         let held = self.redeem.take().zip(self.view.state().cloned());
         let Some((redeem, base)) = held else {
             return self.look_again();
@@ -258,7 +260,7 @@ impl Session {
         let Some(presented) = presented else {
             return self.look_again();
         };
-        if matches!(verdict, Verdict::NotSent | Verdict::Rescued(_)) {
+        if matches!(verdict, AnswerVerdict::NotSent | AnswerVerdict::Rescued(_)) {
             self.tried.note_redeemed(&redeem.grant, Redeemed::Fruitless);
         }
         let Redeem {
@@ -267,8 +269,8 @@ impl Session {
             serial,
             ..
         } = redeem;
-        let sent = self.step == Step::AwaitAnswer;
-        self.holding = Some(Holding {
+        let sent = self.step == SessionStep::AwaitAnswer;
+        self.holding = Some(PendingVerdict {
             grant,
             attempt,
             serial,
@@ -281,7 +283,7 @@ impl Session {
             self.record();
         } else {
             // The view may be older than the intent: read before writing.
-            self.step = Step::FindRecord;
+            self.step = SessionStep::FindRecord;
         }
     }
 
@@ -292,7 +294,7 @@ impl Session {
         };
         match conclude(self.view.state(), holding, &self.inputs.expect, self.view.floor()) {
             ConcludeDecision::Write(state) | ConcludeDecision::Create(state) => {
-                self.step = Step::Record(state);
+                self.step = SessionStep::Record(state);
             }
             ConcludeDecision::AlreadyThere | ConcludeDecision::Discard => {
                 self.recorded();
@@ -308,9 +310,9 @@ impl Session {
                 self.recorded();
                 self.decide(now);
             }
-            WriteReply::Conflict | WriteReply::Unknown => self.step = Step::FindRecord,
+            WriteReply::Conflict | WriteReply::Unknown => self.step = SessionStep::FindRecord,
             WriteReply::Refused => {
-                self.step = Step::FindRecord;
+                self.step = SessionStep::FindRecord;
                 self.try_again();
             }
         }
@@ -332,7 +334,7 @@ impl Session {
             self.look_again();
         } else if result {
             // Is it an old one that came back, or why is it gone?
-            self.step = Step::FindFloorInConnector;
+            self.step = SessionStep::FindFloorInConnector;
         } else {
             self.record();
         }

@@ -1,10 +1,10 @@
 //! What each reply does to a session.
 
-use super::{Read, Reply, Session, StateSeen, Step, Username, WaitReason, Want, WriteReply};
-use crate::answer::{Answer, Introspection};
+use super::{Read, Reply, Session, SessionGoal, SessionStep, SessionWait, StateSeen, Username, WriteReply};
+use crate::answer::{IntrospectionAnswer, RedeemAnswer};
 use crate::attempt::with_username;
 use crate::ids::{AttemptId, GrantId, Serial};
-use crate::settle::Unnamed;
+use crate::next_move::Unnamed;
 use crate::state::State;
 use crate::time::Now;
 
@@ -13,41 +13,43 @@ impl Session {
     /// that effect; for a request that was sent it counts as an unclear answer.
     pub fn on(&mut self, reply: Reply, now: Now) {
         match (self.step.clone(), reply) {
-            (Step::LookAtState, Reply::State(Read::Is(seen))) => {
+            (SessionStep::LookAtState, Reply::State(Read::Is(seen))) => {
                 self.see(seen, now);
                 self.view.looked = now.monotonic;
                 self.view.behind = false;
-                self.step = Step::LookAtConnector;
+                self.step = SessionStep::LookAtConnector;
             }
-            (Step::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
+            (SessionStep::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
                 self.view.connector = seen;
-                self.step = Step::LookAtConsumer;
+                self.step = SessionStep::LookAtConsumer;
             }
-            (Step::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
+            (SessionStep::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
                 self.view.consumer = serial;
                 self.failures = 0;
                 self.decide(now);
             }
-            (Step::ConfirmRefusal(trouble), Reply::State(Read::Is(seen))) => {
-                self.on_refusal_confirmed(trouble, seen, now);
+            (SessionStep::ConfirmRefusal(problem), Reply::State(Read::Is(seen))) => {
+                self.on_refusal_confirmed(problem, seen, now);
             }
-            (Step::Confirm, Reply::State(Read::Is(seen))) => self.on_confirmed(seen, now),
-            (Step::Claim, Reply::Write(WriteReply::Refused)) => self.try_again(),
-            (Step::Claim, Reply::Write(WriteReply::Unknown)) => self.write_again(),
-            (Step::Claim, Reply::Write(_)) => self.look_again(),
-            (Step::CreateLedger(name, _) | Step::MarkLedger(name, ..), Reply::Write(reply)) => {
+            (SessionStep::Confirm, Reply::State(Read::Is(seen))) => self.on_confirmed(seen, now),
+            (SessionStep::Claim, Reply::Write(WriteReply::Refused)) => self.try_again(),
+            (SessionStep::Claim, Reply::Write(WriteReply::Unknown)) => self.write_again(),
+            (SessionStep::Claim, Reply::Write(_)) => self.look_again(),
+            (SessionStep::CreateLedger(name, _) | SessionStep::MarkLedger(name, ..), Reply::Write(reply)) => {
                 self.on_ledger_written(name, &reply, now);
             }
-            (Step::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
-            (Step::IntrospectImport(_), Reply::Introspection(said)) => self.on_import_introspected(said, now),
-            (Step::IntrospectAttempt(attempt, ..), Reply::Introspection(said)) => {
+            (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
+            (SessionStep::IntrospectImport(_), Reply::Introspection(said)) => {
+                self.on_import_introspected(said, now)
+            }
+            (SessionStep::IntrospectAttempt(attempt, ..), Reply::Introspection(said)) => {
                 self.on_attempt_introspected(attempt, said, now);
             }
-            (Step::Identify(grant, access), Reply::Username(username)) => {
+            (SessionStep::Identify(grant, access), Reply::Username(username)) => {
                 self.on_identified(&grant, access.serial, username, now);
             }
-            (Step::Write(state), Reply::Write(reply)) => self.on_written(reply, state, now),
-            (Step::Derive, Reply::Derived) => {
+            (SessionStep::Write(state), Reply::Write(reply)) => self.on_written(reply, state, now),
+            (SessionStep::Derive, Reply::Derived) => {
                 self.tried.derived = self
                     .view
                     .state()
@@ -55,25 +57,25 @@ impl Session {
                     .map(|access| access.serial);
                 self.decide(now);
             }
-            (Step::WriteIntent(_), Reply::Write(reply)) => self.on_intent_written(&reply),
-            (Step::FindIntent, Reply::State(read)) => self.on_intent_looked_for(read, now),
-            (Step::Announce, Reply::Write(reply)) => self.on_announced(&reply),
-            (Step::FindAnnouncement, Reply::Connector(read)) => self.on_announcement_looked_for(read),
-            (Step::ReadBack, Reply::State(read)) => self.on_read_back(read, now),
-            (Step::AwaitAnswer, Reply::Answer(answer)) => self.on_answer(answer),
-            (Step::AwaitAnswer, _) => self.on_answer(Answer::Unclear),
-            (Step::Record(state), Reply::Write(reply)) => self.on_recorded(reply, state, now),
-            (Step::FindRecord, Reply::State(read)) => self.on_record_looked_for(read, now),
-            (Step::FindFloorInConnector, Reply::Connector(Read::Is(seen))) => {
+            (SessionStep::WriteIntent(_), Reply::Write(reply)) => self.on_intent_written(&reply),
+            (SessionStep::FindIntent, Reply::State(read)) => self.on_intent_looked_for(read, now),
+            (SessionStep::Announce, Reply::Write(reply)) => self.on_announced(&reply),
+            (SessionStep::FindAnnouncement, Reply::Connector(read)) => self.on_announcement_looked_for(read),
+            (SessionStep::ReadBack, Reply::State(read)) => self.on_read_back(read, now),
+            (SessionStep::AwaitAnswer, Reply::Answer(answer)) => self.on_answer(answer),
+            (SessionStep::AwaitAnswer, _) => self.on_answer(RedeemAnswer::Unclear),
+            (SessionStep::Record(state), Reply::Write(reply)) => self.on_recorded(reply, state, now),
+            (SessionStep::FindRecord, Reply::State(read)) => self.on_record_looked_for(read, now),
+            (SessionStep::FindFloorInConnector, Reply::Connector(Read::Is(seen))) => {
                 self.view.connector = seen;
-                self.step = Step::FindFloorInConsumer;
+                self.step = SessionStep::FindFloorInConsumer;
             }
-            (Step::FindFloorInConsumer, Reply::Consumer(Read::Is(serial))) => {
+            (SessionStep::FindFloorInConsumer, Reply::Consumer(Read::Is(serial))) => {
                 self.view.consumer = serial;
                 self.record();
             }
-            (Step::Pause(_, step), _) => self.step = *step,
-            (Step::Done(_), _) => {}
+            (SessionStep::Pause(_, step), _) => self.step = *step,
+            (SessionStep::Done(_), _) => {}
             (_, _) => self.try_again(),
         }
     }
@@ -103,7 +105,7 @@ impl Session {
     pub(super) fn count_round(&mut self) {
         self.rounds = self.rounds.saturating_add(1);
         if self.rounds > super::ROUNDS {
-            self.give_up(WaitReason::Contention);
+            self.give_up(SessionWait::Contention);
         }
     }
 
@@ -133,7 +135,7 @@ impl Session {
 
     /// The name of the login in hand.
     fn login(&self) -> Option<&GrantId> {
-        matches!(self.inputs.want, Want::Deposit(_)).then_some(&self.inputs.fresh.grant)
+        matches!(self.inputs.goal, SessionGoal::Deposit(_)).then_some(&self.inputs.fresh.grant)
     }
 
     fn on_identified(&mut self, grant: &GrantId, access: Serial, username: Username, now: Now) {
@@ -141,7 +143,7 @@ impl Session {
             Username::Is(username) => {
                 let state = self.view.state();
                 if let Some(named) = state.and_then(|state| with_username(state, grant, username)) {
-                    self.step = Step::Write(Box::new(named));
+                    self.step = SessionStep::Write(Box::new(named));
                     return;
                 }
                 Unnamed::NoAnswer
@@ -153,12 +155,12 @@ impl Session {
         self.decide(now);
     }
 
-    fn on_attempt_introspected(&mut self, attempt: AttemptId, said: Introspection, now: Now) {
+    fn on_attempt_introspected(&mut self, attempt: AttemptId, said: IntrospectionAnswer, now: Now) {
         match said {
-            Introspection::NoAnswer | Introspection::Impossible => {
-                self.memory.asked_in_vain(&attempt, now.monotonic);
+            IntrospectionAnswer::NoAnswer | IntrospectionAnswer::Impossible => {
+                self.memory.note_no_answer(&attempt, now.monotonic);
             }
-            Introspection::Active | Introspection::Inactive => {}
+            IntrospectionAnswer::Active | IntrospectionAnswer::Inactive => {}
         }
         self.tried.introspected.push((attempt, said));
         self.decide(now);

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Attempt, Expiration, Grant, Origin, Rotation, Standing, State};
-use crate::identity::Identity;
+use super::{Access, AccessExpiration, Attempt, Grant, GrantValidity, Origin, Rotation, State};
+use crate::identity::GrantIdentity;
 use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
-use crate::ledger::Digest;
+use crate::ledger::TokenDigest;
 use crate::token::{AccessToken, RefreshToken};
 
 /// Version of the format written.
@@ -22,9 +22,9 @@ const CURRENT: Keys = Keys {
     refresh: "refresh-token",
     access: "access-token",
 };
-const NEXT: Keys = Keys {
-    refresh: "next-refresh-token",
-    access: "next-access-token",
+const CANDIDATE: Keys = Keys {
+    refresh: "candidate-refresh-token",
+    access: "candidate-access-token",
 };
 
 struct Keys {
@@ -64,13 +64,13 @@ struct Record {
     cluster: ClusterUid,
     serial: Serial,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pin: Option<Identity>,
+    pin: Option<GrantIdentity>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    imported: Option<Digest>,
+    imported: Option<TokenDigest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     current: Option<GrantRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    next: Option<GrantRecord>,
+    candidate: Option<GrantRecord>,
     #[serde(default)]
     revocation_tries: u32,
 }
@@ -85,13 +85,13 @@ struct GrantRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access: Option<AccessRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    identity: Option<Identity>,
+    identity: Option<GrantIdentity>,
     rotation: Rotation,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attempt: Option<Attempt>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored_attempt: Option<AttemptId>,
-    standing: Standing,
+    validity: GrantValidity,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,7 +103,7 @@ struct AccessRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     issued_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    expiration: Option<Expiration>,
+    expiration: Option<AccessExpiration>,
     received_at: Timestamp,
     begun_at: Timestamp,
 }
@@ -118,7 +118,7 @@ impl State {
             pin: self.pin.clone(),
             imported: self.imported.clone(),
             current: self.current.as_ref().map(GrantRecord::of),
-            next: self.next.as_ref().map(GrantRecord::of),
+            candidate: self.candidate.as_ref().map(GrantRecord::of),
             revocation_tries: self.revocation_tries,
         };
         let mut data = BTreeMap::from([
@@ -128,7 +128,7 @@ impl State {
                 serde_json::to_vec(&record).map_err(StateError::Record)?,
             ),
         ]);
-        for (grant, keys) in [(&self.current, CURRENT), (&self.next, NEXT)] {
+        for (grant, keys) in [(&self.current, CURRENT), (&self.candidate, CANDIDATE)] {
             let Some(grant) = grant else { continue };
             data.insert(
                 keys.refresh.to_owned(),
@@ -160,9 +160,9 @@ impl State {
                 .current
                 .map(|grant| grant.with_tokens(data, &CURRENT))
                 .transpose()?,
-            next: record
-                .next
-                .map(|grant| grant.with_tokens(data, &NEXT))
+            candidate: record
+                .candidate
+                .map(|grant| grant.with_tokens(data, &CANDIDATE))
                 .transpose()?,
             revocation_tries: record.revocation_tries,
         })
@@ -185,7 +185,7 @@ impl GrantRecord {
             rotation: grant.rotation,
             attempt: grant.attempt.clone(),
             stored_attempt: grant.stored_attempt.clone(),
-            standing: grant.standing,
+            validity: grant.validity,
         }
     }
 
@@ -203,7 +203,7 @@ impl GrantRecord {
             rotation: self.rotation,
             attempt: self.attempt,
             stored_attempt: self.stored_attempt,
-            standing: self.standing,
+            validity: self.validity,
         })
     }
 }

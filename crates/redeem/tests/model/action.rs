@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use redeem::{Answer, Effect, Now, Phase as AttemptPhase, Refusal, ResourceVersion, Session, WriteReply};
+use redeem::{AttemptPhase, Effect, Now, RedeemAnswer, RedeemRefusal, ResourceVersion, Session, WriteReply};
 
 use crate::cluster::{Connector, Spoiled};
 use crate::driver::Fault;
 use crate::salesforce::{Stage, numbers};
 use crate::tally::{Event, Tally};
-use crate::world::{Phase, World};
+use crate::world::{ControllerPhase, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
@@ -103,7 +103,7 @@ impl World {
             }
             Action::Crash(c) => self.act_crash(c, tally),
             Action::Pause(c) => {
-                let fits = !self.controllers[c].paused && self.controllers[c].phase != Phase::Idle;
+                let fits = !self.controllers[c].paused && self.controllers[c].phase != ControllerPhase::Idle;
                 self.controllers[c].paused |= fits;
                 count_if(fits, Event::Pause, tally)
             }
@@ -126,7 +126,7 @@ impl World {
             Action::Restore(index) => self.act_restore(index, tally),
             Action::Recreate => self.act_recreate(tally),
             Action::Bring(user) => {
-                self.brought = Some(self.salesforce.login(user));
+                self.bootstrap = Some(self.salesforce.login(user));
                 self.ghost.other_user |= user != 0;
                 let event = if user == 0 {
                     Event::NewBootstrap
@@ -136,9 +136,9 @@ impl World {
                 count_if(true, event, tally)
             }
             Action::BringFirst => {
-                self.ghost.brought_again = true;
-                let fits = self.brought != Some(0);
-                self.brought = Some(0);
+                self.ghost.imported_again = true;
+                let fits = self.bootstrap != Some(0);
+                self.bootstrap = Some(0);
                 count_if(fits, Event::OldBootstrap, tally)
             }
             Action::Edit => {
@@ -175,7 +175,7 @@ impl World {
     }
 
     fn act_begin(&mut self, c: usize, renew: bool, stale: bool, tally: &mut Tally) -> bool {
-        if self.controllers[c].phase != Phase::Idle || self.controllers[c].paused {
+        if self.controllers[c].phase != ControllerPhase::Idle || self.controllers[c].paused {
             return false;
         }
         let before = self.controllers[c].cache;
@@ -192,7 +192,7 @@ impl World {
         if c == 1 && self.config.installations == 2 {
             tally.count(Event::SecondInstallation);
         }
-        let busy = |c: usize| self.controllers[c].leads && self.controllers[c].phase != Phase::Idle;
+        let busy = |c: usize| self.controllers[c].leads && self.controllers[c].phase != ControllerPhase::Idle;
         if busy(0) && busy(1) {
             tally.count(Event::TwoLeaders);
         }
@@ -201,7 +201,7 @@ impl World {
 
     fn act_step(&mut self, c: usize, fault: Fault, tally: &mut Tally) -> bool {
         let fits = self.step(c, fault, tally);
-        if self.controllers[c].phase == Phase::Idle {
+        if self.controllers[c].phase == ControllerPhase::Idle {
             self.controllers[c].pretend = None;
             self.controllers[c].retries = 0;
         }
@@ -209,15 +209,15 @@ impl World {
     }
 
     fn act_unsent(&mut self, c: usize, action: Action, tally: &mut Tally) -> bool {
-        let Phase::Checked { .. } = &self.controllers[c].phase else {
+        let ControllerPhase::Checked { .. } = &self.controllers[c].phase else {
             return false;
         };
         let (answer, event) = match action {
-            Action::NotSent(_) => (Answer::NotSent, Event::NotSent),
-            Action::RequestLost(_) => (Answer::Unclear, Event::RequestLost),
-            _ => (Answer::Refused(Refusal::Unspent), Event::Refused),
+            Action::NotSent(_) => (RedeemAnswer::NotSent, Event::NotSent),
+            Action::RequestLost(_) => (RedeemAnswer::Unclear, Event::RequestLost),
+            _ => (RedeemAnswer::Refused(RedeemRefusal::Unspent), Event::Refused),
         };
-        self.ghost.unclear |= answer == Answer::Unclear;
+        self.ghost.unclear |= answer == RedeemAnswer::Unclear;
         self.answer(c, answer);
         count_if(true, event, tally)
     }
@@ -233,7 +233,7 @@ impl World {
         };
         let family = request.family;
         let rotated = self.salesforce.decide(id, self.now, fails);
-        let waits = |phase: &Phase| matches!(phase, Phase::Sent { request, .. } if *request == id);
+        let waits = |phase: &ControllerPhase| matches!(phase, ControllerPhase::Sent { request, .. } if *request == id);
         let awaited = self.controllers.iter().any(|controller| waits(&controller.phase));
         if rotated && !awaited {
             self.salesforce.lines[family].lost = true;
@@ -249,7 +249,7 @@ impl World {
     }
 
     fn act_lose_answer(&mut self, c: usize, action: Action, tally: &mut Tally) -> bool {
-        let Phase::Sent { request, .. } = &self.controllers[c].phase else {
+        let ControllerPhase::Sent { request, .. } = &self.controllers[c].phase else {
             return false;
         };
         let id = *request;
@@ -271,22 +271,22 @@ impl World {
             self.salesforce.requests.retain(|request| request.id != id);
         }
         self.ghost.unclear = true;
-        self.answer(c, Answer::Unclear);
+        self.answer(c, RedeemAnswer::Unclear);
         true
     }
 
     fn act_crash(&mut self, c: usize, tally: &mut Tally) -> bool {
         let at = self.stands_at(c);
-        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
+        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
         match phase {
-            Phase::Idle => return false,
-            Phase::Running(session) => {
+            ControllerPhase::Idle => return false,
+            ControllerPhase::Running(session) => {
                 if session.holds_result() {
                     self.lose_unstored(c, tally);
                 }
             }
-            Phase::Checked { .. } => {}
-            Phase::Sent { request, .. } => {
+            ControllerPhase::Checked { .. } => {}
+            ControllerPhase::Sent { request, .. } => {
                 let request = self.salesforce.request(request).clone();
                 if request.stage != Stage::Processing {
                     if matches!(request.stage, Stage::Issued(_)) && self.config.rotates {
@@ -299,7 +299,7 @@ impl World {
         }
         self.ghost.unclear = true;
         let controller = &mut self.controllers[c];
-        controller.memory = redeem::Memory::default();
+        controller.memory = redeem::SessionMemory::default();
         controller.paused = false;
         controller.pretend = None;
         controller.login = None;
@@ -310,20 +310,20 @@ impl World {
     /// What a controller is about to do, or waits for.
     pub(crate) fn stands_at(&self, c: usize) -> &'static str {
         match &self.controllers[c].phase {
-            Phase::Idle => "",
-            Phase::Running(session) => due(session, self.now(c)),
-            Phase::Checked { .. } => "Send, before it is on the wire",
-            Phase::Sent { .. } => "Send, before the answer",
+            ControllerPhase::Idle => "",
+            ControllerPhase::Running(session) => due(session, self.now(c)),
+            ControllerPhase::Checked { .. } => "Send, before it is on the wire",
+            ControllerPhase::Sent { .. } => "Send, before the answer",
         }
     }
 
     /// Another cluster starts from a copy of the state and renews; then that copy comes back here, as it was there before.
     /// It waits out the hold-off as everybody does, so no redeem of this cluster is under way.
     fn act_migrate(&mut self, tally: &mut Tally) -> bool {
-        let busy = |phase: &Phase| match phase {
-            Phase::Idle => false,
-            Phase::Running(session) => session.has_begun(),
-            Phase::Checked { .. } | Phase::Sent { .. } => true,
+        let busy = |phase: &ControllerPhase| match phase {
+            ControllerPhase::Idle => false,
+            ControllerPhase::Running(session) => session.has_begun(),
+            ControllerPhase::Checked { .. } | ControllerPhase::Sent { .. } => true,
         };
         let busy = self.controllers.iter().any(|controller| busy(&controller.phase));
         let (Some((key, state, _)), false, true) = (
@@ -335,7 +335,7 @@ impl World {
         };
         let mut state = redeem::State::clone(&state);
         if state.grants().any(|grant| grant.access.is_none()) {
-            // A brought token that two clusters see is caught by introspection alone: said in docs/redeem.md.
+            // A bootstrap token that two clusters see is caught by introspection alone: said in docs/redeem.md.
             return false;
         }
         for grant in state.grants() {
@@ -433,7 +433,7 @@ impl World {
             return false;
         };
         if connector.controller.is_none() || self.config.installations == 2 {
-            // A brought token that two installations see is caught by introspection alone: said in docs/redeem.md.
+            // A bootstrap token that two installations see is caught by introspection alone: said in docs/redeem.md.
             return false;
         }
         connector.version = version;
@@ -443,7 +443,7 @@ impl World {
 
     fn act_recreate(&mut self, tally: &mut Tally) -> bool {
         if self.last_uid > 3 || self.config.installations == 2 {
-            // A brought token that two installations see is caught by introspection alone: said in docs/redeem.md.
+            // A bootstrap token that two installations see is caught by introspection alone: said in docs/redeem.md.
             return false;
         }
         self.last_uid += 1;

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use redeem::{Effect, GrantTrouble, Stage};
+use redeem::{Effect, GrantProblem, Stage};
 
 use crate::action::effect_name;
 use crate::driver::Fault;
 use crate::random;
 use crate::tally::Tally;
 use crate::variant::Variant;
-use crate::world::{Asking, Config, Phase, Start, World};
+use crate::world::{Asking, Config, ControllerPhase, Start, World};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/redeem.md");
 const AGAIN: &str = "REDEEM_WRITE_DOCS=1 cargo test -p redeem --test model diagram";
@@ -45,7 +45,7 @@ fn effects(start: Start) -> String {
     let mut tally = Tally::new();
     world.begin(0, true);
     let mut text = String::from("```text\n");
-    while let Phase::Running(session) = &world.controllers[0].phase {
+    while let ControllerPhase::Running(session) = &world.controllers[0].phase {
         let effect = (**session).clone().next(world.now(0));
         writeln!(text, "{}", effect_name(&effect)).unwrap();
         world.step(0, Fault::None, &mut tally);
@@ -57,16 +57,16 @@ fn effects(start: Start) -> String {
     text + "```\n"
 }
 
-fn troubles() -> String {
+fn problems() -> String {
     let mut text =
         String::from("| reason | what has happened | who acts | what to do |\n| --- | --- | --- | --- |\n");
-    for trouble in GrantTrouble::ALL {
-        let (meaning, remedy) = (trouble.meaning(), trouble.remedy());
+    for problem in GrantProblem::ALL {
+        let (meaning, remedy) = (problem.meaning(), problem.remedy());
         writeln!(
             text,
             "| `{}` | {meaning} | {} | {remedy} |",
-            trouble.as_str(),
-            trouble.actor().as_str()
+            problem.as_str(),
+            problem.actor().as_str()
         )
         .unwrap();
     }
@@ -89,9 +89,9 @@ fn the_diagrams_in_the_docs_are_what_the_code_does() {
     let page = std::fs::read_to_string(PAGE).expect("docs/redeem.md");
     let blocks = [
         ("stages", stages()),
-        ("import", effects(Start::Brought)),
+        ("import", effects(Start::NotImported)),
         ("renewal", effects(Start::Redeemed)),
-        ("troubles", troubles()),
+        ("problems", problems()),
     ];
     let drawn = blocks
         .iter()

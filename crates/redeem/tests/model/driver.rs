@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use redeem::{
-    Answer, ConnectorSeen, Effect, Introspection, LedgerEntry, LedgerPhase, Phase as AttemptPhase, Read,
+    AttemptPhase, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read, RedeemAnswer,
     Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
 };
 
@@ -12,7 +12,7 @@ use crate::cluster::{Key, Op, Spoiled};
 use crate::salesforce::{Arrival, Stage};
 use crate::tally::{Event, Tally};
 use crate::variant::Variant;
-use crate::world::{Asking, Phase, Violation, World, username};
+use crate::world::{Asking, ControllerPhase, Violation, World, username};
 
 /// What goes wrong with one effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,8 +33,8 @@ pub(crate) enum Fault {
 impl World {
     /// One step of a controller: the next effect of its session, carried out. `false` when the fault doesn't fit.
     pub(crate) fn step(&mut self, c: usize, fault: Fault, tally: &mut Tally) -> bool {
-        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
-        let Phase::Running(mut session) = phase else {
+        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
+        let ControllerPhase::Running(mut session) = phase else {
             self.controllers[c].phase = phase;
             return false;
         };
@@ -43,14 +43,14 @@ impl World {
         match effect {
             Effect::Send { token, .. } => {
                 let at = self.now;
-                self.controllers[c].phase = Phase::Checked { session, token, at };
+                self.controllers[c].phase = ControllerPhase::Checked { session, token, at };
                 fault == Fault::None
             }
             Effect::Done(outcome) => {
                 let outcome = *outcome;
                 self.controllers[c].memory = outcome.memory;
-                self.controllers[c].last = Some(outcome.conclusion);
-                if self.is_false_alarm(outcome.conclusion) {
+                self.controllers[c].last = Some(outcome.end);
+                if self.is_false_alarm(outcome.end) {
                     self.violate(Violation::FalseAlarm);
                 }
                 if let Some(state) = &outcome.state {
@@ -64,7 +64,7 @@ impl World {
                 if let Some(reply) = reply {
                     self.reply(c, Rc::make_mut(&mut session), reply);
                 }
-                self.controllers[c].phase = Phase::Running(session);
+                self.controllers[c].phase = ControllerPhase::Running(session);
                 fits
             }
         }
@@ -100,17 +100,17 @@ impl World {
             }
             Effect::Introspect { token, .. } => {
                 let said = match fault {
-                    Fault::None if self.config.asking == Asking::Refused => Introspection::Impossible,
+                    Fault::None if self.config.asking == Asking::Refused => IntrospectionAnswer::Impossible,
                     Fault::None => self.salesforce.introspect(&token),
-                    Fault::Failed => Introspection::NoAnswer,
-                    Fault::Refused => Introspection::Impossible,
+                    Fault::Failed => IntrospectionAnswer::NoAnswer,
+                    Fault::Refused => IntrospectionAnswer::Impossible,
                     Fault::LostRequest | Fault::LostReply | Fault::Delayed => return None,
                 };
                 tally.count(match said {
-                    Introspection::Active => Event::Active,
-                    Introspection::Inactive => Event::Inactive,
-                    Introspection::NoAnswer => Event::NoAnswer,
-                    Introspection::Impossible => Event::MayNotAsk,
+                    IntrospectionAnswer::Active => Event::Active,
+                    IntrospectionAnswer::Inactive => Event::Inactive,
+                    IntrospectionAnswer::NoAnswer => Event::NoAnswer,
+                    IntrospectionAnswer::Impossible => Event::MayNotAsk,
                 });
                 Some(Reply::Introspection(said))
             }
@@ -217,7 +217,10 @@ impl World {
             }
             Effect::ReadLedger { name } => {
                 if self.config.variant == Variant::NoLedger {
-                    let grant = self.cluster.state(key).and_then(|(state, _)| state.next.clone());
+                    let grant = self
+                        .cluster
+                        .state(key)
+                        .and_then(|(state, _)| state.candidate.clone());
                     let entry = grant.map(|grant| LedgerEntry {
                         connector_uid: crate::world::uid_text(uid),
                         phase: LedgerPhase::Used(grant.id),
@@ -257,7 +260,7 @@ impl World {
         let Some(pretended) = &self.controllers[c].pretend else {
             return state;
         };
-        for grant in state.current.iter_mut().chain(state.next.iter_mut()) {
+        for grant in state.current.iter_mut().chain(state.candidate.iter_mut()) {
             let intended = pretended
                 .grants()
                 .find(|intended| intended.id == grant.id && intended.attempt.is_some());
@@ -324,7 +327,7 @@ impl World {
         }
         let mut state = state;
         if self.config.variant == Variant::DropsNext && session.holds_result() {
-            state.next = None;
+            state.candidate = None;
         }
         let was_renewed = session.holds_result() && !is_intent;
         let reply = self.write(
@@ -402,8 +405,8 @@ impl World {
 
     /// The request leaves the socket and arrives.
     pub(crate) fn arrive(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
-        let Phase::Checked { session, token, at } = phase else {
+        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
+        let ControllerPhase::Checked { session, token, at } = phase else {
             self.controllers[c].phase = phase;
             return false;
         };
@@ -413,7 +416,7 @@ impl World {
         let (request, arrival) = self.salesforce.arrive(&token, at, self.now);
         self.note_arrival(arrival, tally);
         self.end_pretence(c, tally);
-        self.controllers[c].phase = Phase::Sent { session, request };
+        self.controllers[c].phase = ControllerPhase::Sent { session, request };
         true
     }
 
@@ -449,7 +452,7 @@ impl World {
 
     /// The answer to a request reaches its controller.
     pub(crate) fn deliver(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let Phase::Sent { request, .. } = &self.controllers[c].phase else {
+        let ControllerPhase::Sent { request, .. } = &self.controllers[c].phase else {
             return false;
         };
         let request = *request;
@@ -461,7 +464,7 @@ impl World {
             (request.family, request.number)
         };
         let answer = self.salesforce.answer(request);
-        if answer == Answer::AlreadyProcessing {
+        if answer == RedeemAnswer::AlreadyProcessing {
             self.busy(c, crate::salesforce::token(family, number), tally);
         } else {
             self.answer(c, answer);
@@ -471,7 +474,7 @@ impl World {
 
     /// The answer reaches its controller in a form of which only a new refresh token can be understood.
     pub(crate) fn deliver_garbled(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let Phase::Sent { request, .. } = &self.controllers[c].phase else {
+        let ControllerPhase::Sent { request, .. } = &self.controllers[c].phase else {
             return false;
         };
         let request = *request;
@@ -486,8 +489,8 @@ impl World {
         tally.count(Event::Rescued);
         let token = crate::salesforce::token(family, number);
         let answer = match self.borrowed(c, &token) {
-            Some(answer) => Answer::Granted(Box::new(answer)),
-            None => Answer::Rescued(token),
+            Some(answer) => RedeemAnswer::Granted(Box::new(answer)),
+            None => RedeemAnswer::Rescued(token),
         };
         self.answer(c, answer);
         true
@@ -510,7 +513,7 @@ impl World {
 
     /// The request arrives twice: the first copy is processed and its answer goes nowhere.
     pub(crate) fn arrive_twice(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let Phase::Checked { token, at, .. } = &self.controllers[c].phase else {
+        let ControllerPhase::Checked { token, at, .. } = &self.controllers[c].phase else {
             return false;
         };
         let (token, at) = (token.clone(), *at);
@@ -528,27 +531,29 @@ impl World {
     fn busy(&mut self, c: usize, token: redeem::RefreshToken, tally: &mut Tally) {
         tally.count(Event::AlreadyProcessing);
         if self.config.variant != Variant::BlindRetry || self.controllers[c].retries >= 3 {
-            return self.answer(c, Answer::AlreadyProcessing);
+            return self.answer(c, RedeemAnswer::AlreadyProcessing);
         }
         self.controllers[c].retries += 1;
-        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
+        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
         let at = self.now;
         self.controllers[c].phase = match phase {
-            Phase::Sent { session, .. } | Phase::Checked { session, .. } => {
-                Phase::Checked { session, token, at }
+            ControllerPhase::Sent { session, .. } | ControllerPhase::Checked { session, .. } => {
+                ControllerPhase::Checked { session, token, at }
             }
-            Phase::Idle | Phase::Running(_) => phase,
+            ControllerPhase::Idle | ControllerPhase::Running(_) => phase,
         };
     }
 
-    pub(crate) fn answer(&mut self, c: usize, answer: Answer) {
+    pub(crate) fn answer(&mut self, c: usize, answer: RedeemAnswer) {
         crate::trace(|| format!("{c} {:?} answer {}", self.now, crate::short(&answer)));
-        let phase = std::mem::replace(&mut self.controllers[c].phase, Phase::Idle);
-        let (Phase::Sent { mut session, .. } | Phase::Checked { mut session, .. }) = phase else {
+        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
+        let (ControllerPhase::Sent { mut session, .. } | ControllerPhase::Checked { mut session, .. }) =
+            phase
+        else {
             self.controllers[c].phase = phase;
             return;
         };
-        if let (Variant::DeriveBeforeStore, Answer::Granted(granted)) = (self.config.variant, &answer) {
+        if let (Variant::DeriveBeforeStore, RedeemAnswer::Granted(granted)) = (self.config.variant, &answer) {
             let uid = self.controllers[c].cache_uid();
             let state = self
                 .cluster
@@ -563,25 +568,25 @@ impl World {
         }
         let now = self.now(c);
         Rc::make_mut(&mut session).on(Reply::Answer(answer), now);
-        self.controllers[c].phase = Phase::Running(session);
+        self.controllers[c].phase = ControllerPhase::Running(session);
     }
 
     /// Runs a controller until its session ends, with nothing going wrong.
     pub(crate) fn drive(&mut self, c: usize, tally: &mut Tally, steps: u32) -> bool {
-        if self.controllers[c].phase == Phase::Idle {
+        if self.controllers[c].phase == ControllerPhase::Idle {
             self.refresh_cache(c);
             self.begin(c, true);
         }
         for _ in 0..steps {
             match &self.controllers[c].phase {
-                Phase::Idle => return true,
-                Phase::Running(_) => {
+                ControllerPhase::Idle => return true,
+                ControllerPhase::Running(_) => {
                     self.step(c, Fault::None, tally);
                 }
-                Phase::Checked { .. } => {
+                ControllerPhase::Checked { .. } => {
                     self.arrive(c, tally);
                 }
-                Phase::Sent { request, .. } => {
+                ControllerPhase::Sent { request, .. } => {
                     let request = *request;
                     if self.salesforce.request(request).stage == Stage::Processing {
                         self.salesforce.decide(request, self.now, false);

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use redeem::{Conclusion, GrantTrouble};
+use redeem::{GrantProblem, SessionEnd};
 
 use crate::action::Action;
 use crate::cluster::Spoiled;
 use crate::salesforce::{Stage, numbers};
 use crate::tally::Tally;
-use crate::world::{Asking, Phase, STEPS, Violation, World};
+use crate::world::{Asking, ControllerPhase, STEPS, Violation, World};
 
 /// How a schedule ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Ending {
     Ready,
-    Trouble(GrantTrouble),
+    Problem(GrantProblem),
     /// The connector is gone.
     Gone,
 }
@@ -25,10 +25,10 @@ impl World {
     /// Lets faults stop and everybody run on; says how it ended.
     pub(crate) fn finish(&mut self, tally: &mut Tally) -> Result<Ending, Violation> {
         self.apply(Action::LandDelayed, tally);
-        let holds = |phase: &Phase| match phase {
-            Phase::Idle => false,
-            Phase::Running(session) => session.has_begun(),
-            Phase::Checked { .. } | Phase::Sent { .. } => true,
+        let holds = |phase: &ControllerPhase| match phase {
+            ControllerPhase::Idle => false,
+            ControllerPhase::Running(session) => session.has_begun(),
+            ControllerPhase::Checked { .. } | ControllerPhase::Sent { .. } => true,
         };
         if self.controllers.iter().any(|controller| holds(&controller.phase)) {
             // Who may hold a result waits for as long as the state can't be read, and says so.
@@ -80,7 +80,7 @@ impl World {
 
     fn orphaned_requests(&self) -> Vec<u32> {
         let awaited = |id: u32| {
-            let waits = |phase: &Phase| matches!(phase, Phase::Sent { request, .. } if *request == id);
+            let waits = |phase: &ControllerPhase| matches!(phase, ControllerPhase::Sent { request, .. } if *request == id);
             self.controllers.iter().any(|controller| waits(&controller.phase))
         };
         let open = self
@@ -94,20 +94,20 @@ impl World {
     /// The ending, once both controllers have come to the same one (or look at different installations).
     fn settled(&self) -> Option<Ending> {
         let ending = |c: usize| match self.controllers[c].last? {
-            Conclusion::Ready => Some(Ending::Ready),
-            Conclusion::Trouble {
-                trouble,
+            SessionEnd::Ready => Some(Ending::Ready),
+            SessionEnd::Problem {
+                problem,
                 ask_again: None,
-            } => Some(Ending::Trouble(trouble)),
-            Conclusion::Trouble {
+            } => Some(Ending::Problem(problem)),
+            SessionEnd::Problem {
                 ask_again: Some(_), ..
             }
-            | Conclusion::Unspent
-            | Conclusion::Waiting { .. } => None,
-            Conclusion::ConnectorGone => Some(Ending::Gone),
+            | SessionEnd::Unspent
+            | SessionEnd::Waiting { .. } => None,
+            SessionEnd::ConnectorGone => Some(Ending::Gone),
         };
         let (a, b) = (ending(0)?, ending(1)?);
-        let elsewhere = Ending::Trouble(GrantTrouble::ClaimedByAnotherInstallation);
+        let elsewhere = Ending::Problem(GrantProblem::ClaimedByAnotherInstallation);
         match (a, b) {
             (a, b) if a == b && a != elsewhere => Some(a),
             (a, b) if self.config.installations == 2 && b == elsewhere => Some(a),
@@ -120,7 +120,7 @@ impl World {
     fn justify(&self, ending: Ending) -> Result<(), Violation> {
         let justified = match ending {
             Ending::Ready => self.works() && self.newest_is_in_use(),
-            Ending::Trouble(trouble) => self.accounts_for(trouble),
+            Ending::Problem(problem) => self.accounts_for(problem),
             Ending::Gone => self.cluster.connector.is_none(),
         };
         crate::trace(|| {
@@ -158,7 +158,7 @@ impl World {
     /// has touched the state.
     fn newest_is_in_use(&self) -> bool {
         let ghost = self.ghost;
-        let touched = ghost.deleted || ghost.restored || ghost.recreated || ghost.brought_again;
+        let touched = ghost.deleted || ghost.restored || ghost.recreated || ghost.imported_again;
         let mut states = self.cluster.states.iter().map(|(_, state, _)| state);
         let (Some(newest), Some(state), false) = (ghost.newest, states.next(), touched) else {
             return true;
@@ -170,7 +170,10 @@ impl World {
         let (line, used) = (&self.salesforce.lines[newest], &self.salesforce.lines[family]);
         let good = line.alive && line.stored == line.head && line.user == used.user;
         // Who can't ask about it leaves it alone.
-        let unknown = state.next.as_ref().is_some_and(|next| next.attempt.is_some());
+        let unknown = state
+            .candidate
+            .as_ref()
+            .is_some_and(|candidate| candidate.attempt.is_some());
         !good || unknown || self.config.installations > 1 || family == newest
     }
 
@@ -192,26 +195,26 @@ impl World {
     }
 
     /// Whether a session says that a state is gone or old, and nobody has touched it.
-    pub(crate) fn is_false_alarm(&self, conclusion: Conclusion) -> bool {
+    pub(crate) fn is_false_alarm(&self, end: SessionEnd) -> bool {
         let ghost = self.ghost;
         let lost = matches!(
-            conclusion,
-            Conclusion::Trouble {
-                trouble: GrantTrouble::GrantLost | GrantTrouble::StateRolledBack,
+            end,
+            SessionEnd::Problem {
+                problem: GrantProblem::GrantLost | GrantProblem::StateRolledBack,
                 ..
             }
         );
         lost && !(ghost.deleted || ghost.restored || ghost.recreated)
     }
 
-    fn accounts_for(&self, trouble: GrantTrouble) -> bool {
+    fn accounts_for(&self, problem: GrantProblem) -> bool {
         let ghost = self.ghost;
         let human = ghost.deleted || ghost.restored || ghost.recreated;
-        match trouble {
-            GrantTrouble::OutcomeUnknown => {
+        match problem {
+            GrantProblem::OutcomeUnknown => {
                 self.config.asking != Asking::Answered && (human || ghost.unclear && self.was_announced())
             }
-            GrantTrouble::ReauthorizationRequired => {
+            GrantProblem::ReauthorizationRequired => {
                 let states = self
                     .cluster
                     .states
@@ -224,16 +227,16 @@ impl World {
                         && (line.lost || line.late.is_some() || ghost.lapsed || human)
                 })
             }
-            GrantTrouble::BootstrapTokenUsed | GrantTrouble::BootstrapTokenInactive => {
-                human || ghost.brought_again || ghost.lapsed
+            GrantProblem::BootstrapTokenUsed | GrantProblem::BootstrapTokenInactive => {
+                human || ghost.imported_again || ghost.lapsed
             }
-            GrantTrouble::GrantLost | GrantTrouble::StateRolledBack | GrantTrouble::AuthorizationRequired => {
+            GrantProblem::GrantLost | GrantProblem::StateRolledBack | GrantProblem::AuthorizationRequired => {
                 human
             }
-            GrantTrouble::WrongIdentity => human || ghost.other_user,
-            GrantTrouble::UnsupportedStateVersion => self.is_spoiled(Spoiled::Unsupported),
-            GrantTrouble::StateUnreadable => self.is_spoiled(Spoiled::Unreadable),
-            GrantTrouble::ClaimedByAnotherInstallation => false,
+            GrantProblem::WrongIdentity => human || ghost.other_user,
+            GrantProblem::UnsupportedStateVersion => self.is_spoiled(Spoiled::Unsupported),
+            GrantProblem::StateUnreadable => self.is_spoiled(Spoiled::Unreadable),
+            GrantProblem::ClaimedByAnotherInstallation => false,
         }
     }
 }

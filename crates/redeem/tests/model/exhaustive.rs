@@ -1,6 +1,6 @@
 //! Every interleaving within stated bounds, by depth-first search over worlds already seen.
 //!
-//! A scope bounds how many sessions each controller begins and how often each kind of trouble strikes in one schedule;
+//! A scope bounds how many sessions each controller begins and how often each kind of problem strikes in one schedule;
 //! within that, every order of every step is walked. What is checked of each world reached is what `World` checks at
 //! every step; what is checked of each end (nobody in a session, none left to begin) is how it settles.
 
@@ -15,7 +15,7 @@ use crate::ending::Ending;
 use crate::salesforce::Stage;
 use crate::tally::Tally;
 use crate::variant::Variant;
-use crate::world::{Asking, Config, Phase, Start, Violation, World};
+use crate::world::{Asking, Config, ControllerPhase, Start, Violation, World};
 
 /// The bounds of one search.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ struct Left {
     crashes: u8,
     /// Reads that fail, writes lost, answered into the void or delayed, and everything between us and Salesforce.
     faults: u8,
-    /// Logins, state deleted or restored, connector re-created or edited, another token brought.
+    /// Logins, state deleted or restored, connector re-created or edited, another token bootstrap.
     people: u8,
     /// Jumps of time past the hold-off; every step may come before or after one.
     jumps: u8,
@@ -147,17 +147,22 @@ pub(crate) const SCOPES: &[Scope] = &[
     ),
     scope(
         "import: one crash, one jump",
-        Start::Brought,
+        Start::NotImported,
         false,
         left([1, 1], 1, 0, 0, 1),
     ),
     scope(
         "import: one fault",
-        Start::Brought,
+        Start::NotImported,
         false,
         left([1, 1], 0, 1, 0, 0),
     ),
-    scope("import: people", Start::Brought, false, left([1, 1], 0, 0, 1, 0)),
+    scope(
+        "import: people",
+        Start::NotImported,
+        false,
+        left([1, 1], 0, 0, 1, 0),
+    ),
     Scope {
         people: People::Rare,
         ..scope(
@@ -181,7 +186,7 @@ pub(crate) const SCOPES: &[Scope] = &[
         named: true,
         ..scope(
             "import under a name: what is rare and one fault",
-            Start::Brought,
+            Start::NotImported,
             true,
             left([1, 0], 0, 1, 1, 0),
         )
@@ -198,7 +203,7 @@ pub(crate) const SCOPES: &[Scope] = &[
     },
     scope(
         "import with introspection: one crash, one fault",
-        Start::Brought,
+        Start::NotImported,
         true,
         left([1, 1], 1, 1, 0, 0),
     ),
@@ -206,7 +211,7 @@ pub(crate) const SCOPES: &[Scope] = &[
         asking: Asking::Refused,
         ..scope(
             "import, introspection refused: one crash, one jump",
-            Start::Brought,
+            Start::NotImported,
             true,
             left([1, 1], 1, 0, 0, 1),
         )
@@ -245,7 +250,7 @@ pub(crate) const SCOPES: &[Scope] = &[
         installations: 2,
         ..scope(
             "two installations import, one crash",
-            Start::Brought,
+            Start::NotImported,
             false,
             left([1, 1], 1, 0, 0, 1),
         )
@@ -281,7 +286,7 @@ impl fmt::Display for Found {
 }
 
 struct Search {
-    seen: HashSet<u64, BuildHasherDefault<Identity>>,
+    seen: HashSet<u64, BuildHasherDefault<GrantIdentity>>,
     path: Vec<Action>,
     wanted: Option<Violation>,
     found: Found,
@@ -426,7 +431,7 @@ fn enabled(world: &World, left: Left, who: People) -> Vec<(Action, Left)> {
     let quiet = world
         .controllers
         .iter()
-        .all(|controller| controller.phase == Phase::Idle);
+        .all(|controller| controller.phase == ControllerPhase::Idle);
     if let Some(jumps) = left.jumps.checked_sub(1)
         && !(quiet && left.sessions == [0, 0])
     {
@@ -467,7 +472,7 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
     let fault = left.faults.checked_sub(1).map(|faults| Left { faults, ..left });
     let controller = &world.controllers[c];
     match &controller.phase {
-        Phase::Idle => {
+        ControllerPhase::Idle => {
             if let Some(sessions) = left.sessions[c].checked_sub(1) {
                 let mut left = left;
                 left.sessions[c] = sessions;
@@ -483,7 +488,7 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
             }
             return;
         }
-        Phase::Running(_) => {
+        ControllerPhase::Running(_) => {
             actions.push((
                 Action::Step {
                     c,
@@ -502,7 +507,7 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
                 actions.extend(faults.map(|fault| (Action::Step { c, fault }, left)));
             }
         }
-        Phase::Checked { .. } => {
+        ControllerPhase::Checked { .. } => {
             actions.push((Action::Arrive(c), left));
             if let Some(left) = fault {
                 let faults = [
@@ -514,7 +519,7 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
                 actions.extend(faults.map(|action| (action, left)));
             }
         }
-        Phase::Sent { .. } => {
+        ControllerPhase::Sent { .. } => {
             actions.push((Action::Deliver(c), left));
             if let Some(left) = fault {
                 let faults = [Action::ReplyLost(c), Action::Reset(c), Action::Garble(c)];
@@ -565,9 +570,9 @@ impl Hasher for Mix {
 
 /// For keys that are hashes already.
 #[derive(Default)]
-struct Identity(u64);
+struct GrantIdentity(u64);
 
-impl Hasher for Identity {
+impl Hasher for GrantIdentity {
     fn write(&mut self, _: &[u8]) {}
 
     fn write_u64(&mut self, word: u64) {

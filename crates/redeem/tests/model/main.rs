@@ -49,13 +49,13 @@ fn short(value: &impl std::fmt::Debug) -> String {
             ", instance_url: \"\", scopes: [], issued_at: None, expiration: None, received_at: 1970-01-01T00:00:00Z, begun_at: 1970-01-01T00:00:00Z",
             "",
         ),
-        ("Identity { organization_id: \"o\", user_id: ", "{"),
+        ("GrantIdentity { organization_id: \"o\", user_id: ", "{"),
         (", username: None", ""),
         ("RefreshToken([redacted])", "R"),
         ("AccessToken([redacted])", "A"),
     ];
     let text = noise.iter().fold(text, |text, (from, to)| text.replace(from, to));
-    let text = text.split("Digest(\"").map(|part| {
+    let text = text.split("TokenDigest(\"").map(|part| {
         if part.len() > 64 {
             part.get(60..).unwrap_or(part)
         } else {

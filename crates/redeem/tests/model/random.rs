@@ -8,7 +8,7 @@ use crate::ending::Ending;
 use crate::salesforce::Stage;
 use crate::tally::Tally;
 use crate::variant::Variant;
-use crate::world::{Asking, Config, Phase, Start, Violation, World};
+use crate::world::{Asking, Config, ControllerPhase, Start, Violation, World};
 
 /// One schedule: the world it ended in, what was done, and how it ended.
 pub(crate) struct Run {
@@ -31,7 +31,7 @@ pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
         named: chance.one_in(4),
         installations: if chance.one_in(8) { 2 } else { 1 },
         start: if chance.one_in(3) {
-            Start::Brought
+            Start::NotImported
         } else {
             Start::Redeemed
         },
@@ -39,10 +39,10 @@ pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
     };
     let mut world = World::new(config, 6);
     let length = 20 + chance.below(60);
-    let trouble = 3 + chance.below(12);
+    let problem = 3 + chance.below(12);
     let mut actions = Vec::with_capacity(length as usize);
     for _ in 0..length {
-        let action = draw(&world, &mut chance, trouble);
+        let action = draw(&world, &mut chance, problem);
         if world.apply(action, tally) {
             actions.push(action);
         }
@@ -61,11 +61,11 @@ pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
     }
 }
 
-/// Draws what happens next: mostly progress, one time in `trouble` something else.
-fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
+/// Draws what happens next: mostly progress, one time in `problem` something else.
+fn draw(world: &World, chance: &mut Chance, problem: u64) -> Action {
     let c = chance.below(2) as usize;
-    if chance.one_in(trouble) {
-        return draw_trouble(world, chance, c);
+    if chance.one_in(problem) {
+        return draw_disturbance(world, chance, c);
     }
     if let Some(request) = world
         .salesforce
@@ -91,14 +91,14 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
                 Action::Advance(1 + chance.below(40))
             }
         }
-        Phase::Idle if chance.one_in(4) => Action::Advance(61),
-        Phase::Idle => Action::Begin {
+        ControllerPhase::Idle if chance.one_in(4) => Action::Advance(61),
+        ControllerPhase::Idle => Action::Begin {
             c,
             renew: !chance.one_in(4),
             stale: chance.one_in(6),
         },
         // Asking for a username is rare.
-        Phase::Running(_) if world.config.named && world.stands_at(c) == "Identify" => {
+        ControllerPhase::Running(_) if world.config.named && world.stands_at(c) == "Identify" => {
             match chance.below(8) {
                 0 => Action::Crash(c),
                 1 | 2 => Action::EndAccess,
@@ -108,18 +108,18 @@ fn draw(world: &World, chance: &mut Chance, trouble: u64) -> Action {
                 },
             }
         }
-        Phase::Running(_) => Action::Step {
+        ControllerPhase::Running(_) => Action::Step {
             c,
             fault: draw_fault(chance),
         },
-        Phase::Checked { .. } => match chance.below(16) {
+        ControllerPhase::Checked { .. } => match chance.below(16) {
             0 => Action::NotSent(c),
             1 => Action::RequestLost(c),
             2 => Action::Refused(c),
             3 => Action::Twice(c),
             _ => Action::Arrive(c),
         },
-        Phase::Sent { .. } => match chance.below(20) {
+        ControllerPhase::Sent { .. } => match chance.below(20) {
             0 | 3 => Action::ReplyLost(c),
             1 | 4 => Action::Reset(c),
             2 | 5 => Action::Garble(c),
@@ -139,7 +139,7 @@ fn draw_fault(chance: &mut Chance) -> Fault {
     }
 }
 
-fn draw_trouble(world: &World, chance: &mut Chance, c: usize) -> Action {
+fn draw_disturbance(world: &World, chance: &mut Chance, c: usize) -> Action {
     match chance.below(46) {
         0..=4 => Action::Crash(c),
         5..=9 => Action::Pause(c),
@@ -162,11 +162,13 @@ fn draw_trouble(world: &World, chance: &mut Chance, c: usize) -> Action {
         44 => Action::Lapse(chance.below(3) as usize),
         32..=35 => match &world.controllers[c].phase {
             // Long freezes at the worst moment don't come by chance.
-            Phase::Checked { .. } => Action::Pause(c),
-            Phase::Idle | Phase::Running(_) | Phase::Sent { .. } => Action::Step {
-                c,
-                fault: draw_fault(chance),
-            },
+            ControllerPhase::Checked { .. } => Action::Pause(c),
+            ControllerPhase::Idle | ControllerPhase::Running(_) | ControllerPhase::Sent { .. } => {
+                Action::Step {
+                    c,
+                    fault: draw_fault(chance),
+                }
+            }
         },
         _ => Action::Step {
             c,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use redeem::{AccessToken, Answer, Identity, Introspection, RefreshToken, Refusal, TokenAnswer};
+use redeem::{
+    AccessToken, GrantIdentity, IntrospectionAnswer, RedeemAnswer, RedeemRefusal, RefreshToken, TokenAnswer,
+};
 
 /// Index of a grant at Salesforce: all tokens that descend from one login.
 pub(crate) type Family = usize;
@@ -119,11 +121,11 @@ impl Salesforce {
         any
     }
 
-    pub(crate) fn introspect(&self, token: &RefreshToken) -> Introspection {
+    pub(crate) fn introspect(&self, token: &RefreshToken) -> IntrospectionAnswer {
         if self.is_good(token) {
-            Introspection::Active
+            IntrospectionAnswer::Active
         } else {
-            Introspection::Inactive
+            IntrospectionAnswer::Inactive
         }
     }
 
@@ -200,7 +202,7 @@ impl Salesforce {
     }
 
     /// The answer to a request that is decided, which is forgotten with it.
-    pub(crate) fn answer(&mut self, id: u32) -> Answer {
+    pub(crate) fn answer(&mut self, id: u32) -> RedeemAnswer {
         let position = self
             .requests
             .iter()
@@ -208,10 +210,12 @@ impl Salesforce {
             .expect("a request under way");
         let request = self.requests.remove(position);
         match request.stage {
-            Stage::Processing | Stage::Failed => Answer::Unclear,
-            Stage::Busy => Answer::AlreadyProcessing,
-            Stage::Dead => Answer::Refused(Refusal::GrantDead),
-            Stage::Issued(number) => Answer::Granted(Box::new(self.token_answer(request.family, number))),
+            Stage::Processing | Stage::Failed => RedeemAnswer::Unclear,
+            Stage::Busy => RedeemAnswer::AlreadyProcessing,
+            Stage::Dead => RedeemAnswer::Refused(RedeemRefusal::GrantDead),
+            Stage::Issued(number) => {
+                RedeemAnswer::Granted(Box::new(self.token_answer(request.family, number)))
+            }
         }
     }
 
@@ -220,7 +224,7 @@ impl Salesforce {
             access_token: AccessToken::new(format!("{family}.{number}")),
             refresh_token: self.rotates.then(|| token(family, number)),
             instance_url: String::new(),
-            identity: Identity {
+            identity: GrantIdentity {
                 organization_id: "o".into(),
                 user_id: if self.lines[family].user == 0 { "u" } else { "w" }.into(),
                 username: None,

@@ -19,7 +19,7 @@ pub(crate) enum Variant {
     BlindRetry,
     /// Attempts of others are looked into at once.
     NoHoldOff,
-    /// Every brought token counts as new.
+    /// Every bootstrap token counts as new.
     NoLedger,
     /// The serial of an intent is not copied to status before sending.
     NoAnnouncement,

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use redeem::{
-    AttemptId, Bootstrap, ClusterUid, Conclusion, ConnectorRef, Expect, FreshIds, GrantId, Inputs,
-    InstallationUid, Introspectable, Limits, Memory, Now, OAuthClient, Phase as AttemptPhase, RefreshToken,
-    Serial, Session, State, Want,
+    AttemptId, AttemptPhase, Bootstrap, ClusterUid, ConnectorRef, Expect, FreshIds, GrantId, InstallationUid,
+    Introspectable, Now, OAuthClient, RefreshToken, Serial, Session, SessionEnd, SessionGoal, SessionInputs,
+    SessionMemory, State, TimeLimits,
 };
 use ring::hmac;
 
@@ -51,8 +51,8 @@ pub(crate) enum Asking {
 pub(crate) enum Start {
     /// A grant that was redeemed and derived.
     Redeemed,
-    /// A brought token and nothing else.
-    Brought,
+    /// A bootstrap token and nothing else.
+    NotImported,
 }
 
 /// Something that must never be, whatever happens.
@@ -84,7 +84,7 @@ pub(crate) struct Ghost {
     pub(crate) lapsed: bool,
     pub(crate) restored: bool,
     pub(crate) recreated: bool,
-    pub(crate) brought_again: bool,
+    pub(crate) imported_again: bool,
     /// A token of another user came in.
     pub(crate) other_user: bool,
     /// A crash or an unclear answer: an attempt may stand unresolved.
@@ -96,7 +96,7 @@ pub(crate) struct Ghost {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Phase {
+pub(crate) enum ControllerPhase {
     Idle,
     Running(Rc<Session>),
     /// The send window was checked; the request isn't on the wire yet.
@@ -114,15 +114,15 @@ pub(crate) enum Phase {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Controller {
-    pub(crate) phase: Phase,
-    pub(crate) memory: Memory,
+    pub(crate) phase: ControllerPhase,
+    pub(crate) memory: SessionMemory,
     pub(crate) leads: bool,
     pub(crate) paused: bool,
     pub(crate) sessions: u32,
-    pub(crate) last: Option<Conclusion>,
+    pub(crate) last: Option<SessionEnd>,
     /// A login whose result this process holds.
     pub(crate) login: Option<Family>,
-    /// Its cache: uid, serial of the access token, brought token; as old as the last session.
+    /// Its cache: uid, serial of the access token, bootstrap token; as old as the last session.
     pub(crate) cache: Cache,
     /// What a broken variant makes up or holds back.
     pub(crate) pretend: Option<Box<State>>,
@@ -134,7 +134,7 @@ pub(crate) struct Controller {
 pub(crate) struct Cache {
     pub(crate) uid: u32,
     pub(crate) seen: Option<Serial>,
-    pub(crate) brought: Option<Family>,
+    pub(crate) bootstrap: Option<Family>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +145,7 @@ pub(crate) struct World {
     pub(crate) salesforce: Salesforce,
     pub(crate) controllers: [Controller; 2],
     /// The token in the bootstrap Secret: the first of this family.
-    pub(crate) brought: Option<Family>,
+    pub(crate) bootstrap: Option<Family>,
     /// The uid given last.
     pub(crate) last_uid: u32,
     /// Earlier contents of state Secrets.
@@ -156,16 +156,16 @@ pub(crate) struct World {
     pub(crate) violation: Option<Violation>,
 }
 
-pub(crate) fn limits() -> Limits {
-    Limits::new(HTTP).unwrap()
+pub(crate) fn limits() -> TimeLimits {
+    TimeLimits::new(HTTP).unwrap()
 }
 
 impl World {
     pub(crate) fn new(config: Config, backups_kept: usize) -> Self {
         let patience = limits().http() + redeem::HOLD_OFF_MARGIN;
         let controller = || Controller {
-            phase: Phase::Idle,
-            memory: Memory::default(),
+            phase: ControllerPhase::Idle,
+            memory: SessionMemory::default(),
             leads: true,
             paused: false,
             sessions: 0,
@@ -181,7 +181,7 @@ impl World {
             cluster: Cluster::default(),
             salesforce: Salesforce::new(config.rotates, patience),
             controllers: [controller(), controller()],
-            brought: None,
+            bootstrap: None,
             last_uid: 0,
             backups: Vec::new(),
             backups_kept,
@@ -195,9 +195,9 @@ impl World {
             controller: None,
             serial: None,
         });
-        world.brought = Some(world.salesforce.login(0));
+        world.bootstrap = Some(world.salesforce.login(0));
         match config.start {
-            Start::Brought => {}
+            Start::NotImported => {}
             Start::Redeemed => world.redeem_first(),
         }
         world.refresh_cache(0);
@@ -214,10 +214,10 @@ impl World {
         self.drive(0, &mut tally, STEPS);
         self.config.variant = variant;
         self.config.named = named;
-        self.controllers[0].memory = Memory::default();
+        self.controllers[0].memory = SessionMemory::default();
         assert_eq!(
             self.controllers[0].last,
-            Some(Conclusion::Ready),
+            Some(SessionEnd::Ready),
             "the undisturbed start"
         );
     }
@@ -267,7 +267,7 @@ impl World {
         self.controllers[controller].cache = Cache {
             uid,
             seen,
-            brought: self.brought,
+            bootstrap: self.bootstrap,
         };
     }
 
@@ -276,20 +276,20 @@ impl World {
         let installation = self.installation_uid(c);
         let Config { asking, named, .. } = self.config;
         let controller = &mut self.controllers[c];
-        let Cache { uid, seen, brought } = controller.cache;
+        let Cache { uid, seen, bootstrap } = controller.cache;
         let login = controller.login.take();
-        let want = match login {
+        let goal = match login {
             Some(family) => {
                 let mut answer = self.salesforce.token_answer(family, 0);
                 answer.refresh_token = None;
-                Want::Deposit(Box::new((token(family, 0), answer)))
+                SessionGoal::Deposit(Box::new((token(family, 0), answer)))
             }
-            None if renew => Want::Renew { seen },
-            None => Want::Settle,
+            None if renew => SessionGoal::Renew { seen },
+            None => SessionGoal::Settle,
         };
         let number = controller.sessions;
         controller.sessions += 1;
-        let inputs = Inputs {
+        let inputs = SessionInputs {
             connector: ConnectorRef {
                 uid: uid_text(uid),
                 namespace: "".into(),
@@ -297,8 +297,8 @@ impl World {
             },
             installation,
             cluster: ClusterUid::new("c"),
-            want,
-            bootstrap: brought.map(bootstrap),
+            goal,
+            bootstrap: bootstrap.map(bootstrap_of),
             expect: Expect {
                 organization_id: None,
                 username: named.then(|| username(0).to_owned()),
@@ -317,7 +317,8 @@ impl World {
                 grant: GrantId::new(format!("g{c}{number}")),
             },
         };
-        controller.phase = Phase::Running(Rc::new(Session::begin(inputs, controller.memory.clone())));
+        controller.phase =
+            ControllerPhase::Running(Rc::new(Session::begin(inputs, controller.memory.clone())));
     }
 
     /// Lands a write of a controller, and checks what must hold of it.
@@ -392,11 +393,11 @@ impl World {
             if let Some(new) = after.grant(&old.id) {
                 return numbers(&new.refresh_token).1 < numbers(&old.refresh_token).1;
             }
-            let waited = id(before.next.as_ref()) == Some(old.id.clone());
+            let waited = id(before.candidate.as_ref()) == Some(old.id.clone());
             let accounted = if waited {
                 incoming(Some(before), after).is_some()
             } else {
-                before.next.is_some() && id(after.current.as_ref()) == id(before.next.as_ref())
+                before.candidate.is_some() && id(after.current.as_ref()) == id(before.candidate.as_ref())
             };
             !accounted && !self.is_known_for_old(key, before)
         })
@@ -469,9 +470,9 @@ impl World {
 
 /// The grant that a write brings in.
 fn incoming<'s>(before: Option<&State>, after: &'s State) -> Option<&'s redeem::Grant> {
-    let next = after.next.as_ref()?;
-    let known = before.is_some_and(|before| before.grant(&next.id).is_some());
-    (!known).then_some(next)
+    let candidate = after.candidate.as_ref()?;
+    let known = before.is_some_and(|before| before.grant(&candidate.id).is_some());
+    (!known).then_some(candidate)
 }
 
 /// The username of a user.
@@ -484,8 +485,8 @@ pub(crate) fn uid_text(uid: u32) -> std::sync::Arc<str> {
     UIDS.get_or_init(|| (0..16).map(|uid| format!("u{uid}").into()).collect())[uid as usize].clone()
 }
 
-/// The brought token of a family; digests are made once.
-pub(crate) fn bootstrap(family: Family) -> Bootstrap {
+/// The bootstrap token of a family; digests are made once.
+pub(crate) fn bootstrap_of(family: Family) -> Bootstrap {
     static MADE: OnceLock<Vec<Bootstrap>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"the operator's own");

@@ -1,12 +1,12 @@
 //! A claim never takes back what tells that a state is missing or old.
 
-use redeem::{Conclusion, GrantTrouble, Memory, Serial, Want};
+use redeem::{GrantProblem, Serial, SessionEnd, SessionGoal, SessionMemory};
 
 use crate::stage::{Stage, in_use, inputs};
 
-fn told(trouble: GrantTrouble) -> Conclusion {
-    Conclusion::Trouble {
-        trouble,
+fn told(problem: GrantProblem) -> SessionEnd {
+    SessionEnd::Problem {
+        problem,
         ask_again: None,
     }
 }
@@ -14,25 +14,25 @@ fn told(trouble: GrantTrouble) -> Conclusion {
 #[test]
 fn a_connector_that_was_handed_over_still_tells_that_its_state_is_missing_or_old() {
     let cases = [
-        (None, Some(7), Serial(7), told(GrantTrouble::GrantLost)),
+        (None, Some(7), Serial(7), told(GrantProblem::GrantLost)),
         (
             Some(in_use()),
             Some(7),
             Serial(7),
-            told(GrantTrouble::StateRolledBack),
+            told(GrantProblem::StateRolledBack),
         ),
-        (Some(in_use()), Some(2), Serial(3), Conclusion::Ready),
-        (Some(in_use()), None, Serial(3), Conclusion::Ready),
-        (None, None, Serial(0), told(GrantTrouble::AuthorizationRequired)),
+        (Some(in_use()), Some(2), Serial(3), SessionEnd::Ready),
+        (Some(in_use()), None, Serial(3), SessionEnd::Ready),
+        (None, None, Serial(0), told(GrantProblem::AuthorizationRequired)),
     ];
-    for (kept, copied, claimed, conclusion) in cases {
+    for (kept, copied, claimed, end) in cases {
         let mut stage = Stage::with(kept);
         stage.connector.controller = None;
         stage.connector.serial = copied.map(Serial);
-        let outcome = stage.run(inputs(Want::Settle), Memory::default());
+        let outcome = stage.run(inputs(SessionGoal::Settle), SessionMemory::default());
         assert_eq!(
-            (stage.connector.serial, outcome.conclusion),
-            (Some(claimed), conclusion),
+            (stage.connector.serial, outcome.end),
+            (Some(claimed), end),
             "copy {copied:?}"
         );
     }

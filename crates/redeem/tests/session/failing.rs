@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use redeem::{Conclusion, Effect, Introspectable, Memory, Read, Reply, State, WaitReason, Want, WriteReply};
+use redeem::{
+    Effect, Introspectable, Read, Reply, SessionEnd, SessionGoal, SessionMemory, SessionWait, State,
+    WriteReply,
+};
 
-use crate::stage::{Interfere, SEEN, Stage, brought, in_use, inputs};
+use crate::stage::{Interfere, SEEN, Stage, bootstrap, in_use, inputs};
 
-fn gives_up() -> Conclusion {
-    Conclusion::Waiting {
-        why: WaitReason::Kubernetes,
+fn gives_up() -> SessionEnd {
+    SessionEnd::Waiting {
+        why: SessionWait::Kubernetes,
         length: Duration::from_secs(5),
     }
 }
@@ -31,18 +34,18 @@ fn announcement(effect: &Effect) -> bool {
 }
 
 /// A session without introspection, on a cluster that does this to some effects: how it ended, and after how long. Where
-/// there is no state, a token was brought.
-fn session(kept: Option<State>, interfere: Interfere) -> (Stage, Conclusion, Duration) {
+/// there is no state, a token was bootstrap.
+fn session(kept: Option<State>, interfere: Interfere) -> (Stage, SessionEnd, Duration) {
     let mut stage = Stage::with(kept);
     stage.interfere = interfere;
     stage.consumer = stage.state.as_ref().and(SEEN);
     let begin = stage.now;
-    let mut inputs = inputs(Want::Renew { seen: SEEN });
+    let mut inputs = inputs(SessionGoal::Renew { seen: SEEN });
     inputs.introspectable = Introspectable::Impossible;
-    inputs.bootstrap = stage.state.is_none().then(brought);
-    let outcome = stage.run(inputs, Memory::default());
+    inputs.bootstrap = stage.state.is_none().then(bootstrap);
+    let outcome = stage.run(inputs, SessionMemory::default());
     let took = stage.now.saturating_sub(begin);
-    (stage, outcome.conclusion, took)
+    (stage, outcome.end, took)
 }
 
 #[test]
@@ -55,8 +58,8 @@ fn writes_that_are_refused_or_never_answered_end_a_session_after_four_tries() {
         (None, always(ledger, WriteReply::Refused), 7),
         (None, always(ledger, WriteReply::Unknown), 10),
     ] {
-        let (stage, conclusion, took) = session(kept, interfere);
-        assert_eq!((conclusion, stage.calls), (gives_up(), calls));
+        let (stage, end, took) = session(kept, interfere);
+        assert_eq!((end, stage.calls), (gives_up(), calls));
         assert_eq!(took, Duration::from_millis(500 + 1000 + 2000));
         assert_eq!(stage.sent, Vec::<String>::new());
     }
@@ -76,8 +79,8 @@ fn an_intent_that_cannot_be_announced_or_read_back_is_closed_unsent() {
         always(announcement, WriteReply::Unknown),
         read_back,
     ] {
-        let (stage, conclusion, _) = session(Some(in_use()), interfere);
-        assert_eq!((conclusion, stage.sent), (Conclusion::Unspent, vec![]));
+        let (stage, end, _) = session(Some(in_use()), interfere);
+        assert_eq!((end, stage.sent), (SessionEnd::Unspent, vec![]));
         assert_eq!(stage.state.unwrap().current.unwrap().attempt, None);
     }
 }

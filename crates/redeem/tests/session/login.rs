@@ -1,6 +1,6 @@
 //! A login in hand is written until it is in the state, and never again once others may have spent it.
 
-use redeem::{Conclusion, Memory, RefreshToken, Serial, State, Want};
+use redeem::{RefreshToken, Serial, SessionEnd, SessionGoal, SessionMemory, State};
 
 use crate::stage::{SEEN, Stage, Write, answer, in_use, inputs, user};
 
@@ -28,8 +28,11 @@ fn a_login_whose_write_was_not_answered_is_written_again_only_where_it_cannot_ha
             RefreshToken::new("login-0"),
             answer("login access", None, user("u")),
         );
-        let outcome = stage.run(inputs(Want::Deposit(Box::new(login))), Memory::default());
-        assert_eq!(outcome.conclusion, Conclusion::Ready);
+        let outcome = stage.run(
+            inputs(SessionGoal::Deposit(Box::new(login))),
+            SessionMemory::default(),
+        );
+        assert_eq!(outcome.end, SessionEnd::Ready);
         let current = stage.state.unwrap().current.unwrap();
         let token = if again { "login-0" } else { "current-0" };
         assert_eq!(current.refresh_token.expose_secret(), token);

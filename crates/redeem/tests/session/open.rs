@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use redeem::{
-    AttemptId, ClusterUid, Conclusion, Effect, GrantId, GrantTrouble, Introspectable, Memory, Read, Reply,
-    ResourceVersion, Serial, State, StateSeen, Want, intent,
+    AttemptId, ClusterUid, Effect, GrantId, GrantProblem, Introspectable, Read, Reply, ResourceVersion,
+    Serial, SessionEnd, SessionGoal, SessionMemory, State, StateSeen, intent,
 };
 
 use crate::stage::{SEEN, Stage, in_use, inputs};
@@ -18,16 +18,16 @@ fn begun() -> State {
 fn an_attempt_of_a_dead_owner_is_shown_within_a_minute_of_its_first_sight() {
     let mut stage = Stage::with(Some(begun()));
     stage.consumer = SEEN;
-    let first = stage.run(inputs(Want::Settle), Memory::default());
-    let Conclusion::Waiting { length, .. } = first.conclusion else {
+    let first = stage.run(inputs(SessionGoal::Settle), SessionMemory::default());
+    let SessionEnd::Waiting { length, .. } = first.end else {
         panic!("{first:?}")
     };
     stage.now += length;
-    let second = stage.run(inputs(Want::Settle), first.memory);
-    let Conclusion::Trouble {
-        trouble: GrantTrouble::OutcomeUnknown,
+    let second = stage.run(inputs(SessionGoal::Settle), first.memory);
+    let SessionEnd::Problem {
+        problem: GrantProblem::OutcomeUnknown,
         ask_again: Some(again),
-    } = second.conclusion
+    } = second.end
     else {
         panic!("{second:?}")
     };
@@ -37,7 +37,7 @@ fn an_attempt_of_a_dead_owner_is_shown_within_a_minute_of_its_first_sight() {
     );
     // Once it is shown, Salesforce has the time of any request.
     stage.now += again;
-    stage.run(inputs(Want::Settle), second.memory);
+    stage.run(inputs(SessionGoal::Settle), second.memory);
     assert_eq!(stage.asked.last(), Some(&Duration::from_secs(30)));
 }
 
@@ -47,15 +47,15 @@ fn nobody_but_its_owner_announces_an_attempt() {
     stage.connector.controller = None;
     stage.connector.serial = Some(Serial(3));
     stage.consumer = SEEN;
-    let mut asked = inputs(Want::Settle);
+    let mut asked = inputs(SessionGoal::Settle);
     asked.introspectable = Introspectable::Impossible;
-    let first = stage.run(asked.clone(), Memory::default());
+    let first = stage.run(asked.clone(), SessionMemory::default());
     assert_eq!(stage.connector.serial, Some(Serial(3)), "by a claim");
     assert_eq!(first.state.unwrap().reported_serial(), Serial(3), "by a report");
     // It was never announced, so it was never sent: it is closed without asking anybody.
     stage.now += Duration::from_secs(45);
     let second = stage.run(asked, first.memory);
-    assert_eq!(second.conclusion, Conclusion::Ready);
+    assert_eq!(second.end, SessionEnd::Ready);
     assert_eq!(second.state.unwrap().reported_serial(), Serial(5));
 }
 
@@ -92,7 +92,7 @@ fn a_state_that_was_written_between_our_reads_is_no_old_one() {
             let seen = first.take_if(|_| read)?;
             Some(Reply::State(Read::Is(seen)))
         });
-        let outcome = stage.run(inputs(Want::Settle), Memory::default());
-        assert_eq!((outcome.conclusion, stage.calls), (Conclusion::Ready, 7));
+        let outcome = stage.run(inputs(SessionGoal::Settle), SessionMemory::default());
+        assert_eq!((outcome.end, stage.calls), (SessionEnd::Ready, 7));
     }
 }

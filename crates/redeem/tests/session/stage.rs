@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use redeem::{
-    Access, AccessToken, Answer, AttemptId, Bootstrap, ClusterUid, ConnectorRef, ConnectorSeen, Effect,
-    Expect, FreshIds, Grant, GrantId, Identity, Inputs, InstallationUid, Introspectable, Introspection,
-    LedgerEntry, Limits, Memory, Now, OAuthClient, Origin, Outcome, Read, RefreshToken, Reply,
-    ResourceVersion, Serial, Session, State, StateSeen, TokenAnswer, Username, Want, WriteReply,
+    Access, AccessToken, AttemptId, Bootstrap, ClusterUid, ConnectorRef, ConnectorSeen, Effect, Expect,
+    FreshIds, Grant, GrantId, GrantIdentity, InstallationUid, Introspectable, IntrospectionAnswer,
+    LedgerEntry, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply, ResourceVersion, Serial,
+    Session, SessionGoal, SessionInputs, SessionMemory, SessionOutcome, State, StateSeen, TimeLimits,
+    TokenAnswer, Username, WriteReply,
 };
 
 pub(crate) type Interfere = Box<dyn FnMut(&Effect) -> Option<Reply>>;
@@ -25,9 +26,9 @@ pub(crate) struct Stage {
     pub(crate) writes: VecDeque<Write>,
     pub(crate) ledger: Option<LedgerEntry>,
     /// What Salesforce answers to the refresh tokens presented, in turn.
-    pub(crate) answers: VecDeque<Answer>,
+    pub(crate) answers: VecDeque<RedeemAnswer>,
     /// What it says of the tokens it is asked about, in turn; nothing once this is used up.
-    pub(crate) said: VecDeque<Introspection>,
+    pub(crate) said: VecDeque<IntrospectionAnswer>,
     /// What it says of the users behind access tokens, in turn; no answer once this is used up.
     pub(crate) named: VecDeque<Username>,
     /// The access tokens it was asked about.
@@ -81,7 +82,7 @@ impl Stage {
     }
 
     /// Runs a session to its end.
-    pub(crate) fn run(&mut self, mut inputs: Inputs, memory: Memory) -> Outcome {
+    pub(crate) fn run(&mut self, mut inputs: SessionInputs, memory: SessionMemory) -> SessionOutcome {
         self.sessions += 1;
         inputs.fresh.attempt = AttemptId::new(format!("a{}", self.sessions));
         let mut session = Session::begin(inputs, memory);
@@ -139,7 +140,7 @@ impl Stage {
             Effect::Introspect { limit, .. } => {
                 self.asked.push(limit);
                 let said = self.said.pop_front();
-                Reply::Introspection(said.unwrap_or(Introspection::NoAnswer))
+                Reply::Introspection(said.unwrap_or(IntrospectionAnswer::NoAnswer))
             }
             Effect::Identify { access } => {
                 self.identified.push(access.token.expose_secret().to_owned());
@@ -182,15 +183,15 @@ impl Stage {
     }
 }
 
-pub(crate) fn user(id: &str) -> Identity {
-    Identity {
+pub(crate) fn user(id: &str) -> GrantIdentity {
+    GrantIdentity {
         organization_id: "o".into(),
         user_id: id.into(),
         username: None,
     }
 }
 
-pub(crate) fn answer(access: &str, refresh: Option<&str>, of: Identity) -> TokenAnswer {
+pub(crate) fn answer(access: &str, refresh: Option<&str>, of: GrantIdentity) -> TokenAnswer {
     TokenAnswer {
         access_token: AccessToken::new(access),
         refresh_token: refresh.map(RefreshToken::new),
@@ -203,17 +204,17 @@ pub(crate) fn answer(access: &str, refresh: Option<&str>, of: Identity) -> Token
     }
 }
 
-pub(crate) fn inputs(want: Want) -> Inputs {
-    Inputs {
+pub(crate) fn inputs(goal: SessionGoal) -> SessionInputs {
+    SessionInputs {
         connector: connector(),
         installation: InstallationUid::new("i"),
         cluster: ClusterUid::new("c"),
-        want,
+        goal,
         bootstrap: None,
         expect: Expect::default(),
         client: client(),
         introspectable: Introspectable::Possible,
-        limits: Limits::new(Duration::from_secs(30)).unwrap(),
+        limits: TimeLimits::new(Duration::from_secs(30)).unwrap(),
         fresh: FreshIds {
             attempt: AttemptId::new("a"),
             grant: GrantId::new("g"),
@@ -266,16 +267,16 @@ pub(crate) fn in_use() -> State {
     state
 }
 
-pub(crate) fn brought() -> Bootstrap {
+pub(crate) fn bootstrap() -> Bootstrap {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the operator's own");
-    Bootstrap::new(&key, RefreshToken::new("brought-0"))
+    Bootstrap::new(&key, RefreshToken::new("bootstrap-0"))
 }
 
-/// The state with a brought token waiting as `next`.
-pub(crate) fn with_next(mut state: State) -> State {
-    let bootstrap = brought();
+/// The state with a bootstrap token waiting as `candidate`.
+pub(crate) fn with_candidate(mut state: State) -> State {
+    let bootstrap = bootstrap();
     state.imported = Some(bootstrap.digest.clone());
-    state.next = Some(Grant::new(
+    state.candidate = Some(Grant::new(
         GrantId::new("waiting"),
         bootstrap.token,
         Origin::Import(bootstrap.digest),

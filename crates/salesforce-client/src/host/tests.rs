@@ -6,7 +6,7 @@ fn host(text: &str) -> Host {
 
 #[test]
 fn a_host_tells_its_kind_and_its_environment() {
-    use Environment::{Live, Sandbox};
+    use HostEnvironment::{Live, Sandbox};
     let cases = [
         ("login.salesforce.com", HostKind::SharedLogin, Some(Live)),
         ("welcome.salesforce.com", HostKind::SharedLogin, Some(Live)),

@@ -12,7 +12,7 @@ use crate::ids::{OrganizationId, UserId};
 
 /// An answer to an authenticated REST call, with what came along with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer<T> {
+pub struct RestAnswer<T> {
     /// What was asked for.
     pub value: T,
     /// The org's API usage, from the `Sforce-Limit-Info` header.
@@ -21,10 +21,10 @@ pub struct Answer<T> {
     pub latency: Duration,
 }
 
-impl<T> Answer<T> {
+impl<T> RestAnswer<T> {
     /// The same answer about another value.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer {
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> RestAnswer<U> {
+        RestAnswer {
             value: f(self.value),
             api_usage: self.api_usage,
             latency: self.latency,
@@ -133,7 +133,7 @@ pub struct UserInfo {
 
 /// The answer of the identity URL.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Identity {
+pub struct UserIdentity {
     /// The org.
     #[serde(deserialize_with = "super::wire::parsed")]
     pub organization_id: OrganizationId,
@@ -206,7 +206,7 @@ pub struct Limit {
 
 /// The limits of an org, by Salesforce's names: `DailyApiRequests`, `DataStorageMB`, `FileStorageMB`, …
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct OrgLimits {
     /// Each limit.
     pub by_name: BTreeMap<String, Limit>,
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use oauth2::{ExtraTokenFields, TokenResponse as _};
 use serde::{Deserialize, Serialize};
 
-use super::Answer;
+use super::TokenBody;
 use crate::grant::{TokenFormat, TokenResponse};
 use crate::jwt;
 use crate::secrets::{AccessToken, RefreshToken};
@@ -40,7 +40,7 @@ impl Milliseconds {
 }
 
 /// The typed response, or which field of it can't be understood.
-pub(super) fn understood(answer: &Answer) -> Result<TokenResponse, &'static str> {
+pub(super) fn understood(answer: &TokenBody) -> Result<TokenResponse, &'static str> {
     let (access_token, extra) = (answer.access_token().secret(), answer.extra_fields());
     let claims_exp = jwt::expiry_of(access_token);
     let is_jwt = extra
@@ -80,7 +80,7 @@ pub(super) fn understood(answer: &Answer) -> Result<TokenResponse, &'static str>
 }
 
 /// The refresh token in a body that can't be understood, were it cut off in the middle: it may be the only valid one.
-pub(crate) fn rescue(body: &[u8]) -> Option<RefreshToken> {
+pub(crate) fn salvage_refresh_token(body: &[u8]) -> Option<RefreshToken> {
     const KEY: &str = "\"refresh_token\"";
     let text = std::str::from_utf8(body).ok()?;
     let after = text
@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_refresh_token_is_found_in_a_body_that_is_cut_off_behind_it() {
-        let found = |body: &str| rescue(body.as_bytes()).map(|token| token.expose().to_owned());
+        let found =
+            |body: &str| salvage_refresh_token(body.as_bytes()).map(|token| token.expose().to_owned());
         assert_eq!(
             found(r#"{"access_token":"00D!x","refresh_token" : "5Aep861","sig"#).as_deref(),
             Some("5Aep861")

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use salesforce_client::{
-    AccessToken, App, Audience, AuthorizationCode, Class, CodeVerifier, Grant, Password, PrivateKeyPem,
-    RefreshToken, Refusal, SecurityToken, Sent, TokenFormat, TokenToInspect, TokenToRevoke,
+    AccessToken, App, Audience, AuthorizationCode, Class, CodeVerifier, Password, PrivateKeyPem,
+    RefreshToken, Refusal, SecurityToken, Sent, TokenFormat, TokenRequest, TokenToInspect, TokenToRevoke,
 };
 
 use crate::fake::{Fake, json, response};
@@ -15,7 +15,7 @@ const OPAQUE: &str = include_str!("../data/token-opaque.json");
 const ROTATED: &str = include_str!("../data/token-rotated.json");
 
 /// The form a grant sends.
-async fn form_of(app: &App, grant: Grant) -> Vec<(String, String)> {
+async fn form_of(app: &App, grant: TokenRequest) -> Vec<(String, String)> {
     let fake = Fake::plain(vec![json("200 OK", OPAQUE)]).await;
     plain_client().token(&host_of(&fake), app, &grant).await.unwrap();
     let request = fake.requests().remove(0);
@@ -45,7 +45,10 @@ async fn client_credentials_send_id_and_secret_in_the_body_and_no_scope() {
         ("client_secret", "canary-secret-91c2"),
         ("grant_type", "client_credentials"),
     ];
-    assert_eq!(form_of(&app(), Grant::ClientCredentials).await, pairs(&expected));
+    assert_eq!(
+        form_of(&app(), TokenRequest::ClientCredentials).await,
+        pairs(&expected)
+    );
 }
 
 #[tokio::test]
@@ -60,14 +63,18 @@ async fn a_refresh_sends_the_token_and_no_secret_where_there_is_none() {
         ("refresh_token", "5Aep861="),
     ];
     assert_eq!(
-        form_of(&public, Grant::RefreshToken(RefreshToken::new("5Aep861=".into()))).await,
+        form_of(
+            &public,
+            TokenRequest::RefreshToken(RefreshToken::new("5Aep861=".into()))
+        )
+        .await,
         pairs(&expected)
     );
 }
 
 #[tokio::test]
 async fn the_security_token_is_appended_to_the_password() {
-    let grant = Grant::Password {
+    let grant = TokenRequest::Password {
         username: "me@green-itr.example".into(),
         password: Password::new("p&ss wörd".into()),
         security_token: Some(SecurityToken::new("TOKEN".into())),
@@ -84,7 +91,7 @@ async fn the_security_token_is_appended_to_the_password() {
 
 #[tokio::test]
 async fn a_code_is_redeemed_with_its_verifier_and_the_same_callback() {
-    let grant = Grant::AuthorizationCode {
+    let grant = TokenRequest::AuthorizationCode {
         code: AuthorizationCode::new("aPrx==".into()),
         redirect_uri: "http://localhost:1717/OauthRedirect".into(),
         code_verifier: CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into()),
@@ -100,8 +107,8 @@ async fn a_code_is_redeemed_with_its_verifier_and_the_same_callback() {
     assert_eq!(form_of(&app(), grant).await, pairs(&expected));
 }
 
-fn jwt_bearer(key: &str) -> Grant {
-    Grant::JwtBearer {
+fn jwt_bearer(key: &str) -> TokenRequest {
+    TokenRequest::JwtBearer {
         username: "me@green-itr.example".into(),
         private_key: PrivateKeyPem::new(key.into()),
         audience: Audience::Test,
@@ -136,7 +143,7 @@ async fn a_key_that_can_not_sign_sends_nothing() {
 #[tokio::test]
 async fn an_ordinary_response_is_read_whole() {
     for grant in [
-        Grant::ClientCredentials,
+        TokenRequest::ClientCredentials,
         jwt_bearer(include_str!("../data/test-key-rsa-pkcs1.pem")),
     ] {
         let fake = Fake::plain(vec![json("200 OK", OPAQUE)]).await;
@@ -173,7 +180,11 @@ async fn an_ordinary_response_is_read_whole() {
 async fn a_token_request_can_run_in_a_task_of_its_own() {
     let fake = Fake::plain(vec![json("200 OK", OPAQUE)]).await;
     let (client, host) = (plain_client(), host_of(&fake));
-    let task = tokio::spawn(async move { client.token(&host, &app(), &Grant::ClientCredentials).await });
+    let task = tokio::spawn(async move {
+        client
+            .token(&host, &app(), &TokenRequest::ClientCredentials)
+            .await
+    });
     assert!(task.await.unwrap().is_ok());
 }
 
@@ -183,7 +194,7 @@ async fn a_rotated_refresh_token_and_a_jwt_formats_expiry_are_read() {
     let jwt = "e30.eyJzY3AiOiJhcGkiLCJleHAiOjE3OTUzOTM3ODd9.c2ln";
     let body = ROTATED.replace("00D5g00000AbCdE!AQkAQFakeAccessToken.Value_2", jwt);
     let fake = Fake::plain(vec![json("200 OK", &body)]).await;
-    let grant = Grant::RefreshToken(RefreshToken::new("5Aep861Old".into()));
+    let grant = TokenRequest::RefreshToken(RefreshToken::new("5Aep861Old".into()));
     let response = plain_client()
         .token(&host_of(&fake), &app(), &grant)
         .await
@@ -204,7 +215,7 @@ async fn a_refusal_keeps_salesforces_words_status_and_clock() {
         "Date: Mon, 23 Nov 2026 02:00:00 GMT",
     ];
     let fake = Fake::plain(vec![response("400 Bad Request", &headers, body)]).await;
-    let grant = Grant::RefreshToken(RefreshToken::new("5Aep861Old".into()));
+    let grant = TokenRequest::RefreshToken(RefreshToken::new("5Aep861Old".into()));
     let failure = plain_client()
         .token(&host_of(&fake), &app(), &grant)
         .await
@@ -228,7 +239,7 @@ async fn a_success_that_lacks_a_field_gives_up_its_refresh_token() {
     ] {
         let body = ROTATED.replace(field, other);
         let fake = Fake::plain(vec![json("200 OK", &body)]).await;
-        let grant = Grant::RefreshToken(RefreshToken::new("5Aep861Old".into()));
+        let grant = TokenRequest::RefreshToken(RefreshToken::new("5Aep861Old".into()));
         let failure = plain_client()
             .token(&host_of(&fake), &app(), &grant)
             .await
@@ -239,7 +250,7 @@ async fn a_success_that_lacks_a_field_gives_up_its_refresh_token() {
             "{field}"
         );
         assert_eq!(
-            failure.rescued_refresh_token.unwrap().expose(),
+            failure.salvaged_refresh_token.unwrap().expose(),
             "5Aep861FakeRotatedRefreshToken",
             "{field}"
         );

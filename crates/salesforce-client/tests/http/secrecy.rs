@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use salesforce_client::{
-    AccessToken, App, Audience, AuthorizationCode, ClientSecret, CodeVerifier, Failure, Grant, Introspection,
-    Password, Pkce, PrivateKeyPem, RefreshToken, SecurityToken, TokenToInspect, TokenToRevoke,
+    AccessToken, App, Audience, AuthorizationCode, ClientSecret, CodeVerifier, Failure, Introspection,
+    Password, Pkce, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest, TokenToInspect, TokenToRevoke,
 };
 
 use crate::fake::{Fake, json, response};
@@ -39,22 +39,22 @@ fn app() -> App {
     }
 }
 
-fn grants() -> Vec<Grant> {
+fn grants() -> Vec<TokenRequest> {
     vec![
-        Grant::ClientCredentials,
-        Grant::JwtBearer {
+        TokenRequest::ClientCredentials,
+        TokenRequest::JwtBearer {
             username: "canary-username".into(),
             private_key: PrivateKeyPem::new(KEY.into()),
             audience: Audience::Login,
             now: Timestamp::UNIX_EPOCH,
         },
-        Grant::RefreshToken(RefreshToken::new("canary-refresh-token".into())),
-        Grant::Password {
+        TokenRequest::RefreshToken(RefreshToken::new("canary-refresh-token".into())),
+        TokenRequest::Password {
             username: "canary-username".into(),
             password: Password::new("canary-password".into()),
             security_token: Some(SecurityToken::new("canary-security-token".into())),
         },
-        Grant::AuthorizationCode {
+        TokenRequest::AuthorizationCode {
             code: AuthorizationCode::new("canary-code".into()),
             redirect_uri: "http://localhost:1717/OauthRedirect".into(),
             code_verifier: CodeVerifier::new("canary-verifier".into()),
@@ -190,7 +190,7 @@ async fn debug_of_what_holds_secrets_is_redacted() {
         .replace("5Aep861FakeRotatedRefreshToken", "canary-refresh-token");
     let fake = Fake::plain(vec![json("200 OK", &body)]).await;
     let response = plain_client()
-        .token(&host_of(&fake), &app(), &Grant::ClientCredentials)
+        .token(&host_of(&fake), &app(), &TokenRequest::ClientCredentials)
         .await
         .unwrap();
     assert_eq!(response.access_token.expose(), "canary-access-token");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use salesforce_client::{
-    Client, ClientSettings, Failure, Grant, Host, HostAllowList, Proxies, RefreshToken, Refusal, Sent,
+    Client, ClientSettings, Failure, Host, HostAllowList, Proxies, RefreshToken, Refusal, Sent, TokenRequest,
     TokenToInspect, TokenToRevoke,
 };
 use tokio::net::TcpListener;
@@ -20,7 +20,7 @@ async fn refresh(client: &Client, host: &Host) -> Result<salesforce_client::Toke
         .token(
             host,
             &app(),
-            &Grant::RefreshToken(RefreshToken::new("5Aep861Old".into())),
+            &TokenRequest::RefreshToken(RefreshToken::new("5Aep861Old".into())),
         )
         .await
 }
@@ -156,7 +156,7 @@ async fn a_broken_answer_leaves_the_outcome_unknown_but_gives_up_its_refresh_tok
         (Refusal::ConnectionLost, Sent::Unknown, Some(200))
     );
     assert_eq!(
-        failure.rescued_refresh_token.unwrap().expose(),
+        failure.salvaged_refresh_token.unwrap().expose(),
         "5Aep861FakeRotatedRefreshToken"
     );
 }
@@ -352,7 +352,7 @@ async fn grants_that_can_be_presented_again_share_a_connection() {
     let (client, host) = (plain_client(), host_of(&fake));
     for _ in 0..5 {
         client
-            .token(&host, &app(), &Grant::ClientCredentials)
+            .token(&host, &app(), &TokenRequest::ClientCredentials)
             .await
             .unwrap();
     }

@@ -8,29 +8,33 @@ fn failure(sent: Sent, refusal: Refusal) -> Failure {
         retry_after: None,
         server_date: None,
         detail: String::new(),
-        rescued_refresh_token: None,
+        salvaged_refresh_token: None,
     }
 }
 
 #[test]
 fn only_what_salesforce_says_clearly_decides_about_a_token() {
-    use redeem::Refusal::{GrantDead, Unspent};
+    use redeem::RedeemRefusal::{GrantDead, Unspent};
     let cases = [
-        (Sent::NotSent, Refusal::HostNotFound, Answer::NotSent),
-        (Sent::Unknown, Refusal::TimedOut, Answer::Unclear),
-        (Sent::Unknown, Refusal::UnreadableAnswer, Answer::Unclear),
-        (Sent::Answered, Refusal::UnknownRefusal, Answer::Unclear),
+        (Sent::NotSent, Refusal::HostNotFound, RedeemAnswer::NotSent),
+        (Sent::Unknown, Refusal::TimedOut, RedeemAnswer::Unclear),
+        (Sent::Unknown, Refusal::UnreadableAnswer, RedeemAnswer::Unclear),
+        (Sent::Answered, Refusal::UnknownRefusal, RedeemAnswer::Unclear),
         (
             Sent::Answered,
             Refusal::TokenRequestInProgress,
-            Answer::AlreadyProcessing,
+            RedeemAnswer::AlreadyProcessing,
         ),
         (
             Sent::Answered,
             Refusal::RefreshTokenExpired,
-            Answer::Refused(GrantDead),
+            RedeemAnswer::Refused(GrantDead),
         ),
-        (Sent::Answered, Refusal::UserInactive, Answer::Refused(Unspent)),
+        (
+            Sent::Answered,
+            Refusal::UserInactive,
+            RedeemAnswer::Refused(Unspent),
+        ),
     ];
     for (sent, refusal, answer) in cases {
         assert_eq!(
@@ -44,18 +48,18 @@ fn only_what_salesforce_says_clearly_decides_about_a_token() {
 #[test]
 fn a_refresh_token_found_in_an_unreadable_answer_is_all_that_is_taken_from_it() {
     let unreadable = Failure {
-        rescued_refresh_token: Some(RefreshToken::new("the only one that lives".to_owned())),
+        salvaged_refresh_token: Some(RefreshToken::new("the only one that lives".to_owned())),
         ..failure(Sent::Unknown, Refusal::UnreadableAnswer)
     };
     assert_eq!(
         understood(&unreadable),
-        Answer::Rescued(redeem::RefreshToken::new("the only one that lives"))
+        RedeemAnswer::Rescued(redeem::RefreshToken::new("the only one that lives"))
     );
 }
 
 #[test]
 fn a_brought_token_is_presented_unasked_only_where_salesforce_does_not_let_this_app_ask() {
-    use Introspection::{Active, Impossible, Inactive, NoAnswer};
+    use IntrospectionAnswer::{Active, Impossible, Inactive, NoAnswer};
     let cases = [
         (Sent::Answered, Refusal::TokenTypeNotSupported, Inactive),
         (Sent::Answered, Refusal::InsufficientAccess, Impossible),

@@ -181,7 +181,11 @@ fn failures_are_counted_until_the_inputs_change_or_a_login_succeeds() {
     };
     let counted = |observed: &Observed| {
         let failures = observed.status.failures.clone().unwrap();
-        (failures.count, failures.first_time.0, failures.last_time.0)
+        (
+            failures.count,
+            failures.first_failure_time.0,
+            failures.last_failure_time.0,
+        )
     };
     let twice = fail(fail(fresh(), 0), 20);
     assert_eq!(counted(&twice), (2, now(), after(20)));

@@ -63,7 +63,7 @@ fn a_failed_test_is_written_down_once_with_what_its_repetition_depends_on() {
     let noted = |observed: &Observed| {
         let test = observed.status.connection_test.clone().unwrap();
         let seconds = |time: Option<Time>| time.map(|time| time.0.as_second() - now().as_second());
-        (seconds(test.failing_since), seconds(test.next_test_time))
+        (seconds(test.first_failure_time), seconds(test.next_test_time))
     };
     let limit = Refusal::ApiLimitExceeded;
     assert_eq!(noted(&observed), (None, None));

@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::Phase;
+use crate::state::AttemptPhase;
 
 prop_compose! {
     fn identity()(org in "00D[0-9A-Za-z]{12}", user in "005[0-9A-Za-z]{12}", username in prop::option::of("[a-z]{1,8}@[a-z]{1,8}"))
-        -> Identity {
-        Identity { organization_id: org, user_id: user, username }
+        -> GrantIdentity {
+        GrantIdentity { organization_id: org, user_id: user, username }
     }
 }
 
@@ -31,7 +31,7 @@ prop_compose! {
             instance_url: url,
             scopes,
             issued_at,
-            expiration: expiration.map(|(time, source)| Expiration { time, source }),
+            expiration: expiration.map(|(time, source)| AccessExpiration { time, source }),
             received_at,
             begun_at,
         }
@@ -40,9 +40,9 @@ prop_compose! {
 
 fn attempt() -> impl Strategy<Value = Attempt> {
     let phase = prop_oneof![
-        Just(Phase::Open),
-        Just(Phase::OutcomeUnknown),
-        Just(Phase::FoundInactive)
+        Just(AttemptPhase::Open),
+        Just(AttemptPhase::OutcomeUnknown),
+        Just(AttemptPhase::FoundInactive)
     ];
     ("[a-z0-9]{1,8}", any::<u64>(), phase).prop_map(|(id, serial, phase)| Attempt {
         id: AttemptId::new(id),
@@ -51,10 +51,10 @@ fn attempt() -> impl Strategy<Value = Attempt> {
     })
 }
 
-fn digest() -> impl Strategy<Value = Digest> {
+fn digest() -> impl Strategy<Value = TokenDigest> {
     any::<[u8; 8]>().prop_map(|bytes| {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"key");
-        Digest::of(&key, &RefreshToken::new(format!("{bytes:?}")))
+        TokenDigest::of(&key, &RefreshToken::new(format!("{bytes:?}")))
     })
 }
 
@@ -69,7 +69,7 @@ prop_compose! {
         rotation in prop_oneof![Just(Rotation::Unknown), Just(Rotation::Rotates), Just(Rotation::Fixed)],
         attempt in prop::option::of(attempt()),
         stored in prop::option::of("[a-z0-9]{1,8}"),
-        standing in prop_oneof![Just(Standing::Good), Just(Standing::Dead)],
+        validity in prop_oneof![Just(GrantValidity::Valid), Just(GrantValidity::Dead)],
     ) -> Grant {
         Grant {
             id: GrantId::new(id),
@@ -84,7 +84,7 @@ prop_compose! {
             rotation,
             attempt,
             stored_attempt: stored.map(AttemptId::new),
-            standing,
+            validity,
         }
     }
 }
@@ -95,7 +95,7 @@ prop_compose! {
         pin in prop::option::of(identity()),
         imported in prop::option::of(digest()),
         current in prop::option::of(grant()),
-        next in prop::option::of(grant()),
+        candidate in prop::option::of(grant()),
         revocation_tries in any::<u32>(),
     ) -> State {
         State {
@@ -105,7 +105,7 @@ prop_compose! {
             pin,
             imported,
             current,
-            next,
+            candidate,
             revocation_tries,
         }
     }
@@ -121,7 +121,7 @@ proptest! {
     #[test]
     fn tokens_stand_under_their_own_keys_alone_and_debug_output_hides_them(mut state in state()) {
         let marker = "marker-8b2c";
-        for grant in state.current.iter_mut().chain(state.next.iter_mut()) {
+        for grant in state.current.iter_mut().chain(state.candidate.iter_mut()) {
             grant.refresh_token = RefreshToken::new(marker);
             if let Some(access) = &mut grant.access {
                 access.token = AccessToken::new(marker);

@@ -11,10 +11,10 @@ use crate::failure::Failure;
 use crate::grant::GrantKind;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
-use crate::transport::{Lane, Received, Transport};
+use crate::transport::{Connection, OAUTH_CAP, Received, Transport};
 
 /// Sends the one request of one grant.
-pub(super) struct Bridge<'a> {
+pub(super) struct OAuthHttpClient<'a> {
     transport: &'a Transport,
     grant: GrantKind,
     scrubber: &'a Scrubber,
@@ -23,17 +23,17 @@ pub(super) struct Bridge<'a> {
 
 /// A failure on its way through oauth2.
 #[derive(Debug)]
-pub(super) struct BridgeError(pub(super) Box<Failure>);
+pub(super) struct HttpClientError(pub(super) Box<Failure>);
 
-impl fmt::Display for BridgeError {
+impl fmt::Display for HttpClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::error::Error for BridgeError {}
+impl std::error::Error for HttpClientError {}
 
-impl<'a> Bridge<'a> {
+impl<'a> OAuthHttpClient<'a> {
     pub(super) fn new(transport: &'a Transport, grant: GrantKind, scrubber: &'a Scrubber) -> Self {
         Self {
             transport,
@@ -55,7 +55,13 @@ impl<'a> Bridge<'a> {
             .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "failed to build the token request"))?;
         let received = self
             .transport
-            .send(Lane::of(self.grant), request, Some(self.grant), self.scrubber)
+            .send(
+                Connection::of(self.grant),
+                request,
+                OAUTH_CAP,
+                Some(self.grant),
+                self.scrubber,
+            )
             .await?;
         let mut response = HttpResponse::new(received.body.to_vec());
         *response.headers_mut() = received.headers.clone();
@@ -67,15 +73,15 @@ impl<'a> Bridge<'a> {
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for Bridge<'_> {
-    type Error = BridgeError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, BridgeError>> + Send + 'c>>;
+impl<'c> AsyncHttpClient<'c> for OAuthHttpClient<'_> {
+    type Error = HttpClientError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpClientError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             self.send(request)
                 .await
-                .map_err(|failure| BridgeError(Box::new(failure)))
+                .map_err(|failure| HttpClientError(Box::new(failure)))
         })
     }
 }

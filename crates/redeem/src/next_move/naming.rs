@@ -1,10 +1,10 @@
 //! Whose a grant is: judged by what is known, and asked for where `spec.expect` names a user.
 
-use super::{Facts, Move, Redeemed, Tried};
+use super::{Move, Redeemed, SessionFacts, Tried};
 use crate::identity::{Judgement, judge};
 use crate::state::{Grant, State};
 
-/// Why asking for a username brought none.
+/// Why asking for a username gave none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Unnamed {
     /// The access token has ended.
@@ -21,7 +21,7 @@ impl Tried {
     }
 }
 
-impl Facts<'_> {
+impl SessionFacts<'_> {
     /// Whose the grant in use turns out to be, after every redeem anew.
     pub(super) fn judged(&self, state: &State, grant: &Grant) -> Option<Judgement> {
         let identity = grant.identity.as_ref()?;
@@ -45,7 +45,7 @@ impl Facts<'_> {
     }
 
     /// Whether a grant must be redeemed to find out whose it is: its access token has ended, or Salesforce said nothing
-    /// and the grant is due anyway. It must not lapse for want of a name.
+    /// and the grant is due anyway. It must not lapse only because its user is not known.
     pub(super) fn needs_new_access(&self, grant: &Grant, due: bool) -> bool {
         match self.tried.how_unnamed(grant) {
             Some(Unnamed::AccessEnded) => true,
@@ -64,12 +64,12 @@ impl Facts<'_> {
 
     /// Whether a grant waits of which Salesforce does not tell whose it is.
     pub(super) fn waits_for_name(&self, state: &State) -> bool {
-        let unnamed = |next: &Grant| {
-            self.judged(state, next) == Some(Judgement::UsernameUnknown)
-                && self.tried.how_unnamed(next).is_some()
-                && next.attempt.is_none()
-                && !next.is_dead()
+        let unnamed = |candidate: &Grant| {
+            self.judged(state, candidate) == Some(Judgement::UsernameUnknown)
+                && self.tried.how_unnamed(candidate).is_some()
+                && candidate.attempt.is_none()
+                && !candidate.is_dead()
         };
-        state.next.as_ref().is_some_and(unnamed)
+        state.candidate.as_ref().is_some_and(unnamed)
     }
 }

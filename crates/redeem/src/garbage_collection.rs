@@ -4,9 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::state::State;
 
-/// Time between the two reads that must both find the connector gone, unless configured otherwise.
-pub const SWEEP_GRACE: SignedDuration = SignedDuration::from_hours(24);
-
 /// What one live read of a state's connector came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectorRead {
@@ -26,20 +23,20 @@ pub enum ConnectorRead {
 
 /// The first of the two reads, remembered as an annotation of the state Secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SweepMark {
+pub struct GarbageMark {
     /// Wall time of the first read that found the connector gone.
     pub gone_since: Timestamp,
 }
 
-/// What the sweep does with one state Secret.
+/// What garbage collection does with one state Secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SweepDecision {
+pub enum GarbageDecision {
     /// Its connector is there: leave it and take a mark away.
     Keep,
     /// Nothing can be said: leave it and leave a mark as it is.
     Undecided,
     /// Gone for the first time: remember when.
-    Mark(SweepMark),
+    Mark(GarbageMark),
     /// Gone twice, a grace apart: revoke where asked for, then remove, with uid and resourceVersion as preconditions.
     Remove,
 }
@@ -48,13 +45,13 @@ pub enum SweepDecision {
 ///
 /// Wall time may jump; the decision needs two reads all the same, and a clock set back only makes it wait.
 #[must_use]
-pub fn sweep(
+pub fn garbage_collection(
     state_uid: &str,
     read: &ConnectorRead,
-    mark: Option<SweepMark>,
+    mark: Option<GarbageMark>,
     now: Timestamp,
     grace: SignedDuration,
-) -> SweepDecision {
+) -> GarbageDecision {
     let gone = match read {
         ConnectorRead::Found(uid) => **uid != *state_uid,
         ConnectorRead::NotFound => true,
@@ -62,14 +59,14 @@ pub fn sweep(
         | ConnectorRead::NotWatched
         | ConnectorRead::NoCrd
         | ConnectorRead::Failed => {
-            return SweepDecision::Undecided;
+            return GarbageDecision::Undecided;
         }
     };
     match mark {
-        _ if !gone => SweepDecision::Keep,
-        None => SweepDecision::Mark(SweepMark { gone_since: now }),
-        Some(mark) if now.duration_since(mark.gone_since) >= grace => SweepDecision::Remove,
-        Some(_) => SweepDecision::Undecided,
+        _ if !gone => GarbageDecision::Keep,
+        None => GarbageDecision::Mark(GarbageMark { gone_since: now }),
+        Some(mark) if now.duration_since(mark.gone_since) >= grace => GarbageDecision::Remove,
+        Some(_) => GarbageDecision::Undecided,
     }
 }
 
@@ -98,40 +95,42 @@ pub fn revocation(state: &State, max_tries: u32) -> Revocation {
 mod tests {
     use super::*;
 
+    const GRACE: SignedDuration = SignedDuration::from_hours(24);
+
     #[test]
     fn state_goes_only_after_two_reads_a_grace_apart() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let now = at("2026-11-23T12:00:00Z");
-        let fresh = Some(SweepMark {
+        let fresh = Some(GarbageMark {
             gone_since: at("2026-11-23T00:00:00Z"),
         });
-        let ripe = Some(SweepMark {
+        let ripe = Some(GarbageMark {
             gone_since: at("2026-11-22T12:00:00Z"),
         });
         let other = ConnectorRead::Found("other".into());
         let cases = [
-            (ConnectorRead::Found("uid".into()), ripe, SweepDecision::Keep),
+            (ConnectorRead::Found("uid".into()), ripe, GarbageDecision::Keep),
             (
                 ConnectorRead::NotFound,
                 None,
-                SweepDecision::Mark(SweepMark { gone_since: now }),
+                GarbageDecision::Mark(GarbageMark { gone_since: now }),
             ),
             (
                 other.clone(),
                 None,
-                SweepDecision::Mark(SweepMark { gone_since: now }),
+                GarbageDecision::Mark(GarbageMark { gone_since: now }),
             ),
-            (ConnectorRead::NotFound, fresh, SweepDecision::Undecided),
-            (ConnectorRead::NotFound, ripe, SweepDecision::Remove),
-            (other, ripe, SweepDecision::Remove),
-            (ConnectorRead::Forbidden, ripe, SweepDecision::Undecided),
-            (ConnectorRead::NotWatched, ripe, SweepDecision::Undecided),
-            (ConnectorRead::NoCrd, ripe, SweepDecision::Undecided),
-            (ConnectorRead::Failed, ripe, SweepDecision::Undecided),
+            (ConnectorRead::NotFound, fresh, GarbageDecision::Undecided),
+            (ConnectorRead::NotFound, ripe, GarbageDecision::Remove),
+            (other, ripe, GarbageDecision::Remove),
+            (ConnectorRead::Forbidden, ripe, GarbageDecision::Undecided),
+            (ConnectorRead::NotWatched, ripe, GarbageDecision::Undecided),
+            (ConnectorRead::NoCrd, ripe, GarbageDecision::Undecided),
+            (ConnectorRead::Failed, ripe, GarbageDecision::Undecided),
         ];
         for (read, mark, decision) in cases {
             assert_eq!(
-                sweep("uid", &read, mark, now, SWEEP_GRACE),
+                garbage_collection("uid", &read, mark, now, GRACE),
                 decision,
                 "{read:?} {mark:?}"
             );

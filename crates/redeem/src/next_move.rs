@@ -2,25 +2,25 @@
 
 mod login;
 mod naming;
-mod standing;
+mod open_attempt;
 mod waiting;
 
 use std::time::Duration;
 
-use crate::answer::Introspection;
+use crate::answer::IntrospectionAnswer;
 use crate::attempt::promoted;
 use crate::deposit::deposit_import;
 use crate::identity::Judgement;
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::Bootstrap;
-use crate::memory::Memory;
-use crate::session::{Conclusion, ConnectorSeen, Inputs, StateSeen, WaitReason, Want};
+use crate::memory::SessionMemory;
+use crate::problem::GrantProblem;
+use crate::session::{ConnectorSeen, SessionEnd, SessionGoal, SessionInputs, SessionWait, StateSeen};
 use crate::state::{Access, Grant, State};
 use crate::time::Now;
 use crate::token::RefreshToken;
-use crate::trouble::GrantTrouble;
 pub(crate) use naming::Unnamed;
-use standing::Standing;
+use open_attempt::OpenAttempt;
 
 /// What was read live, in this order: state, connector, consumer. The order matters: whoever announces a serial does
 /// so after writing it to state, so a copy read later than the state is never behind it by accident.
@@ -69,14 +69,14 @@ pub(crate) struct Tried {
     pub(crate) deposited: bool,
     /// Where the login may have landed, unless it is known: its serial, and what it was written over.
     pub(crate) login_in_doubt: Option<(Serial, Option<ResourceVersion>)>,
-    /// How the import of the brought token stands.
+    /// How the import of the bootstrap token stands.
     pub(crate) import: Import,
     /// How often a state with the import in it was written.
     pub(crate) imports_written: u8,
-    /// The grant in `next` can't be redeemed.
-    pub(crate) next_refused: Option<GrantTrouble>,
+    /// The grant in `candidate` can't be redeemed.
+    pub(crate) candidate_refused: Option<GrantProblem>,
     /// What introspection said of the attempts that stand.
-    pub(crate) introspected: Vec<(AttemptId, Introspection)>,
+    pub(crate) introspected: Vec<(AttemptId, IntrospectionAnswer)>,
     /// The access token derived, or tried to.
     pub(crate) derived: Option<Serial>,
     /// The access tokens with which Salesforce was asked for a username in vain.
@@ -111,14 +111,14 @@ impl Tried {
     }
 }
 
-/// How far the import of the brought token has come in this session.
+/// How far the import of the bootstrap token has come in this session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Import {
     #[default]
     NotTried,
     /// Ledger and introspection have nothing against it.
     Cleared,
-    Refused(GrantTrouble),
+    Refused(GrantProblem),
     /// Introspection gave no answer.
     Unanswered,
 }
@@ -131,9 +131,9 @@ pub(crate) enum Move {
     Claim(ResourceVersion),
     /// Write this state, then look again.
     Write(Box<State>),
-    /// The same, for a state with a brought token taken in.
+    /// The same, for a state with a bootstrap token taken in.
     WriteImport(Box<State>),
-    /// Clear the brought token with ledger and introspection.
+    /// Clear the bootstrap token with ledger and introspection.
     Import(Bootstrap),
     Introspect {
         attempt: AttemptId,
@@ -143,19 +143,19 @@ pub(crate) enum Move {
     Identify(GrantId, Box<Access>),
     Derive,
     Redeem(GrantId),
-    Done(Conclusion),
+    Done(SessionEnd),
 }
 
 /// Everything a decision is made from.
-pub(crate) struct Facts<'a> {
+pub(crate) struct SessionFacts<'a> {
     pub(crate) view: &'a View,
-    pub(crate) inputs: &'a Inputs,
-    pub(crate) memory: &'a Memory,
+    pub(crate) inputs: &'a SessionInputs,
+    pub(crate) memory: &'a SessionMemory,
     pub(crate) tried: &'a Tried,
     pub(crate) now: Now,
 }
 
-pub(crate) fn settle(facts: &Facts<'_>) -> Move {
+pub(crate) fn next_move(facts: &SessionFacts<'_>) -> Move {
     facts
         .ownership()
         .or_else(|| facts.deposit())
@@ -164,25 +164,25 @@ pub(crate) fn settle(facts: &Facts<'_>) -> Move {
         .unwrap_or_else(|| facts.in_use())
 }
 
-impl Facts<'_> {
+impl SessionFacts<'_> {
     /// Is this connector ours to act on, and its state ours to read?
     fn ownership(&self) -> Option<Move> {
         let uid = &self.inputs.connector.uid;
         let Some(connector) = self.view.connector.as_ref().filter(|seen| seen.uid == *uid) else {
-            return Some(Move::Done(Conclusion::ConnectorGone));
+            return Some(Move::Done(SessionEnd::ConnectorGone));
         };
         match &connector.controller {
             None => return Some(Move::Claim(connector.resource_version.clone())),
             Some(owner) if *owner != self.inputs.installation => {
-                return Some(trouble(GrantTrouble::ClaimedByAnotherInstallation));
+                return Some(problem(GrantProblem::ClaimedByAnotherInstallation));
             }
             Some(_) => {}
         }
         match &self.view.state {
-            StateSeen::UnsupportedVersion => Some(trouble(GrantTrouble::UnsupportedStateVersion)),
-            StateSeen::Unreadable => Some(trouble(GrantTrouble::StateUnreadable)),
+            StateSeen::UnsupportedVersion => Some(problem(GrantProblem::UnsupportedStateVersion)),
+            StateSeen::Unreadable => Some(problem(GrantProblem::StateUnreadable)),
             StateSeen::Found(state, _) if state.connector.uid != *uid => {
-                Some(trouble(GrantTrouble::StateUnreadable))
+                Some(problem(GrantProblem::StateUnreadable))
             }
             StateSeen::Found(..) | StateSeen::Absent => None,
         }
@@ -194,21 +194,21 @@ impl Facts<'_> {
             return Some(Move::Confirm);
         }
         let missing = match self.view.state() {
-            None if self.view.floor() > Serial::default() => GrantTrouble::GrantLost,
-            None => GrantTrouble::AuthorizationRequired,
+            None if self.view.floor() > Serial::default() => GrantProblem::GrantLost,
+            None => GrantProblem::AuthorizationRequired,
             Some(state) if state.is_rolled_back(&self.inputs.cluster, self.view.floor()) => {
-                GrantTrouble::StateRolledBack
+                GrantProblem::StateRolledBack
             }
             Some(_) => return None,
         };
         Some(self.import().unwrap_or_else(|| match self.tried.import {
-            Import::Refused(refused) if missing != GrantTrouble::StateRolledBack => trouble(refused),
-            Import::Unanswered => waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN),
-            Import::Refused(_) | Import::NotTried | Import::Cleared => trouble(missing),
+            Import::Refused(refused) if missing != GrantProblem::StateRolledBack => problem(refused),
+            Import::Unanswered => waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN),
+            Import::Refused(_) | Import::NotTried | Import::Cleared => problem(missing),
         }))
     }
 
-    /// A brought token that the state doesn't know yet.
+    /// A bootstrap token that the state doesn't know yet.
     fn import(&self) -> Option<Move> {
         let bootstrap = self.inputs.bootstrap.as_ref()?;
         if self
@@ -221,7 +221,7 @@ impl Facts<'_> {
         match self.tried.import {
             Import::NotTried => Some(Move::Import(bootstrap.clone())),
             Import::Cleared => {
-                let Inputs {
+                let SessionInputs {
                     connector, cluster, ..
                 } = self.inputs;
                 let (state, floor) = (self.view.state(), self.view.floor());
@@ -242,7 +242,7 @@ impl Facts<'_> {
         ))
     }
 
-    /// Settles what stands open, renews the grant in use where that is due, and takes in what was brought or logged in.
+    /// Settles what stands open, renews the grant in use where that is due, and takes in a bootstrap token or a login.
     fn incoming(&self) -> Option<Move> {
         let state = self.view.state()?;
         self.unidentified(state)
@@ -257,17 +257,17 @@ impl Facts<'_> {
     fn attempts(&self, state: &State) -> Option<Move> {
         state
             .grants()
-            .find_map(|grant| match self.standing(state, grant) {
-                Some(Standing::Move(next)) => Some(next),
-                Some(Standing::HoldOff(_) | Standing::Unknown(_)) | None => None,
+            .find_map(|grant| match self.open_attempt(state, grant) {
+                Some(OpenAttempt::Move(candidate)) => Some(candidate),
+                Some(OpenAttempt::HoldOff(_) | OpenAttempt::Unknown(_)) | None => None,
             })
     }
 
-    /// The grant in use comes before anything that waits beside it, so that nothing brought can keep it from being used.
+    /// The grant in use comes before anything that waits beside it, so that no bootstrap token can keep it from being used.
     fn renewal(&self, state: &State) -> Option<Move> {
         let grant = state.current.as_ref()?;
         let stored = grant.access.as_ref().map(|access| access.serial);
-        let wanted = self.inputs.want == Want::Renew { seen: stored };
+        let wanted = self.inputs.goal == SessionGoal::Renew { seen: stored };
         if grant.attempt.is_some() || grant.is_dead() || self.tried.how_redeemed(grant).is_some() {
             return None;
         }
@@ -283,23 +283,28 @@ impl Facts<'_> {
     fn left_alone(&self, state: &State) -> Option<Move> {
         state
             .grants()
-            .find_map(|grant| match self.standing(state, grant) {
-                Some(Standing::HoldOff(length)) => Some(waiting(WaitReason::ForeignAttempt, length)),
-                Some(Standing::Move(_) | Standing::Unknown(_)) | None => None,
+            .find_map(|grant| match self.open_attempt(state, grant) {
+                Some(OpenAttempt::HoldOff(length)) => Some(waiting(SessionWait::ForeignAttempt, length)),
+                Some(OpenAttempt::Move(_) | OpenAttempt::Unknown(_)) | None => None,
             })
     }
 
-    /// Redeems what waits as `next`, or imports what was brought.
+    /// Redeems what waits as `candidate`, or imports the bootstrap token.
     fn take_in(&self, state: &State) -> Option<Move> {
         // Nothing may take the place of a grant whose outcome will be known.
-        let unknown = state.next.as_ref().and_then(|next| self.standing(state, next));
-        if let Some(Standing::Unknown(Some(_))) = unknown {
+        let unknown = state
+            .candidate
+            .as_ref()
+            .and_then(|candidate| self.open_attempt(state, candidate));
+        if let Some(OpenAttempt::Unknown(Some(_))) = unknown {
             return None;
         }
         // An import that waits is redeemed before another one may take its place: its ledger entry may be marked.
-        match self.presentable_next(state) {
-            Some(next) if self.tried.how_redeemed(next).is_none() => Some(Move::Redeem(next.id.clone())),
-            Some(_) if state.current.is_none() => Some(Move::Done(Conclusion::Unspent)),
+        match self.presentable_candidate(state) {
+            Some(candidate) if self.tried.how_redeemed(candidate).is_none() => {
+                Some(Move::Redeem(candidate.id.clone()))
+            }
+            Some(_) if state.current.is_none() => Some(Move::Done(SessionEnd::Unspent)),
             Some(_) => None,
             None => self.import(),
         }
@@ -307,10 +312,12 @@ impl Facts<'_> {
 
     /// A grant that waits and has no access token yet, or one that ended before it could be told whose it is, and whose
     /// refresh token may be presented.
-    fn presentable_next<'s>(&self, state: &'s State) -> Option<&'s Grant> {
-        let next = state.next.as_ref()?;
-        let blocked = next.attempt.is_some() || next.is_dead() || self.tried.next_refused.is_some();
-        (!blocked && (next.access.is_none() || self.has_ended_unnamed(state, next))).then_some(next)
+    fn presentable_candidate<'s>(&self, state: &'s State) -> Option<&'s Grant> {
+        let candidate = state.candidate.as_ref()?;
+        let blocked =
+            candidate.attempt.is_some() || candidate.is_dead() || self.tried.candidate_refused.is_some();
+        (!blocked && (candidate.access.is_none() || self.has_ended_unnamed(state, candidate)))
+            .then_some(candidate)
     }
 
     /// An access token that is stored and not derived yet.
@@ -329,7 +336,7 @@ impl Facts<'_> {
         };
         let judged = self.judged(state, grant);
         if let Some(Judgement::Wrong) | None = judged {
-            return trouble(GrantTrouble::WrongIdentity);
+            return problem(GrantProblem::WrongIdentity);
         }
         let expected = judged == Some(Judgement::AsExpected);
         let undelivered = self.undelivered(state.access().map(|access| access.serial));
@@ -337,35 +344,35 @@ impl Facts<'_> {
             return derive;
         }
         if grant.is_dead() {
-            return trouble(GrantTrouble::ReauthorizationRequired);
+            return problem(GrantProblem::ReauthorizationRequired);
         }
-        if let Some(Standing::Unknown(ask_again)) = self.standing(state, grant) {
-            return Move::Done(Conclusion::Trouble {
-                trouble: GrantTrouble::OutcomeUnknown,
+        if let Some(OpenAttempt::Unknown(ask_again)) = self.open_attempt(state, grant) {
+            return Move::Done(SessionEnd::Problem {
+                problem: GrantProblem::OutcomeUnknown,
                 ask_again,
             });
         }
         let fruitless = |grant| self.tried.how_redeemed(grant) == Some(Redeemed::Fruitless);
-        if fruitless(grant) || self.presentable_next(state).is_some_and(fruitless) {
-            return Move::Done(Conclusion::Unspent);
+        if fruitless(grant) || self.presentable_candidate(state).is_some_and(fruitless) {
+            return Move::Done(SessionEnd::Unspent);
         }
         if !expected || self.waits_for_name(state) {
-            return waiting(WaitReason::Salesforce, ASK_IMPORT_AGAIN);
+            return waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN);
         }
-        Move::Done(Conclusion::Ready)
+        Move::Done(SessionEnd::Ready)
     }
 }
 
-/// After how long a brought token is asked about again when Salesforce gave no answer.
+/// After how long a bootstrap token is asked about again when Salesforce gave no answer.
 const ASK_IMPORT_AGAIN: Duration = Duration::from_secs(30);
 
-fn trouble(trouble: GrantTrouble) -> Move {
-    Move::Done(Conclusion::Trouble {
-        trouble,
+fn problem(problem: GrantProblem) -> Move {
+    Move::Done(SessionEnd::Problem {
+        problem,
         ask_again: None,
     })
 }
 
-fn waiting(why: WaitReason, length: Duration) -> Move {
-    Move::Done(Conclusion::Waiting { why, length })
+fn waiting(why: SessionWait, length: Duration) -> Move {
+    Move::Done(SessionEnd::Waiting { why, length })
 }

@@ -1,13 +1,13 @@
 //! A login in hand: it is stored before anything else, and once.
 
-use super::{Facts, Move};
+use super::{Move, SessionFacts};
 use crate::deposit::deposit_login;
-use crate::session::{Inputs, Want};
+use crate::session::{SessionGoal, SessionInputs};
 
-impl Facts<'_> {
+impl SessionFacts<'_> {
     /// A login in hand goes to state before anything else is thought of.
     pub(super) fn deposit(&self) -> Option<Move> {
-        let Want::Deposit(login) = &self.inputs.want else {
+        let SessionGoal::Deposit(login) = &self.inputs.goal else {
             return None;
         };
         if self.tried.deposited {
@@ -15,7 +15,7 @@ impl Facts<'_> {
         }
         let (token, answer) = &**login;
         let login = (self.inputs.fresh.grant.clone(), token.clone(), answer);
-        let Inputs {
+        let SessionInputs {
             connector, cluster, ..
         } = self.inputs;
         let (state, floor) = (self.view.state(), self.view.floor());

@@ -22,8 +22,8 @@ impl Actor {
 
 /// Why a grant can't be used. Each one names the person who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GrantTrouble {
-    /// No grant was ever brought or logged in.
+pub enum GrantProblem {
+    /// No grant was ever imported or logged in.
     AuthorizationRequired,
     /// A redeem was sent and its answer isn't known; the token is not presented again.
     OutcomeUnknown,
@@ -37,9 +37,9 @@ pub enum GrantTrouble {
     UnsupportedStateVersion,
     /// The state Secret can't be understood.
     StateUnreadable,
-    /// The brought refresh token was imported before.
+    /// The bootstrap token was imported before.
     BootstrapTokenUsed,
-    /// Salesforce says that the brought refresh token isn't active.
+    /// Salesforce says that the bootstrap token isn't active.
     BootstrapTokenInactive,
     /// Another installation of the operator looks after this connector.
     ClaimedByAnotherInstallation,
@@ -47,7 +47,7 @@ pub enum GrantTrouble {
     WrongIdentity,
 }
 
-impl GrantTrouble {
+impl GrantProblem {
     /// All of them, for tables and documentation.
     pub const ALL: [Self; 11] = [
         Self::AuthorizationRequired,
@@ -119,7 +119,7 @@ impl GrantTrouble {
                  presented."
             }
             Self::ClaimedByAnotherInstallation => {
-                "Another installation of the operator on this cluster looks after this connector (status.controller)."
+                "Another installation of the operator on this cluster looks after this connector (status.installationUid)."
             }
             Self::WrongIdentity => {
                 "The grant belongs to another organization or user than spec.expect names or than the connector was \
@@ -179,7 +179,7 @@ impl GrantTrouble {
             }
             Self::ClaimedByAnotherInstallation => {
                 "Let one installation watch this namespace. To hand the connector over, stop the other one, delete the \
-                 bootstrap Secret, clear status.controller and log in again: a token that the other one imported is spent."
+                 bootstrap Secret, clear status.installationUid and log in again: a token that the other one imported is spent."
             }
             Self::WrongIdentity => {
                 "Authorize the app as the expected user and bring that refresh token, or correct spec.expect."
@@ -195,14 +195,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trouble_is_listed_once_under_its_own_name() {
-        let names: BTreeSet<_> = GrantTrouble::ALL.iter().map(|trouble| trouble.as_str()).collect();
-        assert_eq!(names.len(), GrantTrouble::ALL.len());
-        for trouble in GrantTrouble::ALL {
-            assert_eq!(format!("{trouble:?}"), trouble.as_str());
+    fn every_problem_is_listed_once_under_its_own_name() {
+        let names: BTreeSet<_> = GrantProblem::ALL.iter().map(|problem| problem.as_str()).collect();
+        assert_eq!(names.len(), GrantProblem::ALL.len());
+        for problem in GrantProblem::ALL {
+            assert_eq!(format!("{problem:?}"), problem.as_str());
             assert!(
-                trouble.meaning().ends_with('.') && trouble.remedy().ends_with('.'),
-                "{trouble:?}"
+                problem.meaning().ends_with('.') && problem.remedy().ends_with('.'),
+                "{problem:?}"
             );
         }
     }

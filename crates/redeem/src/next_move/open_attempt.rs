@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Facts, Move};
-use crate::answer::Introspection;
-use crate::attempt::{Finding, with_finding};
+use super::{Move, SessionFacts};
+use crate::answer::IntrospectionAnswer;
+use crate::attempt::{AttemptFinding, with_finding};
 use crate::session::Introspectable;
-use crate::state::{Attempt, Grant, Phase, Rotation, State};
+use crate::state::{Attempt, AttemptPhase, Grant, Rotation, State};
 
 /// What a standing attempt asks for.
-pub(super) enum Standing {
+pub(super) enum OpenAttempt {
     /// A move: introspect, or write what was found.
     Move(Move),
     /// Left alone for so long.
@@ -18,12 +18,12 @@ pub(super) enum Standing {
     Unknown(Option<Duration>),
 }
 
-impl Facts<'_> {
-    pub(super) fn standing(&self, state: &State, grant: &Grant) -> Option<Standing> {
+impl SessionFacts<'_> {
+    pub(super) fn open_attempt(&self, state: &State, grant: &Grant) -> Option<OpenAttempt> {
         let attempt = grant
             .attempt
             .as_ref()
-            .filter(|attempt| attempt.phase != Phase::FoundInactive)?;
+            .filter(|attempt| attempt.phase != AttemptPhase::FoundInactive)?;
         let mine = attempt
             .id
             .as_str()
@@ -31,7 +31,7 @@ impl Facts<'_> {
         let own = mine.is_some_and(|rest| rest.starts_with('-')) && !self.tried.sent.contains(&attempt.id);
         if own {
             // A write of this session that was thought lost has landed after all; nothing was sent.
-            return finding(state, attempt, Finding::NotSent).map(Standing::Move);
+            return finding(state, attempt, AttemptFinding::NotSent).map(OpenAttempt::Move);
         }
         let sighting = self.memory.sighting(&attempt.id);
         let since = sighting.map_or(Duration::ZERO, |seen| {
@@ -40,10 +40,10 @@ impl Facts<'_> {
         let left = self.inputs.limits.hold_off().saturating_sub(since);
         if left > Duration::ZERO {
             return Some(match attempt.phase {
-                Phase::Open => Standing::HoldOff(left),
-                Phase::OutcomeUnknown | Phase::FoundInactive => {
+                AttemptPhase::Open => OpenAttempt::HoldOff(left),
+                AttemptPhase::OutcomeUnknown | AttemptPhase::FoundInactive => {
                     let can_mend = self.can_ask(grant) || grant.rotation == Rotation::Fixed;
-                    Standing::Unknown(can_mend.then_some(left))
+                    OpenAttempt::Unknown(can_mend.then_some(left))
                 }
             });
         }
@@ -69,7 +69,7 @@ impl Facts<'_> {
     }
 
     /// An attempt whose owner has had its time.
-    fn overdue(&self, state: &State, grant: &Grant, attempt: &Attempt) -> Standing {
+    fn overdue(&self, state: &State, grant: &Grant, attempt: &Attempt) -> OpenAttempt {
         let said = self
             .tried
             .introspected
@@ -83,37 +83,39 @@ impl Facts<'_> {
         let wait = ask_again.saturating_sub(self.now.monotonic);
         let can_ask = self.can_ask(grant);
         let unknown = |again: Option<Duration>| {
-            finding(state, attempt, Finding::Unknown).map_or(Standing::Unknown(again), Standing::Move)
+            finding(state, attempt, AttemptFinding::Unknown)
+                .map_or(OpenAttempt::Unknown(again), OpenAttempt::Move)
         };
-        let settled =
-            |found: Finding| finding(state, attempt, found).map_or(Standing::Unknown(None), Standing::Move);
+        let settled = |found: AttemptFinding| {
+            finding(state, attempt, found).map_or(OpenAttempt::Unknown(None), OpenAttempt::Move)
+        };
         match said {
             None if can_ask && wait == Duration::ZERO => {
                 let limit = match attempt.phase {
                     // Nobody is told of it until Salesforce has answered, or not.
-                    Phase::Open => self.inputs.limits.first_question(),
-                    Phase::OutcomeUnknown | Phase::FoundInactive => self.inputs.limits.http(),
+                    AttemptPhase::Open => self.inputs.limits.first_question(),
+                    AttemptPhase::OutcomeUnknown | AttemptPhase::FoundInactive => self.inputs.limits.http(),
                 };
                 let (attempt, token) = (attempt.id.clone(), grant.refresh_token.clone());
-                Standing::Move(Move::Introspect {
+                OpenAttempt::Move(Move::Introspect {
                     attempt,
                     token,
                     limit,
                 })
             }
-            Some(Introspection::Active) => settled(Finding::NotSent),
-            Some(Introspection::Inactive) => settled(Finding::Inactive),
-            None | Some(Introspection::NoAnswer | Introspection::Impossible)
+            Some(IntrospectionAnswer::Active) => settled(AttemptFinding::NotSent),
+            Some(IntrospectionAnswer::Inactive) => settled(AttemptFinding::Inactive),
+            None | Some(IntrospectionAnswer::NoAnswer | IntrospectionAnswer::Impossible)
                 if self.is_harmless(grant, attempt) =>
             {
-                settled(Finding::NotSent)
+                settled(AttemptFinding::NotSent)
             }
-            None | Some(Introspection::NoAnswer) if can_ask => unknown(Some(wait)),
-            None | Some(Introspection::NoAnswer | Introspection::Impossible) => unknown(None),
+            None | Some(IntrospectionAnswer::NoAnswer) if can_ask => unknown(Some(wait)),
+            None | Some(IntrospectionAnswer::NoAnswer | IntrospectionAnswer::Impossible) => unknown(None),
         }
     }
 }
 
-fn finding(state: &State, attempt: &Attempt, found: Finding) -> Option<Move> {
+fn finding(state: &State, attempt: &Attempt, found: AttemptFinding) -> Option<Move> {
     with_finding(state, &attempt.id, found).map(|state| Move::Write(Box::new(state)))
 }

@@ -1,0 +1,64 @@
+//! What is said of a grant that came in and is not in use.
+
+use super::open_attempt::OpenAttempt;
+use super::{ASK_IMPORT_AGAIN, Import, Move, SessionFacts, problem, waiting};
+use crate::identity::{Judgement, judge};
+use crate::problem::GrantProblem;
+use crate::session::{SessionEnd, SessionWait};
+use crate::state::{AttemptPhase, Grant, State};
+
+impl SessionFacts<'_> {
+    /// No grant is in use: the reason lies with the one that waits.
+    pub(super) fn nothing_in_use(&self) -> Move {
+        let Some((state, candidate)) = self
+            .view
+            .state()
+            .and_then(|state| Some((state, state.candidate.as_ref()?)))
+        else {
+            return match self.tried.import {
+                Import::Refused(refused) => problem(refused),
+                Import::Unanswered => waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN),
+                Import::NotTried | Import::Cleared => problem(GrantProblem::AuthorizationRequired),
+            };
+        };
+        match self.problem_of_candidate(state, candidate) {
+            Some(GrantProblem::OutcomeUnknown) => {
+                let ask_again = match self.open_attempt(state, candidate) {
+                    Some(OpenAttempt::Unknown(ask_again)) => ask_again,
+                    Some(OpenAttempt::Move(_) | OpenAttempt::HoldOff(_)) | None => None,
+                };
+                Move::Done(SessionEnd::Problem {
+                    problem: GrantProblem::OutcomeUnknown,
+                    ask_again,
+                })
+            }
+            Some(found) => problem(found),
+            None => waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN),
+        }
+    }
+
+    /// What is to be said of the grant in `candidate`.
+    pub(crate) fn candidate_problem(&self) -> Option<GrantProblem> {
+        let state = self.view.state()?;
+        self.problem_of_candidate(state, state.candidate.as_ref()?)
+    }
+
+    fn problem_of_candidate(&self, state: &State, candidate: &Grant) -> Option<GrantProblem> {
+        if let Some(refused) = self.tried.candidate_refused {
+            return Some(refused);
+        }
+        if candidate.is_dead() {
+            return Some(GrantProblem::ReauthorizationRequired);
+        }
+        if candidate
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.phase == AttemptPhase::OutcomeUnknown)
+        {
+            return Some(GrantProblem::OutcomeUnknown);
+        }
+        let identity = candidate.identity.as_ref()?;
+        let wrong = judge(identity, &self.inputs.expect, state.pin.as_ref()) == Judgement::Wrong;
+        wrong.then_some(GrantProblem::WrongIdentity)
+    }
+}
