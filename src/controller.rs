@@ -15,6 +15,7 @@ pub mod grant;
 pub mod guarded;
 mod login;
 pub mod observe;
+pub(crate) mod own_secret;
 mod passwords;
 mod probe;
 mod report;

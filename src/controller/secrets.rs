@@ -1,10 +1,10 @@
 //! How are Secrets read and written? By name, each once, and never somebody else's.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::PostParams;
 use kube::{Api, ResourceExt};
 
-use super::{Context, Error};
+use super::{Context, Error, own_secret};
 use crate::api::names;
 use crate::api::reasons::OwnReason;
 use crate::decide::Rejection;
@@ -80,22 +80,11 @@ pub(super) async fn delete_former(context: &Context, owner: &Owner, name: &str) 
         return Ok(());
     }
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &owner.namespace);
-    let preconditions = Preconditions {
-        uid: found.uid(),
-        resource_version: found.resource_version(),
-    };
-    let params = DeleteParams {
-        preconditions: Some(preconditions),
-        ..DeleteParams::default()
-    };
-    match api.delete(name, &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(source) => Err(Error::DeleteSecret {
-            name: name.to_owned(),
-            source,
-        }),
-    }
+    let deleted = own_secret::delete_version(&api, &found).await;
+    deleted.map_err(|source| Error::DeleteSecret {
+        name: name.to_owned(),
+        source,
+    })
 }
 
 /// A refusal by admission, quota or rights is for a person; anything else may be cured by trying again.

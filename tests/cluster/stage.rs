@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Patch, PatchParams};
 use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
 use salesforce_client::{ClientSettings, Proxies};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::clock::Clock;
