@@ -1,6 +1,5 @@
 //! What talks to the world outside? Everything with a client; what it talks to is the name of its room.
 
-pub mod act;
 pub mod context;
 pub mod controller;
 pub mod error;
@@ -8,6 +7,7 @@ pub mod garbage_collector;
 pub mod grant_session;
 pub mod kubernetes;
 pub mod observe;
+pub mod perform;
 pub mod report;
 pub mod salesforce;
 pub mod watch;

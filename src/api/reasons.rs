@@ -157,7 +157,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.as_str(),
             Self::Salesforce(refusal) => refusal.as_str(),
-            Self::Grant(trouble) => trouble.as_str(),
+            Self::Grant(problem) => problem.as_str(),
         }
     }
 
@@ -167,7 +167,7 @@ impl Reason {
         match self {
             Self::Own(reason) => reason.class(),
             Self::Salesforce(refusal) => guidance(refusal).class,
-            Self::Grant(trouble) => grant_class(trouble),
+            Self::Grant(problem) => grant_class(problem),
         }
     }
 
@@ -212,7 +212,7 @@ impl Reason {
 }
 
 /// When a failed test of the token in use is repeated, in words; the times are those of `decide::schedule::retest_wait`.
-pub const RETEST: &str = "A failed test of the token in use is repeated after 2 minutes: trouble that is tried again \
+pub const RETEST: &str = "A failed test of the token in use is repeated after 2 minutes: problem that is tried again \
     \"ever later\" then after as long again as it has lasted; anything else every 2 minutes for a quarter of an hour, and then \
     hourly. It is never later than `spec.connectionTest.interval`, unless Salesforce asks for a longer wait (Retry-After). The \
     annotation `salesforce-connector.dev/test-requested-at` repeats it at once.";
@@ -272,9 +272,9 @@ fn retry_of_class(class: Class) -> &'static str {
     }
 }
 
-/// A grant in trouble is never tried again by itself, except where Salesforce may still tell how it stands.
-const fn grant_class(trouble: GrantProblem) -> Class {
-    match trouble {
+/// A grant in problem is never tried again by itself, except where Salesforce may still tell how it stands.
+const fn grant_class(problem: GrantProblem) -> Class {
+    match problem {
         GrantProblem::OutcomeUnknown => Class::Uncertain,
         _ => Class::InputMustChange,
     }
@@ -299,7 +299,7 @@ impl From<Refusal> for Reason {
 }
 
 impl From<GrantProblem> for Reason {
-    fn from(trouble: GrantProblem) -> Self {
-        Self::Grant(trouble)
+    fn from(problem: GrantProblem) -> Self {
+        Self::Grant(problem)
     }
 }

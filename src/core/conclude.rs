@@ -18,8 +18,8 @@ use crate::core::grant::keep_alive;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::model::connector::{Connector, UsernameDisplay};
 use crate::core::model::decision::Decision;
-use crate::core::model::held_token::Held;
-use crate::core::model::observed::{Activity, Observed};
+use crate::core::model::held_token::HeldToken;
+use crate::core::model::observed::Observed;
 use crate::core::model::outcome::Minted;
 use crate::core::model::outcome::Outcome;
 use crate::core::model::outcome::SecretOutcome;
@@ -84,7 +84,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     if let Some(claim) = claimed_elsewhere(decision, outcome) {
         return Conclusion {
             status: None,
-            events: if observed.claim_told {
+            events: if observed.grant().is_some_and(|source| source.claim_reported) {
                 Vec::new()
             } else {
                 vec![claim]
@@ -95,16 +95,11 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     }
     let mut status = before.clone();
     status.observed_generation = Some(observed.generation);
-    let failures = observed
-        .connector
-        .as_ref()
-        .map(|connector| failures::failures(observed, decision, connector, outcome, now));
-    if let Ok(failures) = failures {
-        status.failures = failures;
+    if let Some(connector) = observed.connector() {
+        status.failures = failures::failures(observed, decision, connector, outcome, now);
     }
     status.candidate_grant_failures = failures::candidate_grant_failures(observed, outcome, now);
-    let outcome = &without_forgotten_token(observed, outcome);
-    if let Ok(connector) = &observed.connector {
+    if let Some(connector) = observed.connector() {
         status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
         let held = outcome.held.as_ref();
         status.token = held.map(|held| token_status(held, connector, &observed.owner.uid));
@@ -140,34 +135,7 @@ fn secret_name(before: Option<String>, connector: &Connector, outcome: &Outcome)
     }
 }
 
-/// A new token that was withheld is forgotten, and the Secret goes on carrying what it carried before. The next look will
-/// find that, so this one says it, or the two would write the status to and fro.
-fn without_forgotten_token(observed: &Observed, outcome: &Outcome) -> Outcome {
-    let kept = observed
-        .held
-        .as_ref()
-        .is_some_and(|held| observed.identity_verified(held));
-    match (&outcome.secret, &outcome.held) {
-        (SecretOutcome::Withheld, None) => Outcome {
-            held: observed.held.clone(),
-            secret: if kept || observed.held.is_none() {
-                SecretOutcome::Untouched
-            } else {
-                SecretOutcome::Withheld
-            },
-            ..outcome.clone()
-        },
-        (
-            SecretOutcome::Withheld
-            | SecretOutcome::InStep
-            | SecretOutcome::Untouched
-            | SecretOutcome::Refused(_),
-            _,
-        ) => outcome.clone(),
-    }
-}
-
-fn token_status(held: &Held, connector: &Connector, uid: &str) -> TokenStatus {
+fn token_status(held: &HeldToken, connector: &Connector, uid: &str) -> TokenStatus {
     let renewal = renewal_time(held.issue_time, &held.expiration, connector.renew_before, uid);
     let mut scopes = held.scopes.clone();
     scopes.sort();
@@ -260,7 +228,7 @@ fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraf
     let reason = Reason::Grant(redeem::GrantProblem::ClaimedByAnotherInstallation);
     let note = match (decision, &outcome.minted) {
         (Decision::Reject(rejection), _) if rejection.reason == reason => rejection.message(),
-        (_, Some(Minted::Failed { trouble, .. })) if trouble.reason == reason => trouble.message.clone(),
+        (_, Some(Minted::Failed { problem, .. })) if problem.reason == reason => problem.message.clone(),
         _ => return None,
     };
     Some(EventDraft {
@@ -268,11 +236,6 @@ fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraf
         reason,
         note,
     })
-}
-
-/// Whether the connector is suspended.
-fn suspended(observed: &Observed) -> bool {
-    observed.activity == Activity::Suspended
 }
 
 /// An echo of the requests that were carried out.

@@ -3,5 +3,6 @@
 pub mod candidate;
 pub mod keep_alive;
 pub mod session_goal;
+pub mod session_report;
 pub mod shared_session;
 pub mod view;

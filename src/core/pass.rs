@@ -1,3 +1,436 @@
-//! How does one pass over a connector go?
+//! How does one pass over a connector go? A machine: it is given what was observed and the time, names the one next [`Effect`],
+//! takes the [`Reply`], and goes on until it is done.
+//!
+//! ```text
+//! decide -> log in, or run a session of the redeem protocol -> deliver the token -> (decide once more) -> conclude
+//! ```
+//!
+//! The shell carries effects out and decides nothing; the tests answer them from worlds of their own. Whatever a pass holds is
+//! lost when its process dies; only what an effect wrote remains.
 
 pub mod connection_test;
+mod delivery;
+pub mod effect;
+mod grant;
+mod login;
+mod progress;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use effect::{
+    Effect, LiveStatus, PassEnd, PassReport, Reply, SessionOrder, SessionReply, TokenReply, UnexpectedReply,
+};
+
+use crate::core::conclude::conclude;
+use crate::core::decide::decide;
+use crate::core::decide::instance_moved::instance_is_gone;
+use crate::core::decide::test_due::{due_test, meanwhile};
+use crate::core::model::connector::Connector;
+use crate::core::model::decision::{Decision, Evidence, MintReason};
+use crate::core::model::digest::DigestKey;
+use crate::core::model::held_token::HeldToken;
+use crate::core::model::observed::{Observed, Source};
+use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
+use crate::core::pass::connection_test::TestVerdict;
+use delivery::{Delivery, Task, undelivered};
+use grant::{GrantRenewal, GrantStage};
+use login::{Login, LoginEnd};
+use progress::Progress;
+
+/// One pass over a connector.
+pub struct Pass<'key> {
+    observed: Observed,
+    key: &'key DigestKey,
+    /// What a test of this pass has shown of the token that was held.
+    evidence: Evidence,
+    decision: Decision,
+    /// What the round before came to, whose test showed that the held token is of no use.
+    earlier: Option<Outcome>,
+    stage: Stage,
+}
+
+/// Where a pass stands.
+enum Stage {
+    RecordingRevocation,
+    LoggingIn(Box<Login>, MintReason),
+    RenewingGrant(Box<GrantRenewal>),
+    Delivering(Box<Delivery>, Addition),
+    ReadingStatus(Box<Outcome>),
+    Recording {
+        report: Arc<PassReport>,
+        changed: bool,
+        resource_version: Option<String>,
+    },
+    WritingStatus(Arc<PassReport>),
+    Ended,
+}
+
+/// What is added to the outcome of a delivery.
+enum Addition {
+    /// Nothing: no token was to be obtained.
+    None,
+    /// A login brought the token. What was not verified is forgotten, and the token of before is held on.
+    LoggedIn(MintReason),
+    /// A login brought none.
+    Failed(Minted),
+    /// A session of the redeem protocol.
+    Grant(
+        Option<Minted>,
+        Option<Box<crate::core::model::outcome::GrantOutcome>>,
+    ),
+}
+
+impl<'key> Pass<'key> {
+    /// Begins a pass. Returns it with its first effect.
+    #[must_use]
+    pub fn begin(observed: Observed, key: &'key DigestKey, now: Timestamp) -> (Self, Effect) {
+        let revocation = grant::revocation_to_record(&observed);
+        let mut pass = Self {
+            observed,
+            key,
+            evidence: Evidence::None,
+            decision: Decision::Keep { test: None },
+            earlier: None,
+            stage: Stage::RecordingRevocation,
+        };
+        let effect = match revocation {
+            Some(effect) => effect,
+            None => pass.decide(now),
+        };
+        (pass, effect)
+    }
+
+    /// Takes the reply to the last effect. Returns the next effect.
+    pub fn on(&mut self, reply: Reply, now: Timestamp) -> Result<Effect, UnexpectedReply> {
+        match (std::mem::replace(&mut self.stage, Stage::Ended), reply) {
+            (Stage::RecordingRevocation, Reply::Done) => Ok(self.decide(now)),
+            (Stage::LoggingIn(login, why), reply) => {
+                let progress = login.on(reply, &self.observed, now)?;
+                self.logging_in(progress, why, now)
+            }
+            (Stage::RenewingGrant(renewal), reply) => {
+                let connector = self.connector()?;
+                let stage = renewal.on(reply, &self.observed, &connector, self.key, now)?;
+                Ok(self.renewing_grant(stage, &connector, now))
+            }
+            (Stage::Delivering(delivery, addition), reply) => {
+                let connector = self.connector()?;
+                let progress = delivery.on(reply, &self.observed, &connector, self.key)?;
+                Ok(self.delivering(progress, addition, now))
+            }
+            (Stage::ReadingStatus(_), Reply::Status(None)) => Ok(Effect::Done(Box::new(PassEnd::Gone))),
+            (Stage::ReadingStatus(outcome), Reply::Status(Some(live))) => {
+                self.observed.status = live.status;
+                Ok(self.conclude(*outcome, live.resource_version, now))
+            }
+            (
+                Stage::Recording {
+                    report,
+                    changed: true,
+                    resource_version,
+                },
+                Reply::Done,
+            ) => {
+                let status = Box::new(report.status.clone());
+                self.stage = Stage::WritingStatus(report);
+                Ok(Effect::WriteStatus {
+                    status,
+                    resource_version,
+                })
+            }
+            (Stage::Recording { report, .. } | Stage::WritingStatus(report), Reply::Done) => {
+                Ok(Effect::Done(Box::new(PassEnd::Reported(report))))
+            }
+            _ => Err(UnexpectedReply),
+        }
+    }
+
+    fn connector(&self) -> Result<Arc<Connector>, UnexpectedReply> {
+        self.observed.connector().cloned().ok_or(UnexpectedReply)
+    }
+
+    /// Decides, and begins what was decided.
+    fn decide(&mut self, now: Timestamp) -> Effect {
+        self.decision = decide(&self.observed, self.evidence, now);
+        let Some(connector) = self.observed.connector().cloned() else {
+            return self.finish(Outcome::untouched(self.observed.held.clone()), now);
+        };
+        match self.decision.clone() {
+            Decision::Mint { why } => self.obtain(&connector, why, now),
+            Decision::Keep { test } => self.keep(&connector, test.is_some(), Addition::None, now),
+            Decision::Wait(_) if self.observed.is_at_work() => {
+                self.keep(&connector, false, Addition::None, now)
+            }
+            Decision::Wait(_) => {
+                let outcome = Outcome {
+                    secret: undelivered(&self.observed),
+                    ..Outcome::untouched(self.observed.held.clone())
+                };
+                self.finish(outcome, now)
+            }
+            // Such as a password that was refused before: the token of before is good for as long as it lasts.
+            Decision::Reject(_) if self.test_meanwhile(now) => {
+                self.keep(&connector, true, Addition::None, now)
+            }
+            Decision::Reject(_) => self.finish(Outcome::untouched(self.observed.held.clone()), now),
+        }
+    }
+
+    fn obtain(&mut self, connector: &Arc<Connector>, why: MintReason, now: Timestamp) -> Effect {
+        match &self.observed.source {
+            Source::Login(source) => {
+                let (login, effect) =
+                    Login::begin(&self.observed, connector, &source.method, why, self.key, now);
+                self.stage = Stage::LoggingIn(Box::new(login), why);
+                effect
+            }
+            Source::Grant(source) => {
+                let (renewal, effect) = GrantRenewal::begin(&self.observed, source, why, self.key);
+                self.stage = Stage::RenewingGrant(Box::new(renewal));
+                effect
+            }
+            Source::Unusable(_) => self.finish(Outcome::untouched(self.observed.held.clone()), now),
+        }
+    }
+
+    fn logging_in(
+        &mut self,
+        progress: Progress<Login, LoginEnd>,
+        why: MintReason,
+        now: Timestamp,
+    ) -> Result<Effect, UnexpectedReply> {
+        match progress {
+            Progress::Asks(login, effect) => {
+                self.stage = Stage::LoggingIn(Box::new(login), why);
+                Ok(effect)
+            }
+            Progress::Ended(Ok(held)) => {
+                let connector = self.connector()?;
+                Ok(self.deliver(&connector, held, why, Addition::LoggedIn(why), now))
+            }
+            Progress::Ended(Err(problem)) => {
+                let connector = self.connector()?;
+                let test = self.test_meanwhile(now);
+                let addition = Addition::Failed(Minted::Failed { why, problem });
+                Ok(self.keep(&connector, test, addition, now))
+            }
+        }
+    }
+
+    fn renewing_grant(&mut self, stage: GrantStage, connector: &Arc<Connector>, now: Timestamp) -> Effect {
+        match stage {
+            GrantStage::Asks(renewal, effect) => {
+                self.stage = Stage::RenewingGrant(renewal);
+                effect
+            }
+            GrantStage::Brought {
+                held,
+                why,
+                minted,
+                grant,
+            } => self.deliver(connector, *held, why, Addition::Grant(minted, grant), now),
+            GrantStage::BroughtNothing { minted, grant } => {
+                let tasks = self.test_meanwhile(now).then_some(Task::Test);
+                self.hand_over(connector, tasks, Addition::Grant(minted, grant), now)
+            }
+        }
+    }
+
+    /// The Secret is kept in step; the connection is tested before it, where that is due.
+    fn keep(&mut self, connector: &Arc<Connector>, test: bool, addition: Addition, now: Timestamp) -> Effect {
+        let tasks = test.then_some(Task::Test).into_iter().chain([Task::Write]);
+        if self.observed.held.is_none() {
+            return self.ended(Outcome::untouched(None), addition, now);
+        }
+        self.hand_over(connector, tasks, addition, now)
+    }
+
+    /// A new token goes into the Secret at once where the Secret already carries one of the same org and user; a first one
+    /// only after the test has shown that the org is the one that is meant.
+    fn deliver(
+        &mut self,
+        connector: &Arc<Connector>,
+        held: HeldToken,
+        why: MintReason,
+        addition: Addition,
+        now: Timestamp,
+    ) -> Effect {
+        let tasks = if !self.observed.identity_verified(&held) {
+            vec![Task::Test, Task::Write]
+        } else if self.is_tested_after(why, connector, now) {
+            vec![Task::Write, Task::Test]
+        } else {
+            vec![Task::Write]
+        };
+        let progress = Delivery::begin(held, tasks, &self.observed, connector, self.key);
+        self.delivering(progress, addition, now)
+    }
+
+    /// Whether a token of a known identity is tested once it is delivered: always, but for a routine renewal between tests.
+    fn is_tested_after(&self, why: MintReason, connector: &Connector, now: Timestamp) -> bool {
+        let routine = matches!(
+            why,
+            MintReason::RenewalDue | MintReason::GrantOpen | MintReason::KeepAlive
+        );
+        let due = || due_test(&self.observed, connector, now).is_some();
+        !routine || (!self.observed.is_suspended() && due())
+    }
+
+    /// The tasks are carried out with the token that is held already.
+    fn hand_over(
+        &mut self,
+        connector: &Arc<Connector>,
+        tasks: impl IntoIterator<Item = Task>,
+        addition: Addition,
+        now: Timestamp,
+    ) -> Effect {
+        let Some(held) = self.observed.held.clone() else {
+            let outcome = Outcome {
+                secret: undelivered(&self.observed),
+                ..Outcome::untouched(None)
+            };
+            return self.ended(outcome, addition, now);
+        };
+        let progress = Delivery::begin(held, tasks, &self.observed, connector, self.key);
+        self.delivering(progress, addition, now)
+    }
+
+    fn delivering(
+        &mut self,
+        progress: Progress<Delivery, Outcome>,
+        addition: Addition,
+        now: Timestamp,
+    ) -> Effect {
+        match progress {
+            Progress::Asks(delivery, effect) => {
+                self.stage = Stage::Delivering(Box::new(delivery), addition);
+                effect
+            }
+            Progress::Ended(outcome) => self.ended(outcome, addition, now),
+        }
+    }
+
+    /// A round has come to its end. Where its test showed that the held token is of no use, a new one is worth a try: once.
+    fn ended(&mut self, outcome: Outcome, addition: Addition, now: Timestamp) -> Effect {
+        let outcome = addition.add_to(outcome, &self.observed);
+        if let Some(earlier) = self.earlier.take() {
+            return self.finish(outcome.after(earlier), now);
+        }
+        let Some(evidence) = self.learned(&outcome) else {
+            return self.finish(outcome, now);
+        };
+        self.evidence = evidence;
+        match decide(&self.observed, evidence, now) {
+            Decision::Mint { .. } => {
+                self.earlier = Some(outcome);
+                self.decide(now)
+            }
+            Decision::Keep { .. } | Decision::Wait(_) | Decision::Reject(_) => self.finish(outcome, now),
+        }
+    }
+
+    /// What a test has shown about the token that was held before.
+    fn learned(&self, outcome: &Outcome) -> Option<Evidence> {
+        let report = outcome.tested.as_ref()?;
+        let held_before = match self.decision {
+            Decision::Keep { .. } => true,
+            // A grant with something open is looked after, which need not bring a token.
+            Decision::Mint { .. } => outcome.minted.is_none(),
+            Decision::Wait(_) | Decision::Reject(_) => false,
+        };
+        if held_before && matches!(report.verdict, TestVerdict::TokenRejected { .. }) {
+            return Some(Evidence::TokenRejected);
+        }
+        instance_is_gone(&self.observed, &self.decision, report).then_some(Evidence::InstanceGone)
+    }
+
+    /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
+    fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Effect {
+        if self.observed.grant().is_some() && outcome.minted.is_some() {
+            self.stage = Stage::ReadingStatus(Box::new(outcome));
+            return Effect::ReadStatus;
+        }
+        self.conclude(outcome, None, now)
+    }
+
+    fn conclude(&mut self, outcome: Outcome, resource_version: Option<String>, now: Timestamp) -> Effect {
+        let conclusion = conclude(&self.observed, &self.decision, &outcome, now);
+        let before = &self.observed.status;
+        let report = Arc::new(PassReport {
+            decision: self.decision.clone(),
+            outcome,
+            status: conclusion.status.clone().unwrap_or_else(|| before.clone()),
+            events: conclusion.events,
+            next: conclusion.next,
+            claimed_elsewhere: conclusion.claimed_elsewhere,
+        });
+        self.stage = Stage::Recording {
+            report: report.clone(),
+            changed: conclusion.status.is_some(),
+            resource_version,
+        };
+        Effect::Record(report)
+    }
+
+    fn test_meanwhile(&self, now: Timestamp) -> bool {
+        meanwhile(&self.observed, self.evidence, now).is_some()
+    }
+}
+
+impl Addition {
+    fn add_to(self, outcome: Outcome, observed: &Observed) -> Outcome {
+        match self {
+            Self::None => outcome,
+            Self::LoggedIn(why) => forget_unverified(
+                Outcome {
+                    minted: Some(Minted::Obtained { why }),
+                    ..outcome
+                },
+                observed,
+            ),
+            Self::Failed(minted) => Outcome {
+                minted: Some(minted),
+                ..outcome
+            },
+            Self::Grant(minted, grant) => Outcome {
+                minted,
+                grant: grant.map(|grant| *grant),
+                ..outcome
+            },
+        }
+    }
+}
+
+/// A new token that was withheld is forgotten: the connector goes on with the token that it had, if it had one, and the next
+/// pass finds just that.
+fn forget_unverified(outcome: Outcome, observed: &Observed) -> Outcome {
+    if outcome.secret != SecretOutcome::Withheld {
+        return outcome;
+    }
+    let verified = observed
+        .held
+        .as_ref()
+        .is_none_or(|held| observed.identity_verified(held));
+    Outcome {
+        held: observed.held.clone(),
+        forgot_new_token: true,
+        secret: if verified {
+            SecretOutcome::Untouched
+        } else {
+            SecretOutcome::Withheld
+        },
+        ..outcome
+    }
+}
+
+impl Outcome {
+    /// This outcome, which came after `earlier` in the same pass: a test that ran only then still counts.
+    #[must_use]
+    fn after(mut self, earlier: Self) -> Self {
+        self.tested = self.tested.or(earlier.tested);
+        self.grant = self.grant.or(earlier.grant);
+        self
+    }
+}

@@ -3,4 +3,5 @@
 pub mod backoff;
 pub mod expiry;
 pub mod jitter;
+pub mod password_memory;
 pub mod time;

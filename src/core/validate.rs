@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use salesforce_client::{
-    App, Audience, ClientSecret, Host, HostAllowList, Password, PrivateKeyPem, Refusal, SecurityToken,
+    App, Audience, ClientSecret, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken, Refusal,
+    SecurityToken,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -16,6 +17,7 @@ use crate::core::model::connector::Method;
 use crate::core::model::connector::OnDelete;
 use crate::core::model::connector::PasswordLogin;
 use crate::core::model::connector::UsernameDisplay;
+use crate::core::model::connector::{GrantSettings, LoginMethod};
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::inputs::Inputs;
 use crate::core::model::rejection::Rejection;
@@ -34,25 +36,25 @@ fn username_display(auth: &AuthSpec) -> UsernameDisplay {
 /// Salesforce's own idle limit for apps where it is turned on (docs/salesforce.md#idle-limit).
 const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
 
-/// Checks spec and inputs. The schema and the CEL rules have seen the spec before; what they can't see is judged here.
+/// Checks spec and inputs, and says how tokens are obtained. The schema and the CEL rules have seen the spec before; what they can't see is judged here.
 pub fn validate(
     name: &str,
     spec: &SalesforceConnectorSpec,
     inputs: &Inputs,
     allow_list: &HostAllowList,
     key: &DigestKey,
-) -> Result<Connector, Rejection> {
+) -> Result<(Connector, Method), Rejection> {
     let host = login_host(spec, allow_list)?;
     let app = app(spec, inputs)?;
     let method = method(spec, inputs, &host, &app)?;
     let template = Template::new(name, spec)?;
     let inputs_digest = inputs_digest(key, &host, &app, &method);
     let attempt_digest = attempt_digest(key, &inputs_digest, &method, spec);
-    Ok(Connector {
+    let connector = Connector {
         environment: spec.environment,
         host,
         app,
-        method,
+        method_name: method.name(),
         expect: spec.expect.clone().unwrap_or_default(),
         lifetime: spec.token.lifetime.map(Into::into),
         renew_before: spec.token.renew_before.map(Into::into),
@@ -63,7 +65,8 @@ pub fn validate(
         username_display: username_display(&spec.auth),
         inputs_digest,
         attempt_digest,
-    })
+    };
+    Ok((connector, method))
 }
 
 fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Result<Host, Rejection> {
@@ -115,11 +118,11 @@ fn method(
             .clone()
             .map_or_else(|| default_audience(spec.environment), Audience::Other);
         let private_key = PrivateKeyPem::from(key.clone());
-        return Ok(Method::JwtBearer {
+        return Ok(Method::Login(LoginMethod::JwtBearer {
             username: jwt.username.clone(),
             private_key,
             audience,
-        });
+        }));
     }
     if let Some(password) = password {
         let field = |name| format!("spec.auth.password.{name}");
@@ -134,25 +137,30 @@ fn method(
             .map(|reference| inputs.get(&field("securityTokenRef"), reference))
             .transpose()?;
         let security_token = token.cloned().map(SecurityToken::from);
-        return Ok(Method::Password(PasswordLogin {
+        return Ok(Method::Login(LoginMethod::Password(PasswordLogin {
             username,
             password: secret,
             security_token,
-        }));
+        })));
     }
     match authorization_code {
-        Some(code) => Ok(by_authorization_code(code, inputs, host, app)),
-        None => Ok(Method::ClientCredentials),
+        Some(code) => Ok(Method::Grant(by_authorization_code(code, inputs, host, app))),
+        None => Ok(Method::Login(LoginMethod::ClientCredentials)),
     }
 }
 
-fn by_authorization_code(code: &AuthorizationCodeSpec, inputs: &Inputs, host: &Host, app: &App) -> Method {
-    let (brought, fault) = match sfdx::brought_token(code, inputs, host, app) {
-        Ok(brought) => (brought, None),
+fn by_authorization_code(
+    code: &AuthorizationCodeSpec,
+    inputs: &Inputs,
+    host: &Host,
+    app: &App,
+) -> GrantSettings {
+    let (bootstrap, fault) = match sfdx::bootstrap_token(code, inputs, host, app) {
+        Ok(bootstrap) => (bootstrap, None),
         Err(rejection) => (None, Some(rejection)),
     };
-    Method::AuthorizationCode {
-        brought,
+    GrantSettings {
+        bootstrap,
         fault,
         policy: GrantPolicy {
             idle_limit: code.refresh_token_idle_limit.map_or(IDLE_LIMIT, Into::into),
@@ -177,24 +185,24 @@ fn text(secret: &SecretString) -> String {
     secret.expose_secret().to_owned()
 }
 
-/// A brought refresh token is not among the parts: the grant that came from it lives on when it changes or goes.
+/// A bootstrap token is not among the parts: the grant that came from it lives on when it changes or goes.
 fn inputs_digest(key: &DigestKey, host: &Host, app: &App, method: &Method) -> Digest {
     let client_secret = app.client_secret.as_ref().map_or("", ClientSecret::expose);
     let mut parts = vec![host.name(), app.client_id.as_str(), client_secret, method.name()];
     match method {
-        Method::ClientCredentials | Method::AuthorizationCode { .. } => {}
-        Method::JwtBearer {
+        Method::Grant(_) | Method::Login(LoginMethod::ClientCredentials) => {}
+        Method::Login(LoginMethod::JwtBearer {
             username,
             private_key,
             audience,
-        } => {
+        }) => {
             parts.extend([username.as_str(), private_key.expose(), audience.as_str()]);
         }
-        Method::Password(PasswordLogin {
+        Method::Login(LoginMethod::Password(PasswordLogin {
             username,
             password,
             security_token,
-        }) => {
+        })) => {
             parts.extend([username.as_str(), password.expose()]);
             parts.push(security_token.as_ref().map_or("", SecurityToken::expose));
         }
@@ -220,14 +228,9 @@ fn attempt_digest(
         .and_then(|expect| expect.username.as_deref())
         .unwrap_or_default();
     let version = spec.connection_test.api_version.as_str();
-    let brought = match method {
-        Method::AuthorizationCode {
-            brought: Some(token), ..
-        } => token.expose(),
-        Method::AuthorizationCode { brought: None, .. }
-        | Method::ClientCredentials
-        | Method::JwtBearer { .. }
-        | Method::Password(_) => "",
+    let bootstrap = match method {
+        Method::Grant(settings) => settings.bootstrap.as_ref().map_or("", RefreshToken::expose),
+        Method::Login(_) => "",
     };
     let parts = [
         inputs.as_str(),
@@ -235,7 +238,7 @@ fn attempt_digest(
         organization,
         username,
         version,
-        brought,
+        bootstrap,
     ];
     key.digest("attempt", parts.map(str::as_bytes))
 }

@@ -60,7 +60,7 @@ impl Elector {
             leases: Leases {
                 api: Api::namespaced(client, namespace),
                 namespace: namespace.to_owned(),
-                trouble: false,
+                problem: false,
             },
             origin: Instant::now(),
             published: watch::Sender::new(None),
@@ -148,7 +148,7 @@ struct Leases {
     api: Api<Lease>,
     namespace: String,
     /// Whether the last call failed: only the first failure in a row is a warning.
-    trouble: bool,
+    problem: bool,
 }
 
 impl Leases {
@@ -164,13 +164,13 @@ impl Leases {
         };
         match timeout(limit, asking).await {
             Ok(Ok(answer)) => {
-                self.trouble = false;
+                self.problem = false;
                 answer
             }
             Ok(Err(kube::Error::Api(status)))
                 if status.is_conflict() || status.is_already_exists() || is_gone(&call, &status) =>
             {
-                self.trouble = false;
+                self.problem = false;
                 Answer::Refused
             }
             Ok(Err(error)) => self.failed(&chain(&error)),
@@ -179,7 +179,7 @@ impl Leases {
     }
 
     fn failed(&mut self, error: &str) -> Answer {
-        if self.trouble {
+        if self.problem {
             tracing::debug!(error, "Failed to reach the lease");
         } else {
             let (namespace, name) = (&self.namespace, names::LEASE);
@@ -190,7 +190,7 @@ impl Leases {
                 "Failed to reach the lease; it is tried again"
             );
         }
-        self.trouble = true;
+        self.problem = true;
         Answer::Failed
     }
 }

@@ -1,11 +1,9 @@
 //! How does a connector get from what is declared to what is so? The reconcile, top to bottom, and what wakes it.
 //!
 //! ```text
-//! observe  async  Kubernetes only              -> Observed
-//! decide   pure   (Observed, now)              -> Decision
-//! act      async  Salesforce, then the Secret  -> Outcome
-//! conclude pure   (Observed, Outcome, now)     -> Conclusion
-//! report   async  status, events               -> when to look again
+//! observe  async  reads Kubernetes                         -> Observed
+//! pass     pure   what was observed, and the time          -> one effect after another
+//! perform  async  Salesforce, Secrets, status: one effect  -> its reply
 //! ```
 
 use std::sync::Arc;
@@ -17,19 +15,16 @@ use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher;
 
-use crate::core::conclude::conclude;
-use crate::core::decide::{decide, instance_moved as moved};
-use crate::core::model::decision::Decision;
-use crate::core::model::observed::Knowledge;
-use crate::core::model::observed::Observed;
-use crate::core::model::outcome::Outcome;
+use crate::api::SalesforceConnector;
+use crate::core::pass::{Effect, Pass, PassEnd};
 use crate::error_chain::chain;
 use crate::settings::SecretWatch;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
+use crate::shell::perform::Performer;
 use crate::shell::watch::object::Guarded;
 use crate::shell::watch::watches::{self as wake, WatchScope};
-use crate::shell::{act, garbage_collector, grant_session, observe, report};
+use crate::shell::{garbage_collector, observe, report};
 
 /// Two cores are saturated by about 16 workers; many more make the API server close watches. So many at once for each watch,
 /// and for all watches together.
@@ -118,47 +113,28 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
         Ok(connector) => connector,
         Err(invalid) => return Ok(report::unparsable(&context, invalid)),
     };
-    let Some(mut connector) = context.current(cached).await? else {
+    let Some(connector) = context.current(cached).await? else {
         return Ok(Action::await_change());
     };
-
-    let mut observed = observe::observe(&context, &connector).await?; // Kubernetes
-    if let Err(error) = grant_session::keep_wish(&context, &observed).await {
-        // It is for after the connector; the token is for now.
-        tracing::warn!(error = %chain(&error), "Could not note whether the grant is to be revoked in the end");
-    }
-    let mut decision = decide(&observed, context.clock.now()); // no client
-    let mut outcome = act::act(&context, &observed, &decision).await?; // Salesforce, then the Secret
-    if let Some(learned) = learned(&observed, &decision, &outcome) {
-        observed.knowledge = learned;
-        let again = decide(&observed, context.clock.now()); // no client
-        if let Decision::Mint { .. } = again {
-            outcome = act::act(&context, &observed, &again).await?.after(outcome); // once, now
-            decision = again;
-        }
-    }
-    if observed.grant.is_some() && outcome.minted.is_some() {
-        // The redeem protocol has written its own part of the status.
-        let Some(live) = context.live(&connector).await? else {
-            return Ok(Action::await_change());
+    let observed = observe::observe(&context, &connector).await?;
+    let mut performer = Performer::new(&context, &connector, observed.owner.clone());
+    let (mut pass, mut effect) = Pass::begin(observed, &context.digest_key, context.clock.now());
+    loop {
+        effect = match effect {
+            Effect::Done(end) => return Ok(ended(&context, &connector, *end).await),
+            effect => {
+                let reply = performer.perform(effect).await?;
+                pass.on(reply, context.clock.now())?
+            }
         };
-        observed.status = live.status.clone().unwrap_or_default();
-        connector.metadata.resource_version = live.metadata.resource_version;
     }
-    let conclusion = conclude(&observed, &decision, &outcome, context.clock.now()); // no client
-    report::report(&context, &connector, &decision, &outcome, conclusion).await // Kubernetes
 }
 
-/// What a test has shown about the token that is held, so that a new one is worth a try.
-fn learned(observed: &Observed, decision: &Decision, outcome: &Outcome) -> Option<Knowledge> {
-    if act::token_was_rejected(decision, outcome) {
-        return Some(Knowledge::TokenRejected);
+async fn ended(context: &Context, connector: &SalesforceConnector, end: PassEnd) -> Action {
+    match end {
+        PassEnd::Gone => Action::await_change(),
+        PassEnd::Reported(report) => report::conclude(context, connector, &report).await,
     }
-    let gone = outcome
-        .tested
-        .as_ref()
-        .is_some_and(|report| moved::instance_is_gone(observed, decision, report));
-    gone.then_some(Knowledge::InstanceGone)
 }
 
 /// What a failed reconcile leads to: it is logged once, here, and tried again.

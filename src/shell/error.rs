@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::core::pass::UnexpectedReply;
+
 /// A failed operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -57,6 +59,9 @@ pub enum Error {
     /// A time limit of the redeem protocol.
     #[error("failed to set the limits of the redeem protocol")]
     Limits(#[source] redeem::TimeLimitsError),
+    /// The reply to an effect is of another kind than the effect.
+    #[error("a pass was answered something else than it asked for")]
+    Reply(#[from] UnexpectedReply),
     /// Random names.
     #[error("the system yields no random numbers")]
     Random,
@@ -83,6 +88,7 @@ impl Error {
             Self::Session => "Session",
             Self::Stopping => "Stopping",
             Self::Limits(_) => "Limits",
+            Self::Reply(_) => "Reply",
             Self::Random => "Random",
             Self::TookTooLong => "TookTooLong",
         }
@@ -102,6 +108,7 @@ impl Error {
             | Self::Session
             | Self::Stopping
             | Self::Limits(_)
+            | Self::Reply(_)
             | Self::Random
             | Self::TookTooLong => {
                 return false;
@@ -111,7 +118,7 @@ impl Error {
     }
 
     /// When to look again after so many errors in a row: soon after a conflict, ever later where the API server has
-    /// trouble. What Salesforce had answered meanwhile is asked for again, so this is a back-off of logins too.
+    /// problem. What Salesforce had answered meanwhile is asked for again, so this is a back-off of logins too.
     #[must_use]
     pub fn retry_after(&self, before: u32) -> Duration {
         const LONGEST: Duration = Duration::from_secs(300);

@@ -17,32 +17,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redeem::{
-    ClusterUid, Effect, InstallationUid, Now, RedeemAnswer, Reply, Session, SessionEnd, SessionMemory,
-    SessionOutcome, SessionWait, State,
+    ClusterUid, Effect, InstallationUid, Now, RedeemAnswer, Reply, Session, SessionMemory, SessionOutcome,
+    State,
 };
-use salesforce_client::{Failure, Refusal};
+use salesforce_client::Failure;
 use shutdown::Redeeming;
 use shutdown::Redeems;
 use unstored::Unstored;
 
 use crate::clock::boot_time;
-use crate::core::grant::candidate::Said;
-use crate::core::grant::view::granted_elsewhere;
+use crate::core::grant::session_report::SessionReport;
 use crate::core::model::connector::Connector;
-use crate::core::model::decision::MintReason;
-use crate::core::model::observed::Observed;
-use crate::core::model::outcome::{Minted, Trouble};
 use crate::core::model::owner::Owner;
-use crate::core::model::rejection::explain;
+use crate::core::pass::{SessionOrder, SessionReply};
 use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
-use crate::shell::salesforce::login;
 
 pub(crate) use kubernetes::bytes;
-pub(crate) use kubernetes::keep_wish;
 pub(crate) use kubernetes::place;
 pub(crate) use kubernetes::read_state;
+pub(crate) use kubernetes::record_revocation;
 pub(crate) use kubernetes::state_name;
 pub(crate) use kubernetes::understood;
 
@@ -83,46 +78,26 @@ impl Grants {
     }
 }
 
-/// What a session came to.
-pub(crate) struct Settled {
-    /// For the conclusion.
-    pub(crate) minted: Option<Minted>,
-    /// The state as last known.
-    pub(crate) state: Option<Box<State>>,
-    /// What is to be said beside it.
-    pub(crate) said: Said,
-}
-
 /// Runs a session for a connector, and waits for it.
-pub(crate) async fn settle(
+pub(crate) async fn run(
     context: &Arc<Context>,
-    observed: &Observed,
-    connector: &Connector,
-    why: MintReason,
-) -> Result<Settled, Error> {
+    owner: &Owner,
+    order: SessionOrder,
+) -> Result<SessionReply, Error> {
     let place = kubernetes::place(context).await?;
-    let inputs = inputs::inputs(context, observed, connector, why, place)?;
-    // Where something is open, most sessions send nothing: what they send is taken afterwards.
-    let paid = u32::from(why != MintReason::GrantOpen);
-    if paid > 0
-        && let Err(trouble) = login::spend_budget(context, connector)
-    {
-        let minted = Some(Minted::Failed { why, trouble });
-        return Ok(Settled {
-            minted,
-            state: None,
-            said: Said::default(),
-        });
+    let (connector, prepaid) = (order.connector.clone(), order.prepaid);
+    let revoke_at = order.revoke_at.clone();
+    let inputs = inputs::inputs(context, owner, order, place)?;
+    let host = connector.host.name();
+    if prepaid && let Err(wait) = context.budget.take(host, context.clock.now()) {
+        return Ok(SessionReply::BudgetSpent(wait));
     }
-    let memory = context
-        .grants
-        .memory()
-        .remove(&observed.owner.uid)
-        .unwrap_or_default();
-    let shell = Shell {
+    let memory = context.grants.memory().remove(&owner.uid).unwrap_or_default();
+    let driver = SessionDriver {
         context: context.clone(),
-        owner: observed.owner.clone(),
+        owner: owner.clone(),
         connector: connector.clone(),
+        revoke_at,
         known: None,
         refusals: Vec::new(),
         unanswered: None,
@@ -132,85 +107,33 @@ pub(crate) async fn settle(
         unstored: None,
         announced: false,
     };
-    let session = tokio::spawn(shell.run(Session::begin(inputs, memory)));
+    let session = tokio::spawn(driver.run(Session::begin(inputs, memory)));
     let ended = session.await.map_err(|_| Error::Session)?;
-    let (outcome, shell) = ended.ok_or(Error::Stopping)?;
-    let (host, now) = (connector.host.name(), context.clock.now());
-    context.budget.settle(host, paid, shell.presented, now);
+    let (outcome, driver) = ended.ok_or(Error::Stopping)?;
+    let now = context.clock.now();
+    context
+        .budget
+        .charge_or_refund(host, u32::from(prepaid), driver.presented, now);
     context
         .grants
         .memory()
-        .insert(observed.owner.uid.clone(), outcome.memory.clone());
-    Ok(Settled {
-        minted: minted(&outcome, &shell, why),
-        said: Said {
-            bootstrap: outcome.bootstrap,
-            next: outcome.candidate,
-        },
-        state: outcome.state,
-    })
-}
-
-fn minted(outcome: &SessionOutcome, shell: &Shell, why: MintReason) -> Option<Minted> {
-    let failed = |trouble| Some(Minted::Failed { why, trouble });
-    match outcome.end {
-        SessionEnd::Ready if shell.sent => Some(Minted::Obtained { why }),
-        SessionEnd::Ready | SessionEnd::ConnectorGone => None,
-        SessionEnd::Waiting { why: wait, length } => match &shell.unanswered {
-            // An import that Salesforce does not want to tell about is not kept waiting without a word.
-            Some(failure) if wait == SessionWait::Salesforce => {
-                failed(salesforce::silence(failure, shell.sent))
-            }
-            Some(_) | None if is_stuck(outcome.end, shell) => failed(shell.unavailability()),
-            Some(_) | None => Some(Minted::Waiting { length }),
-        },
-        SessionEnd::Unspent => match shell.refusal(outcome.state.as_deref()) {
-            Some(failure) => failed(unspent(failure, outcome, shell)),
-            None if is_stuck(outcome.end, shell) => failed(shell.unavailability()),
-            None => Some(Minted::Waiting {
-                length: KUBERNETES_LIMIT,
-            }),
-        },
-        SessionEnd::Problem { problem, ask_again } => {
-            let failure = shell
-                .refusal(outcome.state.as_deref())
-                .or(shell.unanswered.as_ref());
-            let detail = failure.map_or("", |failure| failure.detail.as_str());
-            let reason = problem.into();
-            failed(Trouble {
-                reason,
-                message: explain(reason, detail),
-                retry_after: ask_again,
-            })
-        }
-    }
-}
-
-/// Whether a session came to nothing for want of the API server. What one has stored is delivered by the next, soon.
-fn is_stuck(conclusion: SessionEnd, shell: &Shell) -> bool {
-    let stuck = match conclusion {
-        SessionEnd::Waiting { why, .. } => matches!(why, SessionWait::Kubernetes | SessionWait::Contention),
-        SessionEnd::Unspent => shell.unavailable.is_some(),
-        SessionEnd::Ready | SessionEnd::Problem { .. } | SessionEnd::ConnectorGone => false,
-    };
-    stuck && !shell.sent
-}
-
-/// Why a grant is unspent that was presented.
-fn unspent(failure: &Failure, outcome: &SessionOutcome, shell: &Shell) -> Trouble {
-    let state = outcome.state.as_deref();
-    let elsewhere = state.and_then(|state| granted_elsewhere(state, &shell.connector));
-    match elsewhere {
-        Some(rejection) if failure.refusal == Refusal::RefreshTokenExpired => rejection.into(),
-        Some(_) | None => login::trouble(failure),
-    }
+        .insert(owner.uid.clone(), outcome.memory.clone());
+    Ok(SessionReply::Ended(SessionReport {
+        outcome,
+        granted: driver.sent,
+        refusals: driver.refusals,
+        unanswered: driver.unanswered,
+        unavailable: driver.unavailable,
+    }))
 }
 
 /// Carries out effects.
-struct Shell {
+struct SessionDriver {
     context: Arc<Context>,
     owner: Owner,
-    connector: Connector,
+    connector: Arc<Connector>,
+    /// Login host that the state names to revoke the grant at once the connector is gone.
+    revoke_at: Option<String>,
     /// The state as last read or written.
     known: Option<State>,
     /// Token requests that brought nothing, for the message, with the grants that they were for.
@@ -229,19 +152,7 @@ struct Shell {
     announced: bool,
 }
 
-impl Shell {
-    /// What Salesforce had against the grant in use, or else against one that waits.
-    fn refusal(&self, state: Option<&State>) -> Option<&Failure> {
-        let current = state
-            .and_then(|state| state.current.as_ref())
-            .map(|grant| &grant.id);
-        let of_current = self
-            .refusals
-            .iter()
-            .rfind(|(id, _)| current.is_some() && id.as_ref() == current);
-        of_current.or(self.refusals.last()).map(|(_, failure)| failure)
-    }
-
+impl SessionDriver {
     /// Runs a session to its end, or, where the process is stopping, to a point where nothing is lost by it: then `None`.
     async fn run(mut self, mut session: Session) -> Option<(SessionOutcome, Self)> {
         let redeems = self.context.grants.redeems.clone();

@@ -1,6 +1,7 @@
 //! What is so? Reads of Kubernetes, by name, turned into values.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -10,13 +11,14 @@ use secrecy::SecretString;
 use crate::api::{SalesforceConnector, names};
 use crate::core::grant::shared_session as siblings;
 use crate::core::grant::shared_session::{Peer, Siblings};
-use crate::core::grant::view as grant;
-use crate::core::grant::view::GrantView;
-use crate::core::model::connector::{Connector, Method};
+use crate::core::grant::view::{GrantView, of_connector, token_of_state};
+use crate::core::model::connector::{Connector, LoginMethod, Method};
 use crate::core::model::inputs::{Input, Inputs, references};
-use crate::core::model::observed::{Activity, Knowledge, Observed, Requests};
+use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
 use crate::core::model::owner::Owner;
+use crate::core::model::rejection::Rejection;
 use crate::core::schedule::backoff::resync_period as period_for;
+use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::core::secret::read_back::read_back;
 use crate::core::validate::validate;
@@ -24,7 +26,7 @@ use crate::settings::SecretWatch;
 use crate::shell::context::Context;
 use crate::shell::context::namespace;
 use crate::shell::error::Error;
-use crate::shell::kubernetes::consumer_secret as secrets;
+use crate::shell::kubernetes::consumer_secret;
 use crate::shell::salesforce::refused_passwords as passwords;
 
 /// In mode `Watch` changes are noticed at once; the sweep is only the safety net.
@@ -45,33 +47,33 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         &context.allow_list,
         &context.digest_key,
     );
-    let target = match &checked {
-        Ok(checked) => {
-            let found = secrets::read(context, &owner.namespace, &checked.template.name).await?;
-            Target::judge(found, &owner, &checked.template)
+    let template = checked.as_ref().ok().map(|(connector, _)| &connector.template);
+    let target = match template {
+        Some(template) => {
+            let found = consumer_secret::read(context, &owner.namespace, &template.name).await?;
+            Target::judge(found, &owner, template)
         }
-        Err(_) => Target::Absent,
+        None => Target::Absent,
     };
-    let former = match (&target, &checked) {
-        (Target::Absent, Ok(checked)) => former(context, &owner, connector, checked).await?,
-        (Target::Absent | Target::Ours(_) | Target::Refused(_), _) => None,
+    let former_secrets = template.map_or_else(Vec::new, |template| {
+        let in_status = connector.status.as_ref();
+        let in_status = in_status.and_then(|status| status.secret_name.as_deref());
+        context.former_secrets(&owner.uid, in_status, &template.name)
+    });
+    let former = match &target {
+        Target::Absent => former(context, &owner, &former_secrets).await?,
+        Target::Ours(_) | Target::Refused(_) => None,
     };
     let ours = target.ours().or(former.as_ref());
     let noted = ours.and_then(|secret| read_back(secret, &context.digest_key));
-    let grant = match &checked {
-        Ok(Connector {
-            method: Method::AuthorizationCode { brought, .. },
-            ..
-        }) => Some(view(context, connector, ours, brought.as_ref()).await?),
-        Ok(_) | Err(_) => None,
+    let source = source(context, connector, checked, ours).await?;
+    let held = match &source {
+        Source::Grant(source) => {
+            let state = source.view.state();
+            state.and_then(|state| token_of_state(state, noted.as_ref(), &source.connector))
+        }
+        Source::Login(_) | Source::Unusable(_) => noted,
     };
-    let held = match (&grant, &checked) {
-        (Some(grant), Ok(checked)) => grant
-            .state()
-            .and_then(|state| grant::held(state, noted.as_ref(), checked)),
-        (Some(_) | None, Ok(_) | Err(_)) => noted,
-    };
-    let knowledge = knowledge(context, checked.as_ref().ok()).await?;
     Ok(Observed {
         owner,
         generation: connector.metadata.generation.unwrap_or_default(),
@@ -82,29 +84,46 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
             Activity::Active
         },
         status: connector.status.clone().unwrap_or_default(),
-        connector: checked,
+        source,
         target,
         held,
-        grant,
-        knowledge,
-        siblings: siblings(context, connector),
-        claim_told: context.claim_told(connector),
+        former_secrets,
         last_test: context.last_test(connector),
         resync_period: resync_period(context),
     })
 }
 
-/// Our Secret of before a change of `secret.name`, which holds the token until the new one exists.
-async fn former(
+/// Where the connector's tokens come from.
+async fn source(
     context: &Context,
-    owner: &Owner,
-    connector: &SalesforceConnector,
-    checked: &Connector,
-) -> Result<Option<Secret>, Error> {
-    let status = connector.status.as_ref();
-    let in_status = status.and_then(|status| status.secret_name.as_deref());
-    for name in context.former_secrets(&owner.uid, in_status, &checked.template.name) {
-        let found = secrets::read(context, &owner.namespace, &name).await?;
+    object: &SalesforceConnector,
+    checked: Result<(Connector, Method), Rejection>,
+    ours: Option<&Secret>,
+) -> Result<Source, Error> {
+    let (connector, method) = match checked {
+        Ok((connector, method)) => (Arc::new(connector), method),
+        Err(rejection) => return Ok(Source::Unusable(rejection)),
+    };
+    match method {
+        Method::Login(method) => Ok(Source::Login(LoginSource {
+            password_refused: is_refused(context, &connector, &method).await?,
+            connector,
+            method,
+        })),
+        Method::Grant(settings) => Ok(Source::Grant(Box::new(GrantSource {
+            view: view(context, object, ours, settings.bootstrap.as_ref()).await?,
+            siblings: siblings(context, object),
+            claim_reported: context.claim_told(object),
+            connector,
+            settings,
+        }))),
+    }
+}
+
+/// Our Secret of before a change of `secret.name`, which holds the token until the new one exists.
+async fn former(context: &Context, owner: &Owner, names: &[String]) -> Result<Option<Secret>, Error> {
+    for name in names {
+        let found = consumer_secret::read(context, &owner.namespace, name).await?;
         let ours = found.filter(|secret| owning_connector(secret) == Some(&owner.uid));
         if ours.is_some() {
             return Ok(ours);
@@ -131,7 +150,7 @@ async fn view(
     let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
     let in_secret = ours.and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
     Ok(GrantView {
-        state: grant::of_connector(state, &uid),
+        state: of_connector(state, &uid),
         revoke_at,
         brought: brought.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());
@@ -180,7 +199,7 @@ async fn read_inputs(context: &Context, connector: &SalesforceConnector) -> Resu
     let mut inputs = Inputs::default();
     for reference in references(&connector.spec) {
         if !found.contains_key(reference.name.as_str()) {
-            let secret = secrets::read(context, &namespace(connector), &reference.name).await?;
+            let secret = consumer_secret::read(context, &namespace(connector), &reference.name).await?;
             found.insert(&reference.name, secret);
         }
         let secret = found.get(reference.name.as_str()).and_then(Option::as_ref);
@@ -203,16 +222,12 @@ fn value(secret: &Secret, key: &str) -> Input {
     }
 }
 
-async fn knowledge(context: &Context, connector: Option<&Connector>) -> Result<Knowledge, Error> {
-    match connector.map(|connector| (&connector.method, &connector.host)) {
-        Some((Method::Password(login), host)) => {
-            let digest = login.refusal_digest(host, &context.digest_key);
-            // What is merely unclear is for the login: it waits, and says until when.
-            Ok(match passwords::recall(context, &digest).await? {
-                Some(passwords::Memory::Refused) => Knowledge::PasswordRefusedBefore,
-                Some(passwords::Memory::Unclear { .. }) | None => Knowledge::Clean,
-            })
-        }
-        Some(_) | None => Ok(Knowledge::Clean),
-    }
+/// Whether Salesforce has refused this password before. What is merely unclear is for the login: it waits, and says until when.
+async fn is_refused(context: &Context, connector: &Connector, method: &LoginMethod) -> Result<bool, Error> {
+    let LoginMethod::Password(login) = method else {
+        return Ok(false);
+    };
+    let digest = login.refusal_digest(&connector.host, &context.digest_key);
+    let memory = passwords::recall(context, &digest).await?;
+    Ok(memory == Some(PasswordMemory::Refused))
 }

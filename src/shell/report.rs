@@ -1,16 +1,18 @@
 //! How do people hear of it? One status write where something changed, events on transitions, metrics always.
 
+use std::time::Duration;
+
 use kube::api::PostParams;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource as _, ResourceExt};
 
-use crate::api::SalesforceConnector;
-use crate::core::conclude::Conclusion;
+use crate::api::{SalesforceConnector, SalesforceConnectorStatus};
 use crate::core::conclude::merge::truncate;
 use crate::core::conclude::{EventDraft, EventKind};
 use crate::core::model::decision::Decision;
 use crate::core::model::outcome::{Minted, Outcome};
+use crate::core::pass::PassReport;
 use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::context::namespace;
@@ -20,60 +22,68 @@ use crate::shell::watch::object::Unparsable;
 /// Longest note that the API server accepts.
 const NOTE_BYTES: usize = 1024;
 
-/// Reports a conclusion, and says when to look again.
-pub(crate) async fn report(
+/// Notes in logs, metrics and memory what a pass has done, before the status is written: that may fail. `tested` is how long the
+/// connection test took.
+pub(crate) fn record(
     context: &Context,
     connector: &SalesforceConnector,
-    decision: &Decision,
-    outcome: &Outcome,
-    conclusion: Conclusion,
-) -> Result<Action, Error> {
-    log(decision, outcome);
-    if outcome.tested.is_some() {
-        context.remember_test(connector, context.clock.now());
+    report: &PassReport,
+    tested: Option<Duration>,
+) {
+    log(&report.decision, &report.outcome);
+    let (namespace, name) = (namespace(connector), connector.name_any());
+    let metrics = &context.metrics;
+    if let (Some(found), Some(taken)) = (&report.outcome.tested, tested) {
+        metrics.connection_test(found.result_label(), taken);
     }
-    let elsewhere = conclusion.claimed_elsewhere;
-    context.remember_claim(connector, elsewhere);
-    context
-        .metrics
-        .claimed_elsewhere(&namespace(connector), &connector.name_any(), elsewhere);
-    let current = conclusion.status.as_ref().or(connector.status.as_ref());
-    context
-        .metrics
-        .connector(&namespace(connector), &connector.name_any(), current);
-    if let Some(status) = conclusion.status {
-        let mut written = connector.clone();
-        written.status = Some(status);
-        let api: Api<SalesforceConnector> = Api::namespaced(context.client.clone(), &namespace(connector));
-        // The body carries the uid and resourceVersion that were observed: a re-created connector can't inherit this.
-        let failpoints = &context.settings.failpoints;
-        failpoints
-            .at(&connector.name_any(), Side::Before, Failpoint::StatusWrite)
-            .await;
-        let result = api
-            .replace_status(&connector.name_any(), &PostParams::default(), &written)
-            .await;
-        // Written or refused for a conflict: the version that we started from is not the latest any more.
-        context.remember_replaced(connector.uid(), connector.resource_version());
-        result.map_err(Error::WriteStatus)?;
-        failpoints
-            .at(&connector.name_any(), Side::After, Failpoint::StatusWrite)
-            .await;
-    }
-    for event in conclusion.events {
+    context.remember_claim(connector, report.claimed_elsewhere);
+    metrics.claimed_elsewhere(&namespace, &name, report.claimed_elsewhere);
+    metrics.connector(&namespace, &name, Some(&report.status));
+}
+
+/// Replaces the status. The body carries the uid, and the resourceVersion that was observed or read since: a re-created
+/// connector can't inherit this.
+pub(crate) async fn write_status(
+    context: &Context,
+    connector: &SalesforceConnector,
+    status: SalesforceConnectorStatus,
+    resource_version: Option<String>,
+) -> Result<(), Error> {
+    let mut written = connector.clone();
+    written.status = Some(status);
+    written.metadata.resource_version = resource_version.or(written.metadata.resource_version);
+    let replaced = written.resource_version();
+    let (name, failpoints) = (connector.name_any(), &context.settings.failpoints);
+    let api: Api<SalesforceConnector> = Api::namespaced(context.client.clone(), &namespace(connector));
+    failpoints.at(&name, Side::Before, Failpoint::StatusWrite).await;
+    let result = api.replace_status(&name, &PostParams::default(), &written).await;
+    // Written or refused for a conflict: the version that we started from is not the latest any more.
+    context.remember_replaced(connector.uid(), replaced);
+    result.map_err(Error::WriteStatus)?;
+    failpoints.at(&name, Side::After, Failpoint::StatusWrite).await;
+    Ok(())
+}
+
+/// Publishes the events of a pass that has ended, and says when to look again.
+pub(crate) async fn conclude(
+    context: &Context,
+    connector: &SalesforceConnector,
+    report: &PassReport,
+) -> Action {
+    for event in &report.events {
         publish(context, connector, event).await;
     }
     context.forget_errors(connector);
-    Ok(Action::requeue(context.clock.sleep_for(conclusion.next)))
+    Action::requeue(context.clock.sleep_for(report.next))
 }
 
 fn log(decision: &Decision, outcome: &Outcome) {
     match (decision, &outcome.minted) {
         (_, Some(Minted::Obtained { why })) => tracing::info!(why = why.as_str(), "Obtained a token"),
-        (_, Some(Minted::Failed { why, trouble })) => {
+        (_, Some(Minted::Failed { why, problem })) => {
             tracing::warn!(
                 why = why.as_str(),
-                reason = trouble.reason.as_str(),
+                reason = problem.reason.as_str(),
                 "Could not obtain a token"
             );
         }
@@ -96,7 +106,7 @@ fn log(decision: &Decision, outcome: &Outcome) {
 }
 
 /// A lost event is no reason to fail: the status says the same.
-async fn publish(context: &Context, connector: &SalesforceConnector, draft: EventDraft) {
+async fn publish(context: &Context, connector: &SalesforceConnector, draft: &EventDraft) {
     let event = Event {
         type_: match draft.kind {
             EventKind::Normal => EventType::Normal,

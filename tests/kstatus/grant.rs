@@ -9,7 +9,7 @@ use salesforce_connector_operator::core::grant::keep_alive::{end, outlook};
 use salesforce_connector_operator::core::grant::view::{GrantView, copied_serial, works};
 use salesforce_connector_operator::core::model::connector::{Connector, Method};
 use salesforce_connector_operator::core::model::digest::DigestKey;
-use salesforce_connector_operator::core::model::outcome::{GrantOutcome, Minted, Trouble};
+use salesforce_connector_operator::core::model::outcome::{GrantOutcome, Minted, Problem};
 use salesforce_connector_operator::core::model::owner::Owner;
 use salesforce_connector_operator::core::model::rejection::explain;
 use std::time::Duration;
@@ -127,9 +127,9 @@ pub(crate) fn waiting() -> Minted {
     }
 }
 
-pub(crate) fn refused() -> Trouble {
+pub(crate) fn refused() -> Problem {
     let reason = GrantProblem::ReauthorizationRequired.into();
-    Trouble {
+    Problem {
         reason,
         message: explain(reason, "words"),
         retry_after: None,

@@ -15,10 +15,10 @@ use salesforce_connector_operator::core::grant::view::{held, renewed_with};
 use salesforce_connector_operator::core::model::connector::Connector;
 use salesforce_connector_operator::core::model::decision::{Decision, MintReason};
 use salesforce_connector_operator::core::model::digest::DigestKey;
-use salesforce_connector_operator::core::model::held_token::{Expiration, Held, Identity, Renewal};
+use salesforce_connector_operator::core::model::held_token::{Expiration, HeldToken, Identity, Renewal};
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::model::observed::{Activity, Knowledge, Observed, Requests};
-use salesforce_connector_operator::core::model::outcome::{Minted, Outcome, SecretOutcome, Trouble};
+use salesforce_connector_operator::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use salesforce_connector_operator::core::model::owner::Owner;
 use salesforce_connector_operator::core::model::rejection::{Rejection, explain};
 use salesforce_connector_operator::core::pass::connection_test::{OrgFacts, TestReport, Verdict};
@@ -398,12 +398,12 @@ impl World {
             Decision::Mint { why } => {
                 let why = *why;
                 if let Salesforce::Refuses(refusal) = self.salesforce {
-                    let trouble = Trouble {
+                    let problem = Problem {
                         reason: refusal.into(),
                         message: explain(refusal.into(), "words"),
                         retry_after: None,
                     };
-                    let minted = Some(Minted::Failed { why, trouble });
+                    let minted = Some(Minted::Failed { why, problem });
                     let kept = self.keep(observed, connector, test_meanwhile);
                     return Outcome { minted, ..kept };
                 }
@@ -426,8 +426,8 @@ impl World {
             Salesforce::KeepsGrantsWaiting => grant::waiting(),
             Salesforce::Refuses(_) => {
                 self.grant.died();
-                let trouble = grant::refused();
-                Minted::Failed { why, trouble }
+                let problem = grant::refused();
+                Minted::Failed { why, problem }
             }
             Salesforce::Well | Salesforce::RejectsTokens | Salesforce::FailsTests(_) => {
                 Minted::Obtained { why }
@@ -490,7 +490,7 @@ impl World {
         &mut self,
         observed: &Observed,
         connector: &Connector,
-        held: &Held,
+        held: &HeldToken,
         report: Option<&TestReport>,
     ) -> SecretOutcome {
         if !observed.identity_verified(held) && !report.is_some_and(TestReport::environment_holds) {
@@ -506,9 +506,9 @@ impl World {
         SecretOutcome::InStep
     }
 
-    fn new_token(&mut self, connector: &Connector) -> Held {
+    fn new_token(&mut self, connector: &Connector) -> HeldToken {
         self.tokens += 1;
-        Held {
+        HeldToken {
             token: AccessToken::new(format!("token-{}", self.tokens)),
             instance_url: "https://green-itr.my.salesforce.com".to_owned(),
             issue_time: self.now,

@@ -20,7 +20,7 @@ pub(super) fn needed_by(
     failures: Option<&FailuresStatus>,
     now: Timestamp,
 ) -> Option<Time> {
-    observed.grant.as_ref()?;
+    observed.grant()?;
     let expires = outcome.held.as_ref().map(|held| held.expiration.time);
     let before = observed.status.action_required_time.as_ref().map(|time| time.0);
     let by = if only_a_person_helps(decision, failures) {

@@ -6,9 +6,7 @@ use crate::api::reasons::{Class, OwnReason};
 use crate::api::status::{FailuresStatus, SalesforceConnectorStatus};
 use crate::api::{Reason, reasons};
 use crate::core::conclude::merge::{ConditionType, Finding, Truth};
-use crate::core::conclude::suspended;
 use crate::core::decide::test_due::{failed_test, has_run};
-use crate::core::model::connector::Method;
 use crate::core::model::decision::Decision;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Outcome, SecretOutcome};
@@ -53,7 +51,7 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Ready: the token is valid, the Secret is in step, no test has failed for good. The first trouble found is told.
+    /// Ready: the token is valid, the Secret is in step, no test has failed for good. The first problem found is told.
     fn ready(&self) -> Finding {
         if let Some(rejection) = self.rejection() {
             return Finding::with(Truth::False, rejection.reason, rejection.message());
@@ -65,8 +63,9 @@ impl Facts<'_> {
         if self.outcome.held.is_none() || self.secret_synced().truth != Truth::True {
             return Finding::plain(Truth::Unknown, OwnReason::Pending);
         }
-        let siblings = self.observed.siblings.note().unwrap_or_default();
-        if suspended(self.observed) {
+        let siblings = self.observed.grant().and_then(|source| source.siblings.note());
+        let siblings = siblings.unwrap_or_default();
+        if self.observed.is_suspended() {
             let message = format!(
                 "The connector is suspended; the token in Secret \"{secret}\" is still valid.{siblings}"
             );
@@ -80,33 +79,26 @@ impl Facts<'_> {
     /// What is to be said of a grant that was brought: that it isn't used, or that its Secret is of no use any more.
     fn bootstrap_note(&self) -> String {
         if let Some(message) = self.bootstrap_trouble() {
-            return format!(" The grant that was brought is not used, the one of before goes on: {message}");
+            return format!(" The candidate grant is not used, and the current grant still is: {message}");
         }
-        let Some(view) = &self.observed.grant else {
+        let Some(source) = self.observed.grant() else {
             return String::new();
         };
+        let view = &source.view;
         let imported = match &self.outcome.grant {
             Some(grant) => view.brought.is_some() && grant.imported == view.brought,
             None => view.imported(),
         };
         if imported {
-            " The brought refresh token has been imported; the Secret that brought it can be deleted."
-                .to_owned()
+            " The bootstrap token has been imported. You can delete the Secret that holds it.".to_owned()
         } else {
             String::new()
         }
     }
 
     fn bootstrap_trouble(&self) -> Option<String> {
-        let fault = match self
-            .observed
-            .connector
-            .as_ref()
-            .map(|connector| &connector.method)
-        {
-            Ok(Method::AuthorizationCode { fault, .. }) => fault.as_ref().map(Rejection::message),
-            Ok(Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_)) | Err(_) => None,
-        };
+        let source = self.observed.grant()?;
+        let fault = source.settings.fault.as_ref().map(Rejection::message);
         let failures = self.status.candidate_grant_failures.as_ref();
         fault.or_else(|| failures.map(|failures| failures.message.clone()))
     }
@@ -118,7 +110,7 @@ impl Facts<'_> {
         }
     }
 
-    /// What is wrong with the token, if anything is. A passing trouble with its renewal is not.
+    /// What is wrong with the token, if anything is. A passing problem with its renewal is not.
     fn token_trouble(&self) -> Option<Finding> {
         let failures = self.status.failures.as_ref();
         let failed = failures.map(failure_finding);
@@ -131,7 +123,9 @@ impl Facts<'_> {
         }
         let Some(held) = &self.outcome.held else {
             return failed.or_else(|| {
-                suspended(self.observed).then(|| Finding::plain(Truth::False, OwnReason::Suspended))
+                self.observed
+                    .is_suspended()
+                    .then(|| Finding::plain(Truth::False, OwnReason::Suspended))
             });
         };
         if held.expiration.time <= self.now {
@@ -139,7 +133,7 @@ impl Facts<'_> {
             let message = format!("{}{why}", Reason::from(OwnReason::TokenExpired).meaning());
             return Some(Finding::with(Truth::False, OwnReason::TokenExpired, message));
         }
-        let connector = self.observed.connector.as_ref().ok()?;
+        let connector = self.observed.connector()?;
         let outdated =
             held.inputs_digest != connector.inputs_digest || self.outcome.secret == SecretOutcome::Withheld;
         failed.filter(|_| outdated)
@@ -248,8 +242,8 @@ impl Facts<'_> {
         ))
     }
 
-    /// Whether trouble that may pass by itself has lasted so long that a person must act after all. Where the token has
-    /// expired it is the trouble with its renewal.
+    /// Whether problem that may pass by itself has lasted so long that a person must act after all. Where the token has
+    /// expired it is the problem with its renewal.
     fn lasts(&self, ready: &Finding) -> bool {
         let Some(failures) = &self.status.failures else {
             return false;
@@ -270,7 +264,7 @@ fn failure_finding(failures: &FailuresStatus) -> Finding {
     Finding::with(Truth::False, reason, failures.message.clone())
 }
 
-/// Whether trouble with a renewal may pass by itself, so that a valid token is as good as before.
+/// Whether problem with a renewal may pass by itself, so that a valid token is as good as before.
 fn passing(reason: Reason) -> bool {
     match (reason, reason.class()) {
         (Reason::Own(_), class) => class == Class::Transient,
@@ -288,7 +282,7 @@ fn stalls(reason: Reason) -> bool {
     }
 }
 
-/// Whether a person must act on trouble that does not pass.
+/// Whether a person must act on problem that does not pass.
 fn may_need_person(reason: Reason) -> bool {
     match reason {
         Reason::Own(own) => own.needs_person(),

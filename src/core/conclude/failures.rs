@@ -8,17 +8,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::Reason;
 use crate::api::reasons::{OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
-use crate::core::conclude::{echo, suspended};
+use crate::core::conclude::echo;
 use crate::core::decide::remembered_failure::is_over;
 use crate::core::decide::test_due::{impossible, to_be_repeated};
-use crate::core::grant::candidate as incoming;
+use crate::core::grant::candidate;
 use crate::core::grant::view::Business;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::Decision;
 use crate::core::model::observed::Observed;
-use crate::core::model::outcome::{Minted, Outcome, SecretOutcome, Trouble};
+use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::explain;
-use crate::core::pass::connection_test::{TestReport, Verdict};
+use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use crate::core::schedule::backoff::next_attempt;
 use crate::core::schedule::time::whole_seconds;
 use crate::core::schedule::time::{later, since};
@@ -39,12 +39,12 @@ pub(super) fn failures(
     let before = observed.status.failures.clone();
     let before = before.filter(|failures| !is_over(failures, observed));
     let digest = connector.attempt_digest.as_str();
-    match trouble(outcome) {
-        Some(trouble) => {
+    match problem(outcome) {
+        Some(problem) => {
             let before = before
                 .as_ref()
                 .filter(|failures| failures.inputs_digest.as_deref() == Some(digest));
-            Some(counted(before, &trouble, digest, now, &observed.owner.uid))
+            Some(counted(before, &problem, digest, now, &observed.owner.uid))
         }
         None if matches!(outcome.minted, Some(Minted::Obtained { .. })) => None,
         None if outcome.secret == SecretOutcome::InStep
@@ -67,18 +67,19 @@ pub(super) fn candidate_grant_failures(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Option<FailuresStatus> {
-    let connector = observed.connector.as_ref().ok()?;
-    let before = incoming::remembered(observed, connector);
+    let source = observed.grant()?;
+    let connector = &source.connector;
+    let before = candidate::remembered(observed, connector);
     let grant = outcome.grant.as_ref();
-    if let Some(trouble) = grant.and_then(|grant| grant.incoming.as_ref()) {
+    if let Some(problem) = grant.and_then(|grant| grant.candidate.as_ref()) {
         let told = |before: &&FailuresStatus| {
-            before.next_attempt_time.is_none() && before.message == trouble.message
+            before.next_attempt_time.is_none() && before.message == problem.message
         };
         return Some(match before.filter(told) {
             Some(before) => before.clone(),
             None => counted(
                 before,
-                trouble,
+                problem,
                 connector.attempt_digest.as_str(),
                 now,
                 &observed.owner.uid,
@@ -86,10 +87,8 @@ pub(super) fn candidate_grant_failures(
         });
     }
     let ended = grant.is_some() && matches!(outcome.minted, None | Some(Minted::Obtained { .. }));
-    let there = observed
-        .grant
-        .as_ref()
-        .is_some_and(|view| view.business() == Business::Open && view.works(&connector.expect));
+    let view = &source.view;
+    let there = view.business() == Business::Open && view.works(&connector.expect);
     before.filter(|_| there && !ended).cloned()
 }
 
@@ -97,7 +96,7 @@ pub(super) fn candidate_grant_failures(
 /// is held as long as none of these is good, shows nothing of the kind.
 fn is_past(failures: &FailuresStatus, connector: &Connector, outcome: &Outcome) -> bool {
     let report = outcome.tested.as_ref();
-    let accepted = report.is_some_and(|report| report.verdict == Verdict::Succeeded);
+    let accepted = report.is_some_and(|report| report.verdict == TestVerdict::Succeeded);
     let held = outcome.held.as_ref();
     let of_these = held.is_some_and(|held| held.inputs_digest == connector.inputs_digest);
     accepted && of_these && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
@@ -112,9 +111,9 @@ fn unverified(observed: &Observed) -> bool {
 }
 
 /// What went wrong, if anything did: the login, or the verification of its token.
-fn trouble(outcome: &Outcome) -> Option<Trouble> {
-    if let Some(Minted::Failed { trouble, .. }) = &outcome.minted {
-        return Some(trouble.clone());
+fn problem(outcome: &Outcome) -> Option<Problem> {
+    if let Some(Minted::Failed { problem, .. }) = &outcome.minted {
+        return Some(problem.clone());
     }
     if let (Some(Minted::Obtained { .. }), SecretOutcome::Refused(rejection)) =
         (&outcome.minted, &outcome.secret)
@@ -124,29 +123,30 @@ fn trouble(outcome: &Outcome) -> Option<Trouble> {
     }
     let report = outcome.tested.as_ref()?;
     let obtained = matches!(outcome.minted, Some(Minted::Obtained { .. }));
-    let fresh = obtained || outcome.secret == SecretOutcome::Withheld;
+    let withheld = outcome.forgot_new_token || outcome.secret == SecretOutcome::Withheld;
+    let fresh = obtained || withheld;
     match &report.verdict {
-        Verdict::TokenRejected { detail } if fresh => Some(Trouble {
+        TestVerdict::TokenRejected { detail } if fresh => Some(Problem {
             reason: OwnReason::FreshTokenRejected.into(),
             message: explain(OwnReason::FreshTokenRejected.into(), detail),
             retry_after: None,
         }),
-        Verdict::Failed {
+        TestVerdict::Failed {
             reason,
             message,
             retry_after,
-        } if outcome.secret == SecretOutcome::Withheld => Some(Trouble {
+        } if withheld => Some(Problem {
             reason: *reason,
             message: message.clone(),
             retry_after: *retry_after,
         }),
-        Verdict::Succeeded | Verdict::TokenRejected { .. } | Verdict::Failed { .. } => None,
+        TestVerdict::Succeeded | TestVerdict::TokenRejected { .. } | TestVerdict::Failed { .. } => None,
     }
 }
 
 fn counted(
     before: Option<&FailuresStatus>,
-    trouble: &Trouble,
+    problem: &Problem,
     digest: &str,
     now: Timestamp,
     uid: &str,
@@ -156,35 +156,35 @@ fn counted(
         .map_or(0, |failures| failures.count)
         .saturating_add(1);
     let first = before.map_or(now, |failures| failures.first_failure_time.0);
-    let asked = if trouble.reason == Reason::Salesforce(Refusal::LoginRateExceeded) {
-        Some(trouble.retry_after.unwrap_or_default().max(LOGIN_RATE_WAIT))
+    let asked = if problem.reason == Reason::Salesforce(Refusal::LoginRateExceeded) {
+        Some(problem.retry_after.unwrap_or_default().max(LOGIN_RATE_WAIT))
     } else {
-        trouble.retry_after
+        problem.retry_after
     };
     FailuresStatus {
         count,
         first_failure_time: Time(whole_seconds(first)),
         last_failure_time: Time(whole_seconds(now)),
-        next_attempt_time: again(trouble, asked, count, first, now, uid).map(Time),
-        reason: trouble.reason.as_str().to_owned(),
-        message: trouble.message.clone(),
+        next_attempt_time: again(problem, asked, count, first, now, uid).map(Time),
+        reason: problem.reason.as_str().to_owned(),
+        message: problem.message.clone(),
         inputs_digest: Some(digest.to_owned()),
     }
 }
 
 /// When to try again by itself. The redeem protocol knows better than any class when Salesforce may be asked again.
 fn again(
-    trouble: &Trouble,
+    problem: &Problem,
     asked: Option<Duration>,
     count: i32,
     first: Timestamp,
     now: Timestamp,
     uid: &str,
 ) -> Option<Timestamp> {
-    match trouble.reason {
+    match problem.reason {
         Reason::Grant(_) => asked.map(|wait| whole_seconds(later(now, wait))),
         Reason::Own(_) | Reason::Salesforce(_) => {
-            next_attempt(trouble.reason.class(), count, first, now, asked, uid)
+            next_attempt(problem.reason.class(), count, first, now, asked, uid)
         }
     }
 }
@@ -197,7 +197,7 @@ pub(super) fn untestable(
     outcome: &Outcome,
     failures: Option<&FailuresStatus>,
 ) -> Option<(Reason, String)> {
-    if !observed.test_requested() || outcome.tested.is_some() || suspended(observed) {
+    if !observed.test_requested() || outcome.tested.is_some() || observed.is_suspended() {
         return None;
     }
     match decision {
@@ -224,7 +224,7 @@ pub(super) fn connection_test(
         };
     };
     let found = ConnectionTestStatus {
-        result: if report.verdict == Verdict::Succeeded {
+        result: if report.verdict == TestVerdict::Succeeded {
             TestResult::Succeeded
         } else {
             TestResult::Failed
@@ -237,9 +237,9 @@ pub(super) fn connection_test(
         next_test_time: None,
     };
     let found = match &report.verdict {
-        Verdict::Succeeded => found,
-        Verdict::TokenRejected { .. } => to_be_repeated(found, None, observed),
-        Verdict::Failed { retry_after, .. } => to_be_repeated(found, *retry_after, observed),
+        TestVerdict::Succeeded => found,
+        TestVerdict::TokenRejected { .. } => to_be_repeated(found, None, observed),
+        TestVerdict::Failed { retry_after, .. } => to_be_repeated(found, *retry_after, observed),
     };
     let unchanged = |before: &ConnectionTestStatus| {
         before.result == found.result
@@ -256,10 +256,12 @@ pub(super) fn connection_test(
 
 fn message(report: &TestReport, outcome: &Outcome) -> String {
     match (&report.verdict, &outcome.minted) {
-        (Verdict::TokenRejected { detail }, Some(Minted::Obtained { .. })) => {
+        (TestVerdict::TokenRejected { detail }, Some(Minted::Obtained { .. })) => {
             explain(OwnReason::FreshTokenRejected.into(), detail)
         }
-        (Verdict::Succeeded | Verdict::Failed { .. } | Verdict::TokenRejected { .. }, _) => report.message(),
+        (TestVerdict::Succeeded | TestVerdict::Failed { .. } | TestVerdict::TokenRejected { .. }, _) => {
+            report.message()
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use crate::api::Reason;
 use crate::api::reasons::OwnReason;
 use crate::api::status::SalesforceConnectorStatus;
-use crate::core::conclude::suspended;
 use crate::core::decide::test_due::next_test;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::model::decision::{Decision, WaitReason};
@@ -49,11 +48,10 @@ pub(super) fn next_look(
 /// have been due for a while: it broke off when a process died, and would otherwise wait for the sweep. It can't happen twice
 /// in a row, as the grant works from here on.
 fn was_settled(observed: &Observed, outcome: &Outcome) -> bool {
-    let Ok(connector) = &observed.connector else {
+    let Some(source) = observed.grant() else {
         return false;
     };
-    let before = observed.grant.as_ref();
-    let worked = before.is_some_and(|view| view.works(&connector.expect));
+    let worked = source.view.works(&source.connector.expect);
     let works = outcome.grant.as_ref().is_some_and(|grant| grant.works);
     outcome.minted.is_none() && works && !worked
 }
@@ -82,18 +80,12 @@ fn moments(
         .filter(|_| *decision != Decision::Wait(WaitReason::Suspended))
         .map(|next| next.0);
     moments.extend(again);
-    if suspended(observed) {
+    if observed.is_suspended() {
         return moments;
     }
-    if let Ok(connector) = &observed.connector {
-        let mut after = observed.clone();
-        after.status = status.clone();
-        after.last_test = if outcome.tested.is_some() {
-            Some(now)
-        } else {
-            observed.last_test
-        };
-        moments.extend(next_test(&after, connector));
+    if let (Some(connector), Some(test)) = (observed.connector(), &status.connection_test) {
+        let repeated = outcome.tested.as_ref().map(|_| now).or(observed.last_test);
+        moments.push(next_test(test, repeated, connector, &observed.owner.uid));
     }
     moments
 }

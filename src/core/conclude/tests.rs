@@ -9,8 +9,10 @@ use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::FailuresStatus;
 use crate::core::model::decision::MintReason;
 use crate::core::model::decision::{TestReason, WaitReason};
+use crate::core::model::observed::{Activity, Source};
 use crate::core::model::rejection::Rejection;
 use crate::core::model::rejection::explain;
+use crate::core::pass::connection_test::Steps;
 use crate::core::pass::connection_test::TestReport;
 use crate::core::schedule::backoff::next_attempt;
 use crate::core::schedule::jitter::jittered;
@@ -18,8 +20,8 @@ use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
 use crate::core::testing::fixtures::{
-    SWEEP, after, asked_to_test, carrying, connector, failed, first_success, fresh, kept, now, of, refused,
-    reported, settled, spec,
+    SWEEP, after, asked_to_test, carrying, failed, first_success, fresh, kept, now, of, refused, reported,
+    settled, spec,
 };
 
 const KEEP: Decision = Decision::Keep { test: None };
@@ -140,7 +142,7 @@ fn what_stands_in_the_way_is_told_and_stalls_unless_it_may_only_be_late() {
     ] {
         let rejection = Rejection::new(reason, "the field");
         let observed = Observed {
-            connector: Err(rejection.clone()),
+            source: Source::Unusable(rejection.clone()),
             ..fresh()
         };
         let decision = Decision::Reject(rejection);
@@ -221,24 +223,25 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
 #[test]
 fn a_token_of_the_wrong_environment_is_withheld() {
     let observed = Observed {
-        connector: Ok(connector(&spec(json!({ "environment": "Sandbox" })))),
+        source: fixtures::source(&spec(json!({ "environment": "Sandbox" }))),
         ..fresh()
     };
-    let mut ladder = crate::core::pass::connection_test::Ladder::new(of(&observed));
-    let _ = ladder.host_answers(Ok(fixtures::versions()));
-    let _ = ladder.identity(
+    let mut steps = Steps::new(of(&observed).clone());
+    let _ = steps.host_answers(Ok(fixtures::versions()));
+    let _ = steps.identity(
         &fixtures::identity(),
         Ok(fixtures::identity_answer("robot@acme.example")),
     );
-    let _ = ladder.organization(Ok(fixtures::organization(false)), &[]);
+    let _ = steps.organization(Ok(fixtures::organization(false)), &[]);
     let outcome = Outcome {
         grant: None,
         held: None,
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
         }),
-        tested: Some(ladder.finish()),
-        secret: SecretOutcome::Withheld,
+        tested: Some(steps.finish()),
+        secret: SecretOutcome::Untouched,
+        forgot_new_token: true,
     };
     let conclusion = conclude(&observed, &MINT, &outcome, now());
     let status = written(&conclusion);
@@ -412,7 +415,7 @@ fn a_username_that_came_by_reference_is_not_shown() {
         "usernameRef": { "name": "user", "key": "name" }, "passwordRef": { "name": "user", "key": "password" },
     } });
     let observed = Observed {
-        connector: Ok(connector(&spec(json!({ "auth": auth })))),
+        source: fixtures::source(&spec(json!({ "auth": auth }))),
         ..fresh()
     };
     let conclusion = conclude(&observed, &MINT, &first_success(&observed), now());
@@ -433,7 +436,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
     };
     let until = |moment: Timestamp, at: i64| Duration::try_from(moment.duration_since(after(at))).unwrap();
     let observed = day(settled());
-    let test = crate::core::decide::test_due::next_test(&observed, of(&observed)).unwrap();
+    let test = fixtures::next_test_of(&observed);
     assert_eq!(next(&observed, 0), until(test, 0));
     let renewal = observed.status.token.as_ref().unwrap().renewal_time.0;
     let tested = Observed {
@@ -470,7 +473,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
 fn a_changed_secret_name_is_shown_and_a_changed_generation_observed() {
     let moved = Observed {
         generation: 2,
-        connector: Ok(connector(&spec(json!({ "secret": { "name": "other" } })))),
+        source: fixtures::source(&spec(json!({ "secret": { "name": "other" } }))),
         ..settled()
     };
     let moved = carrying(moved, settled().held.unwrap());

@@ -5,29 +5,30 @@ use salesforce_client::{InstanceUrl, Refusal};
 
 use crate::api::Reason;
 use crate::api::status::{StepName, TestStep};
-use crate::core::model::connector::Method;
+use crate::core::model::connector::LoginMethod;
 use crate::core::model::decision::Decision;
-use crate::core::model::observed::Observed;
-use crate::core::pass::connection_test::{TestReport, Verdict};
+use crate::core::model::observed::{Observed, Source};
+use crate::core::pass::connection_test::{TestReport, TestVerdict};
 
 /// Whether a test has just found the instance of the held token gone, so that one login at another host is worth a try. Once:
 /// where the test before found the same, that login was made. Never for a person's grant or a password, which cost more than
 /// an address is worth; nor where the login host is what is gone.
 #[must_use]
 pub fn instance_is_gone(observed: &Observed, decision: &Decision, report: &TestReport) -> bool {
-    let (Ok(connector), Some(held), Decision::Keep { .. }) = (&observed.connector, &observed.held, decision)
+    let (Source::Login(source), Some(held), Decision::Keep { .. }) =
+        (&observed.source, &observed.held, decision)
     else {
         return false;
     };
-    let free = matches!(
-        connector.method,
-        Method::ClientCredentials | Method::JwtBearer { .. }
-    );
+    let free = match source.method {
+        LoginMethod::ClientCredentials | LoginMethod::JwtBearer { .. } => true,
+        LoginMethod::Password(_) => false,
+    };
     let instance = held.instance_url.parse::<InstanceUrl>();
-    let elsewhere = instance.is_ok_and(|instance| instance.host() != &connector.host);
+    let elsewhere = instance.is_ok_and(|instance| instance.host() != &source.connector.host);
     let before = observed.status.connection_test.as_ref();
     let known = before.is_some_and(|test| test.steps.last().is_some_and(says_gone));
-    let failed = matches!(report.verdict, Verdict::Failed { .. });
+    let failed = matches!(report.verdict, TestVerdict::Failed { .. });
     free && elsewhere && !known && failed && report.steps.last().is_some_and(says_gone)
 }
 
@@ -52,8 +53,9 @@ mod tests {
     use super::*;
     use crate::api::status::{ConnectionTestStatus, TestResult};
     use crate::core::model::decision::TestReason;
-    use crate::core::pass::connection_test::{Flow, Ladder};
-    use crate::core::testing::fixtures::{connector, jwt, now, of, password, settled, spec};
+    use crate::core::pass::connection_test::{Flow, Steps};
+    use crate::core::testing::fixtures;
+    use crate::core::testing::fixtures::{jwt, now, of, password, settled, spec};
 
     const KEEP: Decision = Decision::Keep {
         test: Some(TestReason::Interval),
@@ -63,13 +65,13 @@ mod tests {
     fn logged_in(auth: &Value) -> Observed {
         let fields = json!({ "host": "login.salesforce.com", "auth": auth });
         Observed {
-            connector: Ok(connector(&spec(fields))),
+            source: fixtures::source(&spec(fields)),
             ..settled()
         }
     }
 
     fn test_that_found(observed: &Observed, refusal: Refusal) -> TestReport {
-        let mut ladder = Ladder::new(of(observed));
+        let mut steps = Steps::new(of(&observed).clone());
         let failure = Failure {
             refusal,
             sent: Sent::NotSent,
@@ -79,8 +81,8 @@ mod tests {
             detail: String::new(),
             salvaged_refresh_token: None,
         };
-        assert_eq!(ladder.host_answers(Err(failure)), Flow::Stop);
-        ladder.finish()
+        assert_eq!(steps.host_answers(Err(failure)), Flow::Stop);
+        steps.finish()
     }
 
     #[test]

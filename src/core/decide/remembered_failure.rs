@@ -12,14 +12,13 @@ pub(crate) fn is_over(failures: &FailuresStatus, observed: &Observed) -> bool {
     failures.next_attempt_time.is_none() && !may_still_be(failures, observed)
 }
 
-/// Whether what failed an attempt may still be there. Only of the grant's own trouble it can be seen.
+/// Whether what failed an attempt may still be there. Only of the grant's own problem it can be seen.
 fn may_still_be(failures: &FailuresStatus, observed: &Observed) -> bool {
-    let (Some(view), Ok(connector)) = (&observed.grant, &observed.connector) else {
-        return true;
-    };
-    match Reason::parse(&failures.reason) {
-        Some(Reason::Grant(trouble)) => view.may_still_be(trouble, &connector.expect),
-        Some(Reason::Own(_) | Reason::Salesforce(_)) | None => true,
+    match (observed.grant(), Reason::parse(&failures.reason)) {
+        (Some(source), Some(Reason::Grant(problem))) => {
+            source.view.may_still_be(problem, &source.connector.expect)
+        }
+        (_, Some(Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_)) | None) => true,
     }
 }
 

@@ -10,8 +10,8 @@ use crate::api::reasons::Class;
 use crate::api::status::{ConnectionTestStatus, StepName, StepResult, TestResult, TestStep};
 use crate::core::decide::remembered_failure::standing_failure;
 use crate::core::model::connector::Connector;
-use crate::core::model::decision::TestReason;
-use crate::core::model::observed::{Knowledge, Observed};
+use crate::core::model::decision::{Decision, Evidence, TestReason};
+use crate::core::model::observed::Observed;
 use crate::core::schedule::backoff::retest_wait;
 use crate::core::schedule::jitter::{jittered, shortened};
 use crate::core::schedule::time::whole_seconds;
@@ -35,9 +35,9 @@ pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> O
     {
         return Some(TestReason::First);
     }
-    next_test(observed, connector)
-        .is_none_or(|due| due <= now)
-        .then_some(TestReason::Interval)
+    let last = observed.status.connection_test.as_ref()?;
+    let due = next_test(last, observed.last_test, connector, &observed.owner.uid);
+    (due <= now).then_some(TestReason::Interval)
 }
 
 /// A token that has not reached the consumer yet is verified under the same back-off as an attempt to obtain one.
@@ -55,39 +55,56 @@ fn verification_may_run(observed: &Observed, connector: &Connector, now: Timesta
 /// Whether the token that is held goes on being tested where no other one comes in its place: the consumer has it, and it
 /// has not expired. Who asks for a test of another one is answered, too.
 #[must_use]
-pub fn is_in_use(observed: &Observed, now: Timestamp) -> bool {
+pub fn is_in_use(observed: &Observed, evidence: Evidence, now: Timestamp) -> bool {
     let Some(held) = &observed.held else { return false };
-    let elsewhere = observed.grant.as_ref().is_some_and(|view| view.claimed_elsewhere);
+    let elsewhere = observed
+        .grant()
+        .is_some_and(|source| source.view.claimed_elsewhere);
     let at_work = observed.is_at_work() && !elsewhere;
-    let not_tested_just_now = match observed.knowledge {
-        Knowledge::Clean | Knowledge::PasswordRefusedBefore => true,
-        Knowledge::TokenRejected | Knowledge::InstanceGone => false,
-    };
     let alive = held.expiration.time > now && observed.identity_verified(held);
-    at_work && not_tested_just_now && (alive || observed.test_requested())
+    at_work && evidence == Evidence::None && (alive || observed.test_requested())
 }
 
 /// Why a test of the token in use is due although another one is wanted and was not obtained.
 #[must_use]
-pub fn meanwhile(observed: &Observed, now: Timestamp) -> Option<TestReason> {
-    let connector = observed.connector.as_ref().ok()?;
-    is_in_use(observed, now)
+pub fn meanwhile(observed: &Observed, evidence: Evidence, now: Timestamp) -> Option<TestReason> {
+    let connector = observed.connector()?;
+    is_in_use(observed, evidence, now)
         .then(|| due_test(observed, connector, now))
         .flatten()
 }
 
-/// When the next test is due, if there was one before.
+/// What can't be renewed now can still be used, and goes on being tested.
+pub(super) fn instead_of_waiting(
+    decision: Decision,
+    observed: &Observed,
+    evidence: Evidence,
+    now: Timestamp,
+) -> Decision {
+    match decision {
+        Decision::Wait(_) if is_in_use(observed, evidence, now) => Decision::Keep {
+            test: meanwhile(observed, evidence, now),
+        },
+        decision => decision,
+    }
+}
+
+/// When the next test is due after this one, which this process may have repeated since at a time that the status does not show.
 #[must_use]
-pub fn next_test(observed: &Observed, connector: &Connector) -> Option<Timestamp> {
-    let last = observed.status.connection_test.as_ref()?;
+pub fn next_test(
+    last: &ConnectionTestStatus,
+    repeated: Option<Timestamp>,
+    connector: &Connector,
+    uid: &str,
+) -> Timestamp {
     let recorded = last.last_test_time.0;
     if !has_run(last) {
-        return Some(recorded);
+        return recorded;
     }
-    let latest = observed.last_test.map_or(recorded, |here| here.max(recorded));
-    let due = later(latest, wait(last, latest, connector, &observed.owner.uid));
+    let latest = repeated.map_or(recorded, |here| here.max(recorded));
+    let due = later(latest, wait(last, latest, connector, uid));
     let asked = last.next_test_time.as_ref();
-    Some(asked.map_or(due, |asked| asked.0.max(due)))
+    asked.map_or(due, |asked| asked.0.max(due))
 }
 
 /// How long after the test of this time the next one is due by itself.
@@ -111,7 +128,7 @@ fn first_failure_time(test: &ConnectionTestStatus) -> Timestamp {
     first.0
 }
 
-/// Why the last recorded test failed, and what class of trouble that is.
+/// Why the last recorded test failed, and what class of problem that is.
 #[must_use]
 pub fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)> {
     if test.result == TestResult::Succeeded {
@@ -141,7 +158,7 @@ pub fn to_be_repeated(
         first_failure_time: Some(Time(first)),
         ..found
     };
-    let (Some(asked), Ok(connector)) = (retry_after, &observed.connector) else {
+    let (Some(asked), Some(connector)) = (retry_after, observed.connector()) else {
         return found;
     };
     let longer = asked > wait(&found, now, connector, &observed.owner.uid);

@@ -1,12 +1,16 @@
 use serde_json::json;
 
 use super::*;
+use crate::api::reasons::OwnReason;
+use crate::core::decide::token_due::renewal_of;
+use crate::core::model::decision::{MintReason, WaitReason};
 use crate::core::model::digest::Digest;
+use crate::core::model::observed::Activity;
+use crate::core::model::rejection::Rejection;
 use crate::core::schedule::time::signed;
+use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
-use crate::core::testing::fixtures::{
-    after, after_failure, asked_to_renew, connector, fresh, now, of, settled, spec,
-};
+use crate::core::testing::fixtures::{after, after_failure, asked_to_renew, fresh, now, of, settled, spec};
 
 const KEEP: Decision = Decision::Keep { test: None };
 
@@ -26,32 +30,39 @@ fn a_good_token_is_kept_until_its_renewal() {
         last_test: Some(due),
         ..observed
     };
-    assert_eq!(decide(&tested, after(1)), KEEP);
+    assert_eq!(fixtures::decided(&tested, after(1)), KEEP);
     assert_eq!(
-        decide(&tested, due - signed(std::time::Duration::from_secs(1))),
+        fixtures::decided(&tested, due - signed(std::time::Duration::from_secs(1))),
         KEEP
     );
-    assert_eq!(decide(&tested, due), mint(MintReason::RenewalDue));
+    assert_eq!(fixtures::decided(&tested, due), mint(MintReason::RenewalDue));
 }
 
 #[test]
 fn each_reason_to_obtain_a_token() {
-    assert_eq!(decide(&fresh(), now()), mint(MintReason::NoToken));
+    assert_eq!(fixtures::decided(&fresh(), now()), mint(MintReason::NoToken));
     assert_eq!(
-        decide(&asked_to_renew(settled()), after(1)),
+        fixtures::decided(&asked_to_renew(settled()), after(1)),
         mint(MintReason::Requested)
     );
 
     let mut other_inputs = settled();
     other_inputs.held.as_mut().unwrap().inputs_digest = Digest::from_text("another");
-    assert_eq!(decide(&other_inputs, after(1)), mint(MintReason::InputsChanged));
+    assert_eq!(
+        fixtures::decided(&other_inputs, after(1)),
+        mint(MintReason::InputsChanged)
+    );
 
-    let rejected = Observed {
-        knowledge: Knowledge::TokenRejected,
-        ..settled()
-    };
-    assert_eq!(decide(&rejected, after(1)), mint(MintReason::SessionEnded));
-    assert_eq!(decide(&settled(), after(7200)), mint(MintReason::RenewalDue));
+    for (evidence, why) in [
+        (Evidence::TokenRejected, MintReason::SessionEnded),
+        (Evidence::InstanceGone, MintReason::InstanceGone),
+    ] {
+        assert_eq!(decide(&settled(), evidence, after(1)), mint(why));
+    }
+    assert_eq!(
+        fixtures::decided(&settled(), after(7200)),
+        mint(MintReason::RenewalDue)
+    );
 }
 
 #[test]
@@ -61,9 +72,12 @@ fn a_request_counts_once() {
         renew_requested_at: Some("1".into()),
         test_requested_at: None,
     });
-    assert_eq!(decide(&observed, after(1)), KEEP);
+    assert_eq!(fixtures::decided(&observed, after(1)), KEEP);
     observed.requests.renew = Some("2".into());
-    assert_eq!(decide(&observed, after(1)), mint(MintReason::Requested));
+    assert_eq!(
+        fixtures::decided(&observed, after(1)),
+        mint(MintReason::Requested)
+    );
 }
 
 #[test]
@@ -77,17 +91,20 @@ fn what_stands_in_the_way_comes_first() {
         activity: Activity::Suspended,
         ..asked_to_renew(fresh())
     };
-    assert_eq!(decide(&suspended, now()), Decision::Wait(WaitReason::Suspended));
+    assert_eq!(
+        fixtures::decided(&suspended, now()),
+        Decision::Wait(WaitReason::Suspended)
+    );
     let refused = Observed {
         target: Target::Refused(foreign.clone()),
         ..suspended
     };
-    assert_eq!(decide(&refused, now()), Decision::Reject(foreign));
+    assert_eq!(fixtures::decided(&refused, now()), Decision::Reject(foreign));
     let incomplete = Observed {
-        connector: Err(invalid.clone()),
+        source: Source::Unusable(invalid.clone()),
         ..refused
     };
-    assert_eq!(decide(&incomplete, now()), Decision::Reject(invalid));
+    assert_eq!(fixtures::decided(&incomplete, now()), Decision::Reject(invalid));
 }
 
 #[test]
@@ -95,12 +112,12 @@ fn a_failure_is_waited_out() {
     let next = after(60);
     let failed = after_failure(fresh(), Some(next));
     assert_eq!(
-        decide(&failed, after(59)),
+        fixtures::decided(&failed, after(59)),
         Decision::Wait(WaitReason::BackOff(next))
     );
-    assert_eq!(decide(&failed, next), mint(MintReason::NoToken));
+    assert_eq!(fixtures::decided(&failed, next), mint(MintReason::NoToken));
     assert_eq!(
-        decide(&asked_to_renew(failed), after(1)),
+        fixtures::decided(&asked_to_renew(failed), after(1)),
         mint(MintReason::Requested)
     );
 }
@@ -109,47 +126,53 @@ fn a_failure_is_waited_out() {
 fn a_dead_input_is_not_sent_again() {
     let dead = after_failure(fresh(), None);
     assert_eq!(
-        decide(&dead, after(1_000_000)),
+        fixtures::decided(&dead, after(1_000_000)),
         Decision::Wait(WaitReason::InputMustChange)
     );
     let mended = Observed {
-        connector: Ok(connector(&spec(json!({ "app": { "clientId": "3MVG8" } })))),
+        source: fixtures::source(&spec(json!({ "app": { "clientId": "3MVG8" } }))),
         ..dead.clone()
     };
-    assert_eq!(decide(&mended, after(1)), mint(MintReason::NoToken));
+    assert_eq!(fixtures::decided(&mended, after(1)), mint(MintReason::NoToken));
     let expecting_another = Observed {
-        connector: Ok(connector(&spec(
+        source: fixtures::source(&spec(
             json!({ "expect": { "organizationId": fixtures::ORGANIZATION } }),
-        ))),
+        )),
         ..dead.clone()
     };
-    assert_eq!(decide(&expecting_another, after(1)), mint(MintReason::NoToken));
+    assert_eq!(
+        fixtures::decided(&expecting_another, after(1)),
+        mint(MintReason::NoToken)
+    );
     let renamed = Observed {
-        connector: Ok(connector(&spec(json!({ "secret": { "name": "other" } })))),
+        source: fixtures::source(&spec(json!({ "secret": { "name": "other" } }))),
         ..dead
     };
     assert_eq!(
-        decide(&renamed, after(1)),
+        fixtures::decided(&renamed, after(1)),
         Decision::Wait(WaitReason::InputMustChange)
     );
 }
 
 #[test]
 fn a_password_that_was_refused_is_sent_only_on_request() {
-    let observed = Observed {
-        connector: Ok(connector(&spec(json!({ "auth": fixtures::password() })))),
-        knowledge: Knowledge::PasswordRefusedBefore,
+    let mut observed = Observed {
+        source: fixtures::source(&spec(json!({ "auth": fixtures::password() }))),
         ..fresh()
     };
+    let Source::Login(source) = &mut observed.source else {
+        panic!("a password logs in")
+    };
+    source.password_refused = true;
     let rejection = Rejection::new(OwnReason::PasswordRefusedBefore, "host acme.my.salesforce.com");
-    assert_eq!(decide(&observed, now()), Decision::Reject(rejection));
+    assert_eq!(fixtures::decided(&observed, now()), Decision::Reject(rejection));
     assert_eq!(
-        decide(&asked_to_renew(observed.clone()), now()),
+        fixtures::decided(&asked_to_renew(observed.clone()), now()),
         mint(MintReason::Requested)
     );
     // The connector that tried it goes on showing what Salesforce said.
     assert_eq!(
-        decide(&after_failure(observed, None), after(60)),
+        fixtures::decided(&after_failure(observed, None), after(60)),
         Decision::Wait(WaitReason::InputMustChange)
     );
 }

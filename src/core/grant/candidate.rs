@@ -1,4 +1,4 @@
-//! What is said of a grant that came in beside one that works, and when is it looked at again?
+//! What is reported of a candidate grant beside one that works, and when is it looked at again?
 //!
 //! It is remembered apart from the failures of the connector: it must neither hold up the renewal of the grant in use nor
 //! take Ready away.
@@ -12,32 +12,32 @@ use crate::api::status::FailuresStatus;
 use crate::core::grant::view::works;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::MintReason;
-use crate::core::model::observed::Observed;
-use crate::core::model::outcome::{Minted, Trouble};
+use crate::core::model::observed::{GrantSource, Observed};
+use crate::core::model::outcome::{Minted, Problem};
 use crate::core::model::rejection::explain;
 
 /// After how long a session asks again about a grant whose outcome is unknown, while another one works.
 const ASK_AGAIN: Duration = Duration::from_mins(15);
 
-/// What a session said beside its conclusion.
+/// What a session notes beside its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Said {
-    /// Of the brought token.
+pub struct SessionNotes {
+    /// Of the bootstrap token.
     pub bootstrap: Option<BootstrapNote>,
     /// Of the grant that waits.
-    pub next: Option<GrantProblem>,
+    pub candidate: Option<GrantProblem>,
 }
 
-/// What a session came to, for the grant in use, and apart from it the trouble with the one beside it. Where no grant works,
-/// all trouble is the connector's own.
+/// What a session came to, for the current grant, and apart from it the problem with the candidate. Where no grant works, every
+/// problem is the connector's own.
 #[must_use]
 pub fn apart(
     observed: &Observed,
-    connector: &Connector,
+    source: &GrantSource,
     why: MintReason,
-    (minted, state, said): (Option<Minted>, Option<&State>, Said),
-) -> (Option<Minted>, Option<Trouble>) {
-    let Some(state) = state.filter(|state| stands(observed, connector, state)) else {
+    (minted, state, notes): (Option<Minted>, Option<&State>, SessionNotes),
+) -> (Option<Minted>, Option<Problem>) {
+    let Some(state) = state.filter(|state| stands(source, state)) else {
         return (minted, None);
     };
     let seen = observed.held.as_ref().and_then(|held| held.serial);
@@ -45,34 +45,34 @@ pub fn apart(
     match minted {
         // A session that was only to settle what is open doesn't present the token in use; one that renewed it was not
         // refused that.
-        Some(Minted::Failed { trouble, .. }) if why == MintReason::GrantOpen || renewed => {
-            (renewed.then_some(Minted::Obtained { why }), Some(trouble))
+        Some(Minted::Failed { problem, .. }) if why == MintReason::GrantOpen || renewed => {
+            (renewed.then_some(Minted::Obtained { why }), Some(problem))
         }
-        minted => (minted, trouble(said)),
+        minted => (minted, problem(notes)),
     }
 }
 
 /// Whether the grant in use works as it stands in this state, which is not an old one that came back.
 #[must_use]
-pub fn stands(observed: &Observed, connector: &Connector, state: &State) -> bool {
-    let old = |view: &crate::core::grant::view::GrantView| state.is_rolled_back(&view.cluster, view.floor);
-    observed.grant.as_ref().is_some_and(|view| !old(view)) && works(state, &connector.expect)
+pub fn stands(source: &GrantSource, state: &State) -> bool {
+    let view = &source.view;
+    !state.is_rolled_back(&view.cluster, view.floor) && works(state, &source.connector.expect)
 }
 
-fn trouble(said: Said) -> Option<Trouble> {
-    let refused = match said.bootstrap {
-        Some(BootstrapNote::Refused(trouble)) => Some(trouble),
+fn problem(notes: SessionNotes) -> Option<Problem> {
+    let refused = match notes.bootstrap {
+        Some(BootstrapNote::Refused(problem)) => Some(problem),
         Some(BootstrapNote::Imported) | None => None,
     };
-    let trouble = refused.or(said.next)?;
-    Some(Trouble {
-        reason: trouble.into(),
-        message: explain(trouble.into(), ""),
-        retry_after: (trouble == GrantProblem::OutcomeUnknown).then_some(ASK_AGAIN),
+    let problem = refused.or(notes.candidate)?;
+    Some(Problem {
+        reason: problem.into(),
+        message: explain(problem.into(), ""),
+        retry_after: (problem == GrantProblem::OutcomeUnknown).then_some(ASK_AGAIN),
     })
 }
 
-/// The trouble with a newer grant that is remembered for these inputs.
+/// The problem with a candidate grant that is remembered for these inputs.
 #[must_use]
 pub fn remembered<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
     let failures = observed.status.candidate_grant_failures.as_ref()?;
@@ -80,10 +80,10 @@ pub fn remembered<'a>(observed: &'a Observed, connector: &Connector) -> Option<&
     same.then_some(failures)
 }
 
-/// Whether the newer grant is left alone for now.
+/// Whether the candidate grant is left alone for now.
 #[must_use]
-pub fn is_left_alone(observed: &Observed, connector: &Connector, now: Timestamp) -> bool {
-    remembered(observed, connector).is_some_and(|failures| {
+pub fn is_left_alone(observed: &Observed, source: &GrantSource, now: Timestamp) -> bool {
+    remembered(observed, &source.connector).is_some_and(|failures| {
         failures
             .next_attempt_time
             .as_ref()

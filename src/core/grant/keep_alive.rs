@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use redeem::{KeepAlive, State};
 
 use crate::api::status::FailuresStatus;
-use crate::core::model::connector::{Connector, Method};
+use crate::core::model::connector::GrantPolicy;
 use crate::core::model::observed::Observed;
 use crate::core::schedule::jitter::jitter_byte;
 use crate::core::schedule::time::{later, signed};
@@ -20,10 +20,7 @@ pub enum Outlook {
 
 /// Looks at the grant in use. `None` where there is none, or it was never used.
 #[must_use]
-pub fn outlook(state: &State, connector: &Connector, uid: &str) -> Option<Outlook> {
-    let Method::AuthorizationCode { policy, .. } = &connector.method else {
-        return None;
-    };
+pub fn outlook(state: &State, policy: &GrantPolicy, uid: &str) -> Option<Outlook> {
     let grant = state.current.as_ref()?;
     if grant.is_dead() {
         return Some(Outlook::Dead);
@@ -39,10 +36,7 @@ pub fn outlook(state: &State, connector: &Connector, uid: &str) -> Option<Outloo
 
 /// When Salesforce ends the grant however often it is used, where the app's policy does so.
 #[must_use]
-pub fn end(state: &State, connector: &Connector) -> Option<Timestamp> {
-    let Method::AuthorizationCode { policy, .. } = &connector.method else {
-        return None;
-    };
+pub fn end(state: &State, policy: &GrantPolicy) -> Option<Timestamp> {
     let begun = state.access()?.begun_at;
     policy.lifetime.map(|lifetime| later(begun, lifetime))
 }
@@ -53,16 +47,15 @@ const SALT: i32 = 3;
 /// The outlook of the grant that was observed.
 #[must_use]
 pub fn observed_outlook(observed: &Observed) -> Option<Outlook> {
-    let connector = observed.connector.as_ref().ok()?;
-    let state = observed.grant.as_ref()?.state()?;
-    outlook(state, connector, &observed.owner.uid)
+    let source = observed.grant()?;
+    outlook(source.view.state()?, &source.settings.policy, &observed.owner.uid)
 }
 
 /// The end of the grant that was observed.
 #[must_use]
 pub fn observed_end(observed: &Observed) -> Option<Timestamp> {
-    let connector = observed.connector.as_ref().ok()?;
-    end(observed.grant.as_ref()?.state()?, connector)
+    let source = observed.grant()?;
+    end(source.view.state()?, &source.settings.policy)
 }
 
 /// Whether the grant must be used now, so that it doesn't lapse.

@@ -2,22 +2,18 @@
 
 use redeem::{Serial, SessionGoal};
 
-use crate::core::grant::view::GrantView;
-use crate::core::model::connector::Connector;
 use crate::core::model::decision::MintReason;
-use crate::core::model::observed::Observed;
+use crate::core::model::observed::{GrantSource, Observed};
 
 /// What a session is for. A token is due as the consumer has it; only a grant that is kept alive is due as it stands in the
 /// state, whatever became of its token. The token of a grant whose user is not known reaches nobody before the user is: such a
 /// grant is spent to keep it alive, or where somebody asks, and otherwise only where Salesforce can't tell without.
 #[must_use]
-pub fn want(observed: &Observed, connector: &Connector, why: MintReason) -> SessionGoal {
-    let view = observed.grant.as_ref();
-    let stored = view
-        .and_then(GrantView::state)
-        .and_then(|state| Some(state.access()?.serial));
+pub fn session_goal(observed: &Observed, source: &GrantSource, why: MintReason) -> SessionGoal {
+    let view = &source.view;
+    let stored = view.state().and_then(|state| Some(state.access()?.serial));
     let delivered = observed.held.as_ref().and_then(|held| held.serial).map(Serial);
-    let unnamed = view.is_some_and(|view| view.is_unnamed(&connector.expect));
+    let unnamed = view.is_unnamed(&source.connector.expect);
     match why {
         MintReason::GrantOpen | MintReason::NoToken => SessionGoal::Settle,
         MintReason::KeepAlive => SessionGoal::Renew { seen: stored },
@@ -42,7 +38,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::core::testing::fixtures::{connector, granted, of, spec};
+    use crate::core::testing::fixtures;
+    use crate::core::testing::fixtures::{connector, granted, spec};
 
     fn renew(serial: u64) -> SessionGoal {
         SessionGoal::Renew {
@@ -62,19 +59,23 @@ mod tests {
             (MintReason::Requested, renew(2)),
             (MintReason::GrantOpen, SessionGoal::Settle),
         ] {
-            assert_eq!(want(&observed, of(&observed), why), expected, "{why:?}");
+            assert_eq!(
+                session_goal(&observed, fixtures::grant_of(&observed), why),
+                expected,
+                "{why:?}"
+            );
         }
     }
 
     #[test]
     fn a_grant_without_a_name_is_spent_to_keep_it_alive_or_on_request_and_not_for_a_token_that_reaches_nobody()
      {
-        let observed = granted(&json!({}), GrantValidity::Valid);
+        let mut observed = granted(&json!({}), GrantValidity::Valid);
         let named = json!({
             "auth": { "authorizationCode": {} },
             "expect": { "username": "anna@acme.example" },
         });
-        let connector = connector(&spec(named));
+        fixtures::grant_mut(&mut observed).connector = connector(&spec(named));
         for (why, expected) in [
             (MintReason::KeepAlive, renew(3)),
             (MintReason::Requested, renew(3)),
@@ -83,7 +84,11 @@ mod tests {
             (MintReason::InputsChanged, SessionGoal::Settle),
             (MintReason::SessionEnded, SessionGoal::Settle),
         ] {
-            assert_eq!(want(&observed, &connector, why), expected, "{why:?}");
+            assert_eq!(
+                session_goal(&observed, fixtures::grant_of(&observed), why),
+                expected,
+                "{why:?}"
+            );
         }
     }
 }

@@ -12,9 +12,9 @@ use salesforce_client::AccessToken;
 use crate::api::reasons::OwnReason;
 use crate::api::spec::ExpectSpec;
 use crate::api::status::ExpirySource;
-use crate::core::model::connector::{Connector, Method, OnDelete};
+use crate::core::model::connector::{Connector, GrantSettings, OnDelete};
 use crate::core::model::digest::Digest;
-use crate::core::model::held_token::{Expiration, Held, Identity, Renewal};
+use crate::core::model::held_token::{Expiration, HeldToken, Identity, Renewal};
 use crate::core::model::rejection::Rejection;
 use crate::core::schedule::expiry;
 use crate::core::schedule::time::later;
@@ -42,7 +42,7 @@ pub struct GrantView {
 pub enum Business {
     /// Nothing: it stands, and its token can be used.
     None,
-    /// Something is open: an import, an attempt, a grant that waits, or trouble to be named.
+    /// Something is open: an import, an attempt, a grant that waits, or problem to be named.
     Open,
     /// There is no grant, there never was one, and none was brought.
     NobodyCame,
@@ -110,14 +110,14 @@ impl GrantView {
             .is_some_and(|state| state.grants().any(|grant| !grant.is_dead()))
     }
 
-    /// Whether trouble that was told of the grant may still be there. A late result, an answer about the token, or a
+    /// Whether problem that was told of the grant may still be there. A late result, an answer about the token, or a
     /// person who restored the state ends it, and no input changes with that.
     #[must_use]
-    pub fn may_still_be(&self, trouble: GrantProblem, expect: &ExpectSpec) -> bool {
+    pub fn may_still_be(&self, problem: GrantProblem, expect: &ExpectSpec) -> bool {
         if self.works(expect) {
             return false;
         }
-        match trouble {
+        match problem {
             GrantProblem::GrantLost => matches!(self.state, StateSeen::Absent),
             GrantProblem::StateRolledBack => {
                 matches!(self.state, StateSeen::Found(..)) && self.state().is_none()
@@ -220,13 +220,10 @@ pub fn granted_elsewhere(state: &State, connector: &Connector) -> Option<Rejecti
 
 /// Host to revoke the grant at once the connector is gone, if it is to be revoked.
 #[must_use]
-pub fn revoke_at(connector: &Connector) -> Option<&str> {
-    match &connector.method {
-        Method::AuthorizationCode { policy, .. } => match policy.on_delete {
-            OnDelete::Revoke => Some(connector.host.name()),
-            OnDelete::Leave => None,
-        },
-        Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
+pub fn revoke_at<'a>(connector: &'a Connector, settings: &GrantSettings) -> Option<&'a str> {
+    match settings.policy.on_delete {
+        OnDelete::Revoke => Some(connector.host.name()),
+        OnDelete::Leave => None,
     }
 }
 
@@ -241,18 +238,18 @@ pub fn of_connector(seen: StateSeen, uid: &str) -> StateSeen {
 
 /// The token that a state holds. What the consumer's Secret remembers of the same token (its expiration above all) counts.
 #[must_use]
-pub fn held(state: &State, noted: Option<&Held>, connector: &Connector) -> Option<Held> {
+pub fn token_of_state(state: &State, noted: Option<&HeldToken>, connector: &Connector) -> Option<HeldToken> {
     let access = state.access()?;
     let identity = state.current.as_ref()?.identity.as_ref()?;
     let serial = Some(access.serial.0);
     let token = AccessToken::new(access.token.expose_secret().to_owned());
     if let Some(noted) = noted.filter(|noted| noted.token == token) {
-        return Some(Held {
+        return Some(HeldToken {
             serial,
             ..noted.clone()
         });
     }
-    Some(Held {
+    Some(HeldToken {
         token,
         instance_url: access.instance_url.clone(),
         issue_time: whole_seconds(access.received_at),
@@ -292,8 +289,8 @@ fn lifetime(from: Timestamp, connector: &Connector) -> (Timestamp, ExpirySource)
 
 /// The digest of a renewed grant's token is that of the inputs it was renewed with.
 #[must_use]
-pub fn renewed_with(held: Held, inputs: &Digest) -> Held {
-    Held {
+pub fn renewed_with(held: HeldToken, inputs: &Digest) -> HeldToken {
+    HeldToken {
         inputs_digest: inputs.clone(),
         ..held
     }

@@ -22,8 +22,8 @@ pub struct Connector {
     pub host: Host,
     /// The app to log in as.
     pub app: App,
-    /// How to log in.
-    pub method: Method,
+    /// Name of the login method in the spec; a label in metrics.
+    pub method_name: &'static str,
     /// Who the token must belong to.
     pub expect: ExpectSpec,
     /// Session timeout, where the user has declared it.
@@ -55,9 +55,18 @@ pub enum UsernameDisplay {
     Hidden,
 }
 
-/// A login method with all that it needs.
+/// How tokens are obtained.
 #[derive(Debug, Clone)]
 pub enum Method {
+    /// By a login, which can always be repeated.
+    Login(LoginMethod),
+    /// OAuth authorization code: by a grant, which is in the operator's state.
+    Grant(GrantSettings),
+}
+
+/// A login method with all that it needs.
+#[derive(Debug, Clone)]
+pub enum LoginMethod {
     /// OAuth client credentials.
     ClientCredentials,
     /// OAuth JWT bearer.
@@ -69,17 +78,19 @@ pub enum Method {
         /// `aud` of the assertion.
         audience: Audience,
     },
-    /// OAuth authorization code; the grant itself is in the operator's state.
-    AuthorizationCode {
-        /// A refresh token to begin with.
-        brought: Option<RefreshToken>,
-        /// Why what was brought can't be used as a refresh token; a grant that is there already goes on without it.
-        fault: Option<Rejection>,
-        /// What holds for the grant.
-        policy: GrantPolicy,
-    },
     /// OAuth username and password.
     Password(PasswordLogin),
+}
+
+/// What the spec says of a grant.
+#[derive(Debug, Clone)]
+pub struct GrantSettings {
+    /// The bootstrap token: a refresh token to begin with.
+    pub bootstrap: Option<RefreshToken>,
+    /// Why the bootstrap Secret holds no usable refresh token; a grant that is there already goes on without it.
+    pub fault: Option<Rejection>,
+    /// What holds for the grant.
+    pub policy: GrantPolicy,
 }
 
 /// What the user says of a grant.
@@ -121,38 +132,51 @@ impl fmt::Debug for PasswordLogin {
 }
 
 impl Method {
-    /// The grant to present, for the methods that can always log in again. An authorization code grant is presented by
-    /// the redeem protocol instead.
+    /// Name of the method in the spec; a label in metrics.
     #[must_use]
-    pub fn grant(&self, now: Timestamp) -> Option<TokenRequest> {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::ClientCredentials => Some(TokenRequest::ClientCredentials),
+            Self::Login(method) => method.name(),
+            Self::Grant(_) => GrantSettings::NAME,
+        }
+    }
+}
+
+impl GrantSettings {
+    /// Name of the method in the spec; a label in metrics.
+    pub const NAME: &'static str = "authorizationCode";
+}
+
+impl LoginMethod {
+    /// The token request that logs in.
+    #[must_use]
+    pub fn token_request(&self, now: Timestamp) -> TokenRequest {
+        match self {
+            Self::ClientCredentials => TokenRequest::ClientCredentials,
             Self::JwtBearer {
                 username,
                 private_key,
                 audience,
-            } => Some(TokenRequest::JwtBearer {
+            } => TokenRequest::JwtBearer {
                 username: username.clone(),
                 private_key: private_key.clone(),
                 audience: audience.clone(),
                 now,
-            }),
-            Self::Password(login) => Some(TokenRequest::Password {
+            },
+            Self::Password(login) => TokenRequest::Password {
                 username: login.username.clone(),
                 password: login.password.clone(),
                 security_token: login.security_token.clone(),
-            }),
-            Self::AuthorizationCode { .. } => None,
+            },
         }
     }
 
-    /// Label of the method in metrics.
+    /// Name of the method in the spec; a label in metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::ClientCredentials => "clientCredentials",
             Self::JwtBearer { .. } => "jwtBearer",
-            Self::AuthorizationCode { .. } => "authorizationCode",
             Self::Password(_) => "password",
         }
     }

@@ -87,3 +87,14 @@ impl MintReason {
         }
     }
 }
+
+/// What a test of this pass has shown about the token that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Nothing that speaks against it.
+    None,
+    /// Salesforce refuses it.
+    TokenRejected,
+    /// Its instance is gone.
+    InstanceGone,
+}

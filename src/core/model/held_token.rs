@@ -8,7 +8,7 @@ use crate::core::model::digest::Digest;
 
 /// A token that was obtained earlier, with what was remembered about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldToken {
     /// The token.
     pub token: AccessToken,
     /// Base of REST calls.

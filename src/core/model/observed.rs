@@ -1,12 +1,14 @@
 //! What was observed: everything that a decision may depend on, as values.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::api::SalesforceConnectorStatus;
 use crate::core::grant::shared_session::Siblings;
 use crate::core::grant::view::GrantView;
-use crate::core::model::connector::Connector;
-use crate::core::model::held_token::Held;
+use crate::core::model::connector::{Connector, GrantSettings, LoginMethod};
+use crate::core::model::held_token::HeldToken;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::ownership::Target;
@@ -22,26 +24,57 @@ pub struct Observed {
     pub requests: Requests,
     /// `spec.suspend`.
     pub activity: Activity,
-    /// The status as it stands.
+    /// The status as it is.
     pub status: SalesforceConnectorStatus,
-    /// Spec and inputs, checked.
-    pub connector: Result<Connector, Rejection>,
+    /// Where tokens come from.
+    pub source: Source,
     /// The consumer's Secret.
     pub target: Target,
     /// The token that is held: in the consumer's Secret, or in the operator's state for authorizationCode.
-    pub held: Option<Held>,
-    /// The stored grant (authorizationCode only).
-    pub grant: Option<GrantView>,
-    /// What is known against sending the inputs as they are.
-    pub knowledge: Knowledge,
-    /// Connectors whose access token goes with the grant of this one.
-    pub siblings: Siblings,
-    /// Whether this process has told before that another installation looks after the connector.
-    pub claim_told: bool,
+    pub held: Option<HeldToken>,
+    /// Names under which a Secret of the connector may still exist, the latest first; not the name that it is to have now.
+    pub former_secrets: Vec<String>,
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
-    /// Period of the sweep at this time.
+    /// Resync period at this time.
     pub resync_period: std::time::Duration,
+}
+
+/// Where the tokens of a connector come from. A connector that logs in has nothing to do with grants.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// From nowhere: spec or inputs can't be used.
+    Unusable(Rejection),
+    /// From a login, which can always be repeated.
+    Login(LoginSource),
+    /// From a stored grant.
+    Grant(Box<GrantSource>),
+}
+
+/// A connector that logs in.
+#[derive(Debug, Clone)]
+pub struct LoginSource {
+    /// Spec and inputs, checked.
+    pub connector: Arc<Connector>,
+    /// How it logs in.
+    pub method: LoginMethod,
+    /// Whether Salesforce has refused this password before, for this user at this host.
+    pub password_refused: bool,
+}
+
+/// A connector with a stored grant, or without one yet.
+#[derive(Debug, Clone)]
+pub struct GrantSource {
+    /// Spec and inputs, checked.
+    pub connector: Arc<Connector>,
+    /// What the spec says of the grant.
+    pub settings: GrantSettings,
+    /// The stored grant.
+    pub view: GrantView,
+    /// Connectors whose access token goes with the grant of this one.
+    pub siblings: Siblings,
+    /// Whether this process has reported before that another installation manages the connector.
+    pub claim_reported: bool,
 }
 
 /// Values of the request annotations.
@@ -62,20 +95,32 @@ pub enum Activity {
     Suspended,
 }
 
-/// What is known against sending the inputs, or using the token, as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Knowledge {
-    /// Nothing.
-    Clean,
-    /// This password was refused before, for this user at this host.
-    PasswordRefusedBefore,
-    /// Salesforce has just refused the token that is held.
-    TokenRejected,
-    /// The instance of the token that is held has just been found to be gone.
-    InstanceGone,
-}
-
 impl Observed {
+    /// Spec and inputs, if they can be used.
+    #[must_use]
+    pub fn connector(&self) -> Option<&Arc<Connector>> {
+        match &self.source {
+            Source::Unusable(_) => None,
+            Source::Login(source) => Some(&source.connector),
+            Source::Grant(source) => Some(&source.connector),
+        }
+    }
+
+    /// The stored grant and what belongs to it, for a connector that has to do with one.
+    #[must_use]
+    pub fn grant(&self) -> Option<&GrantSource> {
+        match &self.source {
+            Source::Grant(source) => Some(source),
+            Source::Unusable(_) | Source::Login(_) => None,
+        }
+    }
+
+    /// Whether the connector is suspended.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.activity == Activity::Suspended
+    }
+
     /// Whether a renewal was asked for and not yet carried out.
     #[must_use]
     pub fn renewal_requested(&self) -> bool {
@@ -106,7 +151,7 @@ impl Observed {
 
     /// Whether the consumer's Secret already carries a token of the same org and user as the one that is held.
     #[must_use]
-    pub fn identity_verified(&self, held: &Held) -> bool {
+    pub fn identity_verified(&self, held: &HeldToken) -> bool {
         let annotations = self
             .target
             .ours()
@@ -121,7 +166,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::core::testing::fixtures::{carrying, connector, fresh, held, now, spec};
+    use crate::core::testing::fixtures::{carrying, connector, fresh, held, now, source, spec};
 
     /// The app and every value of a login method through a reference.
     fn all_through_references() -> [Value; 4] {
@@ -145,18 +190,18 @@ mod tests {
     fn nothing_that_came_from_a_secret_is_in_the_debug_text() {
         for fields in all_through_references() {
             let spec = spec(fields);
-            let connector = connector(&spec);
-            let grant = connector.method.grant(now());
-            let token = held(&connector);
-            let observed = Observed {
-                connector: Ok(connector),
-                ..fresh()
+            let source = source(&spec);
+            let request = match &source {
+                Source::Login(source) => Some(source.method.token_request(now())),
+                Source::Grant(_) | Source::Unusable(_) => None,
             };
+            let token = held(&connector(&spec));
+            let observed = Observed { source, ..fresh() };
             let observed = carrying(observed, token.clone());
             for text in [
                 format!("{observed:?}"),
                 format!("{observed:#?}"),
-                format!("{grant:?}"),
+                format!("{request:?}"),
             ] {
                 assert!(!text.contains("marker/"), "{text}");
                 assert!(!text.contains(token.token.expose()), "{text}");

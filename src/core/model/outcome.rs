@@ -3,25 +3,28 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use salesforce_client::Failure;
 
 use crate::api::Reason;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::model::decision::MintReason;
-use crate::core::model::held_token::Held;
-use crate::core::model::rejection::Rejection;
+use crate::core::model::held_token::HeldToken;
+use crate::core::model::rejection::{Rejection, explain};
 use crate::core::pass::connection_test::TestReport;
 
 /// What was done.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The token held afterwards.
-    pub held: Option<Held>,
+    pub held: Option<HeldToken>,
     /// What came of obtaining a token, if that was tried.
     pub minted: Option<Minted>,
     /// What a test found, if one ran.
     pub tested: Option<TestReport>,
     /// What became of the consumer's Secret.
     pub secret: SecretOutcome,
+    /// A new token was not verified, and so it was forgotten.
+    pub forgot_new_token: bool,
     /// The stored grant afterwards, where the redeem protocol was at work.
     pub grant: Option<GrantOutcome>,
 }
@@ -31,7 +34,7 @@ pub struct Outcome {
 pub struct GrantOutcome {
     /// The serial to copy to the status.
     pub serial: i64,
-    /// Digest of the brought token that was imported last.
+    /// Digest of the bootstrap token that was imported last.
     pub imported: Option<redeem::TokenDigest>,
     /// How long the grant is good for.
     pub outlook: Option<Outlook>,
@@ -39,19 +42,20 @@ pub struct GrantOutcome {
     pub end: Option<Timestamp>,
     /// Whether it can be renewed as it stands.
     pub works: bool,
-    /// What is wrong with a grant that came in beside it, while it works.
-    pub incoming: Option<Trouble>,
+    /// What is wrong with the candidate grant beside it, while it works.
+    pub candidate: Option<Problem>,
 }
 
 impl Outcome {
     /// Nothing was done; this token is held.
     #[must_use]
-    pub fn untouched(held: Option<Held>) -> Self {
+    pub fn untouched(held: Option<HeldToken>) -> Self {
         Self {
             held,
             minted: None,
             tested: None,
             secret: SecretOutcome::Untouched,
+            forgot_new_token: false,
             grant: None,
         }
     }
@@ -75,13 +79,13 @@ pub enum Minted {
         /// Why it was wanted.
         why: MintReason,
         /// Why it was not obtained.
-        trouble: Trouble,
+        problem: Problem,
     },
 }
 
 /// Why something was not obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Problem {
     /// Why.
     pub reason: Reason,
     /// In words, with the remedy.
@@ -90,12 +94,24 @@ pub struct Trouble {
     pub retry_after: Option<Duration>,
 }
 
-impl From<Rejection> for Trouble {
+impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         Self {
             reason: rejection.reason,
             message: rejection.message(),
             retry_after: None,
+        }
+    }
+}
+
+/// The sentence of a refusal, with Salesforce's own words.
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
+        let reason = failure.refusal.into();
+        Self {
+            reason,
+            message: explain(reason, &failure.detail),
+            retry_after: failure.retry_after,
         }
     }
 }

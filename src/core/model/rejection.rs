@@ -27,7 +27,7 @@ impl Rejection {
     }
 }
 
-/// What happened, the particulars if there are any, and what to do: the one shape of every message about trouble.
+/// What happened, the particulars if there are any, and what to do: the one shape of every message about problem.
 #[must_use]
 pub fn explain(reason: Reason, particulars: &str) -> String {
     let (meaning, remedy) = (reason.meaning(), reason.remedy());

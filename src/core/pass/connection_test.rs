@@ -1,417 +1,161 @@
-//! What does the connection test prove, step by step? The shell makes the calls; every answer is judged here.
+//! How is the connection tested? The calls in order, and where the test stops. A test never asks for a token and never touches
+//! the token endpoint.
+
+mod report;
+mod steps;
+
+use std::sync::Arc;
 
 use salesforce_client::{
-    ApiUsage, ApiVersion, AvailableVersion, Failure, Organization, Refusal, Resources, RestAnswer,
-    UserIdentity,
+    AccessToken, ApiVersion, AvailableVersion, Failure, IdentityUrl, InstanceUrl, Organization, Resources,
+    RestAnswer, UserIdentity,
 };
 
-use crate::api::Reason;
-use crate::api::reasons::{Class, OwnReason};
-use crate::api::spec::Environment;
-use crate::api::status::{ApiUsageStatus, StepName, StepResult, TestStep};
+pub use report::{OrgFacts, SUCCEEDED, TestReport, TestVerdict};
+pub use steps::{Flow, OrgFlow, Steps};
+
+use crate::api::reasons::Refusal;
 use crate::core::model::connector::Connector;
-use crate::core::model::held_token as held;
-use crate::core::model::rejection::{Rejection, explain};
+use crate::core::model::held_token::{HeldToken, Identity};
 
-/// What a finished test says when all is well; people and programs look for these very words.
-pub const SUCCEEDED: &str = "Connection test succeeded";
-
-/// A test in progress: the steps so far and what they found. Each method judges one answer and says whether to go on.
+/// A connection test in progress.
 #[derive(Debug)]
-pub struct Ladder<'a> {
-    connector: &'a Connector,
-    report: TestReport,
+pub struct ConnectionTest {
+    steps: Steps,
+    instance: InstanceUrl,
+    version: ApiVersion,
+    token: AccessToken,
+    identity: Identity,
+    id: IdentityUrl,
+    scopes: Vec<String>,
 }
 
-/// Whether the test goes on after a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Flow {
-    /// With the next step.
-    On,
-    /// Not: this step failed.
-    Stop,
+/// Where a test stands.
+pub enum TestStage {
+    /// It needs the answer to this call.
+    Asks(Box<ConnectionTest>, TestCall),
+    /// It found this.
+    Ended(TestReport),
 }
 
-/// What a test found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TestReport {
-    /// The steps, up to the first that failed.
-    pub steps: Vec<TestStep>,
-    /// How it ended.
-    pub verdict: Verdict,
-    /// Facts about the org, where the user may read them.
-    pub facts: Option<OrgFacts>,
-    /// The Salesforce username of the token.
-    pub username: Option<String>,
-    /// Use of the API allocation.
-    pub api_usage: Option<ApiUsageStatus>,
+/// One call of a test, which is sent to Salesforce.
+#[derive(Debug, Clone)]
+pub enum TestCall {
+    /// Which versions of the REST API the instance offers. Needs no token.
+    Versions(InstanceUrl),
+    /// Whose the token is.
+    Identity(InstanceUrl, IdentityUrl, AccessToken),
+    /// What the org says about itself.
+    Organization(InstanceUrl, ApiVersion, AccessToken),
+    /// The list of REST resources, for users who may not read the Organization object.
+    Resources(InstanceUrl, ApiVersion, AccessToken),
 }
 
-/// How a test ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every step passed, or could not be verified without this being a failure.
-    Succeeded,
-    /// Salesforce refuses the token: a new one may help.
-    TokenRejected {
-        /// Salesforce's words.
-        detail: String,
-    },
-    /// A step failed.
-    Failed {
-        /// Why.
-        reason: Reason,
-        /// In words, with the remedy.
-        message: String,
-        /// How long Salesforce asks to wait.
-        retry_after: Option<std::time::Duration>,
-    },
-}
-
-/// Facts about an org.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrgFacts {
-    /// Its name.
-    pub name: String,
-    /// Its edition, such as Enterprise Edition.
-    pub edition: String,
-    /// The instance that it runs on.
-    pub instance_name: Option<String>,
-    /// Its kind.
-    pub environment: Environment,
-}
-
-impl<'a> Ladder<'a> {
-    /// A test of a connector's token.
+impl TestCall {
+    /// Name for logs and tests.
     #[must_use]
-    pub fn new(connector: &'a Connector) -> Self {
-        let report = TestReport {
-            steps: Vec::new(),
-            verdict: Verdict::Succeeded,
-            facts: None,
-            username: None,
-            api_usage: None,
-        };
-        Self { connector, report }
-    }
-
-    /// The test took longer than it may.
-    pub fn timed_out(&mut self, refusal: Refusal, subject: &str) {
-        let step = self.next_step();
-        let _ = self.rejected(step, &Rejection::new(refusal, subject));
-    }
-
-    /// Something that was remembered about the token can't be used; a new token brings it anew.
-    pub fn unusable(&mut self, what: &str) {
-        let step = self.next_step();
-        let _ = self.rejected(
-            step,
-            &Rejection::new(OwnReason::SessionEnded, format!("no usable {what}")),
-        );
-        self.report.verdict = Verdict::TokenRejected {
-            detail: format!("no usable {what}"),
-        };
-    }
-
-    /// The step at which a test stands.
-    fn next_step(&self) -> StepName {
-        match self.report.steps.last().map(|step| step.name) {
-            None => StepName::HostAnswers,
-            Some(StepName::HostAnswers) => StepName::TokenAccepted,
-            Some(_) => StepName::ApiEnabled,
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Versions(_) => "TestVersions",
+            Self::Identity(..) => "TestIdentity",
+            Self::Organization(..) => "TestOrganization",
+            Self::Resources(..) => "TestResources",
         }
     }
+}
 
-    /// The result.
+/// What a call was answered.
+#[derive(Debug)]
+pub enum TestAnswer {
+    /// To [`TestCall::Versions`].
+    Versions(Result<Vec<AvailableVersion>, Failure>),
+    /// To [`TestCall::Identity`].
+    Identity(Result<RestAnswer<UserIdentity>, Failure>),
+    /// To [`TestCall::Organization`].
+    Organization(Box<Result<RestAnswer<Organization>, Failure>>),
+    /// To [`TestCall::Resources`].
+    Resources(Result<RestAnswer<Resources>, Failure>),
+    /// The whole test took longer than it may.
+    TimedOut,
+}
+
+impl ConnectionTest {
+    /// Begins a test with a token.
     #[must_use]
-    pub fn finish(mut self) -> TestReport {
-        if self.report.verdict == Verdict::Succeeded {
-            match self.report.api_usage {
-                Some(_) => self.passed(StepName::ApiUsage),
-                None => self.unverified(
-                    StepName::ApiUsage,
-                    "Salesforce did not report the use of the API allocation",
-                ),
+    pub fn begin(connector: Arc<Connector>, held: &HeldToken) -> TestStage {
+        let steps = Steps::new(connector.clone());
+        let unusable = |mut steps: Steps, what| {
+            steps.unusable(what);
+            TestStage::Ended(steps.finish())
+        };
+        let Ok(instance) = held.instance_url.parse::<InstanceUrl>() else {
+            return unusable(steps, "instance URL");
+        };
+        let Some(id) = identity_url(held) else {
+            return unusable(steps, "identity URL");
+        };
+        let Ok(version) = connector.api_version.parse::<ApiVersion>() else {
+            return unusable(steps, "API version");
+        };
+        let test = Self {
+            steps,
+            instance: instance.clone(),
+            version,
+            token: held.token.clone(),
+            identity: held.identity.clone(),
+            id,
+            scopes: held.scopes.clone(),
+        };
+        TestStage::Asks(Box::new(test), TestCall::Versions(instance))
+    }
+
+    /// Takes the answer to the last call, and goes on.
+    #[must_use]
+    pub fn on(mut self, answer: TestAnswer) -> TestStage {
+        match answer {
+            TestAnswer::Versions(answer) => match self.steps.host_answers(answer) {
+                Flow::Continue => self.asks_identity(),
+                Flow::Stop => self.ended(),
+            },
+            TestAnswer::Identity(answer) => match self.steps.identity(&self.identity, answer) {
+                Flow::Continue => self.asks(TestCall::Organization),
+                Flow::Stop => self.ended(),
+            },
+            TestAnswer::Organization(answer) => match self.steps.organization(*answer, &self.scopes) {
+                OrgFlow::AskResources => self.asks(TestCall::Resources),
+                OrgFlow::Done => self.ended(),
+            },
+            TestAnswer::Resources(answer) => {
+                self.steps.resources(answer, &self.scopes);
+                self.ended()
+            }
+            TestAnswer::TimedOut => {
+                self.steps
+                    .timed_out(Refusal::TimedOut, "spec.connectionTest.timeout has passed");
+                self.ended()
             }
         }
-        self.report
     }
 
-    /// Step: the host answers as Salesforce does, and offers the API version.
-    pub fn host_answers(&mut self, answer: Result<Vec<AvailableVersion>, Failure>) -> Flow {
-        let versions = match answer {
-            Ok(versions) => versions,
-            Err(failure) => return self.failed(StepName::HostAnswers, &failure),
-        };
-        let wanted: Result<ApiVersion, _> = self.connector.api_version.parse();
-        if versions
-            .iter()
-            .any(|offered| wanted.as_ref() == Ok(&offered.version))
-        {
-            self.passed(StepName::HostAnswers);
-            return Flow::On;
-        }
-        let newest = versions.iter().map(|offered| offered.version).max();
-        let newest = newest.map_or_else(String::new, |version| {
-            format!("; the newest offered is {version}")
-        });
-        let subject = format!(
-            "spec.connectionTest.apiVersion {}{newest}",
-            self.connector.api_version
-        );
-        self.rejected(
-            StepName::HostAnswers,
-            &Rejection::new(OwnReason::ApiVersionUnsupported, subject),
-        )
+    fn asks_identity(self) -> TestStage {
+        let call = TestCall::Identity(self.instance.clone(), self.id.clone(), self.token.clone());
+        TestStage::Asks(Box::new(self), call)
     }
 
-    /// Steps: Salesforce accepts the token, and it belongs to whom it should.
-    pub fn identity(
-        &mut self,
-        held: &held::Identity,
-        answer: Result<RestAnswer<UserIdentity>, Failure>,
-    ) -> Flow {
-        let identity = match answer {
-            Ok(answer) => answer.value,
-            Err(failure) => return self.failed(StepName::TokenAccepted, &failure),
-        };
-        self.passed(StepName::TokenAccepted);
-        let found = held::Identity {
-            organization_id: identity.organization_id.to_string(),
-            user_id: identity.user_id.to_string(),
-        };
-        let expect = &self.connector.expect;
-        let judged = crate::core::validate::identity::check_organization(held, expect)
-            .and_then(|()| crate::core::validate::identity::check_organization(&found, expect))
-            .and_then(|()| crate::core::validate::identity::check_username(&identity.username, expect));
-        self.report.username = Some(identity.username);
-        match judged {
-            Ok(()) => {
-                self.passed(StepName::IdentityExpected);
-                Flow::On
-            }
-            Err(rejection) => self.rejected(StepName::IdentityExpected, &rejection),
-        }
+    fn asks(self, call: fn(InstanceUrl, ApiVersion, AccessToken) -> TestCall) -> TestStage {
+        let call = call(self.instance.clone(), self.version, self.token.clone());
+        TestStage::Asks(Box::new(self), call)
     }
 
-    /// Steps: the API is open to this user, and what the org says about itself. Some API-only users may not read the
-    /// Organization object: then [`Ladder::resources`] is to be asked instead.
-    pub fn organization(
-        &mut self,
-        answer: Result<RestAnswer<Organization>, Failure>,
-        scopes: &[String],
-    ) -> OrgFlow {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(failure) if unreadable(&failure) => return OrgFlow::AskResources,
-            Err(failure) => {
-                let _ = self.failed(StepName::ApiEnabled, &failure);
-                return OrgFlow::Done;
-            }
-        };
-        self.usage(answer.api_usage);
-        self.passed(StepName::ApiEnabled);
-        if self.scopes(scopes) == Flow::On {
-            self.org_facts(answer.value);
-        }
-        OrgFlow::Done
-    }
-
-    /// Steps, where the Organization object can't be read: the API is open; the environment is judged by the host.
-    pub fn resources(&mut self, answer: Result<RestAnswer<Resources>, Failure>, scopes: &[String]) {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let _ = self.failed(StepName::ApiEnabled, &failure);
-                return;
-            }
-        };
-        self.usage(answer.api_usage);
-        self.passed(StepName::ApiEnabled);
-        if self.scopes(scopes) == Flow::Stop {
-            return;
-        }
-        self.unverified(
-            StepName::OrgFacts,
-            "the user may not read the Organization object",
-        );
-        match self.connector.host.environment().map(of_client) {
-            Some(found) if found != self.connector.environment => {
-                let _ = self.wrong_environment("judged by its host", found);
-            }
-            Some(_) => self.unverified(StepName::EnvironmentMatches, "judged by the host only"),
-            None => self.unverified(StepName::EnvironmentMatches, "neither the org nor its host tells"),
-        }
-    }
-
-    /// Salesforce names the scopes in most answers; `full` includes the API. Without a list, the call that has just
-    /// succeeded is the proof.
-    fn scopes(&mut self, scopes: &[String]) -> Flow {
-        if scopes.is_empty() || scopes.iter().any(|scope| scope == "api" || scope == "full") {
-            self.passed(StepName::Scopes);
-            return Flow::On;
-        }
-        let subject = format!("granted: {}", scopes.join(" "));
-        self.rejected(
-            StepName::Scopes,
-            &Rejection::new(OwnReason::ScopeMissing, subject),
-        )
-    }
-
-    fn org_facts(&mut self, org: Organization) {
-        let environment = if org.is_sandbox {
-            Environment::Sandbox
-        } else {
-            Environment::Live
-        };
-        self.passed(StepName::OrgFacts);
-        let facts = OrgFacts {
-            name: org.name,
-            edition: org.organization_type,
-            instance_name: org.instance_name,
-            environment,
-        };
-        self.report.facts = Some(facts);
-        if environment == self.connector.environment {
-            self.passed(StepName::EnvironmentMatches);
-        } else {
-            let _ = self.wrong_environment("as the org itself says", environment);
-        }
-    }
-
-    fn wrong_environment(&mut self, how: &str, found: Environment) -> Flow {
-        let wanted = self.connector.environment;
-        let subject = format!("spec.environment is {wanted:?}, the org is {found:?}, {how}");
-        self.rejected(
-            StepName::EnvironmentMatches,
-            &Rejection::new(OwnReason::EnvironmentMismatch, subject),
-        )
-    }
-
-    fn usage(&mut self, usage: Option<ApiUsage>) {
-        self.report.api_usage = usage.map(|usage| ApiUsageStatus {
-            used: i64::try_from(usage.used).unwrap_or(i64::MAX),
-            allowed: i64::try_from(usage.allowed).unwrap_or(i64::MAX),
-        });
-    }
-
-    fn passed(&mut self, name: StepName) {
-        self.report.steps.push(TestStep {
-            name,
-            result: StepResult::Passed,
-            reason: None,
-            message: None,
-            remedy: None,
-        });
-    }
-
-    fn unverified(&mut self, name: StepName, message: &str) {
-        let message = Some(message.to_owned());
-        self.report.steps.push(TestStep {
-            name,
-            result: StepResult::Unverified,
-            reason: None,
-            message,
-            remedy: None,
-        });
-    }
-
-    fn failed(&mut self, name: StepName, failure: &Failure) -> Flow {
-        let rejection = Rejection::new(failure.refusal, failure.detail.clone());
-        let flow = self.rejected(name, &rejection);
-        if Reason::from(failure.refusal).class() == Class::RenewToken {
-            self.report.verdict = Verdict::TokenRejected {
-                detail: failure.detail.clone(),
-            };
-        } else if let Verdict::Failed { retry_after, .. } = &mut self.report.verdict {
-            *retry_after = failure.retry_after;
-        }
-        flow
-    }
-
-    fn rejected(&mut self, name: StepName, rejection: &Rejection) -> Flow {
-        let reason = rejection.reason;
-        self.report.steps.push(TestStep {
-            name,
-            result: StepResult::Failed,
-            reason: Some(reason.as_str().to_owned()),
-            message: Some(explain_without_remedy(rejection)),
-            remedy: Some(reason.remedy().to_owned()),
-        });
-        self.report.verdict = Verdict::Failed {
-            reason,
-            message: rejection.message(),
-            retry_after: None,
-        };
-        Flow::Stop
+    fn ended(self) -> TestStage {
+        TestStage::Ended(self.steps.finish())
     }
 }
 
-/// What to do after the Organization query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum OrgFlow {
-    /// The test is at its end.
-    Done,
-    /// Ask for the list of resources: the org's facts can't be read.
-    AskResources,
+/// Only its path counts: the client asks at the instance.
+fn identity_url(held: &HeldToken) -> Option<IdentityUrl> {
+    Some(IdentityUrl {
+        organization_id: held.identity.organization_id.parse().ok()?,
+        user_id: held.identity.user_id.parse().ok()?,
+    })
 }
-
-impl TestReport {
-    /// Whether the environment was checked, by the org or by its host, and fits; only then may a first token reach the
-    /// consumer.
-    #[must_use]
-    pub fn environment_holds(&self) -> bool {
-        self.steps
-            .iter()
-            .any(|step| step.name == StepName::EnvironmentMatches && step.result != StepResult::Failed)
-    }
-
-    /// Label in metrics.
-    #[must_use]
-    pub fn result_label(&self) -> &'static str {
-        match &self.verdict {
-            Verdict::Succeeded => "Succeeded",
-            Verdict::TokenRejected { .. } => Reason::from(OwnReason::SessionEnded).as_str(),
-            Verdict::Failed { reason, .. } => reason.as_str(),
-        }
-    }
-
-    /// The sentence for status.
-    #[must_use]
-    pub fn message(&self) -> String {
-        match &self.verdict {
-            Verdict::Succeeded => SUCCEEDED.to_owned(),
-            Verdict::TokenRejected { detail } => explain(OwnReason::SessionEnded.into(), detail),
-            Verdict::Failed { message, .. } => message.clone(),
-        }
-    }
-}
-
-fn explain_without_remedy(rejection: &Rejection) -> String {
-    let meaning = rejection.reason.meaning();
-    if rejection.subject.is_empty() {
-        meaning.to_owned()
-    } else {
-        format!("{} ({})", meaning.trim_end_matches('.'), rejection.subject)
-    }
-}
-
-/// Refusals of the Organization query that mean "not this object", not "not this API".
-fn unreadable(failure: &Failure) -> bool {
-    matches!(
-        failure.refusal,
-        Refusal::ObjectNotReadable | Refusal::InsufficientAccess
-    )
-}
-
-fn of_client(environment: salesforce_client::HostEnvironment) -> Environment {
-    match environment {
-        salesforce_client::HostEnvironment::Live => Environment::Live,
-        salesforce_client::HostEnvironment::Sandbox => Environment::Sandbox,
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -66,7 +66,7 @@ pub fn next_attempt(
 }
 
 /// How long after a failed test of a token in use it is repeated, where tests have failed for so long; never later than a
-/// test that succeeded would be. Trouble that passes is left alone for as long again as it has lasted. Anything else is mended
+/// test that succeeded would be. Problem that passes is left alone for as long again as it has lasted. Anything else is mended
 /// by people, who look whether they have succeeded for a quarter of an hour, and then whether they have at all.
 #[must_use]
 pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> Duration {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use salesforce_client::{Introspection, TokenResponse};
 
 use crate::api::status::ExpirySource;
-use crate::core::model::held_token::{Expiration, Held, Renewal};
+use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::time::whole_seconds;
 use crate::core::schedule::time::{later, signed};
@@ -24,7 +24,7 @@ pub fn of_new_token(
     token: &TokenResponse,
     introspection: Option<&Introspection>,
     declared: Option<Duration>,
-    earlier: Option<&Held>,
+    earlier: Option<&HeldToken>,
     now: Timestamp,
 ) -> Expiration {
     let (time, source) = known_expiry(token, introspection, declared, now);

@@ -37,13 +37,13 @@ impl Target {
     #[must_use]
     pub fn judge(found: Option<Secret>, owner: &Owner, template: &Template) -> Self {
         let Some(secret) = found else { return Self::Absent };
-        match Self::trouble(&secret, owner, template) {
+        match Self::problem(&secret, owner, template) {
             Some(reason) => Self::Refused(Rejection::new(reason, format!("Secret \"{}\"", template.name))),
             None => Self::Ours(Box::new(secret)),
         }
     }
 
-    fn trouble(secret: &Secret, owner: &Owner, template: &Template) -> Option<OwnReason> {
+    fn problem(secret: &Secret, owner: &Owner, template: &Template) -> Option<OwnReason> {
         match owning_connector(secret) {
             None => return Some(OwnReason::SecretNotOwned),
             Some(uid) if uid != owner.uid && was_of_namesake(secret, owner) => {

@@ -4,7 +4,7 @@ use crate::api::names;
 use crate::core::model::digest::Digest;
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::Expiration;
-use crate::core::model::held_token::Held;
+use crate::core::model::held_token::HeldToken;
 use crate::core::secret::template::RENEWALS;
 use crate::core::secret::template::SOURCES;
 use crate::core::secret::template::token_digest;
@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Secret;
 /// Reads back the token that a Secret holds. The token is found by its digest, under whatever key it stands; an edited
 /// token is therefore no token, while a changed template changes nothing.
 #[must_use]
-pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<Held> {
+pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<HeldToken> {
     let annotations = secret.metadata.annotations.as_ref()?;
     let noted = |name: &str| annotations.get(name).map(String::as_str);
     let digest = noted(names::TOKEN_DIGEST)?;
@@ -24,7 +24,7 @@ pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<Held> {
         .find(|bytes| token_digest(key, bytes).as_str() == digest)?;
     let source = noted(names::EXPIRY_SOURCE)?;
     let renewal = noted(names::RENEWAL)?;
-    Some(Held {
+    Some(HeldToken {
         token: salesforce_client::AccessToken::new(String::from_utf8(token.clone()).ok()?),
         instance_url: noted(names::INSTANCE_URL)?.to_owned(),
         issue_time: noted(names::ISSUE_TIME)?.parse().ok()?,

@@ -13,7 +13,7 @@ use crate::api::spec::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 use crate::api::status::ExpirySource;
 use crate::api::{SalesforceConnector, SalesforceConnectorSpec};
 use crate::core::model::digest::{Digest, DigestKey};
-use crate::core::model::held_token::{Held, Renewal};
+use crate::core::model::held_token::{HeldToken, Renewal};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 
@@ -112,7 +112,7 @@ impl Template {
 
     /// The Secret for a token, complete, ready to be created or applied.
     #[must_use]
-    pub fn render(&self, owner: &Owner, held: &Held, key: &DigestKey) -> Secret {
+    pub fn render(&self, owner: &Owner, held: &HeldToken, key: &DigestKey) -> Secret {
         let data = self
             .entries()
             .into_iter()
@@ -134,7 +134,7 @@ impl Template {
     }
 
     /// The one place where a token becomes part of an object.
-    fn value(&self, content: Content, held: &Held) -> Vec<u8> {
+    fn value(&self, content: Content, held: &HeldToken) -> Vec<u8> {
         match content {
             Content::AccessToken => held.token.expose().as_bytes().to_vec(),
             Content::InstanceUrl => held.instance_url.clone().into_bytes(),
@@ -153,7 +153,7 @@ impl Template {
         labels
     }
 
-    fn annotations(&self, owner: &Owner, held: &Held, key: &DigestKey) -> BTreeMap<String, String> {
+    fn annotations(&self, owner: &Owner, held: &HeldToken, key: &DigestKey) -> BTreeMap<String, String> {
         let mut annotations = self.annotations.clone();
         let own = [
             (names::CONNECTOR_UID, owner.uid.clone()),

@@ -1,5 +1,6 @@
 //! Where do tests of the pure core start from? Connectors, tokens and observations, each with one thing said about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,20 +20,22 @@ use serde_json::json;
 use crate::api::status::{ExpirySource, FailuresStatus, SalesforceConnectorStatus};
 use crate::api::{Reason, SalesforceConnectorSpec};
 use crate::core::conclude::{Conclusion, conclude};
+use crate::core::decide::decide;
+use crate::core::decide::test_due::next_test;
 use crate::core::grant::shared_session::Siblings;
 use crate::core::grant::view as grant;
 use crate::core::grant::view::GrantView;
-use crate::core::model::connector::Connector;
-use crate::core::model::decision::{Decision, MintReason};
+use crate::core::model::connector::{Connector, Method};
+use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token as held;
-use crate::core::model::held_token::{Expiration, Held, Renewal};
+use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::model::inputs::{Input, Inputs, references};
-use crate::core::model::observed::{Activity, Knowledge, Observed, Requests};
-use crate::core::model::outcome::{Minted, Outcome, SecretOutcome, Trouble};
+use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
+use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::explain;
-use crate::core::pass::connection_test::{Flow, Ladder, OrgFlow, TestReport};
+use crate::core::pass::connection_test::{Flow, OrgFlow, Steps, TestReport};
 use crate::core::secret::ownership::Target;
 use crate::core::validate::validate;
 
@@ -96,8 +99,68 @@ pub(crate) fn inputs(spec: &SalesforceConnectorSpec) -> Inputs {
     inputs
 }
 
-pub(crate) fn connector(spec: &SalesforceConnectorSpec) -> Connector {
+pub(crate) fn connector(spec: &SalesforceConnectorSpec) -> Arc<Connector> {
+    Arc::new(checked(spec).0)
+}
+
+/// Spec and inputs, and how tokens are obtained.
+pub(crate) fn checked(spec: &SalesforceConnectorSpec) -> (Connector, Method) {
     validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key()).unwrap()
+}
+
+/// Where the tokens of a connector come from: for authorizationCode a grant that nobody has authorized yet.
+pub(crate) fn source(spec: &SalesforceConnectorSpec) -> Source {
+    let (connector, method) = checked(spec);
+    let connector = Arc::new(connector);
+    match method {
+        Method::Login(method) => Source::Login(LoginSource {
+            connector,
+            method,
+            password_refused: false,
+        }),
+        Method::Grant(settings) => Source::Grant(Box::new(GrantSource {
+            connector,
+            settings,
+            view: no_grant(),
+            siblings: Siblings::default(),
+            claim_reported: false,
+        })),
+    }
+}
+
+/// Nobody has authorized the connector yet.
+fn no_grant() -> GrantView {
+    GrantView {
+        state: StateSeen::Absent,
+        revoke_at: None,
+        brought: None,
+        floor: Serial::default(),
+        cluster: cluster(),
+        claimed_elsewhere: false,
+    }
+}
+
+/// The decision where no test of this pass has shown anything.
+pub(crate) fn decided(observed: &Observed, now: Timestamp) -> Decision {
+    decide(observed, Evidence::None, now)
+}
+
+/// The connector of an observation that has one, to change it.
+pub(crate) fn of_mut(observed: &mut Observed) -> &mut Connector {
+    let connector = match &mut observed.source {
+        Source::Login(source) => &mut source.connector,
+        Source::Grant(source) => &mut source.connector,
+        Source::Unusable(_) => panic!("no connector"),
+    };
+    Arc::make_mut(connector)
+}
+
+/// The grant of an observation that has one, to change it.
+pub(crate) fn grant_mut(observed: &mut Observed) -> &mut GrantSource {
+    let Source::Grant(source) = &mut observed.source else {
+        panic!("no grant")
+    };
+    source
 }
 
 pub(crate) fn identity() -> held::Identity {
@@ -108,8 +171,8 @@ pub(crate) fn identity() -> held::Identity {
 }
 
 /// A token issued now for two hours.
-pub(crate) fn held(connector: &Connector) -> Held {
-    Held {
+pub(crate) fn held(connector: &Connector) -> HeldToken {
+    HeldToken {
         token: AccessToken::new("00Dx!token-1".into()),
         instance_url: "https://acme.my.salesforce.com".into(),
         issue_time: now(),
@@ -128,7 +191,6 @@ pub(crate) fn held(connector: &Connector) -> Held {
 /// A connector that was just created.
 pub(crate) fn fresh() -> Observed {
     Observed {
-        grant: None,
         owner: owner(),
         generation: 1,
         requests: Requests::default(),
@@ -137,12 +199,10 @@ pub(crate) fn fresh() -> Observed {
             observed_generation: Some(-1),
             ..SalesforceConnectorStatus::default()
         },
-        connector: Ok(connector(&spec(json!({})))),
+        source: source(&spec(json!({}))),
         target: Target::Absent,
         held: None,
-        knowledge: Knowledge::Clean,
-        siblings: Siblings::default(),
-        claim_told: false,
+        former_secrets: Vec::new(),
         last_test: None,
         resync_period: SWEEP,
     }
@@ -174,15 +234,19 @@ pub(crate) fn after_failure(mut observed: Observed, next: Option<Timestamp>) -> 
 }
 
 /// The connector of an observation that has one.
-pub(crate) fn of(observed: &Observed) -> &Connector {
-    observed.connector.as_ref().unwrap()
+pub(crate) fn of(observed: &Observed) -> &Arc<Connector> {
+    observed.connector().unwrap()
+}
+
+/// The grant of an observation that has one.
+pub(crate) fn grant_of(observed: &Observed) -> &GrantSource {
+    observed.grant().unwrap()
 }
 
 /// The consumer's Secret carries this token.
-pub(crate) fn carrying(observed: Observed, held: Held) -> Observed {
+pub(crate) fn carrying(observed: Observed, held: HeldToken) -> Observed {
     let secret = of(&observed).template.render(&observed.owner, &held, &key());
     Observed {
-        grant: None,
         target: Target::Ours(Box::new(secret)),
         held: Some(held),
         ..observed
@@ -199,6 +263,7 @@ pub(crate) fn first_success(observed: &Observed) -> Outcome {
         }),
         tested: Some(passed(of(observed))),
         secret: SecretOutcome::InStep,
+        forgot_new_token: false,
     }
 }
 
@@ -217,7 +282,6 @@ pub(crate) fn settled() -> Observed {
 /// The status of a conclusion has been written.
 pub(crate) fn reported(observed: Observed, conclusion: Conclusion) -> Observed {
     Observed {
-        grant: None,
         status: conclusion.status.unwrap_or(observed.status),
         ..observed
     }
@@ -236,13 +300,14 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
         minted: None,
         tested: None,
         secret,
+        forgot_new_token: false,
     }
 }
 
 /// A login was refused.
 pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome {
     let reason = reason.into();
-    let trouble = Trouble {
+    let problem = Problem {
         reason,
         message: explain(reason, "as Salesforce puts it"),
         retry_after: None,
@@ -251,7 +316,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
         grant: None,
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,
-            trouble,
+            problem,
         }),
         ..kept(observed)
     }
@@ -336,27 +401,27 @@ pub(crate) fn resources() -> RestAnswer<salesforce_client::Resources> {
 }
 
 /// A test in which all is well.
-pub(crate) fn passed(connector: &Connector) -> TestReport {
-    let mut ladder = Ladder::new(connector);
-    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
+pub(crate) fn passed(connector: &Arc<Connector>) -> TestReport {
+    let mut steps = Steps::new(connector.clone());
+    assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
     assert_eq!(
-        ladder.identity(&identity(), Ok(identity_answer("robot@acme.example"))),
-        Flow::On
+        steps.identity(&identity(), Ok(identity_answer("robot@acme.example"))),
+        Flow::Continue
     );
     let scopes = ["api".to_owned()];
     assert_eq!(
-        ladder.organization(Ok(organization(false)), &scopes),
+        steps.organization(Ok(organization(false)), &scopes),
         OrgFlow::Done
     );
-    ladder.finish()
+    steps.finish()
 }
 
 /// A test whose identity step is answered with a refusal.
-pub(crate) fn failed(connector: &Connector, refusal: Refusal) -> TestReport {
-    let mut ladder = Ladder::new(connector);
-    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
-    assert_eq!(ladder.identity(&identity(), Err(failure(refusal))), Flow::Stop);
-    ladder.finish()
+pub(crate) fn failed(connector: &Arc<Connector>, refusal: Refusal) -> TestReport {
+    let mut steps = Steps::new(connector.clone());
+    assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
+    assert_eq!(steps.identity(&identity(), Err(failure(refusal))), Flow::Stop);
+    steps.finish()
 }
 
 pub(crate) fn cluster() -> ClusterUid {
@@ -416,29 +481,32 @@ pub(crate) fn access(token: &str) -> Access {
 }
 
 /// A settled authorizationCode connector with a grant that was used just now.
-pub(crate) fn granted(settings: &Value, standing: GrantValidity) -> Observed {
-    let connector = connector(&spec(json!({ "auth": { "authorizationCode": settings } })));
-    let state = state(standing);
-    let held = grant::held(&state, None, &connector).unwrap();
+pub(crate) fn granted(settings: &Value, validity: GrantValidity) -> Observed {
+    let spec = spec(json!({ "auth": { "authorizationCode": settings } }));
+    let state = state(validity);
+    let held = grant::token_of_state(&state, None, &connector(&spec)).unwrap();
     let mut observed = carrying(
         Observed {
-            connector: Ok(connector),
+            source: source(&spec),
             ..settled()
         },
         held,
     );
-    observed.grant = Some(GrantView {
+    grant_mut(&mut observed).view = GrantView {
         state: found(state),
-        revoke_at: None,
-        brought: None,
         floor: Serial(3),
-        cluster: cluster(),
-        claimed_elsewhere: false,
-    });
+        ..no_grant()
+    };
     observed
 }
 
 /// A state that can be read.
 pub(crate) fn found(state: State) -> StateSeen {
     StateSeen::Found(Box::new(state), ResourceVersion::new("7"))
+}
+
+/// When the next test is due after the one in the status.
+pub(crate) fn next_test_of(observed: &Observed) -> Timestamp {
+    let last = observed.status.connection_test.as_ref().unwrap();
+    next_test(last, observed.last_test, of(observed), &observed.owner.uid)
 }

@@ -6,16 +6,15 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use crate::api::reasons::Refusal;
-use crate::core::conclude::conclude;
 use crate::core::decide::decide;
 use crate::core::decide::test_due::next_test;
-use crate::core::model::decision::Decision;
+use crate::core::model::decision::{Decision, Evidence, WaitReason};
 use crate::core::model::digest::Digest;
-use crate::core::model::observed::{Activity, Knowledge, Observed};
-use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
-use crate::core::schedule::time::signed;
-use crate::core::testing::fixtures;
-use crate::core::testing::fixtures::{after, carrying, fresh, kept, of, settled};
+use crate::core::model::observed::{Activity, Observed};
+use crate::core::pass::connection_test::{TestAnswer, TestCall};
+use crate::core::pass::{Effect, Reply, TokenReply};
+use crate::core::testing::driver::{self, Ran};
+use crate::core::testing::fixtures::{self, after, carrying, fresh, of, settled};
 
 mod grants;
 
@@ -27,14 +26,8 @@ fn situation() -> impl Strategy<Value = Observed> {
         Just(None),
         (-8000..8000_i64, any::<bool>(), any::<bool>()).prop_map(Some)
     ];
-    let flags = (
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-        1..10_000_u64,
-    );
-    (failed, token, flags).prop_map(|(failed, token, (renew, test, suspended, rejected, sweep))| {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 1..10_000_u64);
+    (failed, token, flags).prop_map(|(failed, token, (renew, test, suspended, resync))| {
         let mut observed = fresh();
         if let Some((expires, same_inputs, in_secret)) = token {
             let mut held = fixtures::held(of(&observed));
@@ -57,12 +50,9 @@ fn situation() -> impl Strategy<Value = Observed> {
         }
         observed.requests.renew = renew.then(|| "1".into());
         observed.requests.test = test.then(|| "1".into());
-        observed.resync_period = Duration::from_secs(sweep);
+        observed.resync_period = Duration::from_secs(resync);
         if suspended {
             observed.activity = Activity::Suspended;
-        }
-        if rejected {
-            observed.knowledge = Knowledge::TokenRejected;
         }
         observed
     })
@@ -70,86 +60,58 @@ fn situation() -> impl Strategy<Value = Observed> {
 
 /// How Salesforce answers, where it is asked.
 #[derive(Debug, Clone, Copy)]
-enum Answer {
+enum SalesforceAnswer {
     Good,
     Refused(Refusal),
     Misplaced(Refusal),
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+fn answer() -> impl Strategy<Value = SalesforceAnswer> {
     let refusal = proptest::sample::select(Refusal::ALL);
     prop_oneof![
-        Just(Answer::Good),
-        refusal.clone().prop_map(Answer::Refused),
-        refusal.prop_map(Answer::Misplaced),
+        Just(SalesforceAnswer::Good),
+        refusal.clone().prop_map(SalesforceAnswer::Refused),
+        refusal.prop_map(SalesforceAnswer::Misplaced),
     ]
 }
 
-/// What comes of a decision, and how things stand afterwards, but for the status.
-fn acted(observed: &Observed, decision: &Decision, answer: Answer, now: Timestamp) -> (Outcome, Observed) {
-    let before = Observed {
-        knowledge: Knowledge::Clean,
-        ..observed.clone()
-    };
-    match (decision, answer) {
-        (Decision::Mint { why }, Answer::Good) => {
-            let mut held = fixtures::held(of(observed));
-            held.issue_time = now;
-            held.expiration.time = now + signed(Duration::from_hours(2));
-            let outcome = Outcome {
-                grant: None,
-                held: Some(held.clone()),
-                minted: Some(Minted::Obtained { why: *why }),
-                ..fixtures::first_success(observed)
-            };
-            (outcome, carrying(before, held))
+/// A pass over a connector, and how everything is afterwards.
+fn passed(observed: &Observed, answer: SalesforceAnswer, now: Timestamp) -> Ran {
+    driver::run_with(observed, now, |effect| match (effect, answer) {
+        (Effect::RequestToken { .. }, SalesforceAnswer::Refused(refusal)) => {
+            let failure = Box::new(fixtures::failure(refusal));
+            Some(Reply::Token(TokenReply::Refused(failure)))
         }
-        (Decision::Mint { .. }, Answer::Refused(refusal)) => (fixtures::refused(observed, refusal), before),
-        (Decision::Mint { why }, Answer::Misplaced(refusal)) => {
-            let outcome = Outcome {
-                grant: None,
-                held: None,
-                minted: Some(Minted::Obtained { why: *why }),
-                tested: Some(fixtures::failed(of(observed), refusal)),
-                secret: SecretOutcome::Withheld,
-            };
-            (outcome, before)
-        }
-        (Decision::Keep { test: Some(_) }, Answer::Good) => {
-            let tested = Some(fixtures::passed(of(observed)));
-            let outcome = Outcome {
-                grant: None,
-                tested,
-                secret: SecretOutcome::InStep,
-                ..kept(observed)
-            };
-            let held = observed.held.clone().unwrap();
-            (outcome, carrying(before, held))
-        }
-        (Decision::Keep { test: Some(_) }, Answer::Refused(refusal) | Answer::Misplaced(refusal)) => {
-            let tested = Some(fixtures::failed(of(observed), refusal));
-            (
-                Outcome {
-                    tested,
-                    ..kept(observed)
-                },
-                before,
-            )
-        }
-        (Decision::Keep { test: None } | Decision::Wait(_) | Decision::Reject(_), _) => {
-            (kept(observed), before)
-        }
-    }
+        (
+            Effect::Test {
+                call: TestCall::Identity(..),
+                ..
+            },
+            SalesforceAnswer::Refused(refusal) | SalesforceAnswer::Misplaced(refusal),
+        ) => Some(Reply::Test(TestAnswer::Identity(Err(fixtures::failure(refusal))))),
+        _ => None,
+    })
+}
+
+/// Whether a pass logged in.
+fn logs_in(ran: &Ran) -> bool {
+    ran.effects.contains(&"RequestToken")
+}
+
+/// Whether a pass tested the connection.
+fn tests(ran: &Ran) -> bool {
+    ran.effects.contains(&"TestVersions")
 }
 
 proptest! {
     #[test]
     fn time_alone_never_takes_back_the_decision_to_obtain_a_token(
-        observed in situation(), early in -9000..9000_i64, later in 0..100_000_i64,
+        observed in situation(), rejected in any::<bool>(), early in -9000..9000_i64, later in 0..100_000_i64,
     ) {
-        let first = decide(&observed, after(early));
+        let evidence = if rejected { Evidence::TokenRejected } else { Evidence::None };
+        let first = decide(&observed, evidence, after(early));
         if matches!(first, Decision::Mint { .. }) {
-            let then = decide(&observed, after(early + later));
+            let then = decide(&observed, evidence, after(early + later));
             prop_assert!(matches!(then, Decision::Mint { .. }), "{first:?}, and then {then:?}");
         }
     }
@@ -165,7 +127,7 @@ proptest! {
             failures.next_attempt_time.as_ref().is_none_or(|next| next.0 > after(at))
         });
         if waiting && !observed.renewal_requested() {
-            let decision = decide(&observed, after(at));
+            let decision = fixtures::decided(&observed, after(at));
             let sends = matches!(decision, Decision::Mint { .. });
             prop_assert!(!sends, "{:?}", decision);
         }
@@ -175,13 +137,16 @@ proptest! {
     fn a_token_in_use_is_tested_when_a_test_is_due_unless_another_one_is_obtained(
         observed in situation(), at in -9000..9000_i64,
     ) {
-        let active = observed.activity == Activity::Active && observed.knowledge == Knowledge::Clean;
+        let active = observed.activity == Activity::Active;
         let held = observed.held.as_ref();
         let verified = held.is_some_and(|held| observed.identity_verified(held));
         let alive = held.is_some_and(|held| held.expiration.time > after(at));
-        let due = next_test(&observed, of(&observed)).is_some_and(|due| due <= after(at)) && alive;
+        let last = observed.status.connection_test.as_ref();
+        let uid = &observed.owner.uid;
+        let due = last.map(|last| next_test(last, observed.last_test, of(&observed), uid));
+        let due = due.is_some_and(|due| due <= after(at)) && alive;
         if active && verified && (due || observed.test_requested()) {
-            let decision = decide(&observed, after(at));
+            let decision = fixtures::decided(&observed, after(at));
             let tests = matches!(decision, Decision::Keep { test: Some(_) } | Decision::Mint { .. });
             prop_assert!(tests, "{:?}", decision);
         }
@@ -191,46 +156,59 @@ proptest! {
     fn who_asks_for_a_test_is_answered_unless_a_token_is_obtained_first(
         observed in situation(), at in -9000..9000_i64, answer in answer(),
     ) {
-        let decision = decide(&observed, after(at));
-        let active = observed.activity == Activity::Active && observed.knowledge == Knowledge::Clean;
-        if active && observed.test_requested() && !matches!(decision, Decision::Mint { .. }) {
-            let (outcome, left) = acted(&observed, &decision, answer, after(at));
-            let left = fixtures::reported(left, conclude(&observed, &decision, &outcome, after(at)));
-            prop_assert!(!left.test_requested(), "{:?}", decision);
+        let ran = passed(&observed, answer, after(at));
+        if observed.activity == Activity::Active && observed.test_requested() && !logs_in(&ran) {
+            prop_assert!(!ran.left.test_requested(), "{:?}", ran.report().decision);
         }
     }
 
     #[test]
-    fn nothing_is_sent_while_suspended(observed in situation(), at in -9000..9000_i64) {
+    fn nothing_is_sent_while_suspended(observed in situation(), at in -9000..9000_i64, answer in answer()) {
         if observed.activity == Activity::Suspended {
-            prop_assert_eq!(decide(&observed, after(at)), Decision::Wait(crate::core::model::decision::WaitReason::Suspended));
+            let ran = passed(&observed, answer, after(at));
+            prop_assert_eq!(&ran.report().decision, &Decision::Wait(WaitReason::Suspended));
+            prop_assert!(!logs_in(&ran) && !tests(&ran), "{:?}", ran.effects);
         }
     }
 
     #[test]
     fn a_second_look_writes_nothing(observed in situation(), at in -9000..9000_i64, answer in answer()) {
-        let decision = decide(&observed, after(at));
-        let (outcome, left) = acted(&observed, &decision, answer, after(at));
-        let left = fixtures::reported(left, conclude(&observed, &decision, &outcome, after(at)));
-        let again = decide(&left, after(at));
-        if matches!(again, Decision::Mint { .. } | Decision::Keep { test: Some(_) }) {
+        let first = passed(&observed, answer, after(at));
+        let again = passed(&first.left, answer, after(at));
+        let (before, then) = (&first.report().decision, &again.report().decision);
+        if logs_in(&again) || tests(&again) {
             // There is more to do, and so there may be more to say; a login or a test is never repeated at once.
-            let repeated = matches!(decision, Decision::Mint { .. }) && matches!(again, Decision::Mint { .. });
-            prop_assert!(!repeated, "{:?} after {:?}", again, decision);
+            prop_assert!(!(logs_in(&first) && logs_in(&again)), "{:?} after {:?}", then, before);
         } else {
-            let second = conclude(&left, &again, &kept(&left), after(at));
-            prop_assert_eq!((second.status, second.events), (None, vec![]), "{:?} after {:?}", again, decision);
+            let written = ["CreateSecret", "UpdateSecret", "WriteStatus"];
+            let wrote = again.effects.iter().any(|effect| written.contains(effect));
+            let events = &again.report().events;
+            prop_assert!(!wrote && events.is_empty(), "{:?} after {:?}: {:?}", then, before, again.effects);
         }
     }
 
     #[test]
-    fn the_next_look_is_neither_at_once_nor_after_the_sweep(
+    fn the_next_look_is_neither_at_once_nor_after_the_resync(
         observed in situation(), at in -9000..9000_i64, answer in answer(),
     ) {
-        let decision = decide(&observed, after(at));
-        let (outcome, _) = acted(&observed, &decision, answer, after(at));
-        let next = conclude(&observed, &decision, &outcome, after(at)).next;
-        let sweep = observed.resync_period.mul_f64(1.1);
-        prop_assert!(next >= Duration::from_secs(1) && next <= sweep.max(Duration::from_secs(1)), "{next:?}");
+        let next = passed(&observed, answer, after(at)).report().next;
+        let resync = observed.resync_period.mul_f64(1.1);
+        prop_assert!(next >= Duration::from_secs(1) && next <= resync.max(Duration::from_secs(1)), "{next:?}");
+    }
+
+    #[test]
+    fn a_login_is_sent_at_most_once_in_a_pass_and_its_token_reaches_the_secret_only_when_it_is_verified(
+        observed in situation(), at in -9000..9000_i64, answer in answer(),
+    ) {
+        let ran = passed(&observed, answer, after(at));
+        let position = |name| ran.effects.iter().position(|effect| *effect == name);
+        let logins = ran.effects.iter().filter(|effect| **effect == "RequestToken").count();
+        prop_assert!(logins <= 1, "{:?}", ran.effects);
+        let verified = observed.held.as_ref().is_some_and(|held| observed.identity_verified(held));
+        let written = position("CreateSecret").or(position("UpdateSecret"));
+        if let (Some(written), false) = (written, verified) {
+            let tested = position("TestOrganization");
+            prop_assert!(tested.is_some_and(|tested| tested < written), "{:?}", ran.effects);
+        }
     }
 }

@@ -12,7 +12,7 @@ const FIELD: &str = "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef";
 
 /// The brought token, if the spec names one and its Secret is there. A missing bootstrap Secret is no error: after the
 /// import it can be deleted.
-pub(super) fn brought_token(
+pub(super) fn bootstrap_token(
     spec: &AuthorizationCodeSpec,
     inputs: &Inputs,
     host: &Host,

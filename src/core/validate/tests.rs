@@ -10,8 +10,16 @@ use crate::core::testing::fixtures::{connector, inputs, jwt, key, now, password,
 use salesforce_client::RefreshToken;
 use salesforce_client::TokenRequest;
 
-fn check(spec: &SalesforceConnectorSpec) -> Result<Connector, Rejection> {
+fn check(spec: &SalesforceConnectorSpec) -> Result<(Connector, Method), Rejection> {
     validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key())
+}
+
+/// The token request of a connector that logs in.
+fn request(spec: &SalesforceConnectorSpec) -> Option<TokenRequest> {
+    match fixtures::checked(spec).1 {
+        Method::Login(method) => Some(method.token_request(now())),
+        Method::Grant(_) => None,
+    }
 }
 
 fn rejected(fields: Value) -> (Reason, String) {
@@ -37,12 +45,12 @@ fn ten_lines_make_a_whole_connector() {
         client_secret: Some(ClientSecret::new("crm-app/client-secret".into())),
     };
     assert_eq!(checked.app, app);
-    assert_eq!(checked.method.grant(now()), Some(TokenRequest::ClientCredentials));
+    assert_eq!(request(&spec(json!({}))), Some(TokenRequest::ClientCredentials));
     assert_eq!(checked.template.name, "crm-salesforce");
     assert_eq!(
         (
             checked.environment,
-            checked.expect,
+            checked.expect.clone(),
             checked.lifetime,
             checked.renew_before
         ),
@@ -83,7 +91,10 @@ fn what_is_declared_is_taken_over() {
             Duration::from_secs(10)
         )
     );
-    assert_eq!((checked.expect, checked.api_version.as_str()), (expect, "65.0"));
+    assert_eq!(
+        (checked.expect.clone(), checked.api_version.as_str()),
+        (expect, "65.0")
+    );
 }
 
 #[test]
@@ -117,7 +128,7 @@ fn jwt_bearer_presents_the_key_to_the_audience_of_the_environment() {
             audience,
             now: now(),
         };
-        assert_eq!(connector(&spec(fields)).method.grant(now()), Some(wanted));
+        assert_eq!(request(&spec(fields)), Some(wanted));
     }
 }
 
@@ -129,7 +140,7 @@ fn password_presents_user_password_and_security_token() {
         password: Password::new("user/password".into()),
         security_token: Some(SecurityToken::new("user/security-token".into())),
     };
-    assert_eq!(checked.method.grant(now()), Some(wanted));
+    assert_eq!(request(&spec(json!({ "auth": password() }))), Some(wanted));
     assert_eq!(checked.username_display, UsernameDisplay::Shown);
 }
 
@@ -138,9 +149,9 @@ fn a_username_that_comes_by_reference_is_hidden() {
     let auth = json!({ "password": {
         "usernameRef": { "name": "user", "key": "name" }, "passwordRef": { "name": "user", "key": "password" },
     } });
-    let checked = connector(&spec(json!({ "auth": auth })));
+    let (checked, method) = fixtures::checked(&spec(json!({ "auth": auth })));
     assert_eq!(checked.username_display, UsernameDisplay::Hidden);
-    let Method::Password(login) = checked.method else {
+    let Method::Login(LoginMethod::Password(login)) = method else {
         panic!("password")
     };
     assert_eq!(
@@ -154,10 +165,9 @@ fn authorization_code_takes_what_was_brought_and_does_without() {
     let brought = |fields: Value, inputs: &Inputs| {
         let spec = spec(json!({ "auth": { "authorizationCode": fields } }));
         let checked = validate("crm", &spec, inputs, &HostAllowList::default(), &key()).unwrap();
-        assert_eq!(checked.method.grant(now()), None);
-        match checked.method {
-            Method::AuthorizationCode { brought, .. } => brought,
-            other => panic!("{other:?}"),
+        match checked.1 {
+            Method::Grant(settings) => settings.bootstrap,
+            other @ Method::Login(_) => panic!("{other:?}"),
         }
     };
     let bootstrap = json!({ "bootstrap": { "refreshTokenRef": { "name": "brought", "key": "token" } } });
@@ -305,19 +315,19 @@ fn an_auth_url_of_another_org_is_refused() {
     let url = SecretString::from("force://3MVG9:s:5Aep@other.my.salesforce.com");
     inputs.insert(reference, Input::Found(url));
     let checked = validate("crm", &spec, &inputs, &HostAllowList::default(), &key()).unwrap();
-    let Method::AuthorizationCode { brought, fault, .. } = checked.method else {
-        panic!("{:?}", checked.method)
+    let Method::Grant(settings) = checked.1 else {
+        panic!("{:?}", checked.1)
     };
     let expected = Rejection::new(
         OwnReason::SfdxAuthUrlMismatch,
         "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef: its host is not acme.my.salesforce.com",
     );
-    assert_eq!((brought, fault), (None, Some(expected)));
+    assert_eq!((settings.bootstrap, settings.fault), (None, Some(expected)));
 }
 
 #[test]
 fn the_digest_of_inputs_covers_what_determines_the_token_and_nothing_else() {
-    let base = connector(&spec(json!({}))).inputs_digest;
+    let base = connector(&spec(json!({}))).inputs_digest.clone();
     for same in [
         json!({ "displayName": "CRM", "suspend": true, "environment": "Sandbox" }),
         json!({ "secret": { "name": "other", "labels": { "team": "crm" } } }),
@@ -343,7 +353,7 @@ fn the_digest_of_inputs_covers_what_determines_the_token_and_nothing_else() {
         json!({ "auth": other_user }),
         json!({ "auth": password() }),
     ] {
-        let digest = connector(&spec(different.clone())).inputs_digest;
+        let digest = connector(&spec(different.clone())).inputs_digest.clone();
         assert!(!digests.contains(&digest), "{different}");
         digests.push(digest);
     }
@@ -351,8 +361,10 @@ fn the_digest_of_inputs_covers_what_determines_the_token_and_nothing_else() {
 
 #[test]
 fn the_digest_of_an_attempt_also_covers_what_the_token_is_checked_against() {
-    let base = connector(&spec(json!({}))).attempt_digest;
-    let same = connector(&spec(json!({ "secret": { "name": "other" } }))).attempt_digest;
+    let base = connector(&spec(json!({}))).attempt_digest.clone();
+    let same = connector(&spec(json!({ "secret": { "name": "other" } })))
+        .attempt_digest
+        .clone();
     assert_eq!(same, base);
     let mut digests = vec![base];
     for different in [
@@ -362,7 +374,7 @@ fn the_digest_of_an_attempt_also_covers_what_the_token_is_checked_against() {
         json!({ "connectionTest": { "apiVersion": "65.0" } }),
         json!({ "host": "other.my.salesforce.com" }),
     ] {
-        let digest = connector(&spec(different.clone())).attempt_digest;
+        let digest = connector(&spec(different.clone())).attempt_digest.clone();
         assert!(!digests.contains(&digest), "{different}");
         digests.push(digest);
     }

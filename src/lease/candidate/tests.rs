@@ -101,7 +101,7 @@ enum Event {
     Arrive(usize, u64, Call),
     Reply(usize, u64, Answer),
     TimeOut(usize, u64),
-    Trouble,
+    Problem,
     Calm,
 }
 
@@ -213,7 +213,7 @@ impl World {
             }
             Event::Reply(index, number, answer) => self.answered(index, number, answer),
             Event::TimeOut(index, number) => self.answered(index, number, Answer::Failed),
-            Event::Trouble => self.trouble(),
+            Event::Problem => self.problem(),
             Event::Calm => {
                 self.troubled = false;
                 for node in &mut self.nodes {
@@ -270,7 +270,7 @@ impl World {
         }
     }
 
-    /// A few milliseconds; in trouble now and then longer than any limit, so that writes arrive that were given up.
+    /// A few milliseconds; in problem now and then longer than any limit, so that writes arrive that were given up.
     fn delay(&mut self) -> u64 {
         if self.troubled && self.random.one_in(20) {
             self.random.below(20 * MICROS)
@@ -279,7 +279,7 @@ impl World {
         }
     }
 
-    fn trouble(&mut self) {
+    fn problem(&mut self) {
         if !self.troubled {
             return;
         }
@@ -303,7 +303,7 @@ impl World {
             _ => self.nodes.iter_mut().for_each(|node| node.link_up = true),
         }
         let next = self.now + self.random.below(20 * MICROS);
-        self.plan(next, Event::Trouble);
+        self.plan(next, Event::Problem);
     }
 
     fn leader(&self) -> Option<usize> {
@@ -311,11 +311,11 @@ impl World {
     }
 }
 
-/// Ten minutes of trouble, then a minute of calm.
+/// Ten minutes of problem, then a minute of calm.
 fn troubled_run(seed: u64) -> Seen {
     let mut world = World::new(seed);
     world.troubled = true;
-    world.plan(5 * MICROS, Event::Trouble);
+    world.plan(5 * MICROS, Event::Problem);
     world.plan(RUN_SECONDS * MICROS, Event::Calm);
     world.run_until((RUN_SECONDS + 60) * MICROS);
     assert!(

@@ -1,57 +1,33 @@
-//! What a session is told at its start.
+//! What is a session told at its start? What the pass orders, and what is the same for all sessions of the process.
 
-use redeem::{Bootstrap, ConnectorRef, Expect, FreshIds, Introspectable, SessionInputs, TimeLimits};
-use ring::rand::SecureRandom;
-use ring::rand::SystemRandom;
+use redeem::{ConnectorRef, FreshIds, SessionInputs, TimeLimits};
+use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::core::grant::session_goal::want;
-use crate::core::grant::view::client;
-use crate::core::model::connector::{Connector, Method};
-use crate::core::model::decision::MintReason;
-use crate::core::model::observed::Observed;
 use crate::core::model::owner::Owner;
+use crate::core::pass::SessionOrder;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::grant_session::Place;
 
 pub(crate) fn inputs(
     context: &Context,
-    observed: &Observed,
-    connector: &Connector,
-    why: MintReason,
+    owner: &Owner,
+    order: SessionOrder,
     place: Place,
 ) -> Result<SessionInputs, Error> {
-    let Owner { name, namespace, uid } = &observed.owner;
-    let want = want(observed, connector, why);
-    let brought = match &connector.method {
-        // Nothing is taken in that nobody wants, or whose token can't be delivered.
-        Method::AuthorizationCode { brought, .. } => brought.as_ref().filter(|_| observed.is_at_work()),
-        Method::ClientCredentials | Method::JwtBearer { .. } | Method::Password(_) => None,
-    };
     Ok(SessionInputs {
         connector: ConnectorRef {
-            uid: uid.as_str().into(),
-            namespace: namespace.as_str().into(),
-            name: name.as_str().into(),
+            uid: owner.uid.as_str().into(),
+            namespace: owner.namespace.as_str().into(),
+            name: owner.name.as_str().into(),
         },
         installation: place.installation,
         cluster: place.cluster,
-        goal: want,
-        bootstrap: brought.map(|token| {
-            Bootstrap::new(
-                context.digest_key.hmac(),
-                redeem::RefreshToken::new(token.expose().to_owned()),
-            )
-        }),
-        expect: Expect {
-            organization_id: connector.expect.organization_id.clone(),
-            username: connector.expect.username.clone(),
-        },
-        client: client(connector),
-        introspectable: match connector.app.client_secret {
-            Some(_) => Introspectable::Possible,
-            None => Introspectable::Impossible,
-        },
+        goal: order.goal,
+        bootstrap: order.bootstrap,
+        expect: order.expect,
+        client: order.client,
+        introspectable: order.introspectable,
         limits: TimeLimits::new(context.settings.token_request_limit).map_err(Error::Limits)?,
         fresh: FreshIds {
             attempt: redeem::AttemptId::new(random()?),

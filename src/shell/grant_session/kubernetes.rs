@@ -12,13 +12,11 @@ use redeem::{
 use serde_json::json;
 
 use crate::api::{SalesforceConnector, names};
-use crate::core::grant::view::revoke_at;
-use crate::core::model::observed::Observed;
 use crate::core::secret::ownership::owning_connector;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::grant_session::replies::mapped;
-use crate::shell::grant_session::{KUBERNETES_LIMIT, Place, Shell};
+use crate::shell::grant_session::{KUBERNETES_LIMIT, Place, SessionDriver};
 use crate::shell::kubernetes::own_secret;
 
 /// Which installation this is, on which cluster; read once.
@@ -57,24 +55,19 @@ pub(crate) async fn read_state(context: &Context, uid: &str) -> Result<(StateSee
     }))
 }
 
-/// Brings what is to become of the grant after the connector in step with the spec. The sweep finds it with the state,
-/// when the connector is gone. Outside of any session: a version that was written meanwhile stays as it is.
-pub(crate) async fn keep_wish(context: &Context, observed: &Observed) -> Result<(), Error> {
-    let (Ok(connector), Some(view)) = (&observed.connector, &observed.grant) else {
-        return Ok(());
-    };
-    let wanted = revoke_at(connector);
-    let StateSeen::Found(_, version) = &view.state else {
-        return Ok(());
-    };
-    if view.revoke_at.as_deref() == wanted {
-        return Ok(());
-    }
+/// Records in the state Secret of this version where garbage collection is to revoke the grant. Outside of any session: a
+/// version that was written meanwhile stays as it is.
+pub(crate) async fn record_revocation(
+    context: &Context,
+    uid: &str,
+    host: Option<&str>,
+    version: &ResourceVersion,
+) -> Result<(), Error> {
     let patch = Patch::Merge(json!({ "metadata": {
         "resourceVersion": version.as_str(),
-        "annotations": { names::REVOKE_AT: wanted },
+        "annotations": { names::REVOKE_AT: host },
     } }));
-    let name = state_name(&observed.owner.uid);
+    let name = state_name(uid);
     let api: Api<Secret> = Api::namespaced(context.once.clone(), &context.settings.namespace);
     match api.patch_metadata(&name, &PatchParams::default(), &patch).await {
         Ok(_) => Ok(()),
@@ -126,7 +119,7 @@ fn versioned(
     secret
 }
 
-impl Shell {
+impl SessionDriver {
     fn own_secrets(&self) -> Api<Secret> {
         Api::namespaced(self.context.once.clone(), &self.context.settings.namespace)
     }
@@ -268,10 +261,10 @@ impl Shell {
     /// Every write of the state carries what is to become of it: a replaced Secret keeps no annotation of before.
     fn state_secret(&self, data: BTreeMap<String, Vec<u8>>, version: Option<&ResourceVersion>) -> Secret {
         let mut secret = versioned(state_name(&self.owner.uid), names::STATE, data, version);
-        if let Some(host) = revoke_at(&self.connector) {
+        if let Some(host) = &self.revoke_at {
             secret
                 .annotations_mut()
-                .insert(names::REVOKE_AT.to_owned(), host.to_owned());
+                .insert(names::REVOKE_AT.to_owned(), host.clone());
         }
         secret
     }

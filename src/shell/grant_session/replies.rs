@@ -2,12 +2,9 @@
 
 use redeem::{Read, Reply, ResourceVersion, WriteReply};
 
-use crate::api::reasons::OwnReason;
 use crate::core::conclude::merge::truncate;
-use crate::core::model::outcome::Trouble;
-use crate::core::model::rejection::Rejection;
 use crate::error_chain::chain;
-use crate::shell::grant_session::{KUBERNETES_LIMIT, Shell};
+use crate::shell::grant_session::{KUBERNETES_LIMIT, SessionDriver};
 
 /// How much of a refusal is told.
 const REFUSAL_BYTES: usize = 300;
@@ -15,7 +12,7 @@ const REFUSAL_BYTES: usize = 300;
 /// What came of a call, or that nothing came within its limit.
 pub(crate) type Called<T> = Result<Result<T, kube::Error>, tokio::time::error::Elapsed>;
 
-impl Shell {
+impl SessionDriver {
     pub(crate) fn read<T>(&mut self, result: Called<T>) -> Read<T> {
         self.unavailable = failure(&result).or(self.unavailable.take());
         read(result)
@@ -28,13 +25,6 @@ impl Shell {
     ) -> Reply {
         self.unavailable = failure(&result).or(self.unavailable.take());
         Reply::Write(written(result, version))
-    }
-
-    /// Why a session that has sent nothing could not do what it was for.
-    pub(crate) fn unavailability(&self) -> Trouble {
-        let contention = "others go on writing the same objects";
-        let why = self.unavailable.as_deref().unwrap_or(contention);
-        Rejection::new(OwnReason::GrantStateUnavailable, why).into()
     }
 }
 

@@ -11,13 +11,10 @@ use salesforce_client::{
 };
 
 use crate::api::Reason;
-use crate::api::reasons::{Class, OwnReason};
-use crate::core::model::outcome::Trouble;
-use crate::core::model::rejection::Rejection;
-use crate::shell::grant_session::Shell;
-use crate::shell::salesforce::login;
+use crate::api::reasons::Class;
+use crate::shell::grant_session::SessionDriver;
 
-impl Shell {
+impl SessionDriver {
     /// Presents the refresh token, once.
     pub(crate) async fn send(
         &mut self,
@@ -61,7 +58,7 @@ impl Shell {
     fn count(&self, result: &'static str) {
         self.context
             .metrics
-            .token_request(self.connector.method.name(), result);
+            .token_request(self.connector.method_name, result);
     }
 
     /// Asks whether a refresh token lives, without spending it.
@@ -116,15 +113,6 @@ fn named(answer: Result<&str, &Failure>) -> Username {
         Err(failure) if Reason::from(failure.refusal).class() == Class::RenewToken => Username::AccessEnded,
         Err(_) => Username::NoAnswer,
     }
-}
-
-/// Why Salesforce did not say what it was asked. An access token that it granted and refused in the same session has not
-/// ended by itself: somebody must see to what ends it.
-pub(crate) fn silence(failure: &Failure, granted: bool) -> Trouble {
-    if granted && Reason::from(failure.refusal).class() == Class::RenewToken {
-        return Rejection::new(OwnReason::FreshTokenRejected, &failure.detail).into();
-    }
-    login::trouble(failure)
 }
 
 fn unaskable() -> Failure {

@@ -8,7 +8,7 @@ use redeem::{Read, Reply, StateSeen, WriteReply};
 use crate::core::model::owner::Owner;
 use crate::metrics::Metrics;
 
-/// The same trouble is told again after this time: who has read it once knows.
+/// The same problem is told again after this time: who has read it once knows.
 const TELL_AGAIN: Duration = Duration::from_mins(5);
 
 /// A new token that is not stored yet; in the metrics for as long as that is so.
@@ -46,11 +46,11 @@ impl Unstored {
             tracing::info!(microseconds, "Stored what Salesforce answered");
             return true;
         }
-        if let Some(trouble) = trouble(reply)
-            && self.told.is_due(trouble, Instant::now())
+        if let Some(problem) = problem(reply)
+            && self.told.is_due(problem, Instant::now())
         {
             let stake = "the grant, should this process end before";
-            tracing::warn!(object.name = %owner.name, object.namespace = %owner.namespace, trouble, stake,
+            tracing::warn!(object.name = %owner.name, object.namespace = %owner.namespace, problem, stake,
                 secret.name = crate::shell::grant_session::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(),
                 "What Salesforce answered could not be stored; it is tried again");
         }
@@ -59,7 +59,7 @@ impl Unstored {
 }
 
 /// What keeps a result from being stored.
-fn trouble(reply: &Reply) -> Option<&'static str> {
+fn problem(reply: &Reply) -> Option<&'static str> {
     match reply {
         Reply::Write(WriteReply::Conflict) => Some("somebody else has written the Secret"),
         Reply::Write(WriteReply::Refused) => Some("the API server refuses the write"),
@@ -80,15 +80,15 @@ fn trouble(reply: &Reply) -> Option<&'static str> {
 struct Told(Vec<(&'static str, Instant)>);
 
 impl Told {
-    fn is_due(&mut self, trouble: &'static str, now: Instant) -> bool {
+    fn is_due(&mut self, problem: &'static str, now: Instant) -> bool {
         let lately = |(told, at): &(&str, Instant)| {
-            *told == trouble && now.saturating_duration_since(*at) < TELL_AGAIN
+            *told == problem && now.saturating_duration_since(*at) < TELL_AGAIN
         };
         if self.0.iter().any(lately) {
             return false;
         }
-        self.0.retain(|(told, _)| *told != trouble);
-        self.0.push((trouble, now));
+        self.0.retain(|(told, _)| *told != problem);
+        self.0.push((problem, now));
         true
     }
 }
@@ -125,9 +125,9 @@ mod tests {
     fn each_trouble_is_told_at_once_and_then_seldom() {
         let start = Instant::now();
         let mut told = Told::default();
-        let seconds = |told: &mut Told, trouble| -> Vec<u64> {
+        let seconds = |told: &mut Told, problem| -> Vec<u64> {
             (0..700)
-                .filter(|second| told.is_due(trouble, start + Duration::from_secs(*second)))
+                .filter(|second| told.is_due(problem, start + Duration::from_secs(*second)))
                 .collect()
         };
         assert_eq!(seconds(&mut told, "unreadable"), [0, 300, 600]);

@@ -44,9 +44,9 @@ impl Budget {
         })
     }
 
-    /// Settles what was sent against what was taken before: what was not sent is given back, what was sent beyond it is
+    /// Compares what was sent with what was taken before: what was not sent is given back, what was sent beyond it is
     /// taken now, as far as there is anything.
-    pub fn settle(&self, host: &str, taken: u32, sent: u32, now: Timestamp) {
+    pub fn charge_or_refund(&self, host: &str, taken: u32, sent: u32, now: Timestamp) {
         let full = f64::from(self.per_hour);
         self.with(host, now, |left| {
             *left = (*left + f64::from(taken) - f64::from(sent)).clamp(0.0, full);
@@ -91,12 +91,12 @@ mod tests {
             while budget.take("a", now).is_ok() {
                 all += 1;
             }
-            budget.settle("a", all, 0, now);
+            budget.charge_or_refund("a", all, 0, now);
             all
         };
         let mut seen = vec![left()];
         for (taken, sent) in [(0, 2), (1, 0), (1, 1), (0, 9), (9, 0)] {
-            budget.settle("a", taken, sent, now);
+            budget.charge_or_refund("a", taken, sent, now);
             seen.push(left());
         }
         assert_eq!(seen, [3, 1, 2, 2, 0, 3]);

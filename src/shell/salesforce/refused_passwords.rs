@@ -8,14 +8,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 
 use crate::api::names;
 use crate::core::model::digest::Digest;
-use crate::core::model::outcome::Trouble;
+use crate::core::model::outcome::Problem;
+use crate::core::schedule::password_memory::PasswordMemory;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret as secrets;
@@ -26,7 +26,7 @@ use crate::shell::kubernetes::own_secret;
 pub(crate) struct InFlight {
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// What could not be written to a Secret, or not yet.
-    memory: Mutex<HashMap<String, Memory>>,
+    memory: Mutex<HashMap<String, PasswordMemory>>,
     answered: Mutex<HashMap<Sender, Answered>>,
 }
 
@@ -36,19 +36,7 @@ type Sender = (String, String);
 /// What came of a request to renew, where the password was sent in vain: by its value, as the annotation has it.
 struct Answered {
     request: String,
-    trouble: Trouble,
-}
-
-/// What is remembered of a password that was sent in vain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Memory {
-    /// Salesforce refused it.
-    Refused,
-    /// Salesforce may have refused it: no answer came, or none that tells.
-    Unclear {
-        /// From when on it may be sent again.
-        until: Timestamp,
-    },
+    problem: Problem,
 }
 
 impl InFlight {
@@ -62,7 +50,7 @@ impl InFlight {
             .clone()
     }
 
-    fn remember(&self, digest: &Digest, memory: Memory) {
+    fn remember(&self, digest: &Digest, memory: PasswordMemory) {
         self.memory().insert(digest.as_str().to_owned(), memory);
     }
 
@@ -70,24 +58,24 @@ impl InFlight {
         self.memory().remove(digest.as_str());
     }
 
-    fn recall(&self, digest: &Digest) -> Option<Memory> {
+    fn recall(&self, digest: &Digest) -> Option<PasswordMemory> {
         self.memory().get(digest.as_str()).copied()
     }
 
     /// What came of this request of the connector, if the password was sent for it in vain. The status may not know yet: it
     /// is written after the login, and that may fail.
-    pub(crate) fn answer(&self, digest: &Digest, uid: &str, request: &str) -> Option<Trouble> {
+    pub(crate) fn answer(&self, digest: &Digest, uid: &str, request: &str) -> Option<Problem> {
         let answered = self.answered();
         let last = answered.get(&sender(digest, uid));
         last.filter(|last| last.request == request)
-            .map(|last| last.trouble.clone())
+            .map(|last| last.problem.clone())
     }
 
     /// The password was sent in vain for this request.
-    pub(crate) fn note_answer(&self, digest: &Digest, uid: &str, request: &str, trouble: &Trouble) {
+    pub(crate) fn note_answer(&self, digest: &Digest, uid: &str, request: &str, problem: &Problem) {
         let answered = Answered {
             request: request.to_owned(),
-            trouble: trouble.clone(),
+            problem: problem.clone(),
         };
         self.answered().insert(sender(digest, uid), answered);
     }
@@ -106,7 +94,7 @@ impl InFlight {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
+    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, PasswordMemory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,36 +108,31 @@ fn name(digest: &Digest) -> String {
 }
 
 /// What speaks against sending this password now.
-pub(crate) async fn recall(context: &Context, digest: &Digest) -> Result<Option<Memory>, Error> {
-    if let Some(memory) = context.passwords.recall(digest).filter(|it| it.forbids(context)) {
+pub(crate) async fn recall(context: &Context, digest: &Digest) -> Result<Option<PasswordMemory>, Error> {
+    if let Some(memory) = context
+        .passwords
+        .recall(digest)
+        .filter(|it| it.forbids(context.clock.now()))
+    {
         return Ok(Some(memory));
     }
     let found = secrets::read(context, &context.settings.namespace, &name(digest)).await?;
     Ok(found
         .map(|secret| noted(&secret))
-        .filter(|it| it.forbids(context)))
+        .filter(|it| it.forbids(context.clock.now())))
 }
 
 /// What a Secret tells. One that was written by an earlier version, or edited, is a refusal.
-fn noted(secret: &Secret) -> Memory {
+fn noted(secret: &Secret) -> PasswordMemory {
     let until = secret.annotations().get(names::UNCLEAR_UNTIL);
     until
         .and_then(|until| until.parse().ok())
-        .map_or(Memory::Refused, |until| Memory::Unclear { until })
-}
-
-impl Memory {
-    fn forbids(self, context: &Context) -> bool {
-        match self {
-            Self::Refused => true,
-            Self::Unclear { until } => context.clock.now() < until,
-        }
-    }
+        .map_or(PasswordMemory::Refused, |until| PasswordMemory::Unclear { until })
 }
 
 /// Remembers what came of this password, in a Secret. Where that can't be written, the status of the connector and this process
 /// still know; where it can, this process doesn't: another one that leads meanwhile may forget it.
-pub(crate) async fn remember(context: &Context, digest: &Digest, memory: Memory) {
+pub(crate) async fn remember(context: &Context, digest: &Digest, memory: PasswordMemory) {
     context.passwords.remember(digest, memory);
     match write(context, digest, memory).await {
         Ok(()) => context.passwords.forget(digest),
@@ -159,10 +142,10 @@ pub(crate) async fn remember(context: &Context, digest: &Digest, memory: Memory)
 }
 
 /// By a forced apply: the name is ours alone, and what was unclear may have become a refusal.
-async fn write(context: &Context, digest: &Digest, memory: Memory) -> Result<(), Error> {
+async fn write(context: &Context, digest: &Digest, memory: PasswordMemory) -> Result<(), Error> {
     let name = name(digest);
     let mut secret = own_secret::labelled(&name, names::REFUSED_PASSWORD, []);
-    if let Memory::Unclear { until } = memory {
+    if let PasswordMemory::Unclear { until } = memory {
         secret
             .annotations_mut()
             .insert(names::UNCLEAR_UNTIL.to_owned(), until.to_string());
@@ -192,21 +175,21 @@ mod tests {
     #[test]
     fn an_answer_is_remembered_for_its_request_until_that_password_of_that_connector_is_accepted() {
         let passwords = InFlight::default();
-        let trouble = Trouble {
+        let problem = Problem {
             reason: Refusal::WrongPassword.into(),
             message: "as Salesforce puts it".to_owned(),
             retry_after: None,
         };
         let (one, other) = (Digest::from_text("one"), Digest::from_text("other"));
         for (digest, uid) in [(&one, "crm"), (&one, "second"), (&other, "crm")] {
-            passwords.note_answer(digest, uid, "1", &trouble);
+            passwords.note_answer(digest, uid, "1", &problem);
         }
-        assert_eq!(passwords.answer(&one, "crm", "1"), Some(trouble.clone()));
+        assert_eq!(passwords.answer(&one, "crm", "1"), Some(problem.clone()));
         assert_eq!(passwords.answer(&one, "crm", "2"), None);
 
         passwords.forget_answer(&one, "crm");
         assert_eq!(passwords.answer(&one, "crm", "1"), None);
-        assert_eq!(passwords.answer(&one, "second", "1"), Some(trouble.clone()));
-        assert_eq!(passwords.answer(&other, "crm", "1"), Some(trouble));
+        assert_eq!(passwords.answer(&one, "second", "1"), Some(problem.clone()));
+        assert_eq!(passwords.answer(&other, "crm", "1"), Some(problem));
     }
 }

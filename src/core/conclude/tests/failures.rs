@@ -191,7 +191,7 @@ fn failures_are_counted_until_the_inputs_change_or_a_login_succeeds() {
     let twice = fail(fail(fresh(), 0), 20);
     assert_eq!(counted(&twice), (2, now(), after(20)));
     let other = Observed {
-        connector: Ok(connector(&spec(json!({ "host": "other.my.salesforce.com" })))),
+        source: fixtures::source(&spec(json!({ "host": "other.my.salesforce.com" }))),
         ..twice.clone()
     };
     assert_eq!(counted(&fail(other, 40)), (1, after(40), after(40)));

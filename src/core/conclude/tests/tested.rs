@@ -1,6 +1,7 @@
 //! What is told of a connection test, and who is answered that asked for something?
 
 use super::*;
+use crate::core::model::observed::{Activity, Source};
 use crate::core::model::rejection::Rejection;
 
 #[test]
@@ -50,7 +51,7 @@ fn a_failed_test_is_written_down_once_with_what_its_repetition_depends_on() {
     let observed = settled();
     let failed_at = |observed: Observed, refusal: Refusal, retry_after: Option<u64>, at: i64| {
         let mut report = failed(of(&observed), refusal);
-        if let crate::core::pass::connection_test::Verdict::Failed {
+        if let crate::core::pass::connection_test::TestVerdict::Failed {
             retry_after: asked, ..
         } = &mut report.verdict
         {
@@ -82,7 +83,7 @@ fn a_failed_test_is_written_down_once_with_what_its_repetition_depends_on() {
     assert_eq!(
         noted(&observed),
         (Some(900), None),
-        "it goes on with another trouble"
+        "it goes on with another problem"
     );
     let (observed, _) = failed_at(observed, Refusal::SessionExpired, None, 3_000);
     assert_eq!(noted(&observed), (Some(900), None));
@@ -127,7 +128,7 @@ fn who_asks_for_a_test_hears_where_there_is_no_token_to_test() {
     let reason = Refusal::AppBlocked;
     let mut failed = asked_to_test(fresh());
     failed.status.failures = Some(fixtures::failures(of(&failed), reason, Some(after(600))));
-    let waiting = crate::core::decide::decide(&failed, after(60));
+    let waiting = fixtures::decided(&failed, after(60));
     assert_eq!(waiting, Decision::Wait(WaitReason::BackOff(after(600))));
     let conclusion = conclude(&failed, &waiting, &kept(&failed), after(60));
     let status = written(&conclusion);
@@ -161,7 +162,7 @@ fn who_asks_for_a_test_hears_where_there_is_no_token_to_test() {
     assert_eq!(written(&refused).last_handled, Some(handled.clone()));
     let rejection = Rejection::new(OwnReason::InputSecretMissing, "the field");
     let incomplete = Observed {
-        connector: Err(rejection.clone()),
+        source: Source::Unusable(rejection.clone()),
         ..asked_to_test(fresh())
     };
     let decision = Decision::Reject(rejection);

@@ -3,15 +3,12 @@ use serde_json::json;
 use super::*;
 use crate::api::reasons::Refusal;
 use crate::core::conclude::conclude;
-use crate::core::decide::decide;
 use crate::core::model::decision::{Decision, WaitReason};
 use crate::core::model::observed::Activity;
 use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
-use crate::core::testing::fixtures::{
-    after, after_failure, asked_to_test, connector, now, of, settled, spec,
-};
+use crate::core::testing::fixtures::{after, after_failure, asked_to_test, now, of, settled, spec};
 
 const KEEP: Decision = Decision::Keep { test: None };
 
@@ -22,52 +19,58 @@ fn test(why: TestReason) -> Decision {
 #[test]
 fn each_reason_to_test() {
     assert_eq!(
-        decide(&asked_to_test(settled()), after(1)),
+        fixtures::decided(&asked_to_test(settled()), after(1)),
         test(TestReason::Requested)
     );
 
     let mut never_tested = settled();
     never_tested.status.connection_test = None;
-    assert_eq!(decide(&never_tested, after(1)), test(TestReason::First));
+    assert_eq!(
+        fixtures::decided(&never_tested, after(1)),
+        test(TestReason::First)
+    );
 
     let edited = Observed {
         generation: 2,
         ..settled()
     };
-    assert_eq!(decide(&edited, after(1)), test(TestReason::First));
+    assert_eq!(fixtures::decided(&edited, after(1)), test(TestReason::First));
 
     let lost_its_secret = Observed {
         target: Target::Absent,
         ..settled()
     };
-    assert_eq!(decide(&lost_its_secret, after(1)), test(TestReason::Verification));
+    assert_eq!(
+        fixtures::decided(&lost_its_secret, after(1)),
+        test(TestReason::Verification)
+    );
 }
 
 #[test]
 fn a_test_is_due_at_the_end_of_its_interval_or_up_to_a_tenth_earlier() {
     let observed = settled();
-    let due = next_test(&observed, of(&observed)).unwrap();
+    let due = fixtures::next_test_of(&observed);
     assert!(
         (810..=900).contains(&(due.as_second() - now().as_second())),
         "{due}"
     );
     assert_eq!(
-        decide(&observed, due - signed(std::time::Duration::from_secs(1))),
+        fixtures::decided(&observed, due - signed(std::time::Duration::from_secs(1))),
         KEEP
     );
-    assert_eq!(decide(&observed, due), test(TestReason::Interval));
+    assert_eq!(fixtures::decided(&observed, due), test(TestReason::Interval));
     let tested_here = Observed {
         last_test: Some(due),
         ..observed
     };
-    assert_eq!(decide(&tested_here, due), KEEP);
+    assert_eq!(fixtures::decided(&tested_here, due), KEEP);
 }
 
 /// A connector with this test interval whose tests have failed since now, the last time after so many seconds.
 fn failing(refusal: Refusal, interval: &str, last: i64) -> Observed {
     let fields = json!({ "connectionTest": { "interval": interval } });
     let mut observed = Observed {
-        connector: Ok(connector(&spec(fields))),
+        source: fixtures::source(&spec(fields)),
         ..settled()
     };
     let outcome = crate::core::model::outcome::Outcome {
@@ -82,7 +85,7 @@ fn failing(refusal: Refusal, interval: &str, last: i64) -> Observed {
 
 /// Seconds from the last test to the next one.
 fn wait_of(observed: &Observed) -> i64 {
-    let due = next_test(observed, of(observed)).unwrap();
+    let due = fixtures::next_test_of(observed);
     due.as_second() - observed.last_test.unwrap().as_second()
 }
 
@@ -130,10 +133,13 @@ fn no_test_runs_by_itself_before_the_time_that_salesforce_has_asked_for() {
     };
     asked(&mut observed, 3_600);
     assert_eq!(wait_of(&observed), 3_600);
-    assert_eq!(decide(&observed, after(3_599)), KEEP);
-    assert_eq!(decide(&observed, after(3_600)), test(TestReason::Interval));
+    assert_eq!(fixtures::decided(&observed, after(3_599)), KEEP);
     assert_eq!(
-        decide(&asked_to_test(observed.clone()), after(1)),
+        fixtures::decided(&observed, after(3_600)),
+        test(TestReason::Interval)
+    );
+    assert_eq!(
+        fixtures::decided(&asked_to_test(observed.clone()), after(1)),
         test(TestReason::Requested)
     );
     asked(&mut observed, 60);
@@ -147,10 +153,13 @@ fn a_token_that_could_not_be_verified_is_tested_again_under_the_same_back_off() 
         ..settled()
     };
     let failed = after_failure(unverified, Some(after(60)));
-    assert_eq!(decide(&failed, after(59)), KEEP);
-    assert_eq!(decide(&failed, after(60)), test(TestReason::Verification));
+    assert_eq!(fixtures::decided(&failed, after(59)), KEEP);
     assert_eq!(
-        decide(&asked_to_test(failed), after(1)),
+        fixtures::decided(&failed, after(60)),
+        test(TestReason::Verification)
+    );
+    assert_eq!(
+        fixtures::decided(&asked_to_test(failed), after(1)),
         test(TestReason::Verification)
     );
 }
@@ -169,13 +178,16 @@ fn a_token_in_use_goes_on_being_tested_while_its_renewal_waits() {
     for next in [None, Some(after(7100))] {
         for observed in waiting_for_another_token(next) {
             let at = after(7000);
-            assert_eq!(decide(&observed, at), test(TestReason::Interval));
+            assert_eq!(fixtures::decided(&observed, at), test(TestReason::Interval));
             let tested = Observed {
                 last_test: Some(at),
                 ..observed.clone()
             };
-            assert_eq!(decide(&tested, at), KEEP);
-            assert_eq!(decide(&asked_to_test(tested), at), test(TestReason::Requested));
+            assert_eq!(fixtures::decided(&tested, at), KEEP);
+            assert_eq!(
+                fixtures::decided(&asked_to_test(tested), at),
+                test(TestReason::Requested)
+            );
         }
     }
 }
@@ -185,8 +197,14 @@ fn an_expired_token_is_tested_only_where_somebody_asks() {
     let next = after(9000);
     for observed in waiting_for_another_token(Some(next)) {
         let at = after(7200);
-        assert_eq!(decide(&observed, at), Decision::Wait(WaitReason::BackOff(next)));
-        assert_eq!(decide(&asked_to_test(observed), at), test(TestReason::Requested));
+        assert_eq!(
+            fixtures::decided(&observed, at),
+            Decision::Wait(WaitReason::BackOff(next))
+        );
+        assert_eq!(
+            fixtures::decided(&asked_to_test(observed), at),
+            test(TestReason::Requested)
+        );
     }
 }
 
@@ -197,14 +215,9 @@ fn no_token_is_tested_that_can_not_be_or_was_just_now() {
         held: None,
         ..asked.clone()
     };
-    let rejected = Observed {
-        knowledge: Knowledge::TokenRejected,
-        ..asked.clone()
-    };
-    let gone = Observed {
-        knowledge: Knowledge::InstanceGone,
-        ..asked.clone()
-    };
+    for evidence in [Evidence::TokenRejected, Evidence::InstanceGone] {
+        assert_eq!(meanwhile(&asked, evidence, after(1)), None, "{evidence:?}");
+    }
     let suspended = Observed {
         activity: Activity::Suspended,
         ..asked.clone()
@@ -215,14 +228,17 @@ fn no_token_is_tested_that_can_not_be_or_was_just_now() {
         target: Target::Refused(foreign),
         ..asked.clone()
     };
-    for observed in [&tokenless, &rejected, &gone, &suspended, &refused] {
-        assert_eq!(meanwhile(observed, after(7000)), None);
+    for observed in [&tokenless, &suspended, &refused] {
+        assert_eq!(meanwhile(observed, Evidence::None, after(7000)), None);
         assert!(
-            !matches!(decide(observed, after(7000)), Decision::Keep { .. }),
+            !matches!(fixtures::decided(observed, after(7000)), Decision::Keep { .. }),
             "{observed:?}"
         );
     }
-    assert_eq!(meanwhile(&asked, after(7000)), Some(TestReason::Requested));
+    assert_eq!(
+        meanwhile(&asked, Evidence::None, after(7000)),
+        Some(TestReason::Requested)
+    );
 }
 
 #[test]
@@ -230,5 +246,5 @@ fn a_test_that_could_not_be_made_is_made_up_for_once_there_is_a_token() {
     let mut observed = settled();
     let reason = Refusal::SalesforceUnavailable.into();
     observed.status.connection_test = Some(impossible(reason, "", now()));
-    assert_eq!(decide(&observed, after(1)), test(TestReason::Interval));
+    assert_eq!(fixtures::decided(&observed, after(1)), test(TestReason::Interval));
 }

@@ -5,13 +5,11 @@ use super::*;
 use crate::api::Reason;
 use crate::api::reasons::{OwnReason, Refusal};
 use crate::core::conclude::{Conclusion, EventDraft, EventKind, conclude};
-use crate::core::decide::decide;
-use crate::core::model::connector::Method;
 use crate::core::model::decision::Decision;
 use crate::core::model::outcome::{GrantOutcome, Outcome};
 use crate::core::model::rejection::Rejection;
 use crate::core::testing::fixtures;
-use crate::core::testing::fixtures::{after, granted, kept, now, of};
+use crate::core::testing::fixtures::{after, granted, kept, now};
 
 const OPEN: Decision = Decision::Mint {
     why: MintReason::GrantOpen,
@@ -22,22 +20,22 @@ const KEEP: Decision = Decision::Keep { test: None };
 fn beside() -> Observed {
     let mut observed = granted(&json!({}), GrantValidity::Valid);
     let digest = redeem::TokenDigest::of(fixtures::key().hmac(), &RefreshToken::new("brought".to_owned()));
-    observed.grant.as_mut().unwrap().brought = Some(digest);
+    fixtures::grant_mut(&mut observed).view.brought = Some(digest);
     observed.last_test = Some(after(3600));
     observed
 }
 
-fn refused(trouble: GrantProblem) -> Said {
-    Said {
-        bootstrap: Some(BootstrapNote::Refused(trouble)),
-        next: None,
+fn refused(problem: GrantProblem) -> SessionNotes {
+    SessionNotes {
+        bootstrap: Some(BootstrapNote::Refused(problem)),
+        candidate: None,
     }
 }
 
 fn failed(why: MintReason) -> Minted {
     Minted::Failed {
         why,
-        trouble: Trouble {
+        problem: Problem {
             reason: Refusal::UserInactive.into(),
             message: "inactive".into(),
             retry_after: None,
@@ -57,14 +55,18 @@ fn trouble_beside_a_grant_that_works_is_not_the_connector_s() {
     let mut old = same.clone();
     old.serial = Serial(2);
     let apart = |why, minted: Option<Minted>, state: Option<&State>, said| {
-        let (minted, trouble) =
-            crate::core::grant::candidate::apart(&observed, of(&observed), why, (minted, state, said));
-        (minted, trouble.map(|trouble| trouble.reason.as_str()))
+        let (minted, problem) = crate::core::grant::candidate::apart(
+            &observed,
+            fixtures::grant_of(&observed),
+            why,
+            (minted, state, said),
+        );
+        (minted, problem.map(|problem| problem.reason.as_str()))
     };
     let used = refused(GrantProblem::BootstrapTokenUsed);
-    let wrong = Said {
+    let wrong = SessionNotes {
         bootstrap: Some(BootstrapNote::Imported),
-        next: Some(GrantProblem::WrongIdentity),
+        candidate: Some(GrantProblem::WrongIdentity),
     };
     let obtained = Some(Minted::Obtained { why: RenewalDue });
     let renewal_failed = Some(failed(RenewalDue));
@@ -82,7 +84,7 @@ fn trouble_beside_a_grant_that_works_is_not_the_connector_s() {
             GrantOpen,
             import_failed.clone(),
             Some(&same),
-            Said::default(),
+            SessionNotes::default(),
             (None, Some("UserInactive")),
         ),
         (
@@ -97,17 +99,17 @@ fn trouble_beside_a_grant_that_works_is_not_the_connector_s() {
             RenewalDue,
             renewal_failed.clone(),
             Some(&newer),
-            Said::default(),
+            SessionNotes::default(),
             (obtained, Some("UserInactive")),
         ),
         (
             RenewalDue,
             renewal_failed.clone(),
             Some(&same),
-            Said::default(),
+            SessionNotes::default(),
             (renewal_failed.clone(), None),
         ),
-        // Where no grant works, all trouble is the connector's.
+        // Where no grant works, all problem is the connector's.
         (
             GrantOpen,
             import_failed.clone(),
@@ -135,7 +137,7 @@ fn trouble_beside_a_grant_that_works_is_not_the_connector_s() {
 }
 
 /// A session that settled what is open has come to this.
-fn settled(observed: &Observed, incoming: Option<Trouble>) -> Conclusion {
+fn settled(observed: &Observed, candidate: Option<Problem>) -> Conclusion {
     let outcome = Outcome {
         grant: Some(GrantOutcome {
             serial: 3,
@@ -143,7 +145,7 @@ fn settled(observed: &Observed, incoming: Option<Trouble>) -> Conclusion {
             outlook: None,
             end: None,
             works: true,
-            incoming,
+            candidate,
         }),
         ..kept(observed)
     };
@@ -151,11 +153,7 @@ fn settled(observed: &Observed, incoming: Option<Trouble>) -> Conclusion {
 }
 
 fn with_status(observed: Observed, conclusion: Conclusion) -> Observed {
-    let grant = observed.grant.clone();
-    Observed {
-        grant,
-        ..fixtures::reported(observed, conclusion)
-    }
+    fixtures::reported(observed, conclusion)
 }
 
 fn ready(observed: &Observed) -> (&str, &str) {
@@ -163,14 +161,14 @@ fn ready(observed: &Observed) -> (&str, &str) {
     (&ready.status, &ready.message)
 }
 
-const NOT_USED: &str = "The token is valid and in Secret \"crm-salesforce\". The grant that was brought is not used, the one \
+XXconst NOT_USED: &str = "The token is valid and in Secret \"crm-salesforce\". The grant that was brought is not used, the one \
                         of before goes on: ";
 
 #[test]
 fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_alone() {
     let observed = beside();
-    assert_eq!(decide(&observed, after(60)), OPEN);
-    let told = trouble(refused(GrantProblem::BootstrapTokenUsed)).unwrap();
+    assert_eq!(fixtures::decided(&observed, after(60)), OPEN);
+    let told = problem(refused(GrantProblem::BootstrapTokenUsed)).unwrap();
     let message = told.message.clone();
     let conclusion = settled(&observed, Some(told.clone()));
     assert_eq!(
@@ -187,7 +185,7 @@ fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_
         ("True", format!("{NOT_USED}{message}").as_str())
     );
     assert_eq!(observed.status.failures, None);
-    assert_eq!(decide(&observed, after(120)), KEEP);
+    assert_eq!(fixtures::decided(&observed, after(120)), KEEP);
     // Neither a look nor another session that says the same writes anything.
     let look = conclude(&observed, &KEEP, &kept(&observed), after(120));
     assert_eq!((look.status, look.events), (None, vec![]));
@@ -195,14 +193,14 @@ fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_
     assert_eq!((again.status, again.events), (None, vec![]));
     // Nor does it outlive what was brought.
     let mut gone = observed;
-    gone.grant.as_mut().unwrap().brought = None;
+    fixtures::grant_mut(&mut gone).view.brought = None;
     let conclusion = conclude(&gone, &KEEP, &kept(&gone), after(120));
     assert_eq!(conclusion.status.unwrap().candidate_grant_failures, None);
 }
 
 #[test]
 fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_back_off() {
-    let refusal = |refusal: Refusal| Trouble {
+    let refusal = |refusal: Refusal| Problem {
         reason: refusal.into(),
         message: Reason::from(refusal).meaning().into(),
         retry_after: None,
@@ -214,8 +212,8 @@ fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_ba
     );
     let failures = observed.status.candidate_grant_failures.clone().unwrap();
     let next = failures.next_attempt_time.unwrap().0;
-    assert_eq!(decide(&observed, after(61)), KEEP);
-    assert_eq!(decide(&observed, next), OPEN);
+    assert_eq!(fixtures::decided(&observed, after(61)), KEEP);
+    assert_eq!(fixtures::decided(&observed, next), OPEN);
     let observed = with_status(
         observed.clone(),
         settled(&observed, Some(refusal(Refusal::SalesforceUnavailable))),
@@ -232,20 +230,14 @@ fn what_salesforce_refuses_beside_a_working_grant_is_tried_again_with_its_own_ba
 fn an_auth_url_that_can_t_be_read_stops_no_grant_that_is_there() {
     let fault = Rejection::new(OwnReason::SfdxAuthUrlInvalid, "the field");
     let with_fault = |mut observed: Observed| {
-        let Ok(connector) = &mut observed.connector else {
-            panic!("a connector")
-        };
-        let Method::AuthorizationCode { fault: slot, .. } = &mut connector.method else {
-            panic!("authorizationCode")
-        };
-        *slot = Some(fault.clone());
+        fixtures::grant_mut(&mut observed).settings.fault = Some(fault.clone());
         observed
     };
     let working = with_fault(Observed {
         last_test: Some(after(3600)),
         ..granted(&json!({}), GrantValidity::Valid)
     });
-    assert_eq!(decide(&working, after(60)), KEEP);
+    assert_eq!(fixtures::decided(&working, after(60)), KEEP);
     let conclusion = conclude(&working, &KEEP, &kept(&working), after(60));
     let working = with_status(working, conclusion);
     assert_eq!(
@@ -255,12 +247,15 @@ fn an_auth_url_that_can_t_be_read_stops_no_grant_that_is_there() {
     let renewal = Decision::Mint {
         why: MintReason::RenewalDue,
     };
-    assert_eq!(decide(&working, after(7200)), renewal);
+    assert_eq!(fixtures::decided(&working, after(7200)), renewal);
 
     let dead = with_fault(granted(&json!({}), GrantValidity::Dead));
-    assert_eq!(decide(&dead, after(60)), Decision::Reject(fault.clone()));
+    assert_eq!(
+        fixtures::decided(&dead, after(60)),
+        Decision::Reject(fault.clone())
+    );
     let mut absent = with_fault(granted(&json!({}), GrantValidity::Valid));
-    absent.grant.as_mut().unwrap().state = redeem::StateSeen::Absent;
-    assert_eq!(decide(&absent, now()), Decision::Reject(fault.clone()));
+    fixtures::grant_mut(&mut absent).view.state = redeem::StateSeen::Absent;
+    assert_eq!(fixtures::decided(&absent, now()), Decision::Reject(fault.clone()));
     assert_eq!(Reason::from(OwnReason::SfdxAuthUrlInvalid), fault.reason);
 }

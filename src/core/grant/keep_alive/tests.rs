@@ -6,7 +6,6 @@ use serde_json::json;
 use super::*;
 use crate::api::reasons::Refusal;
 use crate::core::conclude::conclude;
-use crate::core::decide::decide;
 use crate::core::model::decision::{Decision, MintReason, WaitReason};
 use crate::core::model::observed::Activity;
 use crate::core::model::outcome::{Minted, Outcome};
@@ -38,9 +37,17 @@ fn a_suspended_grant_is_used_between_half_and_two_thirds_of_its_idle_limit() {
     ];
     for (settings, idle) in cases {
         let observed = suspended(observed(&settings, GrantValidity::Valid));
-        assert_eq!(decide(&observed, now()), SUSPENDED, "{settings}");
-        assert_eq!(decide(&observed, after(idle / 2)), SUSPENDED, "{settings}");
-        assert_eq!(decide(&observed, after(idle * 2 / 3)), KEEP_ALIVE, "{settings}");
+        assert_eq!(fixtures::decided(&observed, now()), SUSPENDED, "{settings}");
+        assert_eq!(
+            fixtures::decided(&observed, after(idle / 2)),
+            SUSPENDED,
+            "{settings}"
+        );
+        assert_eq!(
+            fixtures::decided(&observed, after(idle * 2 / 3)),
+            KEEP_ALIVE,
+            "{settings}"
+        );
     }
 }
 
@@ -55,30 +62,29 @@ fn a_grant_at_work_is_used_by_its_renewals_and_in_time_where_tokens_outlive_the_
         held.expiration.time = after(DAY);
         carrying_grant(long, held)
     };
-    assert_eq!(decide(&long, after(HOUR / 2)), Decision::Keep { test: None });
-    assert_eq!(decide(&long, after(HOUR * 2 / 3)), KEEP_ALIVE);
+    assert_eq!(
+        fixtures::decided(&long, after(HOUR / 2)),
+        Decision::Keep { test: None }
+    );
+    assert_eq!(fixtures::decided(&long, after(HOUR * 2 / 3)), KEEP_ALIVE);
 
     let usual = observed(&json!({}), GrantValidity::Valid);
     let renewal = Decision::Mint {
         why: MintReason::RenewalDue,
     };
-    assert_eq!(decide(&usual, after(HOUR)), renewal);
+    assert_eq!(fixtures::decided(&usual, after(HOUR)), renewal);
 }
 
-fn carrying_grant(observed: Observed, held: crate::core::model::held_token::Held) -> Observed {
-    let grant = observed.grant.clone();
-    Observed {
-        grant,
-        ..carrying(observed, held)
-    }
+fn carrying_grant(observed: Observed, held: crate::core::model::held_token::HeldToken) -> Observed {
+    carrying(observed, held)
 }
 
 #[test]
 fn a_dead_grant_a_fresh_one_and_other_methods_have_no_keep_alive() {
     let dead = suspended(observed(&json!({}), GrantValidity::Dead));
-    assert_eq!(decide(&dead, after(29 * DAY)), SUSPENDED);
+    assert_eq!(fixtures::decided(&dead, after(29 * DAY)), SUSPENDED);
     let other = suspended(settled());
-    assert_eq!(decide(&other, after(29 * DAY)), SUSPENDED);
+    assert_eq!(fixtures::decided(&other, after(29 * DAY)), SUSPENDED);
     assert_eq!(observed_outlook(&fresh()), None);
 }
 
@@ -91,11 +97,11 @@ fn a_keep_alive_that_failed_waits_for_its_next_attempt_also_while_suspended() {
         Refusal::SalesforceUnavailable,
         Some(next),
     ));
-    let waiting = decide(&observed, due);
+    let waiting = fixtures::decided(&observed, due);
     assert_eq!(waiting, Decision::Wait(WaitReason::BackOff(next)));
     let conclusion = conclude(&observed, &waiting, &kept(&observed), due);
     assert_eq!(conclusion.next, Duration::from_mins(1));
-    assert_eq!(decide(&observed, next), KEEP_ALIVE);
+    assert_eq!(fixtures::decided(&observed, next), KEEP_ALIVE);
 }
 
 #[test]
@@ -181,7 +187,7 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
             .map(|time| time.0)
     };
     let wait = Decision::Wait(WaitReason::InputMustChange);
-    for (trouble, state) in [
+    for (problem, state) in [
         (GrantLost, redeem::StateSeen::Absent),
         (BootstrapTokenUsed, redeem::StateSeen::Absent),
         (StateUnreadable, redeem::StateSeen::Unreadable),
@@ -193,35 +199,35 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
         }),
     ] {
         let mut lost = observed(&json!({}), GrantValidity::Valid);
-        lost.grant.as_mut().unwrap().state = state;
+        fixtures::grant_mut(&mut lost).view.state = state;
         lost.held = None;
-        lost.status.failures = Some(fixtures::failures(of(&lost), trouble, None));
-        assert_eq!(needed(&lost, &wait, 60), Some(after(60)), "{trouble:?}");
+        lost.status.failures = Some(fixtures::failures(of(&lost), problem, None));
+        assert_eq!(needed(&lost, &wait, 60), Some(after(60)), "{problem:?}");
         // It is not put off at every look.
         lost.status.action_required_time =
             Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(after(60)));
-        assert_eq!(needed(&lost, &wait, 600), Some(after(60)), "{trouble:?}");
+        assert_eq!(needed(&lost, &wait, 600), Some(after(60)), "{problem:?}");
     }
-    for trouble in [ReauthorizationRequired, OutcomeUnknown] {
+    for problem in [ReauthorizationRequired, OutcomeUnknown] {
         let mut dead = observed(&json!({}), GrantValidity::Dead);
-        if trouble == OutcomeUnknown {
+        if problem == OutcomeUnknown {
             let mut state = fixtures::state(GrantValidity::Valid);
             state.current.as_mut().unwrap().attempt = Some(redeem::Attempt {
                 id: redeem::AttemptId::new("attempt"),
                 serial: redeem::Serial(3),
                 phase: redeem::AttemptPhase::OutcomeUnknown,
             });
-            dead.grant.as_mut().unwrap().state = fixtures::found(state);
+            fixtures::grant_mut(&mut dead).view.state = fixtures::found(state);
         }
-        dead.status.failures = Some(fixtures::failures(of(&dead), trouble, None));
+        dead.status.failures = Some(fixtures::failures(of(&dead), problem, None));
         let expires = dead.held.as_ref().unwrap().expiration.time;
-        assert_eq!(needed(&dead, &wait, 60), Some(expires), "{trouble:?}");
+        assert_eq!(needed(&dead, &wait, 60), Some(expires), "{problem:?}");
     }
     let mut nobody = observed(&json!({}), GrantValidity::Valid);
-    nobody.grant.as_mut().unwrap().state = redeem::StateSeen::Absent;
-    nobody.grant.as_mut().unwrap().floor = redeem::Serial(0);
+    fixtures::grant_mut(&mut nobody).view.state = redeem::StateSeen::Absent;
+    fixtures::grant_mut(&mut nobody).view.floor = redeem::Serial(0);
     nobody.held = None;
-    let decision = decide(&nobody, after(60));
+    let decision = fixtures::decided(&nobody, after(60));
     let rejection = crate::core::model::rejection::Rejection::new(AuthorizationRequired, "");
     assert_eq!(decision, Decision::Reject(rejection));
     assert_eq!(needed(&nobody, &decision, 60), Some(after(60)));

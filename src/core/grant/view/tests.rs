@@ -4,8 +4,9 @@ use serde_json::json;
 use super::*;
 use crate::core::conclude::{Conclusion, EventDraft, EventKind, conclude};
 use crate::core::decide::decide;
+use crate::core::model::decision::Evidence;
 use crate::core::model::decision::{Decision, MintReason, WaitReason};
-use crate::core::model::observed::{Activity, Knowledge, Observed};
+use crate::core::model::observed::{Activity, Observed};
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
@@ -100,14 +101,13 @@ fn view(state: StateSeen) -> GrantView {
 
 /// The settled connector, with its state in this condition.
 fn observed(state: StateSeen) -> Observed {
-    let observed = granted(&json!({}), GrantValidity::Valid);
+    let mut observed = granted(&json!({}), GrantValidity::Valid);
     let view = view(state);
-    let held = view.state().and_then(|state| held(state, None, of(&observed)));
-    Observed {
-        grant: Some(view),
-        held,
-        ..observed
-    }
+    observed.held = view
+        .state()
+        .and_then(|state| token_of_state(state, None, of(&observed)));
+    fixtures::grant_mut(&mut observed).view = view;
+    observed
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn each_state_of_a_grant_bears_out_the_trouble_that_is_told_of_it_and_no_other()
         let view = view(state);
         let told: Vec<GrantProblem> = GrantProblem::ALL
             .into_iter()
-            .filter(|trouble| view.may_still_be(*trouble, &ExpectSpec::default()))
+            .filter(|problem| view.may_still_be(*problem, &ExpectSpec::default()))
             .collect();
         let mut expected = expected;
         expected.sort();
@@ -178,7 +178,7 @@ fn a_state_of_another_connector_is_not_read() {
 /// A brought token that is never imported, beside a grant that works.
 fn refused_beside_a_working_one() -> Observed {
     let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
-    observed.grant.as_mut().unwrap().brought = Some(TokenDigest::of(
+    fixtures::grant_mut(&mut observed).view.brought = Some(TokenDigest::of(
         fixtures::key().hmac(),
         &RefreshToken::new("used".to_owned()),
     ));
@@ -192,27 +192,35 @@ fn mint(why: MintReason) -> Decision {
 #[test]
 fn a_grant_that_works_is_renewed_in_time_whatever_is_open_beside_it() {
     let observed = refused_beside_a_working_one();
-    assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
-    assert_eq!(decide(&observed, after(7200)), mint(MintReason::RenewalDue));
-    let rejected = Observed {
-        knowledge: Knowledge::TokenRejected,
-        ..observed.clone()
-    };
-    assert_eq!(decide(&rejected, after(1)), mint(MintReason::SessionEnded));
+    assert_eq!(
+        fixtures::decided(&observed, after(1)),
+        mint(MintReason::GrantOpen)
+    );
+    assert_eq!(
+        fixtures::decided(&observed, after(7200)),
+        mint(MintReason::RenewalDue)
+    );
+    assert_eq!(
+        decide(&observed, Evidence::TokenRejected, after(1)),
+        mint(MintReason::SessionEnded)
+    );
     let mut idle = observed.clone();
     idle.held.as_mut().unwrap().expiration.time = after(1_000_000_000);
-    assert_eq!(decide(&idle, after(29 * 86_400)), mint(MintReason::KeepAlive));
+    assert_eq!(
+        fixtures::decided(&idle, after(29 * 86_400)),
+        mint(MintReason::KeepAlive)
+    );
     // An app that changes together with the brought token isn't sent the token of before.
     let mut changed = observed.clone();
     changed.held.as_mut().unwrap().inputs_digest = Digest::from_text("another");
-    assert_eq!(decide(&changed, after(1)), mint(MintReason::GrantOpen));
+    assert_eq!(fixtures::decided(&changed, after(1)), mint(MintReason::GrantOpen));
 }
 
 #[test]
 fn a_grant_that_does_not_work_is_settled_before_it_is_renewed() {
     for name in ["open", "unknown", "inactive"] {
         let (_, state) = states().into_iter().find(|(found, _)| *found == name).unwrap();
-        let decision = decide(&observed(state), after(7200));
+        let decision = fixtures::decided(&observed(state), after(7200));
         assert_eq!(decision, mint(MintReason::GrantOpen), "{name}");
     }
 }
@@ -242,7 +250,11 @@ fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_sec
         let (idle, barred) = (suspended(observed(state(name))), refused(observed(state(name))));
         let waits = Decision::Wait(WaitReason::BackOff(after(60)));
         for (open, waits) in [(idle, waits), (barred, Decision::Reject(foreign()))] {
-            assert_eq!(decide(&open, after(1)), mint(MintReason::GrantOpen), "{name}");
+            assert_eq!(
+                fixtures::decided(&open, after(1)),
+                mint(MintReason::GrantOpen),
+                "{name}"
+            );
             // As for every attempt: what is known already is not asked again at once.
             let mut told = open.clone();
             let failures = fixtures::failures(of(&told), GrantProblem::OutcomeUnknown, Some(after(60)));
@@ -252,21 +264,32 @@ fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_sec
             } else {
                 mint(MintReason::GrantOpen)
             };
-            assert_eq!(decide(&told, after(1)), expected, "{name}");
-            assert_eq!(decide(&told, after(60)), mint(MintReason::GrantOpen), "{name}");
+            assert_eq!(fixtures::decided(&told, after(1)), expected, "{name}");
+            assert_eq!(
+                fixtures::decided(&told, after(60)),
+                mint(MintReason::GrantOpen),
+                "{name}"
+            );
             if name != "inactive" {
                 let late = after(29 * 86_400);
-                assert_eq!(decide(&open, late), mint(MintReason::KeepAlive), "{name}");
+                assert_eq!(
+                    fixtures::decided(&open, late),
+                    mint(MintReason::KeepAlive),
+                    "{name}"
+                );
             }
         }
     }
     let settled = observed(found(fixtures::state(GrantValidity::Valid)));
     let waiting = Decision::Wait(WaitReason::Suspended);
-    assert_eq!(decide(&suspended(settled.clone()), after(1)), waiting);
-    assert_eq!(decide(&refused(settled), after(1)), Decision::Reject(foreign()));
+    assert_eq!(fixtures::decided(&suspended(settled.clone()), after(1)), waiting);
+    assert_eq!(
+        fixtures::decided(&refused(settled), after(1)),
+        Decision::Reject(foreign())
+    );
     // What was brought is for when the token is wanted again.
     assert_eq!(
-        decide(&suspended(refused_beside_a_working_one()), after(1)),
+        fixtures::decided(&suspended(refused_beside_a_working_one()), after(1)),
         waiting
     );
 }
@@ -278,23 +301,29 @@ fn an_attempt_beside_a_grant_that_works_is_asked_about_as_seldom_while_suspended
     brought.attempt = Some(attempt(AttemptPhase::OutcomeUnknown));
     state.candidate = Some(brought);
     let mut observed = suspended(observed(found(state)));
-    assert_eq!(decide(&observed, after(1)), mint(MintReason::GrantOpen));
+    assert_eq!(
+        fixtures::decided(&observed, after(1)),
+        mint(MintReason::GrantOpen)
+    );
     let told = fixtures::failures(of(&observed), GrantProblem::OutcomeUnknown, Some(after(900)));
     observed.status.candidate_grant_failures = Some(told);
     assert_eq!(
-        decide(&observed, after(899)),
+        fixtures::decided(&observed, after(899)),
         Decision::Wait(WaitReason::Suspended)
     );
     assert_eq!(
-        decide(&refused(observed.clone()), after(899)),
+        fixtures::decided(&refused(observed.clone()), after(899)),
         Decision::Reject(foreign())
     );
-    assert_eq!(decide(&observed, after(900)), mint(MintReason::GrantOpen));
+    assert_eq!(
+        fixtures::decided(&observed, after(900)),
+        mint(MintReason::GrantOpen)
+    );
 }
 
-/// A failure that was given up for this trouble.
-fn given_up(mut observed: Observed, trouble: GrantProblem) -> Observed {
-    let failures = fixtures::failures(of(&observed), trouble, None);
+/// A failure that was given up for this problem.
+fn given_up(mut observed: Observed, problem: GrantProblem) -> Observed {
+    let failures = fixtures::failures(of(&observed), problem, None);
     observed.status.failures = Some(failures);
     observed
 }
@@ -308,43 +337,43 @@ fn failures(conclusion: Conclusion, before: &Observed) -> Option<String> {
 fn trouble_that_is_over_holds_nothing_up_and_is_forgotten_at_the_next_look() {
     let told = GrantProblem::ALL
         .into_iter()
-        .filter(|trouble| *trouble != GrantProblem::ClaimedByAnotherInstallation);
-    for trouble in told {
-        let healed = given_up(observed(found(fixtures::state(GrantValidity::Valid))), trouble);
+        .filter(|problem| *problem != GrantProblem::ClaimedByAnotherInstallation);
+    for problem in told {
+        let healed = given_up(observed(found(fixtures::state(GrantValidity::Valid))), problem);
         assert!(
-            matches!(decide(&healed, after(1)), Decision::Keep { .. }),
-            "{trouble:?}: nothing asks for a token"
+            matches!(fixtures::decided(&healed, after(1)), Decision::Keep { .. }),
+            "{problem:?}: nothing asks for a token"
         );
         assert_eq!(
-            decide(&healed, after(7200)),
+            fixtures::decided(&healed, after(7200)),
             mint(MintReason::RenewalDue),
-            "{trouble:?}"
+            "{problem:?}"
         );
         for activity in [Activity::Active, Activity::Suspended] {
             let healed = Observed {
                 activity,
                 ..healed.clone()
             };
-            let decision = decide(&healed, after(1));
+            let decision = fixtures::decided(&healed, after(1));
             let conclusion = conclude(&healed, &decision, &kept(&healed), after(1));
             assert_eq!(conclusion.status.as_ref().unwrap().conditions[0].status, "True");
-            assert_eq!(failures(conclusion, &healed), None, "{trouble:?} {activity:?}");
+            assert_eq!(failures(conclusion, &healed), None, "{problem:?} {activity:?}");
         }
         let suspended = Observed {
             activity: Activity::Suspended,
             ..healed
         };
         assert_eq!(
-            decide(&suspended, after(29 * 86_400)),
+            fixtures::decided(&suspended, after(29 * 86_400)),
             mint(MintReason::KeepAlive),
-            "{trouble:?}"
+            "{problem:?}"
         );
     }
 }
 
 #[test]
 fn trouble_that_lasts_is_looked_into_once_and_waits_for_somebody_to_act() {
-    for (name, trouble) in [
+    for (name, problem) in [
         ("absent", GrantProblem::GrantLost),
         ("newer version", GrantProblem::UnsupportedStateVersion),
         ("unreadable", GrantProblem::StateUnreadable),
@@ -357,13 +386,13 @@ fn trouble_that_lasts_is_looked_into_once_and_waits_for_somebody_to_act() {
         ("somebody else's, waiting alone", GrantProblem::WrongIdentity),
     ] {
         let (_, state) = states().into_iter().find(|(found, _)| *found == name).unwrap();
-        let lasting = given_up(observed(state), trouble);
+        let lasting = given_up(observed(state), problem);
         let wait = Decision::Wait(WaitReason::InputMustChange);
-        assert_eq!(decide(&lasting, after(7200)), wait, "{name}");
+        assert_eq!(fixtures::decided(&lasting, after(7200)), wait, "{name}");
         let conclusion = conclude(&lasting, &wait, &kept(&lasting), after(7200));
         assert_eq!(
             failures(conclusion, &lasting).as_deref(),
-            Some(trouble.as_str()),
+            Some(problem.as_str()),
             "{name}"
         );
     }
@@ -378,7 +407,7 @@ fn a_renewal_whose_outcome_was_unknown_is_repeated_once_the_token_is_known_to_be
         GrantProblem::OutcomeUnknown,
         again,
     ));
-    assert_eq!(decide(&observed, after(1)), mint(MintReason::Retry));
+    assert_eq!(fixtures::decided(&observed, after(1)), mint(MintReason::Retry));
 }
 
 #[test]
@@ -402,8 +431,8 @@ fn the_serial_of_an_attempt_is_not_copied_by_those_who_find_it() {
 #[test]
 fn a_connector_that_another_installation_looks_after_is_told_of_once_and_left_as_it_is() {
     let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
-    observed.grant.as_mut().unwrap().claimed_elsewhere = true;
-    let decision = decide(&observed, after(7200));
+    fixtures::grant_mut(&mut observed).view.claimed_elsewhere = true;
+    let decision = fixtures::decided(&observed, after(7200));
     let rejection = Rejection::new(GrantProblem::ClaimedByAnotherInstallation, "");
     assert_eq!(decision, Decision::Reject(rejection.clone()));
     let conclusion = conclude(&observed, &decision, &kept(&observed), after(7200));
@@ -414,7 +443,7 @@ fn a_connector_that_another_installation_looks_after_is_told_of_once_and_left_as
     };
     assert_eq!((conclusion.status, conclusion.events), (None, vec![event]));
     assert!(conclusion.claimed_elsewhere);
-    observed.claim_told = true;
+    fixtures::grant_mut(&mut observed).claim_reported = true;
     let again = conclude(&observed, &decision, &kept(&observed), after(7260));
     assert_eq!((again.status, again.events), (None, vec![]));
 }

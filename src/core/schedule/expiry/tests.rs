@@ -46,8 +46,8 @@ fn expires(at: Timestamp, source: ExpirySource, renewal: Renewal) -> Expiration 
 }
 
 /// The token `held` by `fixtures`, expiring then.
-fn earlier(at: Timestamp, source: ExpirySource) -> Held {
-    Held {
+fn earlier(at: Timestamp, source: ExpirySource) -> HeldToken {
+    HeldToken {
         expiration: expires(at, source, Renewal::Ahead),
         ..fixtures::held(&connector(&spec(json!({}))))
     }

@@ -12,7 +12,7 @@ fn ours() -> Secret {
 }
 
 fn judge(secret: Secret) -> Result<Secret, Reason> {
-    let template = connector(&spec(json!({}))).template;
+    let template = connector(&spec(json!({}))).template.clone();
     match Target::judge(Some(secret), &owner(), &template) {
         Target::Absent => panic!("there is a Secret"),
         Target::Ours(secret) => Ok(*secret),
@@ -25,7 +25,7 @@ fn judge(secret: Secret) -> Result<Secret, Reason> {
 
 #[test]
 fn what_is_not_there_can_be_created() {
-    let template = connector(&spec(json!({}))).template;
+    let template = connector(&spec(json!({}))).template.clone();
     assert!(matches!(Target::judge(None, &owner(), &template), Target::Absent));
 }
 

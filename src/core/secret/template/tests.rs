@@ -14,7 +14,7 @@ fn template(secret: &serde_json::Value) -> Result<Template, Rejection> {
     Template::new("crm", &spec(json!({ "secret": secret })))
 }
 
-fn a_token() -> Held {
+fn a_token() -> HeldToken {
     held(&connector(&spec(json!({}))))
 }
 
@@ -42,7 +42,7 @@ fn map<const N: usize>(entries: [(&str, &str); N]) -> BTreeMap<String, String> {
 fn the_secret_says_all_that_a_reader_and_the_operator_need() {
     let secret = rendered(&json!({}));
     let token_digest = token_digest(&key(), b"00Dx!token-1");
-    let inputs_digest = connector(&spec(json!({}))).inputs_digest;
+    let inputs_digest = connector(&spec(json!({}))).inputs_digest.clone();
     assert_eq!(
         data(&secret),
         map([
@@ -188,7 +188,7 @@ fn an_orphan_has_no_owner_reference() {
 
 #[test]
 fn a_token_is_read_back_from_any_template_with_all_that_is_known_of_it() {
-    let token = Held {
+    let token = HeldToken {
         serial: Some(7),
         scopes: vec![],
         expiration: Expiration {

@@ -4,22 +4,22 @@
 use std::collections::HashMap;
 
 use redeem::{
-    Access, Bootstrap, ClusterUid, ConnectorSeen, Effect, Expect, FreshIds, GrantId, GrantProblem,
-    GrantValidity, InstallationUid, Introspectable, IntrospectionAnswer, LedgerEntry, LedgerPhase, Now, Read,
-    RedeemAnswer, RedeemRefusal as Answered, RefreshToken, Reply, ResourceVersion, Serial, Session,
-    SessionEnd, SessionMemory, State, StateSeen, TimeLimits, TokenAnswer, WriteReply,
+    Access, Bootstrap, ClusterUid, ConnectorSeen, Effect as Step, FreshIds, GrantId, GrantProblem,
+    GrantValidity, InstallationUid, IntrospectionAnswer, LedgerEntry, LedgerPhase, Now, Read, RedeemAnswer,
+    RefreshToken, Reply as Answered, ResourceVersion, Serial, Session, SessionMemory, State, StateSeen,
+    TimeLimits, TokenAnswer, WriteReply,
 };
 use serde_json::json;
 
 use super::*;
 use crate::api::reasons::OwnReason;
-use crate::core::grant::candidate as incoming;
-use crate::core::grant::candidate::Said;
-use crate::core::grant::{keep_alive, view as grant};
-use crate::core::model::decision::MintReason;
-use crate::core::model::outcome::{GrantOutcome, Trouble};
+use crate::core::grant::session_report::SessionReport;
+use crate::core::grant::view::{GrantView, token_of_state};
 use crate::core::model::rejection::Rejection;
+use crate::core::pass::{LiveStatus, SessionOrder, SessionReply};
+use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
+use crate::core::secret::read_back::read_back;
 
 /// What was brought beside the grant in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,8 @@ struct World {
     used: Vec<Timestamp>,
     /// Tokens that Salesforce has granted.
     granted: u32,
+    /// What it has refused in the session in progress.
+    refusals: Vec<(Option<GrantId>, salesforce_client::Failure)>,
 }
 
 impl World {
@@ -72,10 +74,10 @@ impl World {
             };
             ledger.insert(format!("ledger-{}", used.digest.as_str()), entry);
         }
-        observed.grant.as_mut().unwrap().brought = bootstrap.map(|bootstrap| bootstrap.digest);
-        if let Some((trouble, again)) = told {
+        fixtures::grant_mut(&mut observed).view.brought = bootstrap.map(|bootstrap| bootstrap.digest);
+        if let Some((problem, again)) = told {
             let next = again.then(|| after(900));
-            observed.status.failures = Some(fixtures::failures(of(&observed), trouble, next));
+            observed.status.failures = Some(fixtures::failures(of(&observed), problem, next));
         }
         Self {
             observed,
@@ -87,6 +89,7 @@ impl World {
             sessions: 0,
             used: Vec::new(),
             granted: 0,
+            refusals: Vec::new(),
         }
     }
 
@@ -104,23 +107,21 @@ impl World {
         self
     }
 
-    /// One reconcile, as the shell does it; the time of the next.
+    /// One pass; the time of the next.
     fn reconcile(&mut self, now: Timestamp) -> Timestamp {
-        let decision = decide(&self.observed, now);
-        let outcome = match decision {
-            Decision::Mint { why } => self.renew(why, now),
-            Decision::Keep { test: Some(_) } => Outcome {
-                tested: Some(fixtures::passed(of(&self.observed))),
-                ..kept(&self.observed)
-            },
-            Decision::Keep { test: None } | Decision::Wait(_) | Decision::Reject(_) => kept(&self.observed),
-        };
-        let conclusion = conclude(&self.observed, &decision, &outcome, now);
-        let next = now + signed(conclusion.next);
-        if let Some(held) = outcome.held.filter(|_| outcome.secret == SecretOutcome::InStep) {
-            self.observed = carrying(self.observed.clone(), held);
-        }
-        self.observed = fixtures::reported(self.observed.clone(), conclusion);
+        let observed = self.observed.clone();
+        let ran = driver::run_with(&observed, now, |effect| match effect {
+            Effect::RunSession(order) => Some(Reply::Session(Box::new(self.session(order, now)))),
+            Effect::ReadStatus => Some(Reply::Status(Some(Box::new(LiveStatus {
+                status: self.observed.status.clone(),
+                resource_version: None,
+            })))),
+            // Nobody says when a token expires.
+            Effect::Introspect { .. } => Some(Reply::Introspection(None)),
+            _ => None,
+        });
+        let next = now + signed(ran.report().next);
+        self.observed = ran.left;
         self.look();
         next
     }
@@ -136,16 +137,25 @@ impl World {
             .status
             .grant_serial
             .and_then(|serial| u64::try_from(serial).ok());
-        self.observed.grant = Some(grant::GrantView {
+        let view = GrantView {
             state: self.seen(),
             revoke_at: None,
             brought: digest,
             floor: copied.max(Serial(in_status.unwrap_or_default())),
             cluster: fixtures::cluster(),
             claimed_elsewhere: false,
-        });
-        let noted = self.observed.held.clone();
-        self.observed.held = grant::held(&self.state, noted.as_ref(), of(&self.observed));
+        };
+        fixtures::grant_mut(&mut self.observed).view = view;
+        fixtures::grant_mut(&mut self.observed).settings.bootstrap = self
+            .brought
+            .token()
+            .map(|token| salesforce_client::RefreshToken::new(token.expose_secret().to_owned()));
+        let noted = self
+            .observed
+            .target
+            .ours()
+            .and_then(|secret| read_back(secret, &fixtures::key()));
+        self.observed.held = token_of_state(&self.state, noted.as_ref(), of(&self.observed));
     }
 
     fn copied_serial(&self) -> Option<Serial> {
@@ -165,73 +175,18 @@ impl World {
         )
     }
 
-    fn renew(&mut self, why: MintReason, now: Timestamp) -> Outcome {
-        let granted = self.granted;
-        let ended = self.session(why, now);
-        let sent = self.granted > granted;
-        let failed = |reason: crate::api::Reason, retry_after| Minted::Failed {
-            why,
-            trouble: Trouble {
-                reason,
-                message: reason.meaning().to_owned(),
-                retry_after,
-            },
-        };
-        let minted = match ended.end {
-            SessionEnd::Ready if sent => Some(Minted::Obtained { why }),
-            SessionEnd::Ready | SessionEnd::ConnectorGone => None,
-            SessionEnd::Waiting { length, .. } => Some(Minted::Waiting { length }),
-            SessionEnd::Unspent => Some(failed(Refusal::UserInactive.into(), None)),
-            SessionEnd::Problem { problem, ask_again } => Some(failed(problem.into(), ask_again)),
-        };
-        let said = Said {
-            bootstrap: ended.bootstrap,
-            next: ended.candidate,
-        };
-        let connector = of(&self.observed).clone();
-        let came = (minted, ended.state.as_deref(), said);
-        let (minted, incoming) = incoming::apart(&self.observed, &connector, why, came);
-        let grant = Some(GrantOutcome {
-            serial: i64::try_from(self.state.serial.0).unwrap(),
-            imported: self.state.imported.clone(),
-            outlook: keep_alive::outlook(&self.state, &connector, &self.observed.owner.uid),
-            end: None,
-            works: incoming::stands(&self.observed, &connector, &self.state),
-            incoming,
-        });
-        let held = grant::held(&self.state, self.observed.held.as_ref(), &connector);
-        let held = held.filter(|_| self.observed.is_at_work());
-        match (&minted, held) {
-            (None | Some(Minted::Obtained { .. }), Some(held)) => Outcome {
-                minted,
-                grant,
-                secret: SecretOutcome::InStep,
-                ..Outcome::untouched(Some(held))
-            },
-            _ => Outcome {
-                minted,
-                grant,
-                ..Outcome::untouched(self.observed.held.clone())
-            },
-        }
-    }
-
-    fn session(&mut self, why: MintReason, now: Timestamp) -> redeem::SessionOutcome {
+    fn session(&mut self, order: &SessionOrder, now: Timestamp) -> SessionReply {
         self.sessions += 1;
-        let want = crate::core::grant::session_goal::want(&self.observed, of(&self.observed), why);
+        let granted = self.granted;
         let inputs = redeem::SessionInputs {
             connector: self.state.connector.clone(),
             installation: InstallationUid::new("ours"),
             cluster: ClusterUid::new(fixtures::cluster().as_str()),
-            goal: want,
-            bootstrap: self
-                .brought
-                .token()
-                .filter(|_| self.observed.is_at_work())
-                .map(|token| Bootstrap::new(fixtures::key().hmac(), token)),
-            expect: Expect::default(),
-            client: fixtures::client(),
-            introspectable: Introspectable::Possible,
+            goal: order.goal.clone(),
+            bootstrap: order.bootstrap.clone(),
+            expect: order.expect.clone(),
+            client: order.client.clone(),
+            introspectable: order.introspectable,
             limits: TimeLimits::new(Duration::from_secs(30)).unwrap(),
             fresh: FreshIds {
                 attempt: redeem::AttemptId::new(format!("attempt-{}", self.sessions)),
@@ -245,57 +200,63 @@ impl World {
         let mut session = Session::begin(inputs, std::mem::take(&mut self.memory));
         loop {
             match session.next(clock) {
-                Effect::Done(outcome) => {
+                Step::Done(outcome) => {
                     self.memory = outcome.memory.clone();
-                    return *outcome;
+                    return SessionReply::Ended(SessionReport {
+                        outcome: *outcome,
+                        granted: self.granted > granted,
+                        refusals: std::mem::take(&mut self.refusals),
+                        unanswered: None,
+                        unavailable: None,
+                    });
                 }
-                effect => session.on(self.reply(effect, now), clock),
+                step => session.on(self.reply(step, now), clock),
             }
         }
     }
 
-    fn reply(&mut self, effect: Effect, now: Timestamp) -> Reply {
-        match effect {
-            Effect::ReadState => Reply::State(Read::Is(self.seen())),
-            Effect::ReadConnector => Reply::Connector(Read::Is(Some(self.connector_seen()))),
-            Effect::ReadConsumer => Reply::Consumer(Read::Is(self.copied_serial())),
-            Effect::Claim { serial, .. } | Effect::Announce { serial, .. } => {
+    fn reply(&mut self, step: Step, now: Timestamp) -> Answered {
+        match step {
+            Step::ReadState => Answered::State(Read::Is(self.seen())),
+            Step::ReadConnector => Answered::Connector(Read::Is(Some(self.connector_seen()))),
+            Step::ReadConsumer => Answered::Consumer(Read::Is(self.copied_serial())),
+            Step::Claim { serial, .. } | Step::Announce { serial, .. } => {
                 self.observed.status.grant_serial = Some(i64::try_from(serial.0).unwrap());
                 written()
             }
-            Effect::CreateLedger { name, entry } => {
+            Step::CreateLedger { name, entry } => {
                 if self.ledger.contains_key(name.as_str()) {
-                    return Reply::Write(WriteReply::Conflict);
+                    return Answered::Write(WriteReply::Conflict);
                 }
                 self.ledger.insert(name.as_str().to_owned(), entry);
                 written()
             }
-            Effect::ReadLedger { name } => {
+            Step::ReadLedger { name } => {
                 let entry = self.ledger.get(name.as_str()).cloned();
-                Reply::Ledger(Read::Is(entry.map(|entry| (entry, ResourceVersion::new("1")))))
+                Answered::Ledger(Read::Is(entry.map(|entry| (entry, ResourceVersion::new("1")))))
             }
-            Effect::MarkLedgerUsed { name, entry, .. } => {
+            Step::MarkLedgerUsed { name, entry, .. } => {
                 self.ledger.insert(name.as_str().to_owned(), entry);
                 written()
             }
-            Effect::CreateState { state } | Effect::WriteState { state, .. } => {
+            Step::CreateState { state } | Step::WriteState { state, .. } => {
                 self.state = *state;
                 self.version += 1;
-                Reply::Write(WriteReply::Written(ResourceVersion::new(
+                Answered::Write(WriteReply::Written(ResourceVersion::new(
                     self.version.to_string(),
                 )))
             }
-            Effect::Introspect { token, .. } => {
-                Reply::Introspection(if token.expose_secret() == "Inactive" {
+            Step::Introspect { token, .. } => {
+                Answered::Introspection(if token.expose_secret() == "Inactive" {
                     IntrospectionAnswer::Inactive
                 } else {
                     IntrospectionAnswer::Active
                 })
             }
-            Effect::Identify { .. } => Reply::Username(redeem::Username::NoAnswer),
-            Effect::Send { token, .. } => Reply::Answer(self.answer(token.expose_secret(), now)),
-            Effect::Derive { .. } => Reply::Derived,
-            Effect::Pause { .. } | Effect::Done(_) => Reply::Paused,
+            Step::Identify { .. } => Answered::Username(redeem::Username::NoAnswer),
+            Step::Send { token, .. } => Answered::Answer(self.answer(token.expose_secret(), now)),
+            Step::Derive { .. } => Answered::Derived,
+            Step::Pause { .. } | Step::Done(_) => Answered::Paused,
         }
     }
 
@@ -316,7 +277,9 @@ impl World {
     fn answer(&mut self, token: &str, now: Timestamp) -> RedeemAnswer {
         assert_ne!(token, "Used", "a token that is refused unpresented");
         if token == "UserInactive" {
-            return RedeemAnswer::Refused(Answered::Unspent);
+            let failure = fixtures::failure(Refusal::UserInactive);
+            self.refusals.push((None, failure));
+            return RedeemAnswer::Refused(redeem::RedeemRefusal::Unspent);
         }
         self.granted += 1;
         let user = if token.starts_with("SomebodyElses") {
@@ -343,8 +306,8 @@ impl World {
     }
 }
 
-fn written() -> Reply {
-    Reply::Write(WriteReply::Written(ResourceVersion::new("1")))
+fn written() -> Answered {
+    Answered::Write(WriteReply::Written(ResourceVersion::new("1")))
 }
 
 fn brought() -> impl Strategy<Value = Brought> {
@@ -359,8 +322,8 @@ fn brought() -> impl Strategy<Value = Brought> {
 
 /// What was once told of the grant, and is over; whether another attempt was promised.
 fn told() -> impl Strategy<Value = Option<(GrantProblem, bool)>> {
-    let trouble = proptest::sample::select(GrantProblem::ALL.to_vec());
-    prop_oneof![Just(None), (trouble, any::<bool>()).prop_map(Some)]
+    let problem = proptest::sample::select(GrantProblem::ALL.to_vec());
+    prop_oneof![Just(None), (problem, any::<bool>()).prop_map(Some)]
 }
 
 proptest! {
@@ -405,7 +368,7 @@ proptest! {
         let mut world = World::new(Brought::Nothing, told).broken_off();
         // Neither the sweep nor a test comes to the rescue.
         world.observed.resync_period = Duration::from_hours(1);
-        world.observed.connector.as_mut().unwrap().test_interval = Duration::from_hours(24);
+        fixtures::of_mut(&mut world.observed).test_interval = Duration::from_hours(24);
         let (mut now, mut looks) = (after(begin), 0);
         while now < after(3 * 3600) {
             let expires = world.observed.held.as_ref().unwrap().expiration.time;

@@ -106,17 +106,3 @@ fn an_access_token_has_ended_only_where_salesforce_says_that_a_new_one_helps() {
         assert_eq!(of(silent), Username::NoAnswer, "{silent}");
     }
 }
-
-#[test]
-fn a_token_that_is_refused_in_the_session_that_obtained_it_is_somebodys_business() {
-    let reason = |refusal, granted| silence(&failure(Sent::Answered, refusal), granted).reason;
-    assert_eq!(
-        reason(Refusal::BadOauthToken, true),
-        OwnReason::FreshTokenRejected.into()
-    );
-    assert_eq!(
-        reason(Refusal::BadOauthToken, false),
-        Refusal::BadOauthToken.into()
-    );
-    assert_eq!(reason(Refusal::TimedOut, true), Refusal::TimedOut.into());
-}

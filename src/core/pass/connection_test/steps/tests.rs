@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::*;
+use crate::core::model::rejection::explain;
 use crate::core::testing::fixtures;
 use crate::core::testing::fixtures::{
     ORGANIZATION, USER, connector, failure, identity, identity_answer, organization, resources, spec,
@@ -12,7 +13,7 @@ use crate::core::testing::fixtures::{
 
 const ROBOT: &str = "robot@acme.example";
 
-fn plain() -> Connector {
+fn plain() -> Arc<Connector> {
     connector(&spec(json!({})))
 }
 
@@ -21,7 +22,7 @@ fn api() -> Vec<String> {
 }
 
 /// The steps as `Name: Result`, with the reason where there is one.
-fn steps(report: &TestReport) -> Vec<String> {
+fn in_words(report: &TestReport) -> Vec<String> {
     let step = |step: &TestStep| match &step.reason {
         Some(reason) => format!("{:?}: {:?} ({reason})", step.name, step.result),
         None => format!("{:?}: {:?}", step.name, step.result),
@@ -30,17 +31,20 @@ fn steps(report: &TestReport) -> Vec<String> {
 }
 
 /// A test whose host answers, and whose token is accepted.
-fn up_to_identity(connector: &Connector) -> Ladder<'_> {
-    let mut ladder = Ladder::new(connector);
-    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
-    assert_eq!(ladder.identity(&identity(), Ok(identity_answer(ROBOT))), Flow::On);
-    ladder
+fn up_to_identity(connector: &Arc<Connector>) -> Steps {
+    let mut steps = Steps::new(connector.clone());
+    assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
+    assert_eq!(
+        steps.identity(&identity(), Ok(identity_answer(ROBOT))),
+        Flow::Continue
+    );
+    steps
 }
 
 /// What a failed test says, in one piece.
-fn failed(reason: impl Into<Reason>, particulars: &str) -> Verdict {
+fn failed(reason: impl Into<Reason>, particulars: &str) -> TestVerdict {
     let reason = reason.into();
-    Verdict::Failed {
+    TestVerdict::Failed {
         reason,
         message: explain(reason, particulars),
         retry_after: None,
@@ -61,7 +65,7 @@ const PASSED: [&str; 8] = [
 #[test]
 fn all_is_well() {
     let report = fixtures::passed(&plain());
-    assert_eq!(steps(&report), PASSED);
+    assert_eq!(in_words(&report), PASSED);
     assert_eq!(report.message(), "Connection test succeeded");
     assert_eq!(report.result_label(), "Succeeded");
     assert!(report.environment_holds());
@@ -74,7 +78,7 @@ fn all_is_well() {
     assert_eq!(
         (report.verdict, report.facts, report.username, report.api_usage),
         (
-            Verdict::Succeeded,
+            TestVerdict::Succeeded,
             Some(facts),
             Some(ROBOT.to_owned()),
             Some(ApiUsageStatus {
@@ -88,12 +92,12 @@ fn all_is_well() {
 #[test]
 fn the_host_does_not_answer_as_salesforce() {
     let connector = plain();
-    let mut ladder = Ladder::new(&connector);
+    let mut steps = Steps::new(connector.clone());
     assert_eq!(
-        ladder.host_answers(Err(failure(Refusal::UnexpectedPage))),
+        steps.host_answers(Err(failure(Refusal::UnexpectedPage))),
         Flow::Stop
     );
-    let report = ladder.finish();
+    let report = steps.finish();
     assert_eq!(
         report.steps,
         [TestStep {
@@ -115,10 +119,10 @@ fn the_host_does_not_answer_as_salesforce() {
 #[test]
 fn the_org_does_not_offer_the_api_version() {
     let connector = connector(&spec(json!({ "connectionTest": { "apiVersion": "68.0" } })));
-    let mut ladder = Ladder::new(&connector);
-    assert_eq!(ladder.host_answers(Ok(versions())), Flow::Stop);
+    let mut steps = Steps::new(connector.clone());
+    assert_eq!(steps.host_answers(Ok(versions())), Flow::Stop);
     assert_eq!(
-        ladder.finish().verdict,
+        steps.finish().verdict,
         failed(
             OwnReason::ApiVersionUnsupported,
             "spec.connectionTest.apiVersion 68.0; the newest offered is 67.0"
@@ -130,12 +134,12 @@ fn the_org_does_not_offer_the_api_version() {
 fn a_refused_token_asks_for_a_new_one() {
     let report = fixtures::failed(&plain(), Refusal::BadOauthToken);
     assert_eq!(
-        steps(&report),
+        in_words(&report),
         ["HostAnswers: Passed", "TokenAccepted: Failed (BadOauthToken)"]
     );
     assert_eq!(
         report.verdict,
-        Verdict::TokenRejected {
+        TestVerdict::TokenRejected {
             detail: "as Salesforce puts it".into()
         }
     );
@@ -153,13 +157,13 @@ fn every_refusal_of_the_token_that_a_new_one_mends_says_so_at_every_step() {
         .iter()
         .filter(|refusal| Reason::from(**refusal).class() == Class::RenewToken)
     {
-        let rejected = Verdict::TokenRejected {
+        let rejected = TestVerdict::TokenRejected {
             detail: "as Salesforce puts it".into(),
         };
         assert_eq!(fixtures::failed(&connector, *refusal).verdict, rejected);
-        let mut ladder = up_to_identity(&connector);
-        assert_eq!(ladder.organization(Err(failure(*refusal)), &api()), OrgFlow::Done);
-        assert_eq!(ladder.finish().verdict, rejected);
+        let mut steps = up_to_identity(&connector);
+        assert_eq!(steps.organization(Err(failure(*refusal)), &api()), OrgFlow::Done);
+        assert_eq!(steps.finish().verdict, rejected);
     }
 }
 
@@ -169,7 +173,7 @@ fn the_token_belongs_to_somebody_else() {
     let same_in_fifteen = json!({ "organizationId": &ORGANIZATION[..15], "username": "Robot@Acme.example" });
     let person = json!({ "username": "person@acme.example" });
     for (expect, verdict) in [
-        (same_in_fifteen, Verdict::Succeeded),
+        (same_in_fifteen, TestVerdict::Succeeded),
         (
             other,
             failed(
@@ -183,11 +187,11 @@ fn the_token_belongs_to_somebody_else() {
         ),
     ] {
         let connector = connector(&spec(json!({ "expect": expect })));
-        let mut ladder = Ladder::new(&connector);
-        assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
-        let flow = ladder.identity(&identity(), Ok(identity_answer(ROBOT)));
-        assert_eq!(flow == Flow::On, verdict == Verdict::Succeeded);
-        assert_eq!(ladder.finish().verdict, verdict);
+        let mut steps = Steps::new(connector.clone());
+        assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
+        let flow = steps.identity(&identity(), Ok(identity_answer(ROBOT)));
+        assert_eq!(flow == Flow::Continue, verdict == TestVerdict::Succeeded);
+        assert_eq!(steps.finish().verdict, verdict);
     }
 }
 
@@ -198,11 +202,11 @@ fn the_org_that_the_token_names_is_checked_as_well_as_the_one_that_answers() {
         organization_id: "00D000000000001AAA".into(),
         user_id: USER.into(),
     };
-    let mut ladder = Ladder::new(&connector);
-    assert_eq!(ladder.host_answers(Ok(versions())), Flow::On);
-    assert_eq!(ladder.identity(&stranger, Ok(identity_answer(ROBOT))), Flow::Stop);
+    let mut steps = Steps::new(connector.clone());
+    assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
+    assert_eq!(steps.identity(&stranger, Ok(identity_answer(ROBOT))), Flow::Stop);
     assert_eq!(
-        steps(&ladder.finish())[2],
+        in_words(&steps.finish())[2],
         "IdentityExpected: Failed (UnexpectedOrganization)"
     );
 }
@@ -210,11 +214,14 @@ fn the_org_that_the_token_names_is_checked_as_well_as_the_one_that_answers() {
 #[test]
 fn the_api_is_closed_to_the_user() {
     let connector = plain();
-    let mut ladder = up_to_identity(&connector);
+    let mut steps = up_to_identity(&connector);
     let closed = failure(Refusal::ApiDisabledForUser);
-    assert_eq!(ladder.organization(Err(closed), &api()), OrgFlow::Done);
-    let report = ladder.finish();
-    assert_eq!(steps(&report)[3..], ["ApiEnabled: Failed (ApiDisabledForUser)"]);
+    assert_eq!(steps.organization(Err(closed), &api()), OrgFlow::Done);
+    let report = steps.finish();
+    assert_eq!(
+        in_words(&report)[3..],
+        ["ApiEnabled: Failed (ApiDisabledForUser)"]
+    );
     assert_eq!(
         report.verdict,
         failed(Refusal::ApiDisabledForUser, "as Salesforce puts it")
@@ -224,13 +231,13 @@ fn the_api_is_closed_to_the_user() {
 #[test]
 fn a_wait_that_salesforce_asks_for_is_kept() {
     let connector = plain();
-    let mut ladder = up_to_identity(&connector);
+    let mut steps = up_to_identity(&connector);
     let busy = Failure {
         retry_after: Some(Duration::from_secs(77)),
         ..failure(Refusal::TooManyRequests)
     };
-    assert_eq!(ladder.organization(Err(busy), &api()), OrgFlow::Done);
-    let Verdict::Failed { retry_after, .. } = ladder.finish().verdict else {
+    assert_eq!(steps.organization(Err(busy), &api()), OrgFlow::Done);
+    let TestVerdict::Failed { retry_after, .. } = steps.finish().verdict else {
         panic!("should have failed")
     };
     assert_eq!(retry_after, Some(Duration::from_secs(77)));
@@ -241,20 +248,20 @@ fn the_token_has_no_scope_for_the_api() {
     let connector = plain();
     let scopes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     for (granted, wanted) in [
-        (scopes(&["api"]), Verdict::Succeeded),
-        (scopes(&["full"]), Verdict::Succeeded),
-        (scopes(&[]), Verdict::Succeeded),
+        (scopes(&["api"]), TestVerdict::Succeeded),
+        (scopes(&["full"]), TestVerdict::Succeeded),
+        (scopes(&[]), TestVerdict::Succeeded),
         (
             scopes(&["id", "web"]),
             failed(OwnReason::ScopeMissing, "granted: id web"),
         ),
     ] {
-        let mut ladder = up_to_identity(&connector);
+        let mut steps = up_to_identity(&connector);
         assert_eq!(
-            ladder.organization(Ok(organization(false)), &granted),
+            steps.organization(Ok(organization(false)), &granted),
             OrgFlow::Done
         );
-        assert_eq!(ladder.finish().verdict, wanted, "{granted:?}");
+        assert_eq!(steps.finish().verdict, wanted, "{granted:?}");
     }
 }
 
@@ -262,15 +269,15 @@ fn the_token_has_no_scope_for_the_api() {
 fn the_org_is_of_another_kind() {
     for (declared, is_sandbox, found) in [("Live", true, "Sandbox"), ("Sandbox", false, "Live")] {
         let connector = connector(&spec(json!({ "environment": declared })));
-        let mut ladder = up_to_identity(&connector);
+        let mut steps = up_to_identity(&connector);
         assert_eq!(
-            ladder.organization(Ok(organization(is_sandbox)), &api()),
+            steps.organization(Ok(organization(is_sandbox)), &api()),
             OrgFlow::Done
         );
-        let report = ladder.finish();
+        let report = steps.finish();
         assert!(!report.environment_holds());
         assert_eq!(
-            steps(&report)[6..],
+            in_words(&report)[6..],
             ["EnvironmentMatches: Failed (EnvironmentMismatch)"]
         );
         let particulars =
@@ -311,14 +318,14 @@ fn an_org_that_may_not_be_read_is_judged_by_its_host() {
     ] {
         let connector = connector(&spec(fields.clone()));
         for refusal in [Refusal::ObjectNotReadable, Refusal::InsufficientAccess] {
-            let mut ladder = up_to_identity(&connector);
+            let mut steps = up_to_identity(&connector);
             assert_eq!(
-                ladder.organization(Err(failure(refusal)), &api()),
+                steps.organization(Err(failure(refusal)), &api()),
                 OrgFlow::AskResources
             );
-            ladder.resources(Ok(resources()), &api());
-            let report = ladder.finish();
-            assert_eq!(steps(&report)[5..], *wanted, "{fields}");
+            steps.resources(Ok(resources()), &api());
+            let report = steps.finish();
+            assert_eq!(in_words(&report)[5..], *wanted, "{fields}");
             assert_eq!(report.environment_holds(), wanted == unverified, "{fields}");
             assert_eq!(report.facts, None);
         }
@@ -328,12 +335,12 @@ fn an_org_that_may_not_be_read_is_judged_by_its_host() {
 #[test]
 fn without_facts_of_the_org_the_api_must_still_be_open() {
     let connector = plain();
-    let mut ladder = up_to_identity(&connector);
+    let mut steps = up_to_identity(&connector);
     let hidden = failure(Refusal::ObjectNotReadable);
-    assert_eq!(ladder.organization(Err(hidden), &api()), OrgFlow::AskResources);
-    ladder.resources(Err(failure(Refusal::ApiDisabledForUser)), &api());
+    assert_eq!(steps.organization(Err(hidden), &api()), OrgFlow::AskResources);
+    steps.resources(Err(failure(Refusal::ApiDisabledForUser)), &api());
     assert_eq!(
-        steps(&ladder.finish())[3..],
+        in_words(&steps.finish())[3..],
         ["ApiEnabled: Failed (ApiDisabledForUser)"]
     );
 }
@@ -341,33 +348,33 @@ fn without_facts_of_the_org_the_api_must_still_be_open() {
 #[test]
 fn usage_that_is_not_reported_is_no_failure() {
     let connector = plain();
-    let mut ladder = up_to_identity(&connector);
+    let mut steps = up_to_identity(&connector);
     let silent = RestAnswer {
         api_usage: None,
         ..organization(false)
     };
-    assert_eq!(ladder.organization(Ok(silent), &api()), OrgFlow::Done);
-    let report = ladder.finish();
-    assert_eq!(steps(&report)[7], "ApiUsage: Unverified");
-    assert_eq!((report.verdict, report.api_usage), (Verdict::Succeeded, None));
+    assert_eq!(steps.organization(Ok(silent), &api()), OrgFlow::Done);
+    let report = steps.finish();
+    assert_eq!(in_words(&report)[7], "ApiUsage: Unverified");
+    assert_eq!((report.verdict, report.api_usage), (TestVerdict::Succeeded, None));
 }
 
 #[test]
 fn a_test_that_takes_too_long_fails_at_the_step_where_it_stands() {
     let connector = plain();
-    let passed_deadline = |mut ladder: Ladder<'_>| {
-        ladder.timed_out(Refusal::TimedOut, "spec.connectionTest.timeout has passed");
-        let report = ladder.finish();
+    let passed_deadline = |mut steps: Steps| {
+        steps.timed_out(Refusal::TimedOut, "spec.connectionTest.timeout has passed");
+        let report = steps.finish();
         assert_eq!(
             report.verdict,
             failed(Refusal::TimedOut, "spec.connectionTest.timeout has passed")
         );
-        steps(&report).pop().unwrap()
+        in_words(&report).pop().unwrap()
     };
-    let mut answered = Ladder::new(&connector);
-    assert_eq!(answered.host_answers(Ok(versions())), Flow::On);
+    let mut answered = Steps::new(connector.clone());
+    assert_eq!(answered.host_answers(Ok(versions())), Flow::Continue);
     assert_eq!(
-        passed_deadline(Ladder::new(&connector)),
+        passed_deadline(Steps::new(connector.clone())),
         "HostAnswers: Failed (TimedOut)"
     );
     assert_eq!(passed_deadline(answered), "TokenAccepted: Failed (TimedOut)");
@@ -380,13 +387,13 @@ fn a_test_that_takes_too_long_fails_at_the_step_where_it_stands() {
 #[test]
 fn what_was_remembered_wrongly_asks_for_a_new_token() {
     let connector = plain();
-    let mut ladder = Ladder::new(&connector);
-    ladder.unusable("instance URL");
-    let report = ladder.finish();
-    assert_eq!(steps(&report), ["HostAnswers: Failed (SessionEnded)"]);
+    let mut steps = Steps::new(connector.clone());
+    steps.unusable("instance URL");
+    let report = steps.finish();
+    assert_eq!(in_words(&report), ["HostAnswers: Failed (SessionEnded)"]);
     assert_eq!(
         report.verdict,
-        Verdict::TokenRejected {
+        TestVerdict::TokenRejected {
             detail: "no usable instance URL".into()
         }
     );
@@ -397,11 +404,11 @@ fn no_step_is_reported_twice() {
     // The status keeps steps as a map by name: the API server would refuse the whole status.
     let connector = plain();
     for refusal in Refusal::ALL {
-        let mut ladder = up_to_identity(&connector);
-        if ladder.organization(Err(failure(*refusal)), &api()) == OrgFlow::AskResources {
-            ladder.resources(Err(failure(*refusal)), &api());
+        let mut steps = up_to_identity(&connector);
+        if steps.organization(Err(failure(*refusal)), &api()) == OrgFlow::AskResources {
+            steps.resources(Err(failure(*refusal)), &api());
         }
-        let report = ladder.finish();
+        let report = steps.finish();
         let mut names: Vec<StepName> = report.steps.iter().map(|step| step.name).collect();
         names.dedup();
         assert_eq!(names.len(), report.steps.len(), "{refusal}");

@@ -1,0 +1,68 @@
+//! What is to be done for a connector that logs in?
+
+use jiff::Timestamp;
+
+use crate::api::reasons::OwnReason;
+use crate::core::decide::permission::permitted;
+use crate::core::decide::test_due::{due_test, instead_of_waiting};
+use crate::core::decide::token_due::{retry_due, token_due};
+use crate::core::model::decision::{Decision, Evidence, MintReason, WaitReason};
+use crate::core::model::observed::{LoginSource, Observed};
+use crate::core::model::rejection::Rejection;
+use crate::core::secret::ownership::Target;
+
+pub(super) fn decide(
+    observed: &Observed,
+    source: &LoginSource,
+    evidence: Evidence,
+    now: Timestamp,
+) -> Decision {
+    let connector = &source.connector;
+    if let Target::Refused(rejection) = &observed.target {
+        return Decision::Reject(rejection.clone());
+    }
+    if observed.is_suspended() {
+        return Decision::Wait(WaitReason::Suspended);
+    }
+    let decision = match wanted(observed, source, evidence, now) {
+        Some(why) => unless_refused_before(source, why, permitted(observed, connector, why, now)),
+        None => Decision::Keep {
+            test: due_test(observed, connector, now),
+        },
+    };
+    instead_of_waiting(decision, observed, evidence, now)
+}
+
+/// The first reason to obtain a token, if there is any.
+fn wanted(
+    observed: &Observed,
+    source: &LoginSource,
+    evidence: Evidence,
+    now: Timestamp,
+) -> Option<MintReason> {
+    if observed.renewal_requested() {
+        return Some(MintReason::Requested);
+    }
+    let Some(held) = &observed.held else {
+        return Some(MintReason::NoToken);
+    };
+    let connector = &source.connector;
+    if held.inputs_digest != connector.inputs_digest {
+        return Some(MintReason::InputsChanged);
+    }
+    token_due(observed, connector, held, evidence, now)
+        .or_else(|| retry_due(observed, connector, held).then_some(MintReason::Retry))
+}
+
+/// A password that another connector, or this one before its status was lost, has sent without success is not sent again,
+/// unless somebody asks for it.
+fn unless_refused_before(source: &LoginSource, why: MintReason, decision: Decision) -> Decision {
+    let refused = source.password_refused && why != MintReason::Requested;
+    match decision {
+        Decision::Mint { .. } if refused => {
+            let subject = format!("host {}", source.connector.host);
+            Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject))
+        }
+        decision => decision,
+    }
+}

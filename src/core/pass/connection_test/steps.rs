@@ -1,0 +1,338 @@
+//! What does each step of the connection test prove? Every answer is judged here.
+
+use std::sync::Arc;
+
+use salesforce_client::{
+    ApiUsage, ApiVersion, AvailableVersion, Failure, Organization, Refusal, Resources, RestAnswer,
+    UserIdentity,
+};
+
+use crate::api::Reason;
+use crate::api::reasons::{Class, OwnReason};
+use crate::api::spec::Environment;
+use crate::api::status::{ApiUsageStatus, StepName, StepResult, TestStep};
+use crate::core::model::connector::Connector;
+use crate::core::model::held_token as held;
+use crate::core::model::rejection::Rejection;
+
+use crate::core::pass::connection_test::report::{OrgFacts, TestReport, TestVerdict};
+
+/// A test in progress: the steps so far and what they found. Each method judges one answer and says whether to go on.
+#[derive(Debug)]
+pub struct Steps {
+    connector: Arc<Connector>,
+    report: TestReport,
+}
+
+/// Whether the test goes on after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// With the next step.
+    Continue,
+    /// Not: this step failed.
+    Stop,
+}
+
+impl Steps {
+    /// A test of a connector's token.
+    #[must_use]
+    pub fn new(connector: Arc<Connector>) -> Self {
+        let report = TestReport {
+            steps: Vec::new(),
+            verdict: TestVerdict::Succeeded,
+            facts: None,
+            username: None,
+            api_usage: None,
+        };
+        Self { connector, report }
+    }
+
+    /// The test took longer than it may.
+    pub fn timed_out(&mut self, refusal: Refusal, subject: &str) {
+        let step = self.next_step();
+        let _ = self.rejected(step, &Rejection::new(refusal, subject));
+    }
+
+    /// Something that was remembered about the token can't be used; a new token brings it anew.
+    pub fn unusable(&mut self, what: &str) {
+        let step = self.next_step();
+        let _ = self.rejected(
+            step,
+            &Rejection::new(OwnReason::SessionEnded, format!("no usable {what}")),
+        );
+        self.report.verdict = TestVerdict::TokenRejected {
+            detail: format!("no usable {what}"),
+        };
+    }
+
+    /// The step at which a test stands.
+    fn next_step(&self) -> StepName {
+        match self.report.steps.last().map(|step| step.name) {
+            None => StepName::HostAnswers,
+            Some(StepName::HostAnswers) => StepName::TokenAccepted,
+            Some(_) => StepName::ApiEnabled,
+        }
+    }
+
+    /// The result.
+    #[must_use]
+    pub fn finish(mut self) -> TestReport {
+        if self.report.verdict == TestVerdict::Succeeded {
+            match self.report.api_usage {
+                Some(_) => self.passed(StepName::ApiUsage),
+                None => self.unverified(
+                    StepName::ApiUsage,
+                    "Salesforce did not report the use of the API allocation",
+                ),
+            }
+        }
+        self.report
+    }
+
+    /// Step: the host answers as Salesforce does, and offers the API version.
+    pub fn host_answers(&mut self, answer: Result<Vec<AvailableVersion>, Failure>) -> Flow {
+        let versions = match answer {
+            Ok(versions) => versions,
+            Err(failure) => return self.failed(StepName::HostAnswers, &failure),
+        };
+        let wanted: Result<ApiVersion, _> = self.connector.api_version.parse();
+        if versions
+            .iter()
+            .any(|offered| wanted.as_ref() == Ok(&offered.version))
+        {
+            self.passed(StepName::HostAnswers);
+            return Flow::Continue;
+        }
+        let newest = versions.iter().map(|offered| offered.version).max();
+        let newest = newest.map_or_else(String::new, |version| {
+            format!("; the newest offered is {version}")
+        });
+        let subject = format!(
+            "spec.connectionTest.apiVersion {}{newest}",
+            self.connector.api_version
+        );
+        self.rejected(
+            StepName::HostAnswers,
+            &Rejection::new(OwnReason::ApiVersionUnsupported, subject),
+        )
+    }
+
+    /// Steps: Salesforce accepts the token, and it belongs to whom it should.
+    pub fn identity(
+        &mut self,
+        held: &held::Identity,
+        answer: Result<RestAnswer<UserIdentity>, Failure>,
+    ) -> Flow {
+        let identity = match answer {
+            Ok(answer) => answer.value,
+            Err(failure) => return self.failed(StepName::TokenAccepted, &failure),
+        };
+        self.passed(StepName::TokenAccepted);
+        let found = held::Identity {
+            organization_id: identity.organization_id.to_string(),
+            user_id: identity.user_id.to_string(),
+        };
+        let expect = &self.connector.expect;
+        let judged = crate::core::validate::identity::check_organization(held, expect)
+            .and_then(|()| crate::core::validate::identity::check_organization(&found, expect))
+            .and_then(|()| crate::core::validate::identity::check_username(&identity.username, expect));
+        self.report.username = Some(identity.username);
+        match judged {
+            Ok(()) => {
+                self.passed(StepName::IdentityExpected);
+                Flow::Continue
+            }
+            Err(rejection) => self.rejected(StepName::IdentityExpected, &rejection),
+        }
+    }
+
+    /// Steps: the API is open to this user, and what the org says about itself. Some API-only users may not read the
+    /// Organization object: then [`Steps::resources`] is to be asked instead.
+    pub fn organization(
+        &mut self,
+        answer: Result<RestAnswer<Organization>, Failure>,
+        scopes: &[String],
+    ) -> OrgFlow {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) if unreadable(&failure) => return OrgFlow::AskResources,
+            Err(failure) => {
+                let _ = self.failed(StepName::ApiEnabled, &failure);
+                return OrgFlow::Done;
+            }
+        };
+        self.usage(answer.api_usage);
+        self.passed(StepName::ApiEnabled);
+        if self.scopes(scopes) == Flow::Continue {
+            self.org_facts(answer.value);
+        }
+        OrgFlow::Done
+    }
+
+    /// Steps, where the Organization object can't be read: the API is open; the environment is judged by the host.
+    pub fn resources(&mut self, answer: Result<RestAnswer<Resources>, Failure>, scopes: &[String]) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                let _ = self.failed(StepName::ApiEnabled, &failure);
+                return;
+            }
+        };
+        self.usage(answer.api_usage);
+        self.passed(StepName::ApiEnabled);
+        if self.scopes(scopes) == Flow::Stop {
+            return;
+        }
+        self.unverified(
+            StepName::OrgFacts,
+            "the user may not read the Organization object",
+        );
+        match self.connector.host.environment().map(of_client) {
+            Some(found) if found != self.connector.environment => {
+                let _ = self.wrong_environment("judged by its host", found);
+            }
+            Some(_) => self.unverified(StepName::EnvironmentMatches, "judged by the host only"),
+            None => self.unverified(StepName::EnvironmentMatches, "neither the org nor its host tells"),
+        }
+    }
+
+    /// Salesforce names the scopes in most answers; `full` includes the API. Without a list, the call that has just
+    /// succeeded is the proof.
+    fn scopes(&mut self, scopes: &[String]) -> Flow {
+        if scopes.is_empty() || scopes.iter().any(|scope| scope == "api" || scope == "full") {
+            self.passed(StepName::Scopes);
+            return Flow::Continue;
+        }
+        let subject = format!("granted: {}", scopes.join(" "));
+        self.rejected(
+            StepName::Scopes,
+            &Rejection::new(OwnReason::ScopeMissing, subject),
+        )
+    }
+
+    fn org_facts(&mut self, org: Organization) {
+        let environment = if org.is_sandbox {
+            Environment::Sandbox
+        } else {
+            Environment::Live
+        };
+        self.passed(StepName::OrgFacts);
+        let facts = OrgFacts {
+            name: org.name,
+            edition: org.organization_type,
+            instance_name: org.instance_name,
+            environment,
+        };
+        self.report.facts = Some(facts);
+        if environment == self.connector.environment {
+            self.passed(StepName::EnvironmentMatches);
+        } else {
+            let _ = self.wrong_environment("as the org itself says", environment);
+        }
+    }
+
+    fn wrong_environment(&mut self, how: &str, found: Environment) -> Flow {
+        let wanted = self.connector.environment;
+        let subject = format!("spec.environment is {wanted:?}, the org is {found:?}, {how}");
+        self.rejected(
+            StepName::EnvironmentMatches,
+            &Rejection::new(OwnReason::EnvironmentMismatch, subject),
+        )
+    }
+
+    fn usage(&mut self, usage: Option<ApiUsage>) {
+        self.report.api_usage = usage.map(|usage| ApiUsageStatus {
+            used: i64::try_from(usage.used).unwrap_or(i64::MAX),
+            allowed: i64::try_from(usage.allowed).unwrap_or(i64::MAX),
+        });
+    }
+
+    fn passed(&mut self, name: StepName) {
+        self.report.steps.push(TestStep {
+            name,
+            result: StepResult::Passed,
+            reason: None,
+            message: None,
+            remedy: None,
+        });
+    }
+
+    fn unverified(&mut self, name: StepName, message: &str) {
+        let message = Some(message.to_owned());
+        self.report.steps.push(TestStep {
+            name,
+            result: StepResult::Unverified,
+            reason: None,
+            message,
+            remedy: None,
+        });
+    }
+
+    fn failed(&mut self, name: StepName, failure: &Failure) -> Flow {
+        let rejection = Rejection::new(failure.refusal, failure.detail.clone());
+        let flow = self.rejected(name, &rejection);
+        if Reason::from(failure.refusal).class() == Class::RenewToken {
+            self.report.verdict = TestVerdict::TokenRejected {
+                detail: failure.detail.clone(),
+            };
+        } else if let TestVerdict::Failed { retry_after, .. } = &mut self.report.verdict {
+            *retry_after = failure.retry_after;
+        }
+        flow
+    }
+
+    fn rejected(&mut self, name: StepName, rejection: &Rejection) -> Flow {
+        let reason = rejection.reason;
+        self.report.steps.push(TestStep {
+            name,
+            result: StepResult::Failed,
+            reason: Some(reason.as_str().to_owned()),
+            message: Some(explain_without_remedy(rejection)),
+            remedy: Some(reason.remedy().to_owned()),
+        });
+        self.report.verdict = TestVerdict::Failed {
+            reason,
+            message: rejection.message(),
+            retry_after: None,
+        };
+        Flow::Stop
+    }
+}
+
+/// What to do after the Organization query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum OrgFlow {
+    /// The test is at its end.
+    Done,
+    /// Ask for the list of resources: the org's facts can't be read.
+    AskResources,
+}
+
+fn explain_without_remedy(rejection: &Rejection) -> String {
+    let meaning = rejection.reason.meaning();
+    if rejection.subject.is_empty() {
+        meaning.to_owned()
+    } else {
+        format!("{} ({})", meaning.trim_end_matches('.'), rejection.subject)
+    }
+}
+
+/// Refusals of the Organization query that mean "not this object", not "not this API".
+fn unreadable(failure: &Failure) -> bool {
+    matches!(
+        failure.refusal,
+        Refusal::ObjectNotReadable | Refusal::InsufficientAccess
+    )
+}
+
+fn of_client(environment: salesforce_client::HostEnvironment) -> Environment {
+    match environment {
+        salesforce_client::HostEnvironment::Live => Environment::Live,
+        salesforce_client::HostEnvironment::Sandbox => Environment::Sandbox,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! What can a pass ask for, and what can come of it?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use redeem::{Bootstrap, Expect, Introspectable, OAuthClient, ResourceVersion, SessionGoal};
+use salesforce_client::{AccessToken, Failure, Introspection, TokenRequest, TokenResponse};
+
+use crate::api::SalesforceConnectorStatus;
+use crate::core::conclude::EventDraft;
+use crate::core::grant::session_report::SessionReport;
+use crate::core::model::connector::Connector;
+use crate::core::model::decision::Decision;
+use crate::core::model::digest::Digest;
+use crate::core::model::outcome::{Outcome, Problem};
+use crate::core::model::rejection::Rejection;
+use crate::core::pass::connection_test::{TestAnswer, TestCall};
+use crate::core::schedule::password_memory::PasswordMemory;
+
+/// The one next thing that a pass needs. The shell carries it out and answers with the [`Reply`] that its documentation names.
+pub enum Effect {
+    /// Bring the annotation of the stored grant in step that says where to revoke it: at this host, or nowhere. Outside of
+    /// any session, so only at this version of the state. [`Reply::Done`], also where it could not be written.
+    RecordRevocation {
+        /// Login host to revoke the grant at.
+        host: Option<String>,
+        /// Version of the state Secret that was read.
+        version: ResourceVersion,
+    },
+    /// Wait until no other login of this user is in progress, and keep it so. [`Reply::Done`].
+    ReserveUser {
+        /// Host and user.
+        connector: Arc<Connector>,
+        /// The user.
+        username: String,
+    },
+    /// Let other logins of the reserved user go on. [`Reply::Done`].
+    ReleaseUser,
+    /// Say what came of this request to renew, if this process has carried it out already. [`Reply::RequestAnswer`].
+    ReadRequestAnswer {
+        /// Which password.
+        digest: Digest,
+        /// Value of the annotation.
+        request: String,
+    },
+    /// Say what is remembered of a password. [`Reply::Password`].
+    RecallPassword {
+        /// Which password.
+        digest: Digest,
+    },
+    /// Remember what came of a password; first the answer to the request, which takes no time. [`Reply::Done`], also where the
+    /// Secret could not be written.
+    RecordPassword {
+        /// Which password.
+        digest: Digest,
+        /// What came of it.
+        memory: PasswordMemory,
+        /// The request that it was sent for, and the answer to it.
+        answered: Option<(String, Problem)>,
+    },
+    /// Forget what came of a password, which has just been accepted. [`Reply::Done`].
+    ForgetPassword {
+        /// Which password.
+        digest: Digest,
+        /// Whether there may be a Secret that remembers a refusal.
+        stored: bool,
+    },
+    /// Send a token request, if the login host's budget allows it. [`Reply::Token`].
+    RequestToken {
+        /// Host and app.
+        connector: Arc<Connector>,
+        /// What is sent.
+        request: Box<TokenRequest>,
+    },
+    /// Ask Salesforce about an access token. [`Reply::Introspection`].
+    Introspect {
+        /// Host and app.
+        connector: Arc<Connector>,
+        /// The token.
+        token: AccessToken,
+    },
+    /// Make one call of the connection test. [`Reply::Test`].
+    Test {
+        /// The call.
+        call: TestCall,
+        /// Time limit of the whole test, counted from its first call.
+        limit: Duration,
+    },
+    /// Run a session of the redeem protocol to its end. [`Reply::Session`].
+    RunSession(Box<SessionOrder>),
+    /// Create the consumer's Secret. [`Reply::Secret`].
+    CreateSecret {
+        /// Its template.
+        connector: Arc<Connector>,
+        /// The Secret.
+        wanted: Box<Secret>,
+    },
+    /// Update the consumer's Secret at the version that was read. [`Reply::Secret`].
+    UpdateSecret {
+        /// As it was read.
+        found: Box<Secret>,
+        /// As it must be.
+        wanted: Box<Secret>,
+    },
+    /// The consumer's Secret is in step: delete those that the connector had under other names. [`Reply::Done`].
+    DeleteFormerSecrets {
+        /// The name that it has now.
+        current: String,
+        /// The names that it had.
+        former: Vec<String>,
+    },
+    /// Read the connector's status live: the redeem protocol has written a part of it. [`Reply::Status`].
+    ReadStatus,
+    /// Note in logs, metrics and memory what was done. [`Reply::Done`].
+    Record(Arc<PassReport>),
+    /// Replace the connector's status. [`Reply::Done`].
+    WriteStatus {
+        /// The status.
+        status: Box<SalesforceConnectorStatus>,
+        /// The version to replace, where it is not the one that was observed.
+        resource_version: Option<String>,
+    },
+    /// The pass has ended.
+    Done(Box<PassEnd>),
+}
+
+/// What came of an effect.
+pub enum Reply {
+    /// It was carried out.
+    Done,
+    /// What came of an earlier request to renew, if there was one.
+    RequestAnswer(Option<Problem>),
+    /// What is remembered of a password, if anything.
+    Password(Option<PasswordMemory>),
+    /// What came of a token request.
+    Token(TokenReply),
+    /// What Salesforce says of a token, if it says anything.
+    Introspection(Option<Introspection>),
+    /// What a call of the connection test was answered.
+    Test(TestAnswer),
+    /// What a session came to.
+    Session(Box<SessionReply>),
+    /// Whether the Secret was written, or why the API server or its owner does not let us.
+    Secret(Result<(), Rejection>),
+    /// The connector as it is now; nothing if it is gone.
+    Status(Option<Box<LiveStatus>>),
+}
+
+/// What came of a token request.
+pub enum TokenReply {
+    /// A token.
+    Granted(Box<TokenResponse>),
+    /// A refusal, or no answer.
+    Refused(Box<Failure>),
+    /// Nothing was sent: the login host has used up its budget, for so long.
+    BudgetSpent(Duration),
+}
+
+/// What a session is to do. The shell adds what is the same for all sessions of the process.
+pub struct SessionOrder {
+    /// Host and app.
+    pub connector: Arc<Connector>,
+    /// What the session is for.
+    pub goal: SessionGoal,
+    /// The bootstrap token to import, if there is one to be taken in.
+    pub bootstrap: Option<Bootstrap>,
+    /// Whom the grant must belong to.
+    pub expect: Expect,
+    /// Whom a new grant is granted to.
+    pub client: OAuthClient,
+    /// Whether Salesforce can be asked about a refresh token.
+    pub introspectable: Introspectable,
+    /// Login host that the state names to revoke the grant at once the connector is gone.
+    pub revoke_at: Option<String>,
+    /// Whether to take a token request out of the login host's budget beforehand: most sessions that only close what is open
+    /// send none.
+    pub prepaid: bool,
+}
+
+/// What came of the order for a session.
+pub enum SessionReply {
+    /// It ended.
+    Ended(SessionReport),
+    /// It was not begun: the login host has used up its budget, for so long.
+    BudgetSpent(Duration),
+}
+
+/// The connector's status as it is now.
+pub struct LiveStatus {
+    /// The status.
+    pub status: SalesforceConnectorStatus,
+    /// The connector's version.
+    pub resource_version: Option<String>,
+}
+
+/// How a pass has ended.
+pub enum PassEnd {
+    /// The connector is gone; there is nothing to report.
+    Gone,
+    /// What was done is recorded and in the status. Its events are to be published.
+    Reported(Arc<PassReport>),
+}
+
+/// What a pass has to report.
+pub struct PassReport {
+    /// What was decided last.
+    pub decision: Decision,
+    /// What was done.
+    pub outcome: Outcome,
+    /// The status that it leaves.
+    pub status: SalesforceConnectorStatus,
+    /// Events for people.
+    pub events: Vec<EventDraft>,
+    /// When to look again.
+    pub next: Duration,
+    /// Another installation manages the connector.
+    pub claimed_elsewhere: bool,
+}
+
+/// A reply that does not answer the effect that was asked for: a mistake in the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the reply to an effect of a pass is of another kind than the effect")]
+pub struct UnexpectedReply;
+
+impl Effect {
+    /// Name for logs and tests.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RecordRevocation { .. } => "RecordRevocation",
+            Self::ReserveUser { .. } => "ReserveUser",
+            Self::ReleaseUser => "ReleaseUser",
+            Self::ReadRequestAnswer { .. } => "ReadRequestAnswer",
+            Self::RecallPassword { .. } => "RecallPassword",
+            Self::RecordPassword { .. } => "RecordPassword",
+            Self::ForgetPassword { .. } => "ForgetPassword",
+            Self::RequestToken { .. } => "RequestToken",
+            Self::Introspect { .. } => "Introspect",
+            Self::Test { call, .. } => call.name(),
+            Self::RunSession(_) => "RunSession",
+            Self::CreateSecret { .. } => "CreateSecret",
+            Self::UpdateSecret { .. } => "UpdateSecret",
+            Self::DeleteFormerSecrets { .. } => "DeleteFormerSecrets",
+            Self::ReadStatus => "ReadStatus",
+            Self::Record(_) => "Record",
+            Self::WriteStatus { .. } => "WriteStatus",
+            Self::Done(_) => "Done",
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! How does a renewal go that presents a stored grant? A session of the redeem protocol does what is to be done with the grant;
+//! what it has stored is then delivered.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use redeem::{Bootstrap, Expect, Introspectable, RefreshToken, State, StateSeen};
+use salesforce_client::Introspection;
+
+use crate::api::status::ExpirySource;
+use crate::core::grant::candidate::{self, SessionNotes};
+use crate::core::grant::keep_alive::{end, outlook};
+use crate::core::grant::session_goal::session_goal;
+use crate::core::grant::view::{client, copied_serial, renewed_with, revoke_at, token_of_state};
+use crate::core::model::connector::Connector;
+use crate::core::model::decision::MintReason;
+use crate::core::model::digest::DigestKey;
+use crate::core::model::held_token::{Expiration, HeldToken};
+use crate::core::model::observed::{GrantSource, Observed};
+use crate::core::model::outcome::{GrantOutcome, Minted};
+use crate::core::pass::effect::{Effect, Reply, SessionOrder, SessionReply, UnexpectedReply};
+use crate::core::pass::login::budget_spent;
+use crate::core::schedule::time::whole_seconds;
+use crate::core::secret::read_back::read_back;
+
+/// A renewal in progress.
+pub(super) struct GrantRenewal {
+    why: MintReason,
+    step: Step,
+}
+
+enum Step {
+    InSession,
+    Introspecting {
+        held: Box<HeldToken>,
+        minted: Option<Minted>,
+        grant: Option<Box<GrantOutcome>>,
+    },
+}
+
+/// Where a renewal stands.
+pub(super) enum GrantStage {
+    /// It needs this.
+    Asks(Box<GrantRenewal>, Effect),
+    /// There is a token to deliver.
+    Brought {
+        held: Box<HeldToken>,
+        why: MintReason,
+        minted: Option<Minted>,
+        grant: Option<Box<GrantOutcome>>,
+    },
+    /// There is none; the token in use stays as it is.
+    BroughtNothing {
+        minted: Option<Minted>,
+        grant: Option<Box<GrantOutcome>>,
+    },
+}
+
+/// Where the stored grant is to be revoked once the connector is gone, if the state says otherwise so far. Garbage collection
+/// finds it with the state.
+pub(super) fn revocation_to_record(observed: &Observed) -> Option<Effect> {
+    let source = observed.grant()?;
+    let wanted = revoke_at(&source.connector, &source.settings);
+    let StateSeen::Found(_, version) = &source.view.state else {
+        return None;
+    };
+    (source.view.revoke_at.as_deref() != wanted).then(|| Effect::RecordRevocation {
+        host: wanted.map(str::to_owned),
+        version: version.clone(),
+    })
+}
+
+impl GrantRenewal {
+    /// Begins a renewal.
+    pub(super) fn begin(
+        observed: &Observed,
+        source: &GrantSource,
+        why: MintReason,
+        key: &DigestKey,
+    ) -> (Self, Effect) {
+        let connector = &source.connector;
+        // Nothing is taken in that nobody wants, or whose token can't be delivered.
+        let bootstrap = source
+            .settings
+            .bootstrap
+            .as_ref()
+            .filter(|_| observed.is_at_work());
+        let order = SessionOrder {
+            connector: connector.clone(),
+            goal: session_goal(observed, source, why),
+            bootstrap: bootstrap
+                .map(|token| Bootstrap::new(key.hmac(), RefreshToken::new(token.expose().to_owned()))),
+            expect: Expect {
+                organization_id: connector.expect.organization_id.clone(),
+                username: connector.expect.username.clone(),
+            },
+            client: client(connector),
+            introspectable: match connector.app.client_secret {
+                Some(_) => Introspectable::Possible,
+                None => Introspectable::Impossible,
+            },
+            revoke_at: revoke_at(connector, &source.settings).map(str::to_owned),
+            // Where something is open, most sessions send nothing: what they send is charged afterwards.
+            prepaid: why != MintReason::GrantOpen,
+        };
+        let step = Step::InSession;
+        (Self { why, step }, Effect::RunSession(Box::new(order)))
+    }
+
+    /// Takes the reply to the last effect, and goes on.
+    pub(super) fn on(
+        self,
+        reply: Reply,
+        observed: &Observed,
+        connector: &Arc<Connector>,
+        key: &DigestKey,
+        now: Timestamp,
+    ) -> Result<GrantStage, UnexpectedReply> {
+        let _ = now;
+        let why = self.why;
+        match (self.step, reply) {
+            (Step::InSession, Reply::Session(reply)) => self_ended(why, *reply, observed, connector, key),
+            (Step::Introspecting { held, minted, grant }, Reply::Introspection(answer)) => {
+                let held = with_known_expiry(*held, answer);
+                Ok(brought(held, why, minted, grant, connector))
+            }
+            _ => Err(UnexpectedReply),
+        }
+    }
+}
+
+/// What is left to do when the session has ended.
+fn self_ended(
+    why: MintReason,
+    reply: SessionReply,
+    observed: &Observed,
+    connector: &Arc<Connector>,
+    key: &DigestKey,
+) -> Result<GrantStage, UnexpectedReply> {
+    let source = observed.grant().ok_or(UnexpectedReply)?;
+    let (minted, state, notes) = match reply {
+        SessionReply::BudgetSpent(wait) => {
+            let problem = budget_spent(connector, wait);
+            (
+                Some(Minted::Failed { why, problem }),
+                None,
+                SessionNotes::default(),
+            )
+        }
+        SessionReply::Ended(report) => {
+            let minted = report.minted(connector, why);
+            let notes = SessionNotes {
+                bootstrap: report.outcome.bootstrap,
+                candidate: report.outcome.candidate,
+            };
+            (minted, report.outcome.state, notes)
+        }
+    };
+    let ours = observed.target.ours();
+    let noted = ours.and_then(|secret| read_back(secret, key));
+    let held = state
+        .as_deref()
+        .and_then(|state| token_of_state(state, noted.as_ref(), connector));
+    let (minted, candidate) = candidate::apart(observed, source, why, (minted, state.as_deref(), notes));
+    let grant = state
+        .as_deref()
+        .map(|state| Box::new(grant_outcome(state, observed, source, candidate)));
+    let only_looked_after = minted.is_none() && why == MintReason::GrantOpen && !observed.is_at_work();
+    let usable = !only_looked_after && matches!(minted, None | Some(Minted::Obtained { .. }));
+    let Some(held) = held.filter(|_| usable) else {
+        return Ok(GrantStage::BroughtNothing { minted, grant });
+    };
+    let fresh = noted.is_none_or(|noted| noted.token != held.token);
+    let introspectable = connector.app.client_secret.is_some();
+    if fresh && introspectable && held.expiration.source != ExpirySource::TokenClaims {
+        let effect = Effect::Introspect {
+            connector: connector.clone(),
+            token: held.token.clone(),
+        };
+        let held = Box::new(held);
+        let step = Step::Introspecting { held, minted, grant };
+        return Ok(GrantStage::Asks(Box::new(GrantRenewal { why, step }), effect));
+    }
+    Ok(brought(held, why, minted, grant, connector))
+}
+
+fn brought(
+    held: HeldToken,
+    why: MintReason,
+    minted: Option<Minted>,
+    grant: Option<Box<GrantOutcome>>,
+    connector: &Connector,
+) -> GrantStage {
+    let held = if minted.is_some() {
+        renewed_with(held, &connector.inputs_digest)
+    } else {
+        held
+    };
+    GrantStage::Brought {
+        held: Box::new(held),
+        why,
+        minted,
+        grant,
+    }
+}
+
+fn grant_outcome(
+    state: &State,
+    observed: &Observed,
+    source: &GrantSource,
+    candidate: Option<crate::core::model::outcome::Problem>,
+) -> GrantOutcome {
+    let policy = &source.settings.policy;
+    GrantOutcome {
+        serial: copied_serial(state),
+        imported: state.imported.clone(),
+        outlook: outlook(state, policy, &observed.owner.uid),
+        end: end(state, policy),
+        works: candidate::stands(source, state),
+        candidate,
+    }
+}
+
+/// A renewed grant's token with the expiration that Salesforce tells, if it does.
+fn with_known_expiry(held: HeldToken, answer: Option<Introspection>) -> HeldToken {
+    let told = answer
+        .filter(|answer| answer.active)
+        .and_then(|answer| answer.expires_at);
+    match told {
+        Some(time) => HeldToken {
+            expiration: Expiration {
+                time: whole_seconds(time),
+                source: ExpirySource::Introspected,
+                ..held.expiration
+            },
+            ..held
+        },
+        None => held,
+    }
+}

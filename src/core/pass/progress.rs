@@ -1,0 +1,11 @@
+//! Where does a part of a pass stand?
+
+use crate::core::pass::effect::Effect;
+
+/// A part of a pass either needs something, or has come to its end.
+pub(super) enum Progress<Part, End> {
+    /// It needs this, and takes the reply.
+    Asks(Part, Effect),
+    /// It came to this.
+    Ended(End),
+}

@@ -1,0 +1,26 @@
+//! What is remembered of a password that was sent without success, and for how long does it forbid sending it again?
+
+use jiff::Timestamp;
+
+/// What is remembered of a password that was sent without success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordMemory {
+    /// Salesforce refused it.
+    Refused,
+    /// Salesforce may have refused it: no answer came, or none that tells.
+    Unclear {
+        /// From when on it may be sent again.
+        until: Timestamp,
+    },
+}
+
+impl PasswordMemory {
+    /// Whether the password must not be sent now.
+    #[must_use]
+    pub fn forbids(self, now: Timestamp) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Unclear { until } => now < until,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! How is a pass driven in a test? Its effects are answered by a Salesforce and a Kubernetes in which all is well, unless the test
+//! answers one itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use salesforce_client::{AccessToken, Introspection, TokenFormat, TokenResponse};
+
+use crate::core::model::observed::{Observed, Source};
+use crate::core::pass::connection_test::{TestAnswer, TestCall};
+use crate::core::pass::{Effect, LiveStatus, Pass, PassEnd, PassReport, Reply, TokenReply};
+use crate::core::schedule::time::signed;
+use crate::core::secret::ownership::Target;
+use crate::core::secret::read_back::read_back;
+use crate::core::testing::fixtures;
+
+/// What a pass came to.
+pub(crate) struct Ran {
+    /// What it reported; nothing where the connector was gone.
+    pub(crate) report: Option<Arc<PassReport>>,
+    /// The names of its effects, in order, without the last.
+    pub(crate) effects: Vec<&'static str>,
+    /// How everything is afterwards.
+    pub(crate) left: Observed,
+}
+
+impl Ran {
+    pub(crate) fn report(&self) -> &PassReport {
+        self.report.as_ref().unwrap()
+    }
+}
+
+/// Runs a pass in which all is well.
+pub(crate) fn run(observed: &Observed, now: Timestamp) -> Ran {
+    run_with(observed, now, |_| None)
+}
+
+/// Runs a pass; `answer` answers the effects that are not to go well.
+pub(crate) fn run_with(
+    observed: &Observed,
+    now: Timestamp,
+    mut answer: impl FnMut(&Effect) -> Option<Reply>,
+) -> Ran {
+    let key = fixtures::key();
+    let (mut pass, mut effect) = Pass::begin(observed.clone(), &key, now);
+    let (mut effects, mut left) = (Vec::new(), observed.clone());
+    loop {
+        if let Effect::Done(end) = effect {
+            let report = match *end {
+                PassEnd::Gone => None,
+                PassEnd::Reported(report) => Some(report),
+            };
+            return Ran {
+                report,
+                effects,
+                left: looked_again(left, observed),
+            };
+        }
+        effects.push(effect.name());
+        let reply = answer(&effect).unwrap_or_else(|| well(&effect, observed, now));
+        note(&effect, &reply, &mut left, now);
+        effect = pass.on(reply, now).unwrap();
+    }
+}
+
+/// What the next pass finds of what this one has written.
+fn note(effect: &Effect, reply: &Reply, left: &mut Observed, now: Timestamp) {
+    match (effect, reply) {
+        (
+            Effect::CreateSecret { wanted, .. } | Effect::UpdateSecret { wanted, .. },
+            Reply::Secret(Ok(())),
+        ) => left.target = Target::Ours(wanted.clone()),
+        (Effect::WriteStatus { status, .. }, _) => left.status = (**status).clone(),
+        (Effect::Test { .. }, _) => left.last_test = Some(now),
+        _ => {}
+    }
+}
+
+/// The held token is that of the Secret, or of the stored grant.
+fn looked_again(mut left: Observed, before: &Observed) -> Observed {
+    let noted = left
+        .target
+        .ours()
+        .and_then(|secret| read_back(secret, &fixtures::key()));
+    left.held = match &before.source {
+        Source::Login(_) | Source::Unusable(_) => noted.or_else(|| before.held.clone()),
+        Source::Grant(_) => before.held.clone(),
+    };
+    left
+}
+
+fn well(effect: &Effect, observed: &Observed, now: Timestamp) -> Reply {
+    match effect {
+        Effect::ReadRequestAnswer { .. } => Reply::RequestAnswer(None),
+        Effect::RecallPassword { .. } => Reply::Password(None),
+        Effect::RequestToken { .. } => Reply::Token(TokenReply::Granted(Box::new(token("new", now)))),
+        Effect::Introspect { .. } => Reply::Introspection(Some(introspection(now))),
+        Effect::Test { call, .. } => Reply::Test(good_answer(call)),
+        Effect::RunSession(_) => panic!("the test has to answer a session"),
+        Effect::CreateSecret { .. } | Effect::UpdateSecret { .. } => Reply::Secret(Ok(())),
+        Effect::ReadStatus => Reply::Status(Some(Box::new(LiveStatus {
+            status: observed.status.clone(),
+            resource_version: Some("8".to_owned()),
+        }))),
+        Effect::RecordRevocation { .. }
+        | Effect::ReserveUser { .. }
+        | Effect::ReleaseUser
+        | Effect::RecordPassword { .. }
+        | Effect::ForgetPassword { .. }
+        | Effect::DeleteFormerSecrets { .. }
+        | Effect::Record(_)
+        | Effect::WriteStatus { .. }
+        | Effect::Done(_) => Reply::Done,
+    }
+}
+
+/// The answer to a call of a test in which all is well, in a production org.
+pub(crate) fn good_answer(call: &TestCall) -> TestAnswer {
+    match call {
+        TestCall::Versions(_) => TestAnswer::Versions(Ok(fixtures::versions())),
+        TestCall::Identity(..) => TestAnswer::Identity(Ok(fixtures::identity_answer("robot@acme.example"))),
+        TestCall::Organization(..) => TestAnswer::Organization(Box::new(Ok(fixtures::organization(false)))),
+        TestCall::Resources(..) => TestAnswer::Resources(Ok(fixtures::resources())),
+    }
+}
+
+/// A token of the org and user of the fixtures.
+pub(crate) fn token(name: &str, now: Timestamp) -> TokenResponse {
+    let id = format!(
+        "https://acme.my.salesforce.com/id/{}/{}",
+        fixtures::ORGANIZATION,
+        fixtures::USER
+    );
+    TokenResponse {
+        access_token: AccessToken::new(format!("00Dx!{name}")),
+        instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+        id: id.parse().unwrap(),
+        issued_at: now,
+        scopes: ["api".to_owned()].into(),
+        refresh_token: None,
+        token_format: TokenFormat::Opaque,
+        api_instance_url: None,
+        expires_in: None,
+        claims_exp: None,
+    }
+}
+
+fn introspection(now: Timestamp) -> Introspection {
+    Introspection {
+        active: true,
+        expires_at: Some(now + signed(Duration::from_hours(2))),
+        issued_at: Some(now),
+        scopes: ["api".to_owned()].into(),
+        username: None,
+        client_id: None,
+    }
+}
+
+/// The Secret that a pass has written.
+pub(crate) fn secret(ran: &Ran) -> &Secret {
+    ran.left.target.ours().unwrap()
+}

@@ -1,0 +1,220 @@
+//! How is what a pass asks for carried out? One effect at a time; nothing is decided here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+use salesforce_client::TokenToInspect;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::api::SalesforceConnector;
+use crate::core::model::connector::Connector;
+use crate::core::model::owner::Owner;
+use crate::core::model::rejection::Rejection;
+use crate::core::pass::connection_test::{TestAnswer, TestCall};
+use crate::core::pass::{Effect, LiveStatus, Reply, TokenReply};
+use crate::error_chain::chain;
+use crate::failpoints::{Failpoint, Side};
+use crate::shell::context::Context;
+use crate::shell::error::Error;
+use crate::shell::kubernetes::consumer_secret;
+use crate::shell::salesforce::refused_passwords as passwords;
+use crate::shell::{grant_session, report};
+
+/// Carries out the effects of one pass.
+pub(crate) struct Performer<'a> {
+    context: &'a Arc<Context>,
+    /// The connector as it was observed.
+    object: &'a SalesforceConnector,
+    owner: Owner,
+    /// While a login of this user is reserved.
+    user: Option<OwnedMutexGuard<()>>,
+    test: Option<TestClock>,
+}
+
+/// How long the connection test of a pass has taken.
+struct TestClock {
+    started: Instant,
+    taken: Duration,
+}
+
+impl<'a> Performer<'a> {
+    pub(crate) fn new(context: &'a Arc<Context>, object: &'a SalesforceConnector, owner: Owner) -> Self {
+        Self {
+            context,
+            object,
+            owner,
+            user: None,
+            test: None,
+        }
+    }
+
+    /// Carries out one effect. The end of a pass is none.
+    pub(crate) async fn perform(&mut self, effect: Effect) -> Result<Reply, Error> {
+        let context = self.context;
+        match effect {
+            Effect::RecordRevocation { host, version } => {
+                let recorded =
+                    grant_session::record_revocation(context, &self.owner.uid, host.as_deref(), &version);
+                if let Err(error) = recorded.await {
+                    // It is for after the connector; the token is for now.
+                    tracing::warn!(error = %chain(&error), "Failed to record whether to revoke the grant when the connector is deleted");
+                }
+            }
+            Effect::ReserveUser { connector, username } => {
+                let user = context.passwords.of(connector.host.name(), &username);
+                self.user = Some(user.lock_owned().await);
+            }
+            Effect::ReleaseUser => self.user = None,
+            Effect::ReadRequestAnswer { digest, request } => {
+                let answer = context.passwords.answer(&digest, &self.owner.uid, &request);
+                return Ok(Reply::RequestAnswer(answer));
+            }
+            Effect::RecallPassword { digest } => {
+                return Ok(Reply::Password(passwords::recall(context, &digest).await?));
+            }
+            Effect::RecordPassword {
+                digest,
+                memory,
+                answered,
+            } => {
+                // First what takes no time: a reconcile that is dropped while it writes has been answered all the same.
+                if let Some((request, problem)) = &answered {
+                    context
+                        .passwords
+                        .note_answer(&digest, &self.owner.uid, request, problem);
+                }
+                passwords::remember(context, &digest, memory).await;
+            }
+            Effect::ForgetPassword { digest, stored } => {
+                context.passwords.forget_answer(&digest, &self.owner.uid);
+                if stored {
+                    passwords::forget(context, &digest).await?;
+                }
+            }
+            Effect::DeleteFormerSecrets { current, former } => self.delete_former(&current, former).await?,
+            Effect::Record(report) => {
+                report::record(
+                    context,
+                    self.object,
+                    &report,
+                    self.test.as_ref().map(|test| test.taken),
+                );
+            }
+            Effect::WriteStatus {
+                status,
+                resource_version,
+            } => report::write_status(context, self.object, *status, resource_version).await?,
+            Effect::RequestToken { connector, request } => {
+                return Ok(Reply::Token(self.request_token(&connector, &request).await));
+            }
+            Effect::Introspect { connector, token } => {
+                let inspected = TokenToInspect::Access(&token);
+                let answer = context
+                    .salesforce
+                    .introspect(&connector.host, &connector.app, inspected)
+                    .await;
+                return Ok(Reply::Introspection(answer.ok()));
+            }
+            Effect::Test { call, limit } => return Ok(Reply::Test(self.test(call, limit).await)),
+            Effect::RunSession(order) => {
+                let reply = grant_session::run(context, &self.owner, *order).await?;
+                return Ok(Reply::Session(Box::new(reply)));
+            }
+            Effect::CreateSecret { connector, wanted } => {
+                let written = consumer_secret::create(context, &self.owner, &connector, &wanted);
+                return self.written(written).await;
+            }
+            Effect::UpdateSecret { found, wanted } => {
+                let written = consumer_secret::update(context, &found, &wanted);
+                return self.written(written).await;
+            }
+            Effect::ReadStatus => return self.read_status().await,
+            Effect::Done(_) => {}
+        }
+        Ok(Reply::Done)
+    }
+
+    async fn request_token(
+        &self,
+        connector: &Connector,
+        request: &salesforce_client::TokenRequest,
+    ) -> TokenReply {
+        let context = self.context;
+        if let Err(wait) = context.budget.take(connector.host.name(), context.clock.now()) {
+            return TokenReply::BudgetSpent(wait);
+        }
+        let answer = context
+            .salesforce
+            .token(&connector.host, &connector.app, request)
+            .await;
+        let result = answer
+            .as_ref()
+            .map_or_else(|failure| failure.refusal.as_str(), |_| "Succeeded");
+        context.metrics.token_request(connector.method_name, result);
+        match answer {
+            Ok(token) => TokenReply::Granted(Box::new(token)),
+            Err(failure) => TokenReply::Refused(Box::new(failure)),
+        }
+    }
+
+    /// The limit is that of the whole test.
+    async fn test(&mut self, call: TestCall, limit: Duration) -> TestAnswer {
+        let started = self.test.as_ref().map_or_else(Instant::now, |test| test.started);
+        let left = limit.saturating_sub(started.elapsed());
+        let answer = tokio::time::timeout(left, ask(&self.context.salesforce, call)).await;
+        let taken = started.elapsed();
+        self.test = Some(TestClock { started, taken });
+        self.context.remember_test(self.object, self.context.clock.now());
+        answer.unwrap_or(TestAnswer::TimedOut)
+    }
+
+    async fn written(
+        &self,
+        write: impl Future<Output = Result<Result<(), Rejection>, Error>>,
+    ) -> Result<Reply, Error> {
+        let failpoints = &self.context.settings.failpoints;
+        failpoints
+            .at(&self.owner.name, Side::Before, Failpoint::SecretWrite)
+            .await;
+        let written = write.await?;
+        failpoints
+            .at(&self.owner.name, Side::After, Failpoint::SecretWrite)
+            .await;
+        Ok(Reply::Secret(written))
+    }
+
+    async fn delete_former(&self, current: &str, former: Vec<String>) -> Result<(), Error> {
+        self.context.remember_secret(&self.owner.uid, current);
+        for name in former {
+            consumer_secret::delete_former(self.context, &self.owner, &name).await?;
+            self.context.forget_secret(&self.owner.uid, &name);
+        }
+        Ok(())
+    }
+
+    async fn read_status(&self) -> Result<Reply, Error> {
+        let live = self.context.live(self.object).await?;
+        Ok(Reply::Status(live.map(|live| {
+            Box::new(LiveStatus {
+                resource_version: live.resource_version(),
+                status: live.status.unwrap_or_default(),
+            })
+        })))
+    }
+}
+
+async fn ask(client: &salesforce_client::Client, call: TestCall) -> TestAnswer {
+    match call {
+        TestCall::Versions(instance) => TestAnswer::Versions(client.versions(&instance).await),
+        TestCall::Identity(instance, id, token) => {
+            TestAnswer::Identity(client.identity(&instance, &id, &token).await)
+        }
+        TestCall::Organization(instance, version, token) => {
+            TestAnswer::Organization(Box::new(client.organization(&instance, version, &token).await))
+        }
+        TestCall::Resources(instance, version, token) => {
+            TestAnswer::Resources(client.resources(&instance, version, &token).await)
+        }
+    }
+}
