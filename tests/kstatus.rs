@@ -1,6 +1,6 @@
 //! Do Flux, Argo CD and `kubectl wait` agree with the truth at every moment? They judge by kstatus's rules.
 //!
-//! Random orders of events run through the real `decide` and `conclude`; after each event the object as it would stand
+//! Random orders of events run through the pass that ships; after each event the object as it would stand
 //! in the API server is judged by kstatus's rules for custom resources, which are written down here again.
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
@@ -75,7 +75,7 @@ fn default_status() -> Value {
     DEFAULT.clone()
 }
 
-const SCHEDULES: u64 = 1_200;
+const SCHEDULES: u64 = 20_000;
 const EVENTS: usize = 50;
 
 #[test]

@@ -1,18 +1,18 @@
-//! The connector's stored grant, where it logs in by one: brought, renewed, kept waiting, refused.
+//! The connector's stored grant, where it has one: imported, renewed, kept waiting, refused.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use redeem::{
     Access, ClusterUid, ConnectorRef, Grant, GrantId, GrantIdentity, GrantProblem, GrantValidity, Origin,
-    ResourceVersion, Serial, State, StateSeen, TokenDigest,
+    ResourceVersion, Serial, SessionEnd, SessionMemory, SessionOutcome, SessionWait, State, StateSeen,
+    TokenDigest,
 };
-use salesforce_connector_operator::core::grant::keep_alive::{end, outlook};
-use salesforce_connector_operator::core::grant::view::{GrantView, copied_serial, works};
-use salesforce_connector_operator::core::model::connector::{Connector, Method};
+use salesforce_connector_operator::core::grant::session_report::SessionReport;
+use salesforce_connector_operator::core::grant::view::GrantView;
+use salesforce_connector_operator::core::model::connector::GrantSettings;
 use salesforce_connector_operator::core::model::digest::DigestKey;
-use salesforce_connector_operator::core::model::outcome::{GrantOutcome, Minted, Problem};
 use salesforce_connector_operator::core::model::owner::Owner;
-use salesforce_connector_operator::core::model::rejection::explain;
-use std::time::Duration;
 
 /// What the operator keeps in its own namespace.
 #[derive(Debug, Default)]
@@ -24,46 +24,30 @@ fn cluster() -> ClusterUid {
     ClusterUid::new("this cluster")
 }
 
-fn brought(connector: &Connector, key: &DigestKey) -> Option<TokenDigest> {
-    let Method::AuthorizationCode { brought, .. } = &connector.method else {
-        return None;
-    };
-    let token = redeem::RefreshToken::new(brought.as_ref()?.expose().to_owned());
+fn digest(settings: &GrantSettings, key: &DigestKey) -> Option<TokenDigest> {
+    let token = redeem::RefreshToken::new(settings.bootstrap.as_ref()?.expose().to_owned());
     Some(TokenDigest::of(key.hmac(), &token))
 }
 
 impl Store {
-    /// As the controller observes it; nothing for the other methods.
-    pub(crate) fn view(
-        &self,
-        connector: &Connector,
-        key: &DigestKey,
-        floor: Option<i64>,
-    ) -> Option<GrantView> {
-        let Method::AuthorizationCode { .. } = &connector.method else {
-            return None;
-        };
+    /// As the controller observes it.
+    pub(crate) fn view(&self, settings: &GrantSettings, key: &DigestKey, floor: Option<i64>) -> GrantView {
         let found = |state: &State| StateSeen::Found(Box::new(state.clone()), ResourceVersion::new("1"));
-        Some(GrantView {
+        GrantView {
             state: self.state.as_ref().map_or(StateSeen::Absent, found),
             revoke_at: None,
-            brought: brought(connector, key),
+            brought: digest(settings, key),
             floor: Serial(floor.and_then(|floor| floor.try_into().ok()).unwrap_or_default()),
             cluster: cluster(),
             claimed_elsewhere: false,
-        })
-    }
-
-    pub(crate) fn state(&self) -> Option<&State> {
-        self.state.as_ref()
+        }
     }
 
     /// Salesforce has answered with the access token `token`.
     pub(crate) fn renewed(
         &mut self,
         owner: &Owner,
-        connector: &Connector,
-        key: &DigestKey,
+        imported: Option<TokenDigest>,
         token: &str,
         now: Timestamp,
     ) {
@@ -93,7 +77,7 @@ impl Store {
         };
         self.state = Some(State {
             pin: Some(identity),
-            imported: brought(connector, key),
+            imported,
             current: Some(grant),
             ..State::new(whose, cluster(), serial)
         });
@@ -106,32 +90,36 @@ impl Store {
         }
     }
 
-    /// What is told of it.
-    pub(crate) fn outcome(&self, owner: &Owner, connector: &Connector) -> Option<GrantOutcome> {
-        let state = self.state.as_ref()?;
-        Some(GrantOutcome {
-            serial: copied_serial(state),
-            imported: state.imported.clone(),
-            outlook: outlook(state, connector, &owner.uid),
-            end: end(state, connector),
-            works: works(state, &connector.expect),
-            incoming: None,
-        })
+    /// What a session reports that has come to this end.
+    pub(crate) fn report(&self, end: SessionEnd) -> SessionReport {
+        SessionReport {
+            outcome: SessionOutcome {
+                end,
+                bootstrap: None,
+                candidate: None,
+                state: self.state.clone().map(Box::new),
+                memory: SessionMemory::default(),
+            },
+            granted: end == SessionEnd::Ready,
+            refusals: Vec::new(),
+            unanswered: None,
+            unavailable: None,
+        }
     }
 }
 
-/// The protocol has to wait, as for another process that may still present the token.
-pub(crate) fn waiting() -> Minted {
-    Minted::Waiting {
-        length: Duration::from_secs(35),
+/// Salesforce has yet to answer.
+pub(crate) fn waiting() -> SessionEnd {
+    SessionEnd::Waiting {
+        why: SessionWait::ForeignAttempt,
+        length: Duration::from_secs(15),
     }
 }
 
-pub(crate) fn refused() -> Problem {
-    let reason = GrantProblem::ReauthorizationRequired.into();
-    Problem {
-        reason,
-        message: explain(reason, "words"),
-        retry_after: None,
+/// Salesforce has refused the refresh token for good.
+pub(crate) fn refused() -> SessionEnd {
+    SessionEnd::Problem {
+        problem: GrantProblem::ReauthorizationRequired,
+        ask_again: None,
     }
 }

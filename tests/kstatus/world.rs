@@ -1,37 +1,65 @@
 //! One connector with all that it depends on: spec, Secrets, Salesforce, time; and a controller that works on it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
-use salesforce_client::{AccessToken, HostAllowList, Refusal};
+use redeem::{SessionEnd, TokenDigest};
+use salesforce_client::{
+    AccessToken, ApiVersion, AvailableVersion, Failure, HostAllowList, Organization, Refusal, RestAnswer,
+    Sent, TokenFormat, TokenResponse, UserIdentity,
+};
 use salesforce_connector_operator::api::reasons::OwnReason;
-use salesforce_connector_operator::api::spec::Environment;
-use salesforce_connector_operator::api::status::{ExpirySource, StepName, StepResult, TestStep};
 use salesforce_connector_operator::api::{Reason, SalesforceConnectorSpec, SalesforceConnectorStatus};
-use salesforce_connector_operator::core::conclude::conclude;
-use salesforce_connector_operator::core::decide::decide;
-use salesforce_connector_operator::core::decide::test_due::meanwhile;
 use salesforce_connector_operator::core::grant::shared_session::Siblings;
-use salesforce_connector_operator::core::grant::view::{held, renewed_with};
-use salesforce_connector_operator::core::model::connector::Connector;
-use salesforce_connector_operator::core::model::decision::{Decision, MintReason};
+use salesforce_connector_operator::core::grant::view::token_of_state;
+use salesforce_connector_operator::core::model::connector::Method;
 use salesforce_connector_operator::core::model::digest::DigestKey;
-use salesforce_connector_operator::core::model::held_token::{Expiration, HeldToken, Identity, Renewal};
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
-use salesforce_connector_operator::core::model::observed::{Activity, Knowledge, Observed, Requests};
-use salesforce_connector_operator::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
+use salesforce_connector_operator::core::model::observed::{
+    Activity, GrantSource, LoginSource, Observed, Requests, Source,
+};
+use salesforce_connector_operator::core::model::outcome::SecretOutcome;
 use salesforce_connector_operator::core::model::owner::Owner;
-use salesforce_connector_operator::core::model::rejection::{Rejection, explain};
-use salesforce_connector_operator::core::pass::connection_test::{OrgFacts, TestReport, Verdict};
+use salesforce_connector_operator::core::model::rejection::Rejection;
+use salesforce_connector_operator::core::pass::connection_test::{TestAnswer, TestCall};
+use salesforce_connector_operator::core::pass::{
+    Effect, LiveStatus, Pass, PassEnd, Reply, SessionReply, TokenReply,
+};
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::secret::read_back::read_back;
 use salesforce_connector_operator::core::validate::validate;
-use salesforce_connector_operator::shell::act::token_was_rejected;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use super::grant::{self, Store};
 use super::{Judgement, default_status, kstatus};
+
+const KEY: &[u8] = b"key of the operator";
+const INSTANCE: &str = "https://green-itr.my.salesforce.com";
+const ORGANIZATION: &str = "00D000000000001EAA";
+const USER: &str = "005000000000001EAA";
+
+fn failure(refusal: Refusal) -> Failure {
+    Failure {
+        refusal,
+        sent: Sent::Answered,
+        http_status: Some(400),
+        retry_after: None,
+        server_date: None,
+        detail: "words".to_owned(),
+        salvaged_refresh_token: None,
+    }
+}
+
+fn answered<T>(value: T) -> RestAnswer<T> {
+    RestAnswer {
+        value,
+        api_usage: None,
+        latency: Duration::from_millis(40),
+    }
+}
 
 /// Numbers that look random and are the same in every run.
 struct Chance(u64);
@@ -132,7 +160,7 @@ impl World {
             last_test: None,
             under_way: None,
             handled: (0, false),
-            key: DigestKey::new(b"key of the operator"),
+            key: DigestKey::new(KEY),
             grants: [0; 2],
         }
     }
@@ -271,38 +299,47 @@ impl World {
         }
     }
 
-    /// Observe, decide, act, conclude; the report is an event of its own, so that others can come between.
+    /// A pass; the report is an event of its own, so that others can come between.
     fn look(&mut self) -> String {
         if self.deleting {
             return "what is being deleted is left alone".to_owned();
         }
-        let mut observed = self.observe();
-        let mut decision = decide(&observed, self.now);
-        let mut outcome = self.act(&observed, &decision);
-        if token_was_rejected(&decision, &outcome) {
-            observed.knowledge = Knowledge::TokenRejected;
-            let again = decide(&observed, self.now);
-            if let Decision::Mint { .. } = again {
-                outcome = self.act(&observed, &again).after(outcome);
-                decision = again;
-            }
-        }
-        if outcome.tested.is_some() {
-            self.last_test = Some(self.now);
-        }
-        let well = outcome
-            .held
-            .as_ref()
-            .is_some_and(|held| held.expiration.time > self.now)
-            && matches!(outcome.secret, SecretOutcome::InStep | SecretOutcome::Untouched)
-            && observed.connector.is_ok();
+        let observed = self.observe();
+        let owner = observed.owner.clone();
+        let key = DigestKey::new(KEY);
+        let (generation, ready_to_use) = (observed.generation, observed.connector().is_some());
+        let (mut pass, mut effect) = Pass::begin(observed, &key, self.now);
+        let mut effects = Vec::new();
+        let mut written = None;
+        let report = loop {
+            effects.push(effect.name());
+            let reply = match effect {
+                Effect::Done(end) => match *end {
+                    PassEnd::Reported(report) => break report,
+                    PassEnd::Gone => return "the connector is gone".to_owned(),
+                },
+                Effect::WriteStatus { status, .. } => {
+                    written = Some(*status);
+                    Reply::Done
+                }
+                effect => self.reply(effect, &owner),
+            };
+            effect = pass.on(reply, self.now).unwrap();
+        };
+        let held = report.outcome.held.as_ref();
+        let well = held.is_some_and(|held| held.expiration.time > self.now)
+            && matches!(
+                report.outcome.secret,
+                SecretOutcome::InStep | SecretOutcome::Untouched
+            )
+            && ready_to_use;
         self.under_way = Some(Report {
-            status: conclude(&observed, &decision, &outcome, self.now).status,
+            status: written,
             resource_version: self.resource_version,
-            generation: observed.generation,
+            generation,
             well,
         });
-        format!("looked: {decision:?}")
+        format!("looked: {effects:?}")
     }
 
     /// The API server takes a status only for the version that was observed.
@@ -332,24 +369,35 @@ impl World {
             namespace: "sales".to_owned(),
             uid: format!("2b6f6d6e-3f0c-4c2e-9f8e-{:012}", self.incarnation),
         };
-        let connector = validate("crm", &spec, &inputs, &HostAllowList::default(), &self.key);
-        let target = connector.as_ref().map_or(Target::Absent, |connector| {
+        let checked = validate("crm", &spec, &inputs, &HostAllowList::default(), &self.key);
+        let target = checked.as_ref().map_or(Target::Absent, |(connector, _)| {
             Target::judge(self.target(&connector.template.name), &owner, &connector.template)
         });
-        let view = |connector: &Connector| {
-            let floor = self.status.grant_serial;
-            self.grant.view(connector, &self.key, floor)
+        let source = match checked {
+            Err(rejection) => Source::Unusable(rejection),
+            Ok((connector, Method::Login(method))) => Source::Login(LoginSource {
+                connector: Arc::new(connector),
+                method,
+                password_refused: false,
+            }),
+            Ok((connector, Method::Grant(settings))) => Source::Grant(Box::new(GrantSource {
+                connector: Arc::new(connector),
+                view: self.grant.view(&settings, &self.key, self.status.grant_serial),
+                settings,
+                siblings: Siblings::default(),
+                claim_reported: false,
+            })),
         };
-        let grant = connector.as_ref().ok().and_then(view);
         let noted = target.ours().and_then(|secret| read_back(secret, &self.key));
-        let held = match (&grant, &connector) {
-            (Some(grant), Ok(connector)) => grant
-                .state()
-                .and_then(|state| held(state, noted.as_ref(), connector)),
-            (Some(_) | None, Ok(_) | Err(_)) => noted,
+        let held = match &source {
+            Source::Grant(source) => {
+                let state = source.view.state();
+                state.and_then(|state| token_of_state(state, noted.as_ref(), &source.connector))
+            }
+            Source::Login(_) | Source::Unusable(_) => noted,
         };
         Observed {
-            grant,
+            source,
             generation: self.generation,
             requests: self.requests.clone(),
             activity: if spec.suspend {
@@ -359,13 +407,10 @@ impl World {
             },
             status: self.status.clone(),
             held,
-            knowledge: Knowledge::Clean,
-            siblings: Siblings::default(),
-            claim_told: false,
+            former_secrets: Vec::new(),
             last_test: self.last_test,
             resync_period: Duration::from_mins(1),
             owner,
-            connector,
             target,
         }
     }
@@ -375,214 +420,125 @@ impl World {
         found.map(|(_, secret)| secret.clone())
     }
 
-    /// As the controller acts, against this world.
-    fn act(&mut self, observed: &Observed, decision: &Decision) -> Outcome {
-        let untouched = Outcome {
-            grant: None,
-            held: observed.held.clone(),
-            minted: None,
-            tested: None,
-            secret: SecretOutcome::Untouched,
-        };
-        let Ok(connector) = &observed.connector else {
-            return untouched;
-        };
-        let test_meanwhile = meanwhile(observed, self.now).is_some();
-        match decision {
-            Decision::Reject(_) if test_meanwhile => self.keep(observed, connector, true),
-            Decision::Reject(_) => untouched,
-            Decision::Wait(_) if !observed.is_at_work() => untouched,
-            Decision::Wait(_) => self.keep(observed, connector, false),
-            Decision::Keep { test } => self.keep(observed, connector, test.is_some()),
-            Decision::Mint { why } if observed.grant.is_some() => self.renew_grant(observed, connector, *why),
-            Decision::Mint { why } => {
-                let why = *why;
-                if let Salesforce::Refuses(refusal) = self.salesforce {
-                    let problem = Problem {
-                        reason: refusal.into(),
-                        message: explain(refusal.into(), "words"),
-                        retry_after: None,
-                    };
-                    let minted = Some(Minted::Failed { why, problem });
-                    let kept = self.keep(observed, connector, test_meanwhile);
-                    return Outcome { minted, ..kept };
-                }
-                let held = self.new_token(connector);
-                let report = self.test(connector);
-                let secret = self.settle(observed, connector, &held, Some(&report));
-                Outcome {
-                    grant: None,
-                    held: (secret != SecretOutcome::Withheld).then_some(held),
-                    minted: Some(Minted::Obtained { why }),
-                    tested: Some(report),
-                    secret,
-                }
+    /// What this world makes of an effect.
+    fn reply(&mut self, effect: Effect, owner: &Owner) -> Reply {
+        match effect {
+            Effect::RequestToken { .. } => Reply::Token(self.token()),
+            Effect::Introspect { .. } => Reply::Introspection(None),
+            Effect::Test { call, .. } => {
+                self.last_test = Some(self.now);
+                Reply::Test(self.answer(&call))
             }
+            Effect::RunSession(order) => {
+                let imported = order.bootstrap.map(|bootstrap| bootstrap.digest);
+                let end = self.session(owner, imported);
+                Reply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
+            }
+            Effect::CreateSecret { wanted, .. } | Effect::UpdateSecret { wanted, .. } => {
+                Reply::Secret(self.write(*wanted))
+            }
+            Effect::ReadStatus => Reply::Status(Some(Box::new(LiveStatus {
+                status: self.status.clone(),
+                resource_version: None,
+            }))),
+            Effect::ReadRequestAnswer { .. } => Reply::RequestAnswer(None),
+            Effect::RecallPassword { .. } => Reply::Password(None),
+            Effect::RecordRevocation { .. }
+            | Effect::ReserveUser { .. }
+            | Effect::ReleaseUser
+            | Effect::RecordPassword { .. }
+            | Effect::ForgetPassword { .. }
+            | Effect::DeleteFormerSecrets { .. }
+            | Effect::Record(_)
+            | Effect::WriteStatus { .. }
+            | Effect::Done(_) => Reply::Done,
         }
     }
 
-    fn renew_grant(&mut self, observed: &Observed, connector: &Connector, why: MintReason) -> Outcome {
-        let minted = match self.salesforce {
-            Salesforce::KeepsGrantsWaiting => grant::waiting(),
+    fn token(&mut self) -> TokenReply {
+        if let Salesforce::Refuses(refusal) = self.salesforce {
+            return TokenReply::Refused(Box::new(failure(refusal)));
+        }
+        self.tokens += 1;
+        TokenReply::Granted(Box::new(TokenResponse {
+            access_token: AccessToken::new(format!("token-{}", self.tokens)),
+            instance_url: INSTANCE.parse().unwrap(),
+            id: format!("{INSTANCE}/id/{ORGANIZATION}/{USER}").parse().unwrap(),
+            issued_at: self.now,
+            scopes: ["api".to_owned()].into(),
+            refresh_token: None,
+            token_format: TokenFormat::Opaque,
+            api_instance_url: None,
+            expires_in: None,
+            claims_exp: None,
+        }))
+    }
+
+    fn session(&mut self, owner: &Owner, imported: Option<TokenDigest>) -> SessionEnd {
+        match self.salesforce {
+            Salesforce::KeepsGrantsWaiting => {
+                self.grants[0] += 1;
+                grant::waiting()
+            }
             Salesforce::Refuses(_) => {
                 self.grant.died();
-                let problem = grant::refused();
-                Minted::Failed { why, problem }
+                grant::refused()
             }
             Salesforce::Well | Salesforce::RejectsTokens | Salesforce::FailsTests(_) => {
-                Minted::Obtained { why }
+                self.grants[1] += 1;
+                self.tokens += 1;
+                let token = format!("token-{}", self.tokens);
+                self.grant.renewed(owner, imported, &token, self.now);
+                SessionEnd::Ready
             }
-        };
-        self.grants[0] += usize::from(matches!(minted, Minted::Waiting { .. }));
-        if let Minted::Obtained { .. } = minted {
-            self.grants[1] += 1;
-            self.tokens += 1;
-            let token = format!("token-{}", self.tokens);
-            self.grant
-                .renewed(&observed.owner, connector, &self.key, &token, self.now);
-        }
-        let told = self.grant.outcome(&observed.owner, connector);
-        let noted = observed
-            .target
-            .ours()
-            .and_then(|secret| read_back(secret, &self.key));
-        let renewed = self
-            .grant
-            .state()
-            .and_then(|state| held(state, noted.as_ref(), connector));
-        let (Some(held), Minted::Obtained { .. }) = (renewed, &minted) else {
-            let test_meanwhile = meanwhile(observed, self.now).is_some();
-            return Outcome {
-                minted: Some(minted),
-                tested: test_meanwhile.then(|| self.test(connector)),
-                grant: told,
-                ..Outcome::untouched(observed.held.clone())
-            };
-        };
-        let held = renewed_with(held, &connector.inputs_digest);
-        let report = self.test(connector);
-        let secret = self.settle(observed, connector, &held, Some(&report));
-        Outcome {
-            grant: told,
-            held: Some(held),
-            minted: Some(minted),
-            tested: Some(report),
-            secret,
         }
     }
 
-    fn keep(&mut self, observed: &Observed, connector: &Connector, test: bool) -> Outcome {
-        let tested = test.then(|| self.test(connector));
-        let secret = match &observed.held {
-            Some(held) => self.settle(observed, connector, held, tested.as_ref()),
-            None => SecretOutcome::Untouched,
-        };
-        Outcome {
-            grant: None,
-            held: observed.held.clone(),
-            minted: None,
-            tested: tested.filter(|_| observed.held.is_some()),
-            secret,
-        }
-    }
-
-    fn settle(
-        &mut self,
-        observed: &Observed,
-        connector: &Connector,
-        held: &HeldToken,
-        report: Option<&TestReport>,
-    ) -> SecretOutcome {
-        if !observed.identity_verified(held) && !report.is_some_and(TestReport::environment_holds) {
-            return SecretOutcome::Withheld;
-        }
+    fn write(&mut self, wanted: Secret) -> Result<(), Rejection> {
         if self.chance.below(20) == 0 {
-            return SecretOutcome::Refused(Rejection::new(OwnReason::SecretWriteRefused, "quota"));
+            return Err(Rejection::new(OwnReason::SecretWriteRefused, "quota"));
         }
-        let name = &connector.template.name;
-        let secret = connector.template.render(&observed.owner, held, &self.key);
-        self.targets.retain(|(each, _)| each != name);
-        self.targets.push((name.clone(), secret));
-        SecretOutcome::InStep
+        let name = wanted.metadata.name.clone().unwrap();
+        self.targets.retain(|(each, _)| *each != name);
+        self.targets.push((name, wanted));
+        Ok(())
     }
 
-    fn new_token(&mut self, connector: &Connector) -> HeldToken {
-        self.tokens += 1;
-        HeldToken {
-            token: AccessToken::new(format!("token-{}", self.tokens)),
-            instance_url: "https://green-itr.my.salesforce.com".to_owned(),
-            issue_time: self.now,
-            expiration: Expiration {
-                time: self.now + SignedDuration::from_mins(15),
-                source: ExpirySource::Assumed,
-                renewal: Renewal::Ahead,
-            },
-            identity: Identity {
-                organization_id: "00D000000000001EAA".to_owned(),
-                user_id: "005000000000001EAA".to_owned(),
-            },
-            scopes: vec!["api".to_owned()],
-            inputs_digest: connector.inputs_digest.clone(),
-            serial: None,
-        }
-    }
-
-    fn test(&self, connector: &Connector) -> TestReport {
-        let step = |name, result, reason: Option<Reason>| TestStep {
-            name,
-            result,
-            reason: reason.map(|reason| reason.as_str().to_owned()),
-            message: None,
-            remedy: None,
+    /// What Salesforce answers to a call of the connection test.
+    fn answer(&self, call: &TestCall) -> TestAnswer {
+        let fails = |reason| matches!(self.salesforce, Salesforce::FailsTests(found) if found == reason);
+        let refused = match self.salesforce {
+            Salesforce::FailsTests(Reason::Salesforce(refusal)) => Some(refusal),
+            _ => None,
         };
-        let mut report = TestReport {
-            steps: vec![step(StepName::HostAnswers, StepResult::Passed, None)],
-            verdict: Verdict::Succeeded,
-            facts: None,
-            username: None,
-            api_usage: None,
-        };
-        let failure = match self.salesforce {
-            Salesforce::RejectsTokens => {
-                let reason = Some(Refusal::SessionExpired.into());
-                report
-                    .steps
-                    .push(step(StepName::TokenAccepted, StepResult::Failed, reason));
-                report.verdict = Verdict::TokenRejected {
-                    detail: "Session expired or invalid".to_owned(),
-                };
-                return report;
-            }
-            Salesforce::FailsTests(reason) => Some(reason),
-            Salesforce::Well | Salesforce::Refuses(_) | Salesforce::KeepsGrantsWaiting
-                if connector.environment == Environment::Sandbox =>
-            {
-                Some(OwnReason::EnvironmentMismatch.into())
-            }
-            Salesforce::Well | Salesforce::Refuses(_) | Salesforce::KeepsGrantsWaiting => None,
-        };
-        report.steps.push(match failure {
-            None => step(StepName::EnvironmentMatches, StepResult::Passed, None),
-            Some(reason) => step(StepName::ApiEnabled, StepResult::Failed, Some(reason)),
-        });
-        match failure {
-            None => {
-                report.facts = Some(OrgFacts {
+        match call {
+            TestCall::Versions(_) => TestAnswer::Versions(Ok(vec![AvailableVersion {
+                version: ApiVersion::new(66),
+                label: String::new(),
+            }])),
+            TestCall::Identity(..) => TestAnswer::Identity(match self.salesforce {
+                Salesforce::RejectsTokens => Err(failure(Refusal::SessionExpired)),
+                _ => Ok(answered(UserIdentity {
+                    organization_id: ORGANIZATION.parse().unwrap(),
+                    user_id: USER.parse().unwrap(),
+                    username: "robot@green-itr.example".to_owned(),
+                    active: Some(true),
+                })),
+            }),
+            TestCall::Organization(..) => TestAnswer::Organization(Box::new(match refused {
+                Some(refusal) => Err(failure(refusal)),
+                None => Ok(answered(Organization {
+                    id: ORGANIZATION.parse().unwrap(),
                     name: "Green ITR".to_owned(),
-                    edition: "Enterprise Edition".to_owned(),
+                    organization_type: "Enterprise Edition".to_owned(),
                     instance_name: None,
-                    environment: Environment::Live,
-                });
-            }
-            Some(reason) => {
-                report.verdict = Verdict::Failed {
-                    reason,
-                    message: explain(reason, "words"),
-                    retry_after: None,
-                };
-            }
+                    is_sandbox: fails(OwnReason::EnvironmentMismatch.into()),
+                    trial_expiration_date: None,
+                    namespace_prefix: None,
+                })),
+            })),
+            TestCall::Resources(..) => TestAnswer::Resources(Err(failure(Refusal::BadGateway))),
         }
-        report
     }
 
     /// What kstatus says, if that is the truth.

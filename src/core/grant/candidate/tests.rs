@@ -161,8 +161,8 @@ fn ready(observed: &Observed) -> (&str, &str) {
     (&ready.status, &ready.message)
 }
 
-XXconst NOT_USED: &str = "The token is valid and in Secret \"crm-salesforce\". The grant that was brought is not used, the one \
-                        of before goes on: ";
+const NOT_USED: &str = "The token is valid and in Secret \"crm-salesforce\". The candidate grant is not used, and the \
+                        current grant still is: ";
 
 #[test]
 fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_alone() {
