@@ -9,6 +9,7 @@ test: ## Check and test everything, from a bare checkout
 
 lint: ## Lint the Rust code as `make test` does
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace -- -D warnings
 
 format: ## Format all code
 	cargo fmt --all

@@ -1,6 +1,8 @@
 //! What was the process asked to do? Flags and environment, parsed once into values.
 #![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
 
+mod test_switches;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,9 +12,10 @@ use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
 
-use crate::failpoints::Pauses;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
-use crate::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
+use crate::settings::{SecretWatch, Settings};
+
+pub use test_switches::TestSwitches;
 
 /// Kubernetes operator that obtains, renews and verifies Salesforce OAuth tokens.
 #[derive(Debug, Parser)]
@@ -99,18 +102,9 @@ pub struct RunArgs {
     #[arg(long, env = "HOSTNAME", hide = true)]
     pub hostname: Option<String>,
 
-    /// Let time run this many times as fast. For tests only.
-    #[arg(long, env = "SFC_CLOCK_SPEED", default_value_t = 1, hide = true)]
-    pub clock_speed: u32,
-
-    /// Bound of one request that presents a refresh token. For tests only.
-    #[arg(long, env = "SFC_TOKEN_REQUEST_LIMIT_SECONDS", default_value_t = TOKEN_REQUEST_LIMIT.as_secs(), hide = true,
-        value_parser = value_parser!(u64).range(1..=redeem::HTTP_LIMIT_MAX.as_secs()))]
-    pub token_request_limit_seconds: u64,
-
-    /// Folder in which tests name the points to stop at. For tests only.
-    #[arg(long, env = "SFC_TEST_PAUSE_IN", hide = true)]
-    pub test_pause_in: Option<PathBuf>,
+    /// Switches for tests; a release has none.
+    #[command(flatten)]
+    pub test_switches: TestSwitches,
 }
 
 fn lease_seconds() -> RangedI64ValueParser<u32> {
@@ -181,8 +175,8 @@ impl RunArgs {
             secret_watch: self.secret_watch,
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),
-            token_request_limit: Duration::from_secs(self.token_request_limit_seconds),
-            pauses: Pauses::in_folder(self.test_pause_in.clone()),
+            token_request_limit: self.test_switches.token_request_limit(),
+            failpoints: self.test_switches.failpoints(),
         }
     }
 
@@ -193,7 +187,7 @@ impl RunArgs {
         let retry = seconds(self.lease_retry_seconds);
         let settings = LeaseSettings::new(duration, seconds(self.lease_renew_deadline_seconds), retry)
             .map_err(SettingsError::Lease)?;
-        let limit = Duration::from_secs(self.token_request_limit_seconds);
+        let limit = self.test_switches.token_request_limit();
         let least = limit + 2 * retry;
         if duration < least {
             return Err(SettingsError::LeaseTooShort {
@@ -208,7 +202,7 @@ impl RunArgs {
     /// The client gives up a little before the redeem protocol does: only the client can save a refresh token from an answer
     /// that stops in the middle.
     fn request_timeout(&self) -> Duration {
-        Duration::from_secs(self.token_request_limit_seconds).mul_f64(0.9)
+        self.test_switches.token_request_limit().mul_f64(0.9)
     }
 
     /// Settings of the Salesforce client.

@@ -28,17 +28,22 @@ impl Clock {
     /// Real time.
     #[must_use]
     pub fn real() -> Self {
-        Self::faster(1)
+        Self::at_speed(1)
     }
 
     /// Time that runs `speed` times as fast from now on: an outage of 40 minutes then takes a test under a minute.
+    #[cfg(feature = "test-switches")]
     #[must_use]
     pub fn faster(speed: u32) -> Self {
+        Self::at_speed(speed.max(1))
+    }
+
+    fn at_speed(speed: u32) -> Self {
         Self {
             start: Timestamp::now(),
             started: std::time::Instant::now(),
             booted: boot_time(),
-            speed: speed.max(1),
+            speed,
         }
     }
 

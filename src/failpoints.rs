@@ -1,39 +1,43 @@
-//! Where can a test stop the process? At named points, and only if the process was told of a folder to look into.
+//! Where can a test stop the process? At failpoints, and only if the process was built for tests and given a folder.
 //!
-//! Before a file `CONNECTOR.POINT` in that folder is there, nothing happens. The first to come to the point renames the
-//! file to `CONNECTOR.POINT.reached`, by which the test knows, and stays there until the test removes it.
+//! While there is no file `CONNECTOR.SIDE-FAILPOINT` in that folder, nothing happens. The first to come to the failpoint
+//! renames the file to `CONNECTOR.SIDE-FAILPOINT.reached`, by which the test knows, and stays there until the test removes
+//! it. Without the feature `test-switches` [`Failpoints`] is empty, and a call of it compiles to nothing.
 
+#[cfg(feature = "test-switches")]
 use std::path::PathBuf;
+#[cfg(feature = "test-switches")]
 use std::time::Duration;
 
+#[cfg(feature = "test-switches")]
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Declares the points, and the list of them all that the tests are held to.
-macro_rules! points {
-    ($($(#[$doc:meta])* $point:ident,)*) => {
+/// Declares the failpoints, and the list of them all that the tests are held to.
+macro_rules! failpoints {
+    ($($(#[$doc:meta])* $failpoint:ident,)*) => {
         /// What a test can stop the process before, and after: each effect of the redeem protocol, and the writes that
         /// follow from it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Point {
-            $($(#[$doc])* $point,)*
+        pub enum Failpoint {
+            $($(#[$doc])* $failpoint,)*
         }
 
-        impl Point {
+        impl Failpoint {
             /// All of them. A test kills the process at each, so that none comes in without it.
-            pub const ALL: &[Self] = &[$(Self::$point),*];
+            pub const ALL: &[Self] = &[$(Self::$failpoint),*];
 
             /// Its name, in files and logs.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$point => stringify!($point),)*
+                    $(Self::$failpoint => stringify!($failpoint),)*
                 }
             }
         }
     };
 }
 
-points! {
+failpoints! {
     /// Reading the state.
     ReadState,
     /// Reading the connector.
@@ -76,28 +80,35 @@ points! {
     StatusWrite,
 }
 
-/// The points at which tests stop the process. Without a folder, which is always so but in tests, there are none.
+/// The failpoints of this process. Without a folder, or without the feature `test-switches`, there are none.
 #[derive(Debug, Clone, Default)]
-pub struct Pauses {
+pub struct Failpoints {
+    #[cfg(feature = "test-switches")]
     folder: Option<PathBuf>,
 }
 
+#[cfg(not(feature = "test-switches"))]
+const _: () = assert!(size_of::<Failpoints>() == 0, "a release has no failpoints");
+
 /// On which side of what is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub enum Side {
+    /// Before it begins.
     Before,
+    /// After it has ended.
     After,
 }
 
-impl Pauses {
-    /// Points in this folder.
+#[cfg(feature = "test-switches")]
+impl Failpoints {
+    /// Failpoints that tests name in this folder.
     #[must_use]
     pub fn in_folder(folder: Option<PathBuf>) -> Self {
         Self { folder }
     }
 
     /// Stays here while a test wants it.
-    pub(crate) async fn at(&self, connector: &str, side: Side, what: Point) {
+    pub async fn at(&self, connector: &str, side: Side, what: Failpoint) {
         let Some(folder) = &self.folder else { return };
         let what = what.as_str();
         let side = match side {
@@ -113,5 +124,14 @@ impl Pauses {
         while reached.exists() {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+}
+
+#[cfg(not(feature = "test-switches"))]
+impl Failpoints {
+    /// Nothing: a release doesn't stop here.
+    #[inline]
+    pub fn at(&self, _connector: &str, _side: Side, _what: Failpoint) -> std::future::Ready<()> {
+        std::future::ready(())
     }
 }

@@ -11,6 +11,7 @@
 //! controller                              observe -> decide -> act -> conclude -> report
 //! controller::grant                       carries out what the redeem protocol (crates/redeem) asks for
 //! budget, digest_key                      calls that a host may be sent; the key of keyed digests
+//! failpoints                              where a test stops the process; a release has none
 //! ```
 //!
 //! Beside it: `crates/salesforce-client` talks to Salesforce and knows no Kubernetes, `crates/redeem` spends single-use

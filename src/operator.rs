@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
-use crate::clock::Clock;
 use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
 use crate::metrics::Metrics;
 use crate::server;
@@ -91,6 +90,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let config = config.map_err(RunError::Kubernetes)?;
     let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
     let listener = listen(args.listen).await?;
+    let address = listener.local_addr().map_err(RunError::Start)?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     let metrics = Arc::new(Metrics::new());
     let shown = Shown {
@@ -100,7 +100,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(server::serve(listener, shown, end.map(|_| ())));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %args.listen, "Started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %address, "Started");
 
     let key = tokio::select! {
         key = digest_key::read_or_create(&clients.usual, &args.namespace) => key.map_err(RunError::DigestKey)?,
@@ -118,7 +118,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         allow_list,
         settings: args.settings(),
         digest_key: key,
-        clock: Clock::faster(args.clock_speed),
+        clock: args.test_switches.clock(),
         metrics,
     });
     work(context, elector, readiness, stop).await;

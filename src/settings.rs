@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::failpoints::Pauses;
+use crate::failpoints::Failpoints;
 
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,7 +31,7 @@ pub struct Settings {
     /// Bound of one request that presents a refresh token, as a whole.
     pub token_request_limit: Duration,
     /// Where tests stop the process.
-    pub pauses: Pauses,
+    pub failpoints: Failpoints,
 }
 
 /// Bound of one request that presents a refresh token, as a whole: an answer that comes later is lost, and with it the

@@ -15,7 +15,7 @@ use crate::core::pass::connection_test::{TestReport, Verdict};
 use crate::core::secret::merge::in_step;
 use crate::core::secret::ownership::Target;
 use crate::core::secret::read_back::read_back;
-use crate::failpoints::{Point, Side};
+use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::grant_session as grant;
@@ -255,9 +255,9 @@ async fn settle(
     let wanted = connector
         .template
         .render(&observed.owner, held, &context.digest_key);
-    let pauses = &context.settings.pauses;
-    pauses
-        .at(&observed.owner.name, Side::Before, Point::SecretWrite)
+    let failpoints = &context.settings.failpoints;
+    failpoints
+        .at(&observed.owner.name, Side::Before, Failpoint::SecretWrite)
         .await;
     let written = match &observed.target {
         Target::Ours(found) if in_step(found, &wanted) => Ok(()),
@@ -265,8 +265,8 @@ async fn settle(
         Target::Absent => secrets::create(context, &observed.owner, connector, &wanted).await?,
         Target::Refused(rejection) => Err(rejection.clone()),
     };
-    pauses
-        .at(&observed.owner.name, Side::After, Point::SecretWrite)
+    failpoints
+        .at(&observed.owner.name, Side::After, Failpoint::SecretWrite)
         .await;
     if let Err(rejection) = written {
         return Ok(SecretOutcome::Refused(rejection));

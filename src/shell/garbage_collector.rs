@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use redeem::{
     ConnectorRead, ConnectorRef, GarbageDecision, GarbageMark, LEDGER_RETENTION, LedgerEntry, Revocation,
@@ -28,6 +28,7 @@ use crate::error_chain::chain;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::grant_session::{KUBERNETES_LIMIT, bytes, place, state_name, understood};
+use crate::shell::kubernetes::own_secret;
 
 /// The longest time between two sweeps.
 const PERIOD: Duration = Duration::from_mins(10);
@@ -375,19 +376,11 @@ async fn annotate(context: &Context, secret: &Secret, mark: Option<GarbageMark>)
 
 /// Deletes the very version that was looked at: one that was written or created again meanwhile stays.
 async fn delete(context: &Context, secret: &Secret) -> Result<(), Error> {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: secret.uid(),
-            resource_version: secret.resource_version(),
-        }),
-        ..DeleteParams::default()
-    };
-    let name = secret.name_any();
-    match own_secrets(context).delete(&name, &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(source) => Err(Error::DeleteSecret { name, source }),
-    }
+    let deleted = own_secret::delete_version(&own_secrets(context), secret).await;
+    deleted.map_err(|source| Error::DeleteSecret {
+        name: secret.name_any(),
+        source,
+    })
 }
 
 #[cfg(test)]

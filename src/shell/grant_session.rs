@@ -34,7 +34,7 @@ use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Trouble};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::explain;
-use crate::failpoints::{Point, Side};
+use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::salesforce::login;
@@ -270,20 +270,22 @@ impl Shell {
     async fn carry_out(&mut self, effect: Effect) -> Reply {
         let point = self.point(&effect);
         tracing::debug!(effect = point.as_str(), "Redeem protocol");
-        let pauses = self.context.settings.pauses.clone();
-        pauses.at(&self.owner.name, Side::Before, point).await;
+        let failpoints = self.context.settings.failpoints.clone();
+        failpoints.at(&self.owner.name, Side::Before, point).await;
         let reply = self.perform(effect).await;
-        pauses.at(&self.owner.name, Side::After, point).await;
+        failpoints.at(&self.owner.name, Side::After, point).await;
         reply
     }
 
     /// The name of an effect, by what it is for: of two writes of the state, one is the intent and one stores the result.
-    fn point(&mut self, effect: &Effect) -> Point {
+    fn point(&mut self, effect: &Effect) -> Failpoint {
         let announced = std::mem::replace(&mut self.announced, matches!(effect, Effect::Announce { .. }));
         match effect {
-            Effect::ReadState if announced => Point::ReadBack,
-            Effect::CreateState { .. } | Effect::WriteState { .. } if self.unstored.is_some() => Point::Store,
-            Effect::WriteState { state, .. } if self.is_intent(state) => Point::Intent,
+            Effect::ReadState if announced => Failpoint::ReadBack,
+            Effect::CreateState { .. } | Effect::WriteState { .. } if self.unstored.is_some() => {
+                Failpoint::Store
+            }
+            Effect::WriteState { state, .. } if self.is_intent(state) => Failpoint::Intent,
             effect => name_of(effect),
         }
     }
@@ -364,23 +366,23 @@ impl Shell {
     }
 }
 
-fn name_of(effect: &Effect) -> Point {
+fn name_of(effect: &Effect) -> Failpoint {
     match effect {
-        Effect::ReadState => Point::ReadState,
-        Effect::ReadConnector => Point::ReadConnector,
-        Effect::ReadConsumer => Point::ReadConsumer,
-        Effect::Claim { .. } => Point::Claim,
-        Effect::Announce { .. } => Point::Announce,
-        Effect::CreateLedger { .. } => Point::CreateLedger,
-        Effect::ReadLedger { .. } => Point::ReadLedger,
-        Effect::MarkLedgerUsed { .. } => Point::MarkLedgerUsed,
-        Effect::CreateState { .. } => Point::CreateState,
-        Effect::WriteState { .. } => Point::WriteState,
-        Effect::Introspect { .. } => Point::Introspect,
-        Effect::Identify { .. } => Point::Identify,
-        Effect::Send { .. } => Point::Send,
-        Effect::Derive { .. } => Point::Derive,
+        Effect::ReadState => Failpoint::ReadState,
+        Effect::ReadConnector => Failpoint::ReadConnector,
+        Effect::ReadConsumer => Failpoint::ReadConsumer,
+        Effect::Claim { .. } => Failpoint::Claim,
+        Effect::Announce { .. } => Failpoint::Announce,
+        Effect::CreateLedger { .. } => Failpoint::CreateLedger,
+        Effect::ReadLedger { .. } => Failpoint::ReadLedger,
+        Effect::MarkLedgerUsed { .. } => Failpoint::MarkLedgerUsed,
+        Effect::CreateState { .. } => Failpoint::CreateState,
+        Effect::WriteState { .. } => Failpoint::WriteState,
+        Effect::Introspect { .. } => Failpoint::Introspect,
+        Effect::Identify { .. } => Failpoint::Identify,
+        Effect::Send { .. } => Failpoint::Send,
+        Effect::Derive { .. } => Failpoint::Derive,
         // The end comes to no point.
-        Effect::Pause { .. } | Effect::Done(_) => Point::Pause,
+        Effect::Pause { .. } | Effect::Done(_) => Failpoint::Pause,
     }
 }

@@ -3,3 +3,4 @@
 pub mod clients;
 pub mod consumer_secret;
 pub mod digest_key;
+pub(crate) mod own_secret;

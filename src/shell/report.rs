@@ -11,7 +11,7 @@ use crate::core::conclude::merge::truncate;
 use crate::core::conclude::{EventDraft, EventKind};
 use crate::core::model::decision::Decision;
 use crate::core::model::outcome::{Minted, Outcome};
-use crate::failpoints::{Point, Side};
+use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::context::namespace;
 use crate::shell::error::Error;
@@ -46,9 +46,9 @@ pub(crate) async fn report(
         written.status = Some(status);
         let api: Api<SalesforceConnector> = Api::namespaced(context.client.clone(), &namespace(connector));
         // The body carries the uid and resourceVersion that were observed: a re-created connector can't inherit this.
-        let pauses = &context.settings.pauses;
-        pauses
-            .at(&connector.name_any(), Side::Before, Point::StatusWrite)
+        let failpoints = &context.settings.failpoints;
+        failpoints
+            .at(&connector.name_any(), Side::Before, Failpoint::StatusWrite)
             .await;
         let result = api
             .replace_status(&connector.name_any(), &PostParams::default(), &written)
@@ -56,8 +56,8 @@ pub(crate) async fn report(
         // Written or refused for a conflict: the version that we started from is not the latest any more.
         context.remember_replaced(connector.uid(), connector.resource_version());
         result.map_err(Error::WriteStatus)?;
-        pauses
-            .at(&connector.name_any(), Side::After, Point::StatusWrite)
+        failpoints
+            .at(&connector.name_any(), Side::After, Failpoint::StatusWrite)
             .await;
     }
     for event in conclusion.events {

@@ -21,20 +21,7 @@ pub(crate) async fn assert_no_leak(stage: &Stage) {
 
 /// Every channel in which a secret of this stage shows.
 async fn leaks(stage: &Stage) -> Vec<Leak> {
-    leak::leaks(&secrets_of(stage).await, channels(stage).await)
-}
-
-/// Fixed credentials of the simulated world, what was put into input Secrets, every token that was issued, and the
-/// operator's digest key.
-async fn secrets_of(stage: &Stage) -> Vec<Vec<u8>> {
-    let mut secrets = leak::fixed();
-    secrets.extend(stage.given());
-    secrets.sort();
-    secrets.dedup();
-    let issued = stage.sim.world(|world| world.issued_secrets());
-    secrets.extend(issued.into_iter().map(String::into_bytes));
-    secrets.extend(leak::digest_key(&stage.home_secrets()).await);
-    secrets
+    leak::leaks(&stage.confidential().await, channels(stage).await)
 }
 
 /// Everything that people and programs outside may read.

@@ -94,7 +94,7 @@ async fn a_brought_refresh_token_is_imported_and_every_renewal_stores_its_succes
         "status {in_status}, Secret {serial}"
     );
     let states = stage
-        .home_secrets()
+        .own_secrets()
         .list(&ListParams::default())
         .await
         .unwrap()

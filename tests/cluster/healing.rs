@@ -330,7 +330,7 @@ async fn versions(stage: &Stage) -> Vec<(String, Option<String>)> {
     for secret in stage.secrets().list(&ours).await.unwrap() {
         versions.push((secret.name_any(), secret.resource_version()));
     }
-    for secret in stage.home_secrets().list(&list).await.unwrap() {
+    for secret in stage.own_secrets().list(&list).await.unwrap() {
         versions.push((secret.name_any(), secret.resource_version()));
     }
     for event in stage.events().list(&list).await.unwrap() {

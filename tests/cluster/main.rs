@@ -9,6 +9,8 @@
 #![allow(clippy::indexing_slicing, reason = "this is a test")]
 
 mod canary;
+#[path = "../support/context.rs"]
+mod context;
 mod errors;
 mod grants;
 mod healing;
@@ -24,6 +26,8 @@ mod passwords;
 mod process;
 mod refusals;
 mod renewal;
+#[path = "../support/scene.rs"]
+mod scene;
 mod scope;
 mod secrets;
 mod settle;

@@ -147,7 +147,7 @@ async fn a_refused_password_that_another_replica_has_forgotten_is_sent_again() {
     });
     let refused = format!("{}={}", names::PURPOSE, names::REFUSED_PASSWORD);
     let removed = stage
-        .home_secrets()
+        .own_secrets()
         .delete_collection(&DeleteParams::default(), &ListParams::default().labels(&refused))
         .await
         .unwrap();

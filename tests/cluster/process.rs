@@ -1,74 +1,31 @@
 //! The process itself: what it answers to probes while it starts, what its log lines look like, what it prints.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use salesforce_connector_operator::api::crd;
 use serde_json::Value;
-use testbed::{ControlPlane, eventually};
+use testbed::http::Answer;
+use testbed::{ControlPlane, OperatorProcess};
 
 use crate::stage::DEADLINE;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
 
-/// A running process; killed by drop.
-struct Process {
-    child: Child,
-    address: SocketAddr,
+fn start(plane: &ControlPlane, namespace: &str, log: &Path) -> OperatorProcess {
+    let mut command = OperatorProcess::command(PROGRAM, plane.kubeconfig_path());
+    command.args(["--namespace", namespace, "--watch-namespaces", namespace]);
+    OperatorProcess::start(command, log).unwrap()
 }
 
-impl Process {
-    fn start(plane: &ControlPlane, namespace: &str, log: &Path) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let child = Command::new(PROGRAM)
-            .args(["run", "--namespace", namespace, "--watch-namespaces", namespace])
-            .args(["--listen", &address.to_string()])
-            .env("KUBECONFIG", plane.kubeconfig_path())
-            .env("NO_PROXY", "127.0.0.1")
-            .stdout(Stdio::null())
-            .stderr(File::create(log).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, address }
-    }
-
-    /// Status line and body of an answer, or why there is none.
-    fn get(&self, path: &str) -> Result<(String, String), String> {
-        let told = |error: std::io::Error| error.to_string();
-        let mut stream = TcpStream::connect(self.address).map_err(told)?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).map_err(told)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(told)?;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no end of headers")?;
-        Ok((
-            head.lines().next().unwrap_or_default().to_owned(),
-            body.to_owned(),
-        ))
-    }
-
-    async fn until(&self, path: &str, status: &str, body: &str) {
-        let wanted = (format!("HTTP/1.1 {status}"), body.to_owned());
-        eventually(DEADLINE, &format!("{path} answers {wanted:?}"), async || {
-            let found = self.get(path)?;
-            (found == wanted)
-                .then_some(())
-                .ok_or_else(|| format!("{found:?}"))
-        })
+async fn until(process: &OperatorProcess, path: &str, status: &str, body: &str) {
+    let wanted = Answer {
+        status: status.to_owned(),
+        body: body.to_owned(),
+    };
+    process
+        .until(DEADLINE, path, &format!("{wanted:?}"), |found| *found == wanted)
         .await;
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,17 +35,17 @@ async fn a_process_says_what_it_waits_for_until_it_is_ready() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     plane.stop_api_server().await;
-    let process = Process::start(&plane, home.name(), &log);
+    let process = start(&plane, home.name(), &log);
     let unavailable = "503 Service Unavailable";
     let both = "waiting for: API server, list of connectors\n";
-    process.until("/readyz", unavailable, both).await;
-    process.until("/livez", "200 OK", "ok\n").await;
+    until(&process, "/readyz", unavailable, both).await;
+    until(&process, "/livez", "200 OK", "ok\n").await;
     plane.start_api_server().await;
     let one = "waiting for: list of connectors\n";
-    process.until("/readyz", unavailable, one).await;
-    process.until("/livez", "200 OK", "ok\n").await;
+    until(&process, "/readyz", unavailable, one).await;
+    until(&process, "/livez", "200 OK", "ok\n").await;
     plane.install_crd(&crd::crd()).await;
-    process.until("/readyz", "200 OK", "ok\n").await;
+    until(&process, "/readyz", "200 OK", "ok\n").await;
     drop(process);
     assert_lines_are_json(&std::fs::read_to_string(log).unwrap());
 }

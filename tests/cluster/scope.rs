@@ -44,7 +44,7 @@ async fn every_namespace_is_served(mut stage: Stage) {
         DEADLINE,
         "the ledger entry is marked, the state is gone",
         async || {
-            let secrets = stage.home_secrets().list(&ListParams::default()).await;
+            let secrets = stage.own_secrets().list(&ListParams::default()).await;
             let secrets = secrets.map_err(|error| error.to_string())?.items;
             let of = |purpose: &str| -> Vec<&Secret> {
                 let labelled = |secret: &&Secret| {

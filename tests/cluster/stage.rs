@@ -5,27 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
-use salesforce_client::{ClientSettings, HostAllowList, Proxies};
-use salesforce_connector_operator::api::{SalesforceConnector, crd};
+use salesforce_client::{ClientSettings, Proxies};
+use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::clock::Clock;
-use salesforce_connector_operator::failpoints::Pauses;
 use salesforce_connector_operator::lease::LeaseState;
-use salesforce_connector_operator::metrics::Metrics;
-use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
+use salesforce_connector_operator::settings::{SecretWatch, Settings};
 use salesforce_connector_operator::shell::context::Context;
-use salesforce_connector_operator::shell::context::Parts;
 use salesforce_connector_operator::shell::controller;
-use salesforce_connector_operator::shell::kubernetes::clients::Clients;
-use salesforce_connector_operator::shell::kubernetes::digest_key;
-use salesforce_sim::{Endpoint, Simulator, default_world};
+use salesforce_sim::{Endpoint, default_world};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, TestNamespace, eventually};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::tenant::{Tenant, object};
+use crate::context;
+use crate::scene::Scene;
+pub(crate) use crate::scene::client_credentials;
+use crate::tenant::object;
 pub(crate) use crate::tenant::{condition, status};
 use crate::{errors, logs};
 
@@ -35,11 +33,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) const SPEED: u32 = 30;
 
 pub(crate) struct Stage {
-    pub(crate) plane: Plane,
-    tenant: Tenant,
-    pub(crate) sim: Simulator,
-    /// The operator's own namespace.
-    pub(crate) home: TestNamespace,
+    scene: Scene<Plane>,
     pub(crate) mode: SecretWatch,
     pub(crate) speed: u32,
     /// Whether the operator works in all namespaces, as an installation with default values does. On a shared plane it would
@@ -104,10 +98,10 @@ async fn install_chart(plane: &ControlPlane, home: &TestNamespace, mode: SecretW
 }
 
 impl Deref for Stage {
-    type Target = Tenant;
+    type Target = Scene<Plane>;
 
-    fn deref(&self) -> &Tenant {
-        &self.tenant
+    fn deref(&self) -> &Scene<Plane> {
+        &self.scene
     }
 }
 
@@ -159,15 +153,10 @@ impl Stage {
     /// A stage without an operator on a control plane of its own.
     pub(crate) async fn on(plane: Plane, mode: SecretWatch) -> Self {
         logs::collect();
-        salesforce_client::install_crypto_provider();
-        plane.install_crd(&crd::crd()).await;
-        let home = plane.namespace("operator").await;
-        install_chart(&plane, &home, mode).await;
+        let scene = Scene::set(plane, default_world::build(), DEADLINE).await;
+        install_chart(&scene.plane, &scene.home, mode).await;
         Self {
-            tenant: Tenant::new(plane.client().await, plane.namespace("tenant").await, DEADLINE),
-            sim: Simulator::start(default_world::build()).unwrap(),
-            home,
-            plane,
+            scene,
             mode,
             speed: SPEED,
             everywhere: false,
@@ -187,33 +176,13 @@ impl Stage {
         // A client of its own, as a process has: a connection lives and dies with its runtime.
         let client = self.plane.client_as(&self.home, SERVICE_ACCOUNT).await;
         let settings = Settings {
-            namespace: self.home.name().to_owned(),
-            watch_namespaces: self.watch_namespaces(),
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: self.state_retention,
-            token_request_limit: TOKEN_REQUEST_LIMIT,
-            pauses: Pauses::default(),
+            ..context::settings(self.home.name(), self.watch_namespaces())
         };
-        let salesforce = salesforce_client::Client::new(self.client_settings()).unwrap();
-        let key = digest_key::read_or_create(&client, &settings.namespace)
-            .await
-            .unwrap();
-        let clients = Clients {
-            usual: client.clone(),
-            once: client.clone(),
-            watching: client,
-        };
-        let context = Context::new(Parts {
-            clients,
-            lease: LeaseState::sole(),
-            salesforce,
-            allow_list: HostAllowList::default(),
-            settings,
-            digest_key: key,
-            clock: Clock::faster(self.speed),
-            metrics: Arc::new(Metrics::new()),
-        });
+        let (lease, clock) = (LeaseState::sole(), Clock::faster(self.speed));
+        let context = context::build(client, lease, self.client_settings(), clock, settings).await;
         let (stop, stopped) = oneshot::channel();
         let running = context.clone();
         let task = tokio::spawn(async move {
@@ -259,10 +228,6 @@ impl Stage {
             .await
             .expect("the operator should stop")
             .unwrap();
-    }
-
-    pub(crate) fn home_secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), self.home.name())
     }
 
     /// Applies a connector that the API server refuses, as `kubectl apply` does.
@@ -395,10 +360,6 @@ impl Stage {
             .context
     }
 
-    pub(crate) fn token_calls(&self) -> u64 {
-        self.sim.count(Endpoint::Token)
-    }
-
     fn speed_adjusted(&self, duration: Duration) -> Duration {
         duration / self.speed
     }
@@ -420,17 +381,6 @@ impl Stage {
             let _notes = self.plane.helm(&uninstall).await.stdout();
         }
     }
-}
-
-pub(crate) fn client_credentials(app_secret: &str) -> Value {
-    json!({
-        "host": default_world::PRODUCTION,
-        "app": {
-            "clientId": default_world::ECA,
-            "clientSecretRef": { "name": app_secret, "key": "client-secret" },
-        },
-        "auth": { "clientCredentials": {} },
-    })
 }
 
 /// The text under a key of a Secret.

@@ -38,7 +38,7 @@ fn uid(connector: &SalesforceConnector) -> String {
 
 async fn state(stage: &Stage, uid: &str) -> Option<Secret> {
     stage
-        .home_secrets()
+        .own_secrets()
         .get_opt(&format!("sfc-state-{uid}"))
         .await
         .unwrap()
@@ -76,7 +76,7 @@ async fn the_state_of_a_deleted_connector_is_marked_first_and_removed_after_the_
     assert!(!kept.annotations().contains_key(GONE_SINCE));
     // Its ledger entry stays, marked: the brought token must be known for one that is spent.
     let purposes = ListParams::default().labels("salesforce-connector.dev/purpose=ledger");
-    assert_eq!(stage.home_secrets().list(&purposes).await.unwrap().items.len(), 2);
+    assert_eq!(stage.own_secrets().list(&purposes).await.unwrap().items.len(), 2);
     assert_nothing_burned(&stage);
     stage.finish().await;
 }
@@ -121,7 +121,7 @@ async fn plant(stage: &Stage, model: &Secret, connector: ConnectorRef) {
         ..Secret::default()
     };
     stage
-        .home_secrets()
+        .own_secrets()
         .create(&PostParams::default(), &secret)
         .await
         .unwrap();

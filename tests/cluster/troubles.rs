@@ -28,13 +28,13 @@ async fn state_name(stage: &Stage) -> String {
 }
 
 async fn state(stage: &Stage) -> Secret {
-    stage.home_secrets().get(&state_name(stage).await).await.unwrap()
+    stage.own_secrets().get(&state_name(stage).await).await.unwrap()
 }
 
 /// Changes the Secret with the grant as somebody with the rights to do so might.
 async fn patch_state(stage: &Stage, patch: Value) {
     let (name, params) = (state_name(stage).await, PatchParams::default());
-    let secrets = stage.home_secrets();
+    let secrets = stage.own_secrets();
     secrets.patch(&name, &params, &Patch::Merge(patch)).await.unwrap();
 }
 
@@ -43,7 +43,7 @@ async fn restore(stage: &Stage, copy: &Secret) {
     let mut secret = copy.clone();
     secret.metadata.resource_version = None;
     secret.metadata.uid = None;
-    let (name, secrets) = (copy.name_any(), stage.home_secrets());
+    let (name, secrets) = (copy.name_any(), stage.own_secrets());
     if secrets.get_metadata_opt(&name).await.unwrap().is_some() {
         secrets
             .replace(&name, &PostParams::default(), &secret)
@@ -114,14 +114,14 @@ async fn a_lost_state_is_shown_and_unlike_a_restored_one_needs_another_login() {
     let (copy, calls) = (state(&stage).await, stage.token_calls());
     let name = state_name(&stage).await;
     let delete = DeleteParams::default();
-    stage.home_secrets().delete(&name, &delete).await.unwrap();
+    stage.own_secrets().delete(&name, &delete).await.unwrap();
     stalled(&stage, "GrantLost").await;
     stage.settle().await;
     restore(&stage, &copy).await;
     healed(&stage).await;
     assert_eq!(stage.token_calls(), calls, "nothing was presented");
 
-    stage.home_secrets().delete(&name, &delete).await.unwrap();
+    stage.own_secrets().delete(&name, &delete).await.unwrap();
     stalled(&stage, "GrantLost").await;
     bring(&stage, &token_of(&stage, world::INTEGRATION_USER)).await;
     healed(&stage).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
 use salesforce_connector_operator::api::names;
-use salesforce_connector_operator::failpoints::Point;
+use salesforce_connector_operator::failpoints::Failpoint;
 use salesforce_sim::{Endpoint, default_world as world};
 use serde_json::{Value, json};
 use testbed::eventually;
@@ -19,49 +19,49 @@ use crate::operator::{Operator, Setup};
 use crate::stage::{DEADLINE, Stage, status};
 
 /// The points of an import, in order.
-pub(crate) const IMPORT: [Point; 17] = [
-    Point::ReadState,
-    Point::ReadConnector,
-    Point::ReadConsumer,
-    Point::Claim,
-    Point::CreateLedger,
-    Point::Introspect,
-    Point::CreateState,
-    Point::ReadLedger,
-    Point::MarkLedgerUsed,
-    Point::Intent,
-    Point::Announce,
-    Point::ReadBack,
-    Point::Send,
-    Point::Store,
-    Point::Derive,
-    Point::SecretWrite,
-    Point::StatusWrite,
+pub(crate) const IMPORT: [Failpoint; 17] = [
+    Failpoint::ReadState,
+    Failpoint::ReadConnector,
+    Failpoint::ReadConsumer,
+    Failpoint::Claim,
+    Failpoint::CreateLedger,
+    Failpoint::Introspect,
+    Failpoint::CreateState,
+    Failpoint::ReadLedger,
+    Failpoint::MarkLedgerUsed,
+    Failpoint::Intent,
+    Failpoint::Announce,
+    Failpoint::ReadBack,
+    Failpoint::Send,
+    Failpoint::Store,
+    Failpoint::Derive,
+    Failpoint::SecretWrite,
+    Failpoint::StatusWrite,
 ];
 
 /// The points of an import that come to it where the spec says whose grant it is to be.
-const NAMED_IMPORT: [Point; 2] = [Point::Identify, Point::WriteState];
+const NAMED_IMPORT: [Failpoint; 2] = [Failpoint::Identify, Failpoint::WriteState];
 
 /// The points of a renewal, in order.
-pub(crate) const RENEWAL: [Point; 11] = [
-    Point::ReadState,
-    Point::ReadConnector,
-    Point::ReadConsumer,
-    Point::Intent,
-    Point::Announce,
-    Point::ReadBack,
-    Point::Send,
-    Point::Store,
-    Point::Derive,
-    Point::SecretWrite,
-    Point::StatusWrite,
+pub(crate) const RENEWAL: [Failpoint; 11] = [
+    Failpoint::ReadState,
+    Failpoint::ReadConnector,
+    Failpoint::ReadConsumer,
+    Failpoint::Intent,
+    Failpoint::Announce,
+    Failpoint::ReadBack,
+    Failpoint::Send,
+    Failpoint::Store,
+    Failpoint::Derive,
+    Failpoint::SecretWrite,
+    Failpoint::StatusWrite,
 ];
 
 /// The points at which a process deals with the attempt of one that died: it asks about it, and writes what it learned.
-const RECOVERY: [Point; 2] = [Point::Introspect, Point::WriteState];
+const RECOVERY: [Failpoint; 2] = [Failpoint::Introspect, Failpoint::WriteState];
 
 /// The point of a process that the API server does not answer.
-const WAITING: [Point; 1] = [Point::Pause];
+const WAITING: [Failpoint; 1] = [Failpoint::Pause];
 
 /// What can't be helped: Salesforce has spent the token, and its answer is known to the process alone.
 pub(crate) const IRREDUCIBLE: [&str; 2] = ["after-Send", "before-Store"];
@@ -69,8 +69,8 @@ pub(crate) const IRREDUCIBLE: [&str; 2] = ["after-Send", "before-Store"];
 #[test]
 fn every_point_that_the_code_names_is_killed_at() {
     let killed = [&IMPORT[..], &NAMED_IMPORT, &RENEWAL, &RECOVERY, &WAITING].concat();
-    let names = |points: &[Point]| points.iter().map(|point| point.as_str()).collect::<BTreeSet<_>>();
-    assert_eq!(names(&killed), names(Point::ALL));
+    let names = |points: &[Failpoint]| points.iter().map(|point| point.as_str()).collect::<BTreeSet<_>>();
+    assert_eq!(names(&killed), names(Failpoint::ALL));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -284,7 +284,7 @@ async fn killed_while_renewing(side: &str) {
 }
 
 /// A connector for each point.
-pub(crate) fn at(side: &str, points: &[Point]) -> Vec<(String, String)> {
+pub(crate) fn at(side: &str, points: &[Failpoint]) -> Vec<(String, String)> {
     let names = points.iter().map(|point| point.as_str());
     names
         .map(|name| {

@@ -10,6 +10,8 @@ mod operator;
 mod outage;
 mod partition;
 mod public;
+#[path = "../support/scene.rs"]
+mod scene;
 mod sieve;
 mod stage;
 mod suspend;

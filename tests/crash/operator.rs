@@ -1,15 +1,12 @@
 //! A process of the operator: started, stopped, let go on, killed.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use testbed::eventually;
+use testbed::{OperatorProcess, eventually};
 
 use crate::stage::{DEADLINE, Stage};
 
@@ -23,15 +20,6 @@ pub(crate) const LEASE: Duration = Duration::from_secs(12);
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 /// Bound of a token request in these tests, in seconds: others leave an open attempt alone for 15 s more.
 const TOKEN_REQUEST_LIMIT: &str = "8";
-const PROXIES: [&str; 6] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
-
 /// How a process differs from others.
 pub(crate) struct Setup {
     /// As seen in the lease.
@@ -45,25 +33,17 @@ pub(crate) struct Setup {
     pub(crate) log: &'static str,
 }
 
-/// A running process; killed by drop, as `kill -9` does, wherever it is.
+/// A running process; killed by drop, wherever it is.
 pub(crate) struct Operator {
-    process: Child,
-    address: SocketAddr,
-    log: PathBuf,
+    process: OperatorProcess,
 }
 
 impl Operator {
     pub(crate) fn start(stage: &Stage, setup: &Setup) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let log = stage.folder.path().join(format!("{}.log", setup.name));
-        let mut command = Command::new(PROGRAM);
+        let mut command = OperatorProcess::command(PROGRAM, &setup.kubeconfig);
         command
-            .arg("run")
             .args(["--namespace", stage.home.name()])
             .args(["--watch-namespaces", stage.namespace.name()])
-            .args(["--listen", &address.to_string()])
             .args(["--log", setup.log])
             .args(["--connect-to", &format!("*={}", setup.salesforce)])
             .arg("--ca-file")
@@ -75,19 +55,11 @@ impl Operator {
             .args(["--clock-speed", &setup.clock_speed.to_string()])
             .args(["--state-retention-hours", &setup.retention_hours.to_string()])
             .args(["--hostname", setup.name])
-            .arg("--test-pause-in")
-            .arg(stage.folder.path())
-            .env("KUBECONFIG", &setup.kubeconfig)
-            .env("NO_PROXY", "127.0.0.1")
-            .stdout(Stdio::null())
-            .stderr(File::options().create(true).append(true).open(&log).unwrap());
-        for proxy in PROXIES {
-            command.env_remove(proxy);
-        }
+            .arg("--failpoints-in")
+            .arg(stage.folder.path());
+        let log = stage.folder.path().join(format!("{}.log", setup.name));
         Self {
-            process: command.spawn().unwrap(),
-            address,
-            log,
+            process: OperatorProcess::start(command, &log).unwrap(),
         }
     }
 
@@ -99,67 +71,37 @@ impl Operator {
         self.until("/metrics", "salesforce_connector_leader 0\n").await;
     }
 
+    /// Waits until it answers with this in the status line or in the body.
     pub(crate) async fn until(&self, path: &str, part: &str) {
-        eventually(DEADLINE, &format!("{part:?} in {path}"), async || {
-            let answer = self.get(path)?;
-            answer.contains(part).then_some(()).ok_or(answer)
-        })
-        .await;
-    }
-
-    fn get(&self, path: &str) -> Result<String, String> {
-        let told = |error: std::io::Error| error.to_string();
-        let mut stream = TcpStream::connect(self.address).map_err(told)?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).map_err(told)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(told)?;
-        Ok(answer)
+        self.process
+            .until(DEADLINE, path, &format!("{part:?}"), |answer| {
+                answer.status.contains(part) || answer.body.contains(part)
+            })
+            .await;
     }
 
     /// Freezes the whole process.
     pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
+        self.process.freeze();
     }
 
     pub(crate) fn go_on(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.process.go_on();
     }
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        self.signal("-TERM");
+        self.process.terminate();
     }
 
     /// Waits until the process has ended well.
     pub(crate) async fn ended(&mut self) {
-        let status = eventually(DEADLINE, "the process to end", async || {
-            let status = self.process.try_wait().unwrap();
-            status.ok_or_else(|| "it runs".to_owned())
-        })
-        .await;
-        assert!(status.success(), "{status}");
+        self.process.ended(DEADLINE).await;
     }
 
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.process.kill();
     }
 
     /// How long each new token was in this process alone: from Salesforce's answer to its being stored.
@@ -200,7 +142,7 @@ impl Operator {
     }
 
     fn lines(&self) -> Vec<Value> {
-        let log = std::fs::read_to_string(&self.log).unwrap();
+        let log = std::fs::read_to_string(self.process.log()).unwrap();
         let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
         lines.collect()
     }
@@ -208,12 +150,12 @@ impl Operator {
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        self.end();
+        self.process.kill();
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let log = std::fs::read_to_string(self.process.log()).unwrap_or_default();
             let lines: Vec<_> = log.lines().collect();
             let from = lines.len().saturating_sub(60);
-            eprintln!("{}:\n{}", self.log.display(), lines[from..].join("\n"));
+            eprintln!("{}:\n{}", self.process.log().display(), lines[from..].join("\n"));
         }
     }
 }

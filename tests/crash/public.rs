@@ -3,7 +3,7 @@
 //! From the announcement of an attempt to the storing of its result nobody can tell whether the token is spent: the
 //! connector says `OutcomeUnknown`. A client secret that comes later has it found out.
 
-use salesforce_connector_operator::failpoints::Point;
+use salesforce_connector_operator::failpoints::Failpoint;
 use salesforce_sim::default_world as world;
 use serde_json::json;
 
@@ -11,14 +11,14 @@ use crate::kill::{at, die_at, renew_to};
 use crate::stage::Stage;
 
 /// The points of a renewal, in order.
-const RENEWAL: [Point; 7] = [
-    Point::ReadState,
-    Point::Intent,
-    Point::Announce,
-    Point::ReadBack,
-    Point::Send,
-    Point::Store,
-    Point::StatusWrite,
+const RENEWAL: [Failpoint; 7] = [
+    Failpoint::ReadState,
+    Failpoint::Intent,
+    Failpoint::Announce,
+    Failpoint::ReadBack,
+    Failpoint::Send,
+    Failpoint::Store,
+    Failpoint::StatusWrite,
 ];
 
 /// From the announcement on, until the answer is stored.

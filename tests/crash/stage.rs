@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use kube::{Api, ResourceExt as _};
 use redeem::State;
-use salesforce_connector_operator::api::{SalesforceConnector, crd, names};
-use salesforce_sim::{Endpoint, Simulator, default_world as world};
+use salesforce_connector_operator::api::{SalesforceConnector, names};
+use salesforce_sim::{Endpoint, default_world as world};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testbed::{ControlPlane, TestNamespace, eventually};
+use testbed::{ControlPlane, eventually};
 
 use crate::leak::{self, Leak};
 use crate::operator::{LOG, Operator, Setup};
+use crate::scene::{Scene, client_credentials};
 pub(crate) use crate::tenant::status;
 use crate::tenant::{Tenant, condition};
 
@@ -24,20 +24,16 @@ use crate::tenant::{Tenant, condition};
 pub(crate) const DEADLINE: Duration = Duration::from_mins(4);
 
 pub(crate) struct Stage {
-    pub(crate) plane: &'static ControlPlane,
-    tenant: Tenant,
-    pub(crate) sim: Simulator,
-    /// The operator's own namespace.
-    pub(crate) home: TestNamespace,
+    scene: Scene<&'static ControlPlane>,
     /// For the names of points, and logs.
     pub(crate) folder: TempDir,
 }
 
 impl Deref for Stage {
-    type Target = Tenant;
+    type Target = Scene<&'static ControlPlane>;
 
-    fn deref(&self) -> &Tenant {
-        &self.tenant
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
@@ -47,19 +43,12 @@ impl Stage {
     }
 
     pub(crate) async fn on(plane: &'static ControlPlane) -> Self {
-        plane.install_crd(&crd::crd()).await;
         let mut world = world::build();
         world.switches.approval_limit = 1000;
-        let sim = Simulator::start(world).unwrap();
+        let scene = Scene::set(plane, world, DEADLINE).await;
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), sim.ca_pem()).unwrap();
-        Self {
-            tenant: Tenant::new(plane.client().await, plane.namespace("tenant").await, DEADLINE),
-            home: plane.namespace("operator").await,
-            plane,
-            sim,
-            folder,
-        }
+        std::fs::write(folder.path().join("ca.pem"), scene.sim.ca_pem()).unwrap();
+        Self { scene, folder }
     }
 
     pub(crate) fn ca_file(&self) -> PathBuf {
@@ -107,10 +96,6 @@ impl Stage {
         std::fs::remove_file(self.reached_file(connector, point)).unwrap();
     }
 
-    pub(crate) fn own_secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), self.home.name())
-    }
-
     pub(crate) async fn lease(&self) -> Lease {
         let leases: Api<Lease> = Api::namespaced(self.client.clone(), self.home.name());
         leases.get(names::LEASE).await.unwrap()
@@ -138,8 +123,7 @@ impl Stage {
     pub(crate) async fn client_credentials(&self, name: &str) {
         self.input(&format!("{name}-input"), &[("client-secret", world::ECA_SECRET)])
             .await;
-        self.create(name, world::ECA, json!({ "clientCredentials": {} }))
-            .await;
+        Tenant::create(self, name, client_credentials(&format!("{name}-input"))).await;
     }
 
     pub(crate) async fn create(&self, name: &str, client_id: &str, auth: Value) {
@@ -234,10 +218,6 @@ impl Stage {
         State::from_data(&data).map_err(|error| error.to_string())
     }
 
-    pub(crate) fn token_calls(&self) -> u64 {
-        self.sim.count(Endpoint::Token)
-    }
-
     /// How often a token of this grant was presented to be redeemed.
     pub(crate) fn presented(&self, grant: u64) -> usize {
         let log = self.sim.log();
@@ -263,14 +243,9 @@ impl Stage {
 
     /// Every channel in which a secret shows.
     async fn leaks(&self) -> Vec<Leak> {
-        let mut secrets = leak::fixed();
-        secrets.extend(self.given());
-        let issued = self.sim.world(|world| world.issued_secrets());
-        secrets.extend(issued.into_iter().map(String::into_bytes));
-        secrets.extend(leak::digest_key(&self.own_secrets()).await);
         let mut channels = self.logs();
         channels.extend(self.shown().await);
-        leak::leaks(&secrets, channels)
+        leak::leaks(&self.confidential().await, channels)
     }
 
     /// What each process wrote.

@@ -1,6 +1,6 @@
 //! A leader that is frozen (SIGSTOP) in the middle of a redeem, replaced by another process, and then goes on (SIGCONT).
 
-use salesforce_connector_operator::failpoints::Point;
+use salesforce_connector_operator::failpoints::Failpoint;
 
 use crate::kill::{IMPORT, IRREDUCIBLE, RENEWAL, at, bring_all, renew_to};
 use crate::operator::Operator;
@@ -92,7 +92,7 @@ async fn an_import_survives_a_freeze_of_the_leader_after_each_of_its_steps() {
 }
 
 /// A freeze before sending is after the check: it has scenarios of its own, since to go on after that is what can't be helped.
-fn frozen_at(side: &str, points: &[Point]) -> Vec<(String, String)> {
+fn frozen_at(side: &str, points: &[Failpoint]) -> Vec<(String, String)> {
     let mut points = at(side, points);
     points.retain(|(_, point)| point != "before-Send");
     points
@@ -110,7 +110,7 @@ async fn frozen_while_renewing(side: &str) {
 
 /// In two halves: a process works on 16 connectors at a time.
 async fn frozen_while_importing(side: &str) {
-    let half = async |points: &[Point]| {
+    let half = async |points: &[Failpoint]| {
         let stage = Stage::set().await;
         let points = frozen_at(side, points);
         for (connector, point) in &points {

@@ -167,11 +167,11 @@ async fn a_process_that_is_told_to_stop_with_an_unstored_result_lives_until_it_i
     first
         .until("/metrics", "salesforce_connector_unstored_refresh_tokens 1\n")
         .await;
-    first.until("/livez", " 200 OK").await;
+    first.until("/livez", "200 OK").await;
     // Long enough for its lease to run out, and for the next one to give the grant up.
     second.leads().await;
     stage.not_ready(CONNECTOR, "ReauthorizationRequired").await;
-    first.until("/livez", " 200 OK").await;
+    first.until("/livez", "200 OK").await;
     assert_eq!(first.stored().len(), 1, "the import");
 
     link.heal();

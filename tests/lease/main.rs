@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+#[path = "../support/context.rs"]
+mod context;
 #[path = "../support/leak.rs"]
 mod leak;
 mod process;
@@ -15,17 +17,12 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Config};
+use salesforce_client::ClientSettings;
 use salesforce_connector_operator::api::{SalesforceConnector, crd, names};
 use salesforce_connector_operator::clock::Clock;
-use salesforce_connector_operator::failpoints::Pauses;
 use salesforce_connector_operator::lease::{Elector, LeaseSettings, LeaseState, Role};
-use salesforce_connector_operator::metrics::Metrics;
-use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
 use salesforce_connector_operator::shell::context::Context;
-use salesforce_connector_operator::shell::context::Parts;
 use salesforce_connector_operator::shell::controller;
-use salesforce_connector_operator::shell::kubernetes::clients::Clients;
-use salesforce_connector_operator::shell::kubernetes::digest_key;
 use serde_json::json;
 use testbed::proxy::TcpProxy;
 use testbed::{ControlPlane, TestNamespace, eventually};
@@ -319,35 +316,9 @@ async fn context(
     tenant: &TestNamespace,
     lease: LeaseState,
 ) -> Arc<Context> {
-    salesforce_client::install_crypto_provider();
-    let client = plane.client().await;
-    let settings = Settings {
-        namespace: home.name().to_owned(),
-        watch_namespaces: vec![tenant.name().to_owned()],
-        secret_watch: SecretWatch::ByName,
-        token_requests_per_hour: 3600,
-        state_retention: Duration::from_hours(24),
-        token_request_limit: TOKEN_REQUEST_LIMIT,
-        pauses: Pauses::default(),
-    };
-    let salesforce = salesforce_client::Client::new(salesforce_client::ClientSettings::default()).unwrap();
-    let key = digest_key::read_or_create(&client, home.name()).await.unwrap();
-    let allow_list = salesforce_client::HostAllowList::default();
-    let metrics = Arc::new(Metrics::new());
-    Context::new(Parts {
-        clients: Clients {
-            usual: client.clone(),
-            once: client.clone(),
-            watching: client,
-        },
-        lease,
-        salesforce,
-        allow_list,
-        settings,
-        digest_key: key,
-        clock: Clock::real(),
-        metrics,
-    })
+    let settings = context::settings(home.name(), vec![tenant.name().to_owned()]);
+    let salesforce = ClientSettings::default();
+    context::build(plane.client().await, lease, salesforce, Clock::real(), settings).await
 }
 
 /// The generation that the connector's status speaks of.

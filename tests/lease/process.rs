@@ -1,10 +1,7 @@
 //! Two real processes: what they answer to probes, and what SIGTERM does.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
@@ -12,103 +9,43 @@ use kube::Api;
 use kube::api::ListParams;
 use salesforce_connector_operator::api::{SalesforceConnector, crd};
 use salesforce_sim::default_world as world;
-use testbed::{ControlPlane, TestNamespace, eventually};
+use testbed::{ControlPlane, OperatorProcess, TestNamespace, eventually};
 
 use crate::{DEADLINE, leak};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
 
-struct Operator {
-    process: Child,
-    address: SocketAddr,
+/// With a lease that does not expire within a test.
+fn start(plane: &ControlPlane, home: &TestNamespace, log: &Path) -> OperatorProcess {
+    let mut command = OperatorProcess::command(PROGRAM, plane.kubeconfig_path());
+    command
+        .args(["--namespace", home.name(), "--watch-namespaces", home.name()])
+        .args(["--log-format", "human", "--log", "debug"])
+        .args(["--lease-duration-seconds", "3000"])
+        .args(["--lease-renew-deadline-seconds", "2000"])
+        .args(["--lease-retry-seconds", "1"])
+        .args(["--connect-to", "*=127.0.0.1:1"]);
+    OperatorProcess::start(command, log).unwrap()
 }
 
-impl Operator {
-    /// With a lease that does not expire within a test.
-    fn start(plane: &ControlPlane, home: &TestNamespace, log: &Path) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let process = Command::new(PROGRAM)
-            .args([
-                "run",
-                "--namespace",
-                home.name(),
-                "--watch-namespaces",
-                home.name(),
-            ])
-            .args([
-                "--listen",
-                &address.to_string(),
-                "--log-format",
-                "human",
-                "--log",
-                "debug",
-            ])
-            .args([
-                "--lease-duration-seconds",
-                "3000",
-                "--lease-renew-deadline-seconds",
-                "2000",
-            ])
-            .args(["--lease-retry-seconds", "1"])
-            .args(["--connect-to", "*=127.0.0.1:1"])
-            .env("KUBECONFIG", plane.kubeconfig_path())
-            .env("NO_PROXY", "127.0.0.1")
-            .stdout(Stdio::null())
-            .stderr(File::create(log).unwrap())
-            .spawn()
-            .unwrap();
-        Self { process, address }
-    }
-
-    /// The whole answer, or why there is none.
-    fn get(&self, path: &str) -> Result<String, String> {
-        let mut stream = TcpStream::connect(self.address).map_err(|error| error.to_string())?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .map_err(|error| error.to_string())?;
-        Ok(answer)
-    }
-
-    async fn until(&self, path: &str, part: &str) {
-        eventually(DEADLINE, &format!("{part:?} in {path}"), async || {
-            let answer = self.get(path)?;
-            answer.contains(part).then_some(()).ok_or(answer)
+async fn until_metrics(process: &OperatorProcess, part: &str) {
+    process
+        .until(DEADLINE, "/metrics", &format!("{part:?}"), |answer| {
+            answer.body.contains(part)
         })
         .await;
-    }
-
-    /// Sends SIGTERM, and waits for the process to end well.
-    async fn terminate(mut self) {
-        let id = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let status = eventually(DEADLINE, "the process to end", async || {
-            let status = self.process.try_wait().unwrap();
-            status.ok_or_else(|| "it runs".to_owned())
-        })
-        .await;
-        assert!(status.success(), "{status}");
-    }
 }
 
-impl Drop for Operator {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+async fn until_ready(process: &OperatorProcess) {
+    process
+        .until(DEADLINE, "/readyz", "200 OK", |answer| answer.status == "200 OK")
+        .await;
+}
+
+/// Sends SIGTERM, and waits for the process to end well.
+async fn terminate(mut process: OperatorProcess) {
+    process.terminate();
+    process.ended(DEADLINE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,14 +55,14 @@ async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_termi
     let home = plane.namespace("replicas").await;
     let folder = tempfile::tempdir().unwrap();
     let logs = ["first.log", "second.log"].map(|name| folder.path().join(name));
-    let first = Operator::start(plane, &home, &logs[0]);
-    first.until("/metrics", "salesforce_connector_leader 1\n").await;
-    let second = Operator::start(plane, &home, &logs[1]);
-    second.until("/readyz", " 200 OK").await;
-    second.until("/metrics", "salesforce_connector_leader 0\n").await;
-    first.until("/metrics", "salesforce_connector_leader 1\n").await;
-    first.terminate().await;
-    second.until("/metrics", "salesforce_connector_leader 1\n").await;
+    let first = start(plane, &home, &logs[0]);
+    until_metrics(&first, "salesforce_connector_leader 1\n").await;
+    let second = start(plane, &home, &logs[1]);
+    until_ready(&second).await;
+    until_metrics(&second, "salesforce_connector_leader 0\n").await;
+    until_metrics(&first, "salesforce_connector_leader 1\n").await;
+    terminate(first).await;
+    until_metrics(&second, "salesforce_connector_leader 1\n").await;
     // The new leader has credentials in hand, and something to say.
     connector(plane, &home).await;
     let connectors: Api<SalesforceConnector> = Api::namespaced(plane.client().await, home.name());
@@ -140,7 +77,7 @@ async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_termi
             .ok_or(shown)
     })
     .await;
-    second.terminate().await;
+    terminate(second).await;
 
     let own: Api<Secret> = Api::namespaced(plane.client().await, home.name());
     let key = leak::digest_key(&own).await;

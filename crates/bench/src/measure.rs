@@ -123,9 +123,9 @@ struct Spent {
 impl Spent {
     fn so_far(plane: &Plane, operator: &Operator) -> Result<Self, Failed> {
         Ok(Self {
-            operator: operator.process.cpu()?,
-            simulator: plane.salesforce.process.cpu()?,
-            client: process::cpu_of("self")?,
+            operator: operator.cpu()?,
+            simulator: process::cpu_of(plane.salesforce.process.id())?,
+            client: process::cpu_of(std::process::id())?,
             machine: process::cpu_of_machine()?,
         })
     }
@@ -200,7 +200,7 @@ async fn round(programs: &Programs, scale: &Scale, size: usize) -> Result<Round,
     let mut operator = Operator::start(&programs.operator, &plane, Mode::ByName, &log)?;
     operator.leads().await?;
     let running = running(&plane, &operator, scale, size).await?;
-    operator.process.terminate().await?;
+    operator.terminate().await?;
     say(&format!(
         "{size}: all Ready after {:.2} s; restart",
         running.ready
@@ -231,7 +231,7 @@ async fn bare_rates(plane: &Plane, scale: &Scale) -> Result<Rates, Failed> {
 
 async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize) -> Result<Running, Failed> {
     tokio::time::sleep(scale.settle).await;
-    let idle = operator.process.memory()?;
+    let idle = operator.memory()?;
     let fleet = plane.fleet();
     let (requests, calls) = (plane.audit.so_far()?, plane.salesforce.calls().await?);
     let spent = Spent::so_far(plane, operator)?;
@@ -250,7 +250,7 @@ async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize)
         cpu,
         cpu_of_others,
         idle,
-        memory: operator.process.memory()?,
+        memory: operator.memory()?,
     })
 }
 
@@ -266,7 +266,7 @@ async fn started(programs: &Programs, plane: &Plane, size: usize) -> Result<f64,
     let began = Instant::now();
     let operator = Operator::start(&programs.operator, plane, Mode::ByName, &log)?;
     let ready = fleet.all_ready(size).await?;
-    operator.process.terminate().await?;
+    operator.terminate().await?;
     Ok((ready - began).as_secs_f64())
 }
 
@@ -276,17 +276,17 @@ async fn restart(programs: &Programs, scale: &Scale, plane: &Plane, size: usize)
     let mut operator = Operator::start(&programs.operator, plane, Mode::ByName, &log)?;
     operator.leads().await?;
     until_all_is_read(plane, &requests, size).await?;
-    let cpu = operator.process.cpu()?;
+    let cpu = operator.cpu()?;
     let restart = Restart {
         requests: audit::between(&requests, &plane.audit.so_far()?),
         calls: salesforce::between(&calls, &plane.salesforce.calls().await?),
         cpu: per_connector(cpu, size),
         memory: {
             tokio::time::sleep(scale.settle).await;
-            operator.process.memory()?
+            operator.memory()?
         },
     };
-    operator.process.terminate().await?;
+    operator.terminate().await?;
     Ok(restart)
 }
 
@@ -318,12 +318,12 @@ async fn foreign(programs: &Programs, scale: &Scale) -> Result<(Foreign, String)
     let by_name_before = memory(programs, scale, &plane, Mode::ByName, "by-name-before").await?;
 
     let watch = idle(programs, scale, &plane, Mode::Watch, "watch-before").await?;
-    let watch_before = watch.process.memory()?.now;
+    let watch_before = watch.memory()?.now;
     say("they are created");
     create_foreign(&plane, count).await?;
     tokio::time::sleep(scale.settle).await;
-    let watch_after = watch.process.memory()?.now;
-    watch.process.terminate().await?;
+    let watch_after = watch.memory()?.now;
+    watch.terminate().await?;
 
     say("the operator starts where they are");
     let watch_started = memory(programs, scale, &plane, Mode::Watch, "watch-after").await?;
@@ -361,8 +361,8 @@ async fn memory(
     stage: &str,
 ) -> Result<f64, Failed> {
     let operator = idle(programs, scale, plane, mode, stage).await?;
-    let memory = operator.process.memory()?.now;
-    operator.process.terminate().await?;
+    let memory = operator.memory()?.now;
+    operator.terminate().await?;
     Ok(memory)
 }
 

@@ -1,13 +1,13 @@
 //! The operator as a process, set up as its chart sets it up.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
+
+use testbed::OperatorProcess;
 
 use crate::Failed;
 use crate::plane::{NAMESPACE, Plane};
-use crate::process::Process;
+use crate::process::{self, Memory};
 
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,39 +39,41 @@ fn tunables() -> &'static str {
 
 /// A running operator.
 pub(crate) struct Operator {
-    pub(crate) process: Process,
-    address: String,
+    process: OperatorProcess,
 }
 
 impl Operator {
     /// Starts it; it may not lead yet.
     pub(crate) fn start(program: &Path, plane: &Plane, mode: Mode, log: &Path) -> Result<Self, Failed> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let mut command = Command::new(program);
+        let mut command = OperatorProcess::command(program, &plane.kubeconfig);
         command
-            .args(["run", "--namespace", NAMESPACE, "--listen", &address])
+            .args(["--namespace", NAMESPACE])
             .args(["--secret-watch", mode.as_str()])
             .arg(format!("--connect-to=*={}", plane.salesforce.https))
             .arg("--ca-file")
             .arg(&plane.salesforce.ca)
             // All connectors are of one org here.
             .args(["--token-requests-per-hour", "1000000"])
-            .env("KUBECONFIG", &plane.kubeconfig)
-            .env("GLIBC_TUNABLES", tunables())
-            .env("NO_PROXY", "127.0.0.1");
-        let process = Process::start(command, log)?;
-        Ok(Self { process, address })
+            .env("GLIBC_TUNABLES", tunables());
+        let process = OperatorProcess::start(command, log).map_err(|error| {
+            format!(
+                "failed to start {}: {error}; `make bench` builds it",
+                program.display()
+            )
+        })?;
+        Ok(Self { process })
     }
 
     /// Waits until it leads and has read what there is.
     pub(crate) async fn leads(&mut self) -> Result<(), Failed> {
         let mut last = String::new();
         for _ in 0..1200 {
-            self.process.check()?;
+            if let Some(status) = self.process.try_wait()? {
+                return Err(format!("the operator ended by itself: {status}").into());
+            }
             last = match self.leading().await {
                 Ok(None) => return Ok(()),
-                Ok(Some(missing)) => missing,
-                Err(error) => error.to_string(),
+                Ok(Some(missing)) | Err(missing) => missing,
             };
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
@@ -79,22 +81,38 @@ impl Operator {
     }
 
     /// What is missing for it to work.
-    async fn leading(&self) -> Result<Option<String>, reqwest::Error> {
-        let (ready, why) = self.get("/readyz").await?;
-        if !ready {
-            return Ok(Some(why));
+    async fn leading(&self) -> Result<Option<String>, String> {
+        let readiness = self.process.get("/readyz").await?;
+        if readiness.status != "200 OK" {
+            return Ok(Some(readiness.body));
         }
-        let (_, metrics) = self.get("/metrics").await?;
+        let metrics = self.process.get("/metrics").await?.body;
         let leads = metrics
             .lines()
             .any(|line| line == "salesforce_connector_leader 1");
         Ok((!leads).then(|| "another one leads".to_owned()))
     }
 
-    /// Whether the answer is a success, and its text.
-    async fn get(&self, path: &str) -> Result<(bool, String), reqwest::Error> {
-        let answer = reqwest::get(format!("http://{}{path}", self.address)).await?;
-        Ok((answer.status().is_success(), answer.text().await?))
+    /// Ends it as Kubernetes ends a pod, and waits for its end.
+    pub(crate) async fn terminate(mut self) -> Result<(), Failed> {
+        self.process.terminate();
+        for _ in 0..300 {
+            if self.process.try_wait()?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err("the operator did not end within 15 s of SIGTERM".into())
+    }
+
+    /// Its memory.
+    pub(crate) fn memory(&self) -> Result<Memory, Failed> {
+        process::memory_of(self.process.id())
+    }
+
+    /// CPU time that it has spent so far.
+    pub(crate) fn cpu(&self) -> Result<Duration, Failed> {
+        process::cpu_of(self.process.id())
     }
 }
 
@@ -102,7 +120,12 @@ impl Operator {
 pub(crate) fn log(plane: &Plane, kept: Option<&PathBuf>, stage: &str) -> Result<PathBuf, Failed> {
     let dir = kept.map_or(plane.dir(), PathBuf::as_path);
     std::fs::create_dir_all(dir)?;
-    Ok(dir.join(format!("operator-{stage}.log")))
+    let log = dir.join(format!("operator-{stage}.log"));
+    // The operator appends, and one that was kept is of another measurement.
+    if log.exists() {
+        std::fs::remove_file(&log)?;
+    }
+    Ok(log)
 }
 
 #[cfg(test)]

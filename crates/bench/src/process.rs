@@ -5,8 +5,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::Failed;
 
 /// A program that runs until it is dropped.
@@ -37,42 +35,28 @@ impl Process {
         }
     }
 
-    /// Ends it as Kubernetes ends a pod, and waits for its end.
-    pub(crate) async fn terminate(mut self) -> Result<(), Failed> {
-        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
-            kill_process(pid, Signal::TERM)?;
-        }
-        for _ in 0..300 {
-            if self.child.try_wait()?.is_some() {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Err(format!("{} did not end within 15 s of SIGTERM", self.name).into())
-    }
-
-    /// Resident memory now, and at its highest, in MB (10⁶ bytes).
-    pub(crate) fn memory(&self) -> Result<Memory, Failed> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kib = |field: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(field));
-            let number = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
-            number.ok_or_else(|| format!("/proc has no {field}"))
-        };
-        Ok(Memory {
-            now: kib("VmRSS:")? * 1024.0 / 1e6,
-            peak: kib("VmHWM:")? * 1024.0 / 1e6,
-        })
-    }
-
-    /// CPU time spent so far.
-    pub(crate) fn cpu(&self) -> Result<Duration, Failed> {
-        cpu_of(&self.child.id().to_string())
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 
-/// CPU time that a process has spent so far in user and system mode; `self` is this one.
-pub(crate) fn cpu_of(pid: &str) -> Result<Duration, Failed> {
+/// Resident memory of a process now, and at its highest, in MB (10⁶ bytes).
+pub(crate) fn memory_of(pid: u32) -> Result<Memory, Failed> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = |field: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+        number.ok_or_else(|| format!("/proc has no {field}"))
+    };
+    Ok(Memory {
+        now: kib("VmRSS:")? * 1024.0 / 1e6,
+        peak: kib("VmHWM:")? * 1024.0 / 1e6,
+    })
+}
+
+/// CPU time that a process has spent so far in user and system mode.
+pub(crate) fn cpu_of(pid: u32) -> Result<Duration, Failed> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // proc(5): utime and stime are fields 14 and 15; the name in field 2 may contain spaces.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);

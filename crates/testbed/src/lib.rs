@@ -1,5 +1,6 @@
 //! A real Kubernetes control plane for tests, demo and benchmarks, and what tests against it need: clients and
-//! kubeconfig files by service account, waits that show what they last saw, and a connection that can be cut.
+//! kubeconfig files by service account, waits that show what they last saw, a connection that can be cut, and processes of
+//! the operator.
 //!
 //! The control plane is kube-apiserver, etcd and kube-controller-manager themselves, built once by
 //! `scripts/control-plane-build`. There is no kubelet: pods stay `Pending`. To run the tests elsewhere:
@@ -21,7 +22,9 @@
 mod access;
 mod control_plane;
 mod eventually;
+pub mod http;
 mod namespace;
+mod operator;
 mod process;
 mod programs;
 pub mod proxy;
@@ -29,6 +32,7 @@ pub mod proxy;
 pub use control_plane::ControlPlane;
 pub use eventually::eventually;
 pub use namespace::TestNamespace;
+pub use operator::OperatorProcess;
 pub use programs::Ran;
 
 /// Makes ring the process's TLS provider. Any number of calls do no harm.

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use redeem::{
@@ -21,6 +19,7 @@ use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::grant_session::replies::mapped;
 use crate::shell::grant_session::{KUBERNETES_LIMIT, Place, Shell};
+use crate::shell::kubernetes::own_secret;
 
 /// Which installation this is, on which cluster; read once.
 pub(crate) async fn place(context: &Context) -> Result<Place, Error> {
@@ -115,36 +114,16 @@ fn version(secret: &Secret) -> ResourceVersion {
     ResourceVersion::new(secret.resource_version().unwrap_or_default())
 }
 
-/// A Secret of the operator's namespace.
-fn own_secret(
+/// A Secret of the operator's namespace, to be created or to replace this version.
+fn versioned(
     name: String,
     purpose: &str,
     data: BTreeMap<String, Vec<u8>>,
     version: Option<&ResourceVersion>,
 ) -> Secret {
-    let labels = [
-        (names::MANAGED_BY, names::MANAGED_BY_VALUE),
-        (names::PURPOSE, purpose),
-    ];
-    Secret {
-        metadata: ObjectMeta {
-            name: Some(name),
-            labels: Some(
-                labels
-                    .into_iter()
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect(),
-            ),
-            resource_version: version.map(|version| version.as_str().to_owned()),
-            ..ObjectMeta::default()
-        },
-        data: Some(
-            data.into_iter()
-                .map(|(key, value)| (key, ByteString(value)))
-                .collect(),
-        ),
-        ..Secret::default()
-    }
+    let mut secret = own_secret::labelled(name, purpose, data);
+    secret.metadata.resource_version = version.map(|version| version.as_str().to_owned());
+    secret
 }
 
 impl Shell {
@@ -233,13 +212,8 @@ impl Shell {
     }
 
     pub(crate) async fn create_ledger(&mut self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
-        self.create(own_secret(
-            ledger_name(name),
-            names::LEDGER,
-            entry.to_data(),
-            None,
-        ))
-        .await
+        self.create(versioned(ledger_name(name), names::LEDGER, entry.to_data(), None))
+            .await
     }
 
     pub(crate) async fn mark_ledger(
@@ -248,7 +222,7 @@ impl Shell {
         entry: &LedgerEntry,
         version: &ResourceVersion,
     ) -> Reply {
-        self.replace(own_secret(
+        self.replace(versioned(
             ledger_name(name),
             names::LEDGER,
             entry.to_data(),
@@ -293,7 +267,7 @@ impl Shell {
 
     /// Every write of the state carries what is to become of it: a replaced Secret keeps no annotation of before.
     fn state_secret(&self, data: BTreeMap<String, Vec<u8>>, version: Option<&ResourceVersion>) -> Secret {
-        let mut secret = own_secret(state_name(&self.owner.uid), names::STATE, data, version);
+        let mut secret = versioned(state_name(&self.owner.uid), names::STATE, data, version);
         if let Some(host) = revoke_at(&self.connector) {
             secret
                 .annotations_mut()

@@ -1,7 +1,7 @@
 //! How are Secrets read and written? By name, each once, and never somebody else's.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::PostParams;
 use kube::{Api, ResourceExt};
 
 use crate::api::names;
@@ -14,6 +14,7 @@ use crate::core::secret::merge::merged;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
+use crate::shell::kubernetes::own_secret;
 
 /// Longest text of the API server that is shown.
 const REFUSAL_BYTES: usize = 300;
@@ -82,22 +83,11 @@ pub(crate) async fn delete_former(context: &Context, owner: &Owner, name: &str) 
         return Ok(());
     }
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &owner.namespace);
-    let preconditions = Preconditions {
-        uid: found.uid(),
-        resource_version: found.resource_version(),
-    };
-    let params = DeleteParams {
-        preconditions: Some(preconditions),
-        ..DeleteParams::default()
-    };
-    match api.delete(name, &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(source) => Err(Error::DeleteSecret {
-            name: name.to_owned(),
-            source,
-        }),
-    }
+    let deleted = own_secret::delete_version(&api, &found).await;
+    deleted.map_err(|source| Error::DeleteSecret {
+        name: name.to_owned(),
+        source,
+    })
 }
 
 /// A refusal by admission, quota or rights is for a person; anything else may be cured by trying again.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 use ring::rand::SecureRandom;
@@ -13,6 +12,7 @@ use ring::rand::SystemRandom;
 use crate::api::names;
 use crate::core::model::digest::DigestKey;
 use crate::error_chain::chain;
+use crate::shell::kubernetes::own_secret;
 
 const KEY: &str = "key";
 const KEY_BYTES: usize = 32;
@@ -97,22 +97,6 @@ fn new_secret() -> Result<Secret, DigestKeyError> {
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| DigestKeyError::Random)?;
-    let labels = [
-        (names::MANAGED_BY, names::MANAGED_BY_VALUE),
-        (names::PURPOSE, "digest-key"),
-    ];
-    Ok(Secret {
-        metadata: ObjectMeta {
-            name: Some(names::DIGEST_KEY_SECRET.to_owned()),
-            labels: Some(
-                labels
-                    .into_iter()
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect(),
-            ),
-            ..ObjectMeta::default()
-        },
-        data: Some([(KEY.to_owned(), ByteString(bytes))].into()),
-        ..Secret::default()
-    })
+    let data = [(KEY.to_owned(), bytes)];
+    Ok(own_secret::labelled(names::DIGEST_KEY_SECRET, "digest-key", data))
 }

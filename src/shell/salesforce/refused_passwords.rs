@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 
 use crate::api::names;
@@ -20,6 +19,7 @@ use crate::core::model::outcome::Trouble;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret as secrets;
+use crate::shell::kubernetes::own_secret;
 
 /// Attempts under way, by host and user.
 #[derive(Default)]
@@ -161,28 +161,12 @@ pub(crate) async fn remember(context: &Context, digest: &Digest, memory: Memory)
 /// By a forced apply: the name is ours alone, and what was unclear may have become a refusal.
 async fn write(context: &Context, digest: &Digest, memory: Memory) -> Result<(), Error> {
     let name = name(digest);
-    let until = match memory {
-        Memory::Refused => None,
-        Memory::Unclear { until } => Some([(names::UNCLEAR_UNTIL.to_owned(), until.to_string())].into()),
-    };
-    let labels = [
-        (names::MANAGED_BY, names::MANAGED_BY_VALUE),
-        (names::PURPOSE, names::REFUSED_PASSWORD),
-    ];
-    let secret = Secret {
-        metadata: ObjectMeta {
-            name: Some(name.clone()),
-            labels: Some(
-                labels
-                    .into_iter()
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect(),
-            ),
-            annotations: until,
-            ..ObjectMeta::default()
-        },
-        ..Secret::default()
-    };
+    let mut secret = own_secret::labelled(&name, names::REFUSED_PASSWORD, []);
+    if let Memory::Unclear { until } = memory {
+        secret
+            .annotations_mut()
+            .insert(names::UNCLEAR_UNTIL.to_owned(), until.to_string());
+    }
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &context.settings.namespace);
     let params = PatchParams::apply(names::FIELD_MANAGER).force();
     match api.patch(&name, &params, &Patch::Apply(&secret)).await {
@@ -196,11 +180,8 @@ pub(crate) async fn forget(context: &Context, digest: &Digest) -> Result<(), Err
     context.passwords.forget(digest);
     let name = name(digest);
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &context.settings.namespace);
-    match api.delete(&name, &DeleteParams::default()).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(source) => Err(Error::DeleteSecret { name, source }),
-    }
+    let deleted = own_secret::delete_any(&api, &name).await;
+    deleted.map_err(|source| Error::DeleteSecret { name, source })
 }
 
 #[cfg(test)]

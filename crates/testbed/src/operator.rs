@@ -1,0 +1,197 @@
+//! How does a process of the operator run? It listens on a port that the system chooses, is asked, frozen, told to stop
+//! or killed, and writes its log to a file.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::eventually;
+use crate::http::{self, Answer};
+
+/// What would lead the operator away from this machine.
+const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// A running process of the operator; killed by drop, as `kill -9` does, wherever it is.
+#[derive(Debug)]
+pub struct OperatorProcess {
+    child: Child,
+    log: PathBuf,
+    /// How much of the log is not its own: another process may have written to the same file.
+    log_from: u64,
+    /// Where it listens, once that is known.
+    address: OnceLock<SocketAddr>,
+}
+
+impl OperatorProcess {
+    /// The command that runs `program` against the cluster of a kubeconfig file; the caller adds flags to it.
+    #[must_use]
+    pub fn command(program: impl AsRef<Path>, kubeconfig: &Path) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command
+            .args(["run", "--listen", "127.0.0.1:0"])
+            .env("KUBECONFIG", kubeconfig)
+            .env("NO_PROXY", "127.0.0.1")
+            .env("NO_COLOR", "1");
+        for proxy in PROXIES {
+            command.env_remove(proxy);
+        }
+        command
+    }
+
+    /// Starts it, with its log at the end of a file. The log must show that it has started, which is so at level `info`.
+    pub fn start(mut command: Command, log: &Path) -> std::io::Result<Self> {
+        let file = File::options().create(true).append(true).open(log)?;
+        let log_from = file.metadata()?.len();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()?;
+        Ok(Self {
+            child,
+            log: log.to_owned(),
+            log_from,
+            address: OnceLock::new(),
+        })
+    }
+
+    /// The file that its log is in.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it listens, by its log; the error says that the log has no address yet.
+    pub fn address(&self) -> Result<SocketAddr, String> {
+        if let Some(address) = self.address.get() {
+            return Ok(*address);
+        }
+        let log = self.own_log().map_err(|error| error.to_string())?;
+        let address = listens_at(&log).ok_or("its log doesn't say yet where it listens")?;
+        Ok(*self.address.get_or_init(|| address))
+    }
+
+    fn own_log(&self) -> std::io::Result<String> {
+        let mut file = File::open(&self.log)?;
+        file.seek(SeekFrom::Start(self.log_from))?;
+        let mut log = Vec::new();
+        file.read_to_end(&mut log)?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
+    }
+
+    /// What it answers to a GET; the error says why it doesn't.
+    pub async fn get(&self, path: &str) -> Result<Answer, String> {
+        http::get(self.address()?, path).await
+    }
+
+    /// Waits until what it answers fits.
+    pub async fn until(&self, deadline: Duration, path: &str, what: &str, fits: impl Fn(&Answer) -> bool) {
+        eventually(deadline, &format!("{what} in the answer to {path}"), async || {
+            let answer = self.get(path).await?;
+            fits(&answer).then_some(()).ok_or_else(|| format!("{answer:?}"))
+        })
+        .await;
+    }
+
+    /// Freezes the whole process.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a frozen process go on.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Tells it to stop, as Kubernetes does.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.id().cast_signed()).expect("a child has a number");
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("failed to send {signal:?}: {error}"));
+    }
+
+    /// How it ended, if it has.
+    pub fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Waits until the process has ended well.
+    pub async fn ended(&mut self, deadline: Duration) {
+        let status = eventually(deadline, "the process to end", async || {
+            let status = self.try_wait().map_err(|error| error.to_string())?;
+            status.ok_or_else(|| "it runs".to_owned())
+        })
+        .await;
+        assert!(status.success(), "{status}");
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(&mut self) {
+        // An error says that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for OperatorProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The address in the line that a process logs when it has started: `listen` is a field of it, in either form of the log.
+fn listens_at(log: &str) -> Option<SocketAddr> {
+    let mut whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let started = whole.find(|line| line.contains("Started"))?;
+    let (_, rest) = started.split_once("listen")?;
+    let from = rest.find(|character: char| character.is_ascii_digit() || character == '[')?;
+    let address = rest.get(from..)?;
+    let end = address
+        .find(|character: char| character == '"' || character.is_whitespace())
+        .unwrap_or(address.len());
+    address.get(..end)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_both_forms_of_the_log() {
+        let json = r#"{"timestamp":"2026-11-27T03:00:00.000000Z","level":"INFO","fields":{"message":"Started","version":"0.1.0","listen":"127.0.0.1:40211"},"target":"salesforce_connector_operator::operator"}"#;
+        let human = "2026-11-27T03:00:00.000000Z  INFO salesforce_connector_operator::operator: Started version=\"0.1.0\" listen=127.0.0.1:40211";
+        for line in [json, human] {
+            let log = format!("a line before\n{line}\n");
+            assert_eq!(listens_at(&log), Some("127.0.0.1:40211".parse().unwrap()));
+        }
+        assert_eq!(listens_at("a line before\n"), None);
+    }
+
+    #[test]
+    fn a_line_of_which_the_end_is_not_written_yet_has_no_address() {
+        let begun = r#"{"fields":{"message":"Started","version":"0.1.0","listen":"127.0.0.1:402"#;
+        assert_eq!(listens_at(begun), None);
+    }
+}

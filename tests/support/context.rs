@@ -1,0 +1,57 @@
+//! How does a controller run in the process of a test? With the settings of an installation by default values.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use salesforce_client::{ClientSettings, HostAllowList};
+use salesforce_connector_operator::clock::Clock;
+use salesforce_connector_operator::failpoints::Failpoints;
+use salesforce_connector_operator::lease::LeaseState;
+use salesforce_connector_operator::metrics::Metrics;
+use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
+use salesforce_connector_operator::shell::context::Context;
+use salesforce_connector_operator::shell::context::Parts;
+use salesforce_connector_operator::shell::kubernetes::clients::Clients;
+use salesforce_connector_operator::shell::kubernetes::digest_key;
+
+/// The default settings of an operator with this namespace of its own, that works in these namespaces.
+pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
+    Settings {
+        namespace: own.to_owned(),
+        watch_namespaces: watched,
+        secret_watch: SecretWatch::ByName,
+        token_requests_per_hour: 3600,
+        state_retention: Duration::from_hours(24),
+        token_request_limit: TOKEN_REQUEST_LIMIT,
+        failpoints: Failpoints::default(),
+    }
+}
+
+/// What a controller works with; `client` serves all its purposes.
+pub(crate) async fn build(
+    client: Client,
+    lease: LeaseState,
+    salesforce: ClientSettings,
+    clock: Clock,
+    settings: Settings,
+) -> Arc<Context> {
+    salesforce_client::install_crypto_provider();
+    let digest_key = digest_key::read_or_create(&client, &settings.namespace)
+        .await
+        .unwrap();
+    Context::new(Parts {
+        clients: Clients {
+            usual: client.clone(),
+            once: client.clone(),
+            watching: client,
+        },
+        lease,
+        salesforce: salesforce_client::Client::new(salesforce).unwrap(),
+        allow_list: HostAllowList::default(),
+        settings,
+        digest_key,
+        clock,
+        metrics: Arc::new(Metrics::new()),
+    })
+}
