@@ -1,6 +1,7 @@
 //! The contract with users: the resource, its reasons, and every name that is visible in a cluster.
 
 pub mod crd;
+mod environment;
 mod grant_problem_texts;
 pub mod names;
 pub mod reasons;

@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 
 use kube::core::Duration;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::environment::Environment;
 pub use secret::DeletionPolicy;
 pub use secret::SecretFormat;
 pub use secret::SecretKeys;
@@ -120,16 +120,6 @@ pub struct SalesforceConnectorSpec {
 /// Marks a parent whose members carry the defaults: the API server fills them in for an absent parent.
 fn empty_object() -> BTreeMap<String, String> {
     BTreeMap::new()
-}
-
-/// Kind of org.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Environment {
-    /// A production or Developer Edition org.
-    #[default]
-    Live,
-    /// A sandbox or scratch org.
-    Sandbox,
 }
 
 /// The app that the connector logs in as.

@@ -52,105 +52,24 @@ fn header(facts: &Facts, result: &Everything) -> String {
     )
 }
 
-struct Row<'a> {
-    what: &'a str,
-    target: &'a str,
-    figure: &'a dyn Fn(&Round) -> String,
+#[derive(Clone)]
+struct Row {
+    what: &'static str,
+    target: &'static str,
+    figure: fn(&Round) -> String,
+}
+
+fn row(what: &'static str, target: &'static str, figure: fn(&Round) -> String) -> Row {
+    Row { what, target, figure }
 }
 
 fn fleet(rounds: &[Round]) -> String {
-    let row = |what, target, figure| Row { what, target, figure };
-    let rows = [
-        row("all Ready after the first create, s", "5 for 1,000", &|round| {
-            seconds(round.running.ready)
-        }),
-        row("… creating took of that, s", "", &|round| {
-            seconds(round.running.creates)
-        }),
-        row("… the two writes alone would take, s", "", &|round| {
-            seconds(round.bare.shortest(round.size))
-        }),
-        row(
-            "all Ready after the operator's start, s",
-            "5 for 1,000",
-            &|round| seconds(round.started.0),
-        ),
-        row("… the two writes alone would take, s", "", &|round| {
-            seconds(round.started.1.shortest(round.size))
-        }),
-        row("bare Secret creates a second", "", &|round| {
-            format!("{:.0}", round.bare.secret_creates)
-        }),
-        row("bare status replaces a second", "", &|round| {
-            format!("{:.0}", round.bare.status_replaces)
-        }),
-        row("bare status merge patches a second", "", &|round| {
-            format!("{:.0}", round.bare.status_merge_patches)
-        }),
-        row(
-            "API requests per connector (of these writes)",
-            "4 (2)",
-            &|round| {
-                let requests = &round.running.requests;
-                format!(
-                    "{} ({})",
-                    each(audit::total(requests), round),
-                    each(audit::writes(requests), round)
-                )
-            },
-        ),
-        row("calls to Salesforce per connector", "", &|round| {
-            each(sum(&round.running.calls), round)
-        }),
-        row("CPU per connector, ms", "1.5", &|round| {
-            format!("{:.2}", round.running.cpu)
-        }),
-        row(
-            "… of simulator, load client, control plane and all else, ms",
-            "",
-            &|round| {
-                let others = &round.running.cpu_of_others;
-                format!(
-                    "{:.1}, {:.1}, {:.1}",
-                    others.simulator, others.client, others.rest
-                )
-            },
-        ),
-        row("resident memory before the first connector, MB", "12", &|round| {
-            megabytes(round.running.idle.now)
-        }),
-        row("… with all Ready", "20 with 1,000", &|round| {
-            megabytes(round.running.memory.now)
-        }),
-        row("… at its highest", "", &|round| {
-            megabytes(round.running.memory.peak)
-        }),
-        row("… after a restart", "", &|round| {
-            megabytes(round.restart.memory.now)
-        }),
-        row("token requests on a restart, nothing changed", "0", &|round| {
-            tokens(&round.restart.calls).to_string()
-        }),
-        row("other calls to Salesforce on it", "", &|round| {
-            (sum(&round.restart.calls) - tokens(&round.restart.calls)).to_string()
-        }),
-        row("writes on it", "0", &|round| {
-            audit::writes(&round.restart.requests).to_string()
-        }),
-        row("reads on it, per connector", "", &|round| {
-            let requests = &round.restart.requests;
-            each(audit::total(requests) - audit::writes(requests), round)
-        }),
-        row("CPU on it per connector, ms", "", &|round| {
-            format!("{:.2}", round.restart.cpu)
-        }),
-    ];
     let mut text = String::from("| connectors | target, at most |");
     for round in rounds {
         let _ = write!(text, " {} |", thousands(round.size));
     }
     let _ = writeln!(text, "\n| --- | --- |{}", " ---: |".repeat(rounds.len()));
-    for row in rows {
+    for row in [times(), work(), memory(), restart()].concat() {
         let _ = write!(text, "| {} | {} |", row.what, row.target);
         for round in rounds {
             let _ = write!(text, " {} |", (row.figure)(round));
@@ -158,6 +77,109 @@ fn fleet(rounds: &[Round]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// How long it takes.
+fn times() -> Vec<Row> {
+    vec![
+        row("all Ready after the first create, s", "5 for 1,000", |round| {
+            seconds(round.running.ready)
+        }),
+        row("… creating took of that, s", "", |round| {
+            seconds(round.running.creates)
+        }),
+        row("… the two writes alone would take, s", "", |round| {
+            seconds(round.bare.shortest(round.size))
+        }),
+        row(
+            "all Ready after the operator's start, s",
+            "5 for 1,000",
+            |round| seconds(round.started.0),
+        ),
+        row("… the two writes alone would take, s", "", |round| {
+            seconds(round.started.1.shortest(round.size))
+        }),
+    ]
+}
+
+/// What it takes of others and of the machine.
+fn work() -> Vec<Row> {
+    vec![
+        row("bare Secret creates a second", "", |round| {
+            format!("{:.0}", round.bare.secret_creates)
+        }),
+        row("bare status replaces a second", "", |round| {
+            format!("{:.0}", round.bare.status_replaces)
+        }),
+        row("bare status merge patches a second", "", |round| {
+            format!("{:.0}", round.bare.status_merge_patches)
+        }),
+        row("API requests per connector (of these writes)", "4 (2)", |round| {
+            let requests = &round.running.requests;
+            format!(
+                "{} ({})",
+                each(audit::total(requests), round),
+                each(audit::writes(requests), round)
+            )
+        }),
+        row("calls to Salesforce per connector", "", |round| {
+            each(sum(&round.running.calls), round)
+        }),
+        row("CPU per connector, ms", "1.5", |round| {
+            format!("{:.2}", round.running.cpu)
+        }),
+        row(
+            "… of simulator, load client, control plane and all else, ms",
+            "",
+            |round| {
+                let others = &round.running.cpu_of_others;
+                format!(
+                    "{:.1}, {:.1}, {:.1}",
+                    others.simulator, others.client, others.rest
+                )
+            },
+        ),
+    ]
+}
+
+/// What stays resident.
+fn memory() -> Vec<Row> {
+    vec![
+        row("resident memory before the first connector, MB", "12", |round| {
+            megabytes(round.running.idle.now)
+        }),
+        row("… with all Ready", "20 with 1,000", |round| {
+            megabytes(round.running.memory.now)
+        }),
+        row("… at its highest", "", |round| {
+            megabytes(round.running.memory.peak)
+        }),
+    ]
+}
+
+/// What a restart costs.
+fn restart() -> Vec<Row> {
+    vec![
+        row("… after a restart", "", |round| {
+            megabytes(round.restart.memory.now)
+        }),
+        row("token requests on a restart, nothing changed", "0", |round| {
+            tokens(&round.restart.calls).to_string()
+        }),
+        row("other calls to Salesforce on it", "", |round| {
+            (sum(&round.restart.calls) - tokens(&round.restart.calls)).to_string()
+        }),
+        row("writes on it", "0", |round| {
+            audit::writes(&round.restart.requests).to_string()
+        }),
+        row("reads on it, per connector", "", |round| {
+            let requests = &round.restart.requests;
+            each(audit::total(requests) - audit::writes(requests), round)
+        }),
+        row("CPU on it per connector, ms", "", |round| {
+            format!("{:.2}", round.restart.cpu)
+        }),
+    ]
 }
 
 fn foreign(result: &Everything) -> String {

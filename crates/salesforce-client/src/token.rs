@@ -61,18 +61,26 @@ pub(crate) async fn request(
     }
     let http_client = OAuthHttpClient::new(transport, grant.kind(), &scrubber);
     let client = client(transport, host, app)?;
-    let answer = match grant {
+    let answer = exchange(&client, grant, &http_client).await;
+    conclude(answer, http_client, &scrubber)
+}
+
+/// Presents a grant of a type that oauth2 knows.
+async fn exchange(
+    client: &OauthClient,
+    grant: &TokenRequest,
+    http_client: &OAuthHttpClient<'_>,
+) -> Result<TokenBody, TokenRequestError> {
+    match grant {
         TokenRequest::JwtBearer { .. } | TokenRequest::ClientCredentials => {
-            client
-                .exchange_client_credentials()
-                .request_async(&http_client)
-                .await
+            let exchange = client.exchange_client_credentials();
+            exchange.request_async(http_client).await
         }
         TokenRequest::RefreshToken(token) => {
             let token = oauth2::RefreshToken::new(token.expose().to_owned());
             client
                 .exchange_refresh_token(&token)
-                .request_async(&http_client)
+                .request_async(http_client)
                 .await
         }
         TokenRequest::Password {
@@ -85,26 +93,25 @@ pub(crate) async fn request(
                 ResourceOwnerUsername::new(username.clone()),
                 ResourceOwnerPassword::new(format!("{}{token}", password.expose())),
             );
-            client
-                .exchange_password(&username, &password)
-                .request_async(&http_client)
-                .await
+            let exchange = client.exchange_password(&username, &password);
+            exchange.request_async(http_client).await
         }
         TokenRequest::AuthorizationCode {
             code,
             redirect_uri,
             code_verifier,
         } => {
-            let redirect = RedirectUrl::new(redirect_uri.clone())
-                .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "the callback URL is not a URL"))?;
+            let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(|_| {
+                let why = "the callback URL is not a URL";
+                TokenRequestError::Request(Failure::not_sent(Refusal::RequestNotBuilt, why).into())
+            })?;
             let exchange = client
                 .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
                 .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
                 .set_redirect_uri(std::borrow::Cow::Owned(redirect));
-            exchange.request_async(&http_client).await
+            exchange.request_async(http_client).await
         }
-    };
-    conclude(answer, http_client, &scrubber)
+    }
 }
 
 /// Everything that is sent and must not come back in a text: secrets, and what identifies app and user.

@@ -35,6 +35,12 @@ impl fmt::Display for HttpClientError {
 
 impl std::error::Error for HttpClientError {}
 
+impl From<Failure> for HttpClientError {
+    fn from(failure: Failure) -> Self {
+        Self(Box::new(failure))
+    }
+}
+
 impl<'a> OAuthHttpClient<'a> {
     pub(super) fn new(transport: &'a Transport, grant: GrantKind, scrubber: &'a Scrubber) -> Self {
         Self {
@@ -71,10 +77,6 @@ impl<'c> AsyncHttpClient<'c> for OAuthHttpClient<'_> {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpClientError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            self.send(request)
-                .await
-                .map_err(|failure| HttpClientError(Box::new(failure)))
-        })
+        Box::pin(async move { Ok(self.send(request).await?) })
     }
 }
