@@ -7,6 +7,7 @@ use redeem::{AttemptPhase, Effect, Now, RedeemAnswer, RedeemRefusal, ResourceVer
 use crate::cluster::{Connector, Spoiled};
 use crate::driver::Fault;
 use crate::salesforce::{Stage, numbers};
+use crate::shared::Shared;
 use crate::tally::{Event, Tally};
 use crate::world::{ControllerPhase, World};
 
@@ -142,7 +143,7 @@ impl World {
                 count_if(fits, Event::OldBootstrap, tally)
             }
             Action::Edit => {
-                let version = self.cluster.new_version();
+                let version = self.cluster.new_connector_version();
                 let Some(connector) = &mut self.cluster.connector else {
                     return false;
                 };
@@ -276,7 +277,7 @@ impl World {
     }
 
     fn act_crash(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let at = self.stands_at(c);
+        let at = if tally.is_silent() { "" } else { self.stands_at(c) };
         let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
         match phase {
             ControllerPhase::Idle => return false,
@@ -299,7 +300,7 @@ impl World {
         }
         self.ghost.unclear = true;
         let controller = &mut self.controllers[c];
-        controller.memory = redeem::SessionMemory::default();
+        controller.memory = Shared::new(redeem::SessionMemory::default());
         controller.paused = false;
         controller.pretend = None;
         controller.login = None;
@@ -348,7 +349,7 @@ impl World {
         self.ghost.restored = true;
         // What is restored from here on would be that cluster's grant on two clusters, which nothing can tell.
         self.backups.clear();
-        self.cluster.put_state(key, std::rc::Rc::new(state));
+        self.cluster.put_state(key, Shared::new(state));
         count_if(true, Event::Migrated, tally)
     }
 
@@ -428,7 +429,7 @@ impl World {
     }
 
     fn act_unclaim(&mut self, tally: &mut Tally) -> bool {
-        let version = self.cluster.new_version();
+        let version = self.cluster.new_connector_version();
         let Some(connector) = &mut self.cluster.connector else {
             return false;
         };

@@ -1,6 +1,5 @@
 //! The shell as the model has it: carries out one effect at a time, faithfully or as a broken variant would.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use redeem::{
@@ -10,7 +9,9 @@ use redeem::{
 
 use crate::cluster::{Key, Op, Spoiled};
 use crate::salesforce::{Arrival, Stage};
+use crate::shared::Shared;
 use crate::tally::{Event, Tally};
+use crate::transitions::{Due, Heard};
 use crate::variant::Variant;
 use crate::world::{Asking, ControllerPhase, Violation, World, username};
 
@@ -30,26 +31,34 @@ pub(crate) enum Fault {
     Refused,
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the branches of a match that may end without a reply"
+)]
+fn told(reply: Reply) -> Option<Heard> {
+    Some(Heard::Reply(reply))
+}
+
 impl World {
     /// One step of a controller: the next effect of its session, carried out. `false` when the fault doesn't fit.
     pub(crate) fn step(&mut self, c: usize, fault: Fault, tally: &mut Tally) -> bool {
         let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
-        let ControllerPhase::Running(mut session) = phase else {
+        let ControllerPhase::Running(session) = phase else {
             self.controllers[c].phase = phase;
             return false;
         };
-        let effect = Rc::make_mut(&mut session).next(self.now(c));
-        crate::trace(|| format!("{c} {:?} {fault:?} {}", self.now, crate::short(&effect)));
-        match effect {
-            Effect::Send { token, .. } => {
-                let at = self.now;
+        let (session, due) = self.transitions.due(session, self.now(c));
+        crate::trace(|| format!("{c} {:?} {fault:?} {}", self.now, crate::short(&due)));
+        match &*due {
+            Due::Effect(Effect::Send { token, .. }) => {
+                let (token, at) = (token.clone(), self.now);
                 self.controllers[c].phase = ControllerPhase::Checked { session, token, at };
                 fault == Fault::None
             }
-            Effect::Done(outcome) => {
-                let outcome = *outcome;
-                self.controllers[c].memory = outcome.memory;
-                self.controllers[c].last = Some(outcome.end);
+            Due::Effect(Effect::Done(outcome)) => {
+                let controller = &mut *self.controllers[c];
+                controller.memory = Shared::new(outcome.memory.clone());
+                controller.last = Some(outcome.end);
                 if self.is_false_alarm(outcome.end) {
                     self.violate(Violation::FalseAlarm);
                 }
@@ -58,40 +67,42 @@ impl World {
                 }
                 fault == Fault::None
             }
-            effect => {
-                let reply = self.carry_out(c, &session, effect, fault, tally);
-                let fits = reply.is_some();
-                if let Some(reply) = reply {
-                    self.reply(c, Rc::make_mut(&mut session), reply);
-                }
+            _ => {
+                let heard = self.carry_out(c, &session, &due, fault, tally);
+                let fits = heard.is_some();
+                let session = match heard {
+                    Some(heard) => self.transitions.after(session, heard, self.now(c)),
+                    None => session,
+                };
                 self.controllers[c].phase = ControllerPhase::Running(session);
                 fits
             }
         }
     }
 
-    fn reply(&self, c: usize, session: &mut Session, reply: Reply) {
-        let now = self.now(c);
-        session.on(reply, now);
-    }
-
     fn carry_out(
         &mut self,
         c: usize,
         session: &Session,
-        effect: Effect,
+        due: &Due,
         fault: Fault,
         tally: &mut Tally,
-    ) -> Option<Reply> {
+    ) -> Option<Heard> {
         let uid = self.controllers[c].cache_uid();
         let key = self.key(c, uid);
         let installation = self.installation(c);
+        let effect = match due {
+            Due::Effect(effect) => effect,
+            Due::WriteState { state, precondition } => {
+                return self.write_state(c, session, precondition.clone(), state.clone(), fault, tally);
+            }
+        };
         match effect {
             Effect::ReadState | Effect::ReadConnector | Effect::ReadConsumer | Effect::ReadLedger { .. }
                 if fault == Fault::Failed =>
             {
                 tally.count(Event::ReadFailed);
-                Some(match effect {
+                told(match effect {
                     Effect::ReadState => Reply::State(Read::Failed),
                     Effect::ReadConnector => Reply::Connector(Read::Failed),
                     Effect::ReadConsumer => Reply::Consumer(Read::Failed),
@@ -101,7 +112,7 @@ impl World {
             Effect::Introspect { token, .. } => {
                 let said = match fault {
                     Fault::None if self.config.asking == Asking::Refused => IntrospectionAnswer::Impossible,
-                    Fault::None => self.salesforce.introspect(&token),
+                    Fault::None => self.salesforce.introspect(token),
                     Fault::Failed => IntrospectionAnswer::NoAnswer,
                     Fault::Refused => IntrospectionAnswer::Impossible,
                     Fault::LostRequest | Fault::LostReply | Fault::Delayed => return None,
@@ -112,7 +123,7 @@ impl World {
                     IntrospectionAnswer::NoAnswer => Event::NoAnswer,
                     IntrospectionAnswer::Impossible => Event::MayNotAsk,
                 });
-                Some(Reply::Introspection(said))
+                told(Reply::Introspection(said))
             }
             Effect::Identify { access } => {
                 let (username, event) = match (fault, self.salesforce.user(&access.token)) {
@@ -124,16 +135,16 @@ impl World {
                     }
                 };
                 tally.count(event);
-                Some(Reply::Username(username))
+                told(Reply::Username(username))
             }
             Effect::Derive { state } => {
                 match fault {
-                    Fault::None => self.derive(uid, &state, true),
+                    Fault::None => self.derive(uid, state, true),
                     Fault::LostRequest => {}
-                    Fault::LostReply => self.derive(uid, &state, false),
+                    Fault::LostReply => self.derive(uid, state, false),
                     Fault::Failed | Fault::Delayed | Fault::Refused => return None,
                 }
-                Some(Reply::Derived)
+                told(Reply::Derived)
             }
             Effect::Claim {
                 serial,
@@ -144,8 +155,8 @@ impl World {
                     Op::Claim {
                         uid,
                         by,
-                        serial,
-                        precondition: resource_version,
+                        serial: *serial,
+                        precondition: resource_version.clone(),
                     },
                     fault,
                     tally,
@@ -154,7 +165,8 @@ impl World {
             Effect::Announce { .. }
                 if matches!(self.config.variant, Variant::NoAnnouncement | Variant::NoIntent) =>
             {
-                (fault == Fault::None).then(|| Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
+                (fault == Fault::None)
+                    .then(|| Heard::Reply(Reply::Write(WriteReply::Written(ResourceVersion::new("0")))))
             }
             Effect::Announce {
                 serial,
@@ -162,22 +174,22 @@ impl World {
             } => self.write(
                 Op::Announce {
                     uid,
-                    serial,
-                    precondition: resource_version,
+                    serial: *serial,
+                    precondition: resource_version.clone(),
                 },
                 fault,
                 tally,
             ),
             Effect::CreateLedger { name, entry } => match self.config.variant {
                 Variant::NoLedger if fault == Fault::None => {
-                    Some(Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
+                    told(Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
                 }
                 Variant::NoLedger => None,
                 _ => self.write(
                     Op::CreateLedger {
                         installation,
-                        name,
-                        entry,
+                        name: name.clone(),
+                        entry: entry.clone(),
                     },
                     fault,
                     tally,
@@ -190,28 +202,23 @@ impl World {
             } => self.write(
                 Op::MarkLedger {
                     installation,
-                    name,
-                    entry,
-                    precondition: resource_version,
+                    name: name.clone(),
+                    entry: entry.clone(),
+                    precondition: resource_version.clone(),
                 },
                 fault,
                 tally,
             ),
-            Effect::CreateState { state } => self.write_state(c, session, None, state, fault, tally),
-            Effect::WriteState {
-                state,
-                resource_version,
-            } => self.write_state(c, session, Some(resource_version), state, fault, tally),
             _ if fault != Fault::None => None,
-            Effect::ReadState => Some(Reply::State(Read::Is(self.read_state(c)))),
-            Effect::ReadConnector => Some(Reply::Connector(Read::Is(self.read_connector()))),
+            Effect::ReadState => Some(self.read_state(c)),
+            Effect::ReadConnector => told(Reply::Connector(Read::Is(self.read_connector()))),
             Effect::ReadConsumer => {
                 let consumer = self
                     .cluster
                     .consumer
                     .as_ref()
                     .filter(|consumer| consumer.uid == uid);
-                Some(Reply::Consumer(Read::Is(
+                told(Reply::Consumer(Read::Is(
                     consumer.map(|consumer| consumer.serial),
                 )))
             }
@@ -225,48 +232,59 @@ impl World {
                         connector_uid: crate::world::uid_text(uid),
                         phase: LedgerPhase::Used(grant.id),
                     });
-                    return Some(Reply::Ledger(Read::Is(
+                    return told(Reply::Ledger(Read::Is(
                         entry.map(|entry| (entry, ResourceVersion::new("0"))),
                     )));
                 }
-                Some(Reply::Ledger(Read::Is(
-                    self.cluster.ledger_entry(installation, &name),
+                told(Reply::Ledger(Read::Is(
+                    self.cluster.ledger_entry(installation, name),
                 )))
             }
-            Effect::Pause { .. } => Some(Reply::Paused),
-            Effect::Send { .. } | Effect::Done(_) => unreachable!("handled by step"),
+            Effect::Pause { .. } => told(Reply::Paused),
+            Effect::Send { .. }
+            | Effect::Done(_)
+            | Effect::CreateState { .. }
+            | Effect::WriteState { .. } => {
+                unreachable!("handled before")
+            }
         }
     }
 
-    fn read_state(&mut self, c: usize) -> StateSeen {
+    fn read_state(&mut self, c: usize) -> Heard {
+        let seen = |seen| Heard::Reply(Reply::State(Read::Is(seen)));
         let key = self.key(c, self.controllers[c].cache_uid());
         let Some((state, version)) = self.cluster.state(key) else {
-            return StateSeen::Absent;
+            return seen(StateSeen::Absent);
         };
         match self.cluster.spoiled(key) {
-            Some(Spoiled::Unsupported) => return StateSeen::UnsupportedVersion,
-            Some(Spoiled::Unreadable) => return StateSeen::Unreadable,
+            Some(Spoiled::Unsupported) => return seen(StateSeen::UnsupportedVersion),
+            Some(Spoiled::Unreadable) => return seen(StateSeen::Unreadable),
             None => {}
         }
-        let (mut state, version) = (State::clone(state), version.clone());
+        let (mut state, version) = (state.clone(), version.clone());
         if self.config.variant == Variant::NoStamp {
             state.cluster = redeem::ClusterUid::new("c");
         }
-        StateSeen::Found(Box::new(self.with_pretence(c, state)), version)
+        Heard::State(self.with_pretence(c, state), version)
     }
 
     /// A state with the attempt in it that a broken variant only makes up.
-    fn with_pretence(&self, c: usize, mut state: State) -> State {
+    fn with_pretence(&self, c: usize, mut state: Shared<State>) -> Shared<State> {
         let Some(pretended) = &self.controllers[c].pretend else {
             return state;
         };
-        for grant in state.current.iter_mut().chain(state.candidate.iter_mut()) {
+        let pretending = &mut *state;
+        for grant in pretending
+            .current
+            .iter_mut()
+            .chain(pretending.candidate.iter_mut())
+        {
             let intended = pretended
                 .grants()
                 .find(|intended| intended.id == grant.id && intended.attempt.is_some());
             if let Some(intended) = intended {
                 grant.attempt = intended.attempt.clone();
-                state.serial = state.serial.max(pretended.serial);
+                pretending.serial = pretending.serial.max(pretended.serial);
             }
         }
         state
@@ -283,7 +301,7 @@ impl World {
         })
     }
 
-    fn write(&mut self, op: Op, fault: Fault, tally: &mut Tally) -> Option<Reply> {
+    fn write(&mut self, op: Op, fault: Fault, tally: &mut Tally) -> Option<Heard> {
         let reply = match fault {
             Fault::None => self.land(op, tally),
             Fault::LostRequest => {
@@ -305,7 +323,7 @@ impl World {
             }
             Fault::Failed | Fault::Delayed => return None,
         };
-        Some(Reply::Write(reply))
+        told(Reply::Write(reply))
     }
 
     fn write_state(
@@ -313,10 +331,10 @@ impl World {
         c: usize,
         session: &Session,
         precondition: Option<ResourceVersion>,
-        state: Box<State>,
+        state: Shared<State>,
         fault: Fault,
         tally: &mut Tally,
-    ) -> Option<Reply> {
+    ) -> Option<Heard> {
         let key = self.key(c, self.controllers[c].cache_uid());
         let is_intent = !session.holds_result() && self.is_own_intent(c, &state);
         if is_intent && self.config.variant != Variant::Shipped {
@@ -339,7 +357,7 @@ impl World {
             fault,
             tally,
         )?;
-        if was_renewed && matches!(reply, Reply::Write(WriteReply::Written(_))) {
+        if was_renewed && matches!(reply, Heard::Reply(Reply::Write(WriteReply::Written(_)))) {
             tally.count(Event::Renewed);
             if !self.controllers[c].leads {
                 tally.count(Event::LateResult);
@@ -364,20 +382,21 @@ impl World {
         &mut self,
         c: usize,
         (key, precondition): (Key, Option<ResourceVersion>),
-        state: Box<State>,
+        state: Shared<State>,
         fault: Fault,
         tally: &mut Tally,
-    ) -> Option<Reply> {
+    ) -> Option<Heard> {
         match self.config.variant {
             Variant::NoIntent | Variant::IntentAfterSending => {
                 self.controllers[c].pretend = Some(state);
-                (fault == Fault::None).then(|| Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
+                (fault == Fault::None)
+                    .then(|| Heard::Reply(Reply::Write(WriteReply::Written(ResourceVersion::new("0")))))
             }
             Variant::UnconditionalIntent if fault == Fault::None => {
                 let before = self.cluster.state(key).map(|(state, _)| state.clone());
-                let version = self.cluster.put_state(key, Rc::new((*state).clone()));
+                let version = self.cluster.put_state(key, state.clone());
                 self.state_written(key, before, &state, tally);
-                Some(Reply::Write(WriteReply::Written(version)))
+                told(Reply::Write(WriteReply::Written(version)))
             }
             Variant::NoReadBack => {
                 self.controllers[c].pretend = Some(state.clone());
@@ -433,8 +452,8 @@ impl World {
         if self.config.variant == Variant::IntentAfterSending {
             let key = self.key(c, self.controllers[c].cache_uid());
             if let Some((state, version)) = self.cluster.state(key) {
-                let (state, precondition) = (State::clone(state), Some(version.clone()));
-                let state = Box::new(self.with_pretence(c, state));
+                let (state, precondition) = (state.clone(), Some(version.clone()));
+                let state = self.with_pretence(c, state);
                 self.land(
                     Op::State {
                         key,
@@ -547,9 +566,7 @@ impl World {
     pub(crate) fn answer(&mut self, c: usize, answer: RedeemAnswer) {
         crate::trace(|| format!("{c} {:?} answer {}", self.now, crate::short(&answer)));
         let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
-        let (ControllerPhase::Sent { mut session, .. } | ControllerPhase::Checked { mut session, .. }) =
-            phase
-        else {
+        let (ControllerPhase::Sent { session, .. } | ControllerPhase::Checked { session, .. }) = phase else {
             self.controllers[c].phase = phase;
             return;
         };
@@ -566,8 +583,8 @@ impl World {
                 self.derive(uid, &state, true);
             }
         }
-        let now = self.now(c);
-        Rc::make_mut(&mut session).on(Reply::Answer(answer), now);
+        let heard = Heard::Reply(Reply::Answer(answer));
+        let session = self.transitions.after(session, heard, self.now(c));
         self.controllers[c].phase = ControllerPhase::Running(session);
     }
 

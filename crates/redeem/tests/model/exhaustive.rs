@@ -2,18 +2,20 @@
 //!
 //! A scope bounds how many sessions each controller begins and how often each kind of problem strikes in one schedule;
 //! within that, every order of every step is walked. What is checked of each world reached is what `World` checks at
-//! every step; what is checked of each end (nobody in a session, none left to begin) is how it settles.
+//! every step; what is checked of each end (nobody in a session, none left to begin) is how it settles. Decision 21 in
+//! `docs/decisions` says which worlds count as the same.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use crate::action::Action;
 use crate::cluster::Spoiled;
 use crate::driver::Fault;
 use crate::ending::Ending;
 use crate::salesforce::Stage;
+use crate::seen::Seen;
+use crate::shared::digest;
 use crate::tally::Tally;
+use crate::transitions::Transitions;
 use crate::variant::Variant;
 use crate::world::{Asking, Config, ControllerPhase, Start, Violation, World};
 
@@ -286,8 +288,10 @@ impl fmt::Display for Found {
 }
 
 struct Search {
-    seen: HashSet<u64, BuildHasherDefault<HashedAlready>>,
+    seen: Seen,
     path: Vec<Action>,
+    /// What is still to be tried of each world on the path.
+    actions: Vec<(Action, Left)>,
     wanted: Option<Violation>,
     found: Found,
     tally: Tally,
@@ -303,7 +307,7 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
         start,
         ..
     } = *scope;
-    let world = World::new(
+    let mut world = World::new(
         Config {
             rotates,
             asking,
@@ -314,9 +318,11 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
         },
         4,
     );
+    world.transitions = Transitions::remembered();
     let mut search = Search {
-        seen: HashSet::default(),
+        seen: Seen::new(),
         path: Vec::new(),
+        actions: Vec::new(),
         wanted,
         found: Found {
             scope: *scope,
@@ -326,8 +332,11 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
             endings: std::collections::BTreeMap::new(),
             violation: None,
         },
-        tally: Tally::new(),
+        tally: Tally::silent(),
     };
+    if scope.people == People::Rare || scope.left.people == 0 {
+        world.keep_no_backups();
+    }
     search.visit(&world, scope.left);
     search.found.worlds = search.seen.len();
     search.found
@@ -335,33 +344,38 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
 
 impl Search {
     fn visit(&mut self, world: &World, left: Left) {
-        let mut hasher = Mix::default();
-        (world, left).hash(&mut hasher);
-        if !self.seen.insert(hasher.finish()) {
+        if !self.seen.insert(digest(&(world, left))) {
             return;
         }
-        let actions = enabled(world, left, self.found.scope.people);
+        let (first, people) = (self.actions.len(), self.found.scope.people);
+        enabled(world, left, people, &mut self.actions);
         // Time may always pass and what is spoiled may always be mended: neither keeps a world from being an end.
         let goes_on = |(action, costs): &(Action, Left)| *action != Action::Mend && costs.jumps >= left.jumps;
-        if !actions.iter().any(goes_on) {
+        if !self.actions[first..].iter().any(goes_on) {
             self.end(world);
         }
-        for (action, left) in actions {
+        for index in first..self.actions.len() {
+            let (action, left) = self.actions[index];
             let mut next = world.clone();
             if !next.apply(action, &mut self.tally) {
                 continue;
             }
             self.found.steps += 1;
             self.path.push(action);
-            match next.violation {
-                Some(violation) => self.note(violation),
-                None => self.visit(&next, left),
+            if let Some(violation) = next.violation {
+                self.note(violation);
+            } else {
+                if left.people == 0 {
+                    next.keep_no_backups();
+                }
+                self.visit(&next, left);
             }
             self.path.pop();
             if self.found.violation.is_some() {
                 return;
             }
         }
+        self.actions.truncate(first);
     }
 
     fn note(&mut self, violation: Violation) {
@@ -382,10 +396,9 @@ impl Search {
 }
 
 /// What can happen next, and what may happen after it.
-fn enabled(world: &World, left: Left, who: People) -> Vec<(Action, Left)> {
-    let mut actions = Vec::with_capacity(32);
+fn enabled(world: &World, left: Left, who: People, actions: &mut Vec<(Action, Left)>) {
     for c in 0..2 {
-        controller_actions(world, left, c, &mut actions);
+        controller_actions(world, left, c, actions);
     }
     let fault = left.faults.checked_sub(1).map(|faults| Left { faults, ..left });
     for request in world
@@ -437,7 +450,6 @@ fn enabled(world: &World, left: Left, who: People) -> Vec<(Action, Left)> {
     {
         actions.push((Action::Advance(46), Left { jumps, ..left }));
     }
-    actions
 }
 
 fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
@@ -461,10 +473,11 @@ fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
         Action::DeleteConnector,
         Action::Unclaim,
     ];
-    let (restores, actions) = match who {
-        People::Usual => (world.backups.len(), usual.to_vec()),
-        People::Rare => (0, rare.to_vec()),
+    let (restores, usual, rare) = match who {
+        People::Usual => (world.backups.len(), Some(usual), None),
+        People::Rare => (0, None, Some(rare)),
     };
+    let actions = usual.into_iter().flatten().chain(rare.into_iter().flatten());
     (0..restores).map(Action::Restore).chain(actions)
 }
 
@@ -529,57 +542,5 @@ fn controller_actions(world: &World, left: Left, c: usize, actions: &mut Vec<(Ac
     }
     if let Some(crashes) = left.crashes.checked_sub(1) {
         actions.push((Action::Crash(c), Left { crashes, ..left }));
-    }
-}
-
-/// A hasher that is quick and good enough to tell some millions of worlds apart.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word) ^ (chunk.len() as u64) << 56);
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let mixed = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 29);
-    }
-
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(byte.into());
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(word.into());
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        let mixed = self.0.wrapping_mul(0xff51_afd7_ed55_8ccd);
-        mixed ^ (mixed >> 33)
-    }
-}
-
-/// For keys that are hashes already.
-#[derive(Default)]
-struct HashedAlready(u64);
-
-impl Hasher for HashedAlready {
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = word;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! `exhaustive` walks every interleaving within the bounds stated there; `random` runs long schedules from a seed.
 //! `REDEEM_SEED` and `REDEEM_SCHEDULES` choose other ones, `REDEEM_SCOPE` the scopes with that in their name;
-//! `cargo test -p redeem --test model -- --nocapture` shows the tables.
+//! `cargo test -p redeem --test model -- --nocapture` shows the tables; `smoke` as the name runs a part in seconds.
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
     clippy::too_many_lines,
@@ -20,7 +21,10 @@ mod ending;
 mod exhaustive;
 mod random;
 mod salesforce;
+mod seen;
+mod shared;
 mod tally;
+mod transitions;
 mod variant;
 mod world;
 
@@ -78,6 +82,15 @@ fn a_million_random_schedules_burn_no_grant() {
         setting("REDEEM_SEED", 20_261_123),
         setting("REDEEM_SCHEDULES", 1_000_000),
     );
+    run_schedules(seed, schedules);
+}
+
+#[test]
+fn smoke_a_few_thousand_random_schedules_burn_no_grant() {
+    run_schedules(20_261_127, 10_000);
+}
+
+fn run_schedules(seed: u64, schedules: u64) {
     let mut tally = Tally::new();
     let mut endings: BTreeMap<_, u64> = BTreeMap::new();
     for number in 0..schedules {
@@ -110,14 +123,32 @@ fn a_million_random_schedules_burn_no_grant() {
     }
 }
 
+/// Scopes that are walked in a second or two, with one of each kind of disturbance.
+const SMALL_SCOPES: [&str; 4] = [
+    "renew: one crash, one fault",
+    "import under a name: what is rare and one fault",
+    "renew under a name: what is rare and one fault",
+    "renew, no rotation: one crash, one fault",
+];
+
+#[test]
+fn smoke_every_interleaving_of_small_scopes_burns_no_grant() {
+    walk_scopes(|name| SMALL_SCOPES.contains(&name));
+}
+
 #[test]
 fn every_interleaving_within_the_bounds_burns_no_grant() {
     let wanted = std::env::var("REDEEM_SCOPE").unwrap_or_default();
+    walk_scopes(|name| name.contains(&wanted));
+}
+
+/// Walks the scopes of these names on two threads.
+fn walk_scopes(wanted: impl Fn(&str) -> bool) {
     let scopes: Vec<_> = exhaustive::SCOPES
         .iter()
-        .filter(|scope| scope.name.contains(&wanted))
+        .filter(|scope| wanted(scope.name))
         .collect();
-    assert!(!scopes.is_empty(), "no scope is named like {wanted:?}");
+    assert!(!scopes.is_empty(), "no scope is named like that");
     let next = std::sync::atomic::AtomicUsize::new(0);
     let walk = || {
         while let Some(scope) = scopes.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
@@ -136,7 +167,7 @@ fn every_interleaving_within_the_bounds_burns_no_grant() {
 }
 
 #[test]
-fn every_broken_variant_is_caught_by_walking_interleavings() {
+fn smoke_every_broken_variant_is_caught_by_walking_interleavings() {
     for (variant, expected, within) in Variant::BROKEN {
         let scope = exhaustive::SCOPES
             .iter()

@@ -1,5 +1,8 @@
 //! A seeded random search over long schedules with everything in them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use crate::action::Action;
 use crate::chance::Chance;
 use crate::cluster::Spoiled;
@@ -37,7 +40,7 @@ pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
         },
         variant,
     };
-    let mut world = World::new(config, 6);
+    let mut world = start(config);
     let length = 20 + chance.below(60);
     let problem = 3 + chance.below(12);
     let mut actions = Vec::with_capacity(length as usize);
@@ -59,6 +62,17 @@ pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
         actions,
         ending,
     }
+}
+
+/// The world that a schedule starts from, made once for each configuration.
+fn start(config: Config) -> World {
+    thread_local! {
+        static STARTS: RefCell<HashMap<Config, World>> = RefCell::default();
+    }
+    STARTS.with_borrow_mut(|starts| {
+        let start = starts.entry(config).or_insert_with(|| World::new(config, 6));
+        start.clone()
+    })
 }
 
 /// Draws what happens next: mostly progress, one time in `problem` something else.

@@ -96,6 +96,7 @@ pub(crate) struct Tally {
     crashes: BTreeMap<&'static str, Count>,
     excused: Count,
     stages: Option<BTreeSet<(Option<Stage>, Option<Stage>)>>,
+    silent: bool,
 }
 
 impl Tally {
@@ -106,7 +107,20 @@ impl Tally {
             crashes: BTreeMap::new(),
             excused: Count::default(),
             stages: None,
+            silent: false,
         }
+    }
+
+    /// One that nobody reads, and that counts nothing.
+    pub(crate) fn silent() -> Self {
+        Self {
+            silent: true,
+            ..Self::new()
+        }
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
     }
 
     pub(crate) fn with_stages() -> Self {
@@ -122,11 +136,17 @@ impl Tally {
     }
 
     pub(crate) fn count(&mut self, event: Event) {
+        if self.silent {
+            return;
+        }
         self.counts[event as usize].add(self.schedule);
     }
 
     /// Counts a crash by what was due, or under way.
     pub(crate) fn count_crash(&mut self, at: &'static str) {
+        if self.silent {
+            return;
+        }
         self.count(Event::Crash);
         self.crashes.entry(at).or_default().add(self.schedule);
     }

@@ -1,6 +1,5 @@
 //! The whole abstract world: cluster, Salesforce, two controllers, people, and time.
 
-use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,7 +12,9 @@ use ring::hmac;
 
 use crate::cluster::{Cluster, Connector, Consumer, Key, Op};
 use crate::salesforce::{Family, Salesforce, numbers, token};
+use crate::shared::Shared;
 use crate::tally::{Event, Tally};
+use crate::transitions::Transitions;
 use crate::variant::Variant;
 
 /// Bound of one token request in the model.
@@ -98,16 +99,16 @@ pub(crate) struct Ghost {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ControllerPhase {
     Idle,
-    Running(Rc<Session>),
+    Running(Shared<Session>),
     /// The send window was checked; the request isn't on the wire yet.
     Checked {
-        session: Rc<Session>,
+        session: Shared<Session>,
         token: RefreshToken,
         at: Duration,
     },
     /// The request is under way.
     Sent {
-        session: Rc<Session>,
+        session: Shared<Session>,
         request: u32,
     },
 }
@@ -115,7 +116,7 @@ pub(crate) enum ControllerPhase {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Controller {
     pub(crate) phase: ControllerPhase,
-    pub(crate) memory: SessionMemory,
+    pub(crate) memory: Shared<SessionMemory>,
     pub(crate) leads: bool,
     pub(crate) paused: bool,
     pub(crate) sessions: u32,
@@ -125,7 +126,7 @@ pub(crate) struct Controller {
     /// Its cache: uid, serial of the access token, bootstrap token; as old as the last session.
     pub(crate) cache: Cache,
     /// What a broken variant makes up or holds back.
-    pub(crate) pretend: Option<Box<State>>,
+    pub(crate) pretend: Option<Shared<State>>,
     /// How often a broken variant has sent again in this session.
     pub(crate) retries: u8,
 }
@@ -141,19 +142,20 @@ pub(crate) struct Cache {
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) now: Duration,
-    pub(crate) cluster: Cluster,
-    pub(crate) salesforce: Salesforce,
-    pub(crate) controllers: [Controller; 2],
+    pub(crate) cluster: Shared<Cluster>,
+    pub(crate) salesforce: Shared<Salesforce>,
+    pub(crate) controllers: [Shared<Controller>; 2],
     /// The token in the bootstrap Secret: the first of this family.
     pub(crate) bootstrap: Option<Family>,
     /// The uid given last.
     pub(crate) last_uid: u32,
     /// Earlier contents of state Secrets.
-    pub(crate) backups: Vec<(Key, Rc<State>)>,
+    pub(crate) backups: Shared<Vec<(Key, Shared<State>)>>,
     /// How many backups are kept.
     pub(crate) backups_kept: usize,
     pub(crate) ghost: Ghost,
     pub(crate) violation: Option<Violation>,
+    pub(crate) transitions: Transitions,
 }
 
 pub(crate) fn limits() -> TimeLimits {
@@ -165,7 +167,7 @@ impl World {
         let patience = limits().http() + redeem::HOLD_OFF_MARGIN;
         let controller = || Controller {
             phase: ControllerPhase::Idle,
-            memory: SessionMemory::default(),
+            memory: Shared::new(SessionMemory::default()),
             leads: true,
             paused: false,
             sessions: 0,
@@ -178,17 +180,18 @@ impl World {
         let mut world = Self {
             config,
             now: Duration::from_secs(1000),
-            cluster: Cluster::default(),
-            salesforce: Salesforce::new(config.rotates, patience),
-            controllers: [controller(), controller()],
+            cluster: Shared::new(Cluster::default()),
+            salesforce: Shared::new(Salesforce::new(config.rotates, patience)),
+            controllers: [Shared::new(controller()), Shared::new(controller())],
             bootstrap: None,
             last_uid: 0,
-            backups: Vec::new(),
+            backups: Shared::new(Vec::new()),
             backups_kept,
             ghost: Ghost::default(),
             violation: None,
+            transitions: Transitions::default(),
         };
-        let version = world.cluster.new_version();
+        let version = world.cluster.new_connector_version();
         world.cluster.connector = Some(Connector {
             uid: 0,
             version,
@@ -205,6 +208,14 @@ impl World {
         world
     }
 
+    /// From here on no earlier state is restored: what they were tells no worlds apart.
+    pub(crate) fn keep_no_backups(&mut self) {
+        if self.backups_kept > 0 {
+            self.backups_kept = 0;
+            self.backups = Shared::default();
+        }
+    }
+
     /// Brings the first grant in through one undisturbed session.
     fn redeem_first(&mut self) {
         let mut tally = Tally::new();
@@ -214,7 +225,7 @@ impl World {
         self.drive(0, &mut tally, STEPS);
         self.config.variant = variant;
         self.config.named = named;
-        self.controllers[0].memory = SessionMemory::default();
+        self.controllers[0].memory = Shared::new(SessionMemory::default());
         assert_eq!(
             self.controllers[0].last,
             Some(SessionEnd::Ready),
@@ -317,8 +328,10 @@ impl World {
                 grant: GrantId::new(format!("g{c}{number}")),
             },
         };
-        controller.phase =
-            ControllerPhase::Running(Rc::new(Session::begin(inputs, controller.memory.clone())));
+        controller.phase = ControllerPhase::Running(Shared::new(Session::begin(
+            inputs,
+            SessionMemory::clone(&controller.memory),
+        )));
     }
 
     /// Lands a write of a controller, and checks what must hold of it.
@@ -343,7 +356,7 @@ impl World {
     pub(crate) fn state_written(
         &mut self,
         key: Key,
-        before: Option<Rc<State>>,
+        before: Option<Shared<State>>,
         after: &State,
         tally: &mut Tally,
     ) {
@@ -379,6 +392,9 @@ impl World {
             let (family, number) = numbers(&grant.refresh_token);
             let line = &mut self.salesforce.lines[family];
             line.stored = line.stored.max(number);
+        }
+        if self.backups_kept == 0 {
+            return;
         }
         self.backups.extend(before.map(|before| (key, before)));
         let surplus = self.backups.len().saturating_sub(self.backups_kept);
@@ -459,7 +475,7 @@ impl World {
         };
         let behind = |connector: &Connector| connector.uid == uid && connector.serial < Some(serial);
         if self.cluster.connector.as_ref().is_some_and(behind) {
-            let version = self.cluster.new_version();
+            let version = self.cluster.new_connector_version();
             if let Some(connector) = &mut self.cluster.connector {
                 connector.serial = Some(serial);
                 connector.version = version;
