@@ -1,8 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help test lint format generate demo demo-down bench audit
+.PHONY: help check test lint format generate demo demo-down bench audit
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: ## Check what needs no control plane: format, lints, most tests (at most 90 s on a warm tree)
+	@scripts/check
 
 test: ## Check and test everything, from a bare checkout
 	@scripts/test
