@@ -434,3 +434,6 @@ impl Outcome {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

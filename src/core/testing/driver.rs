@@ -1,6 +1,8 @@
 //! How is a pass driven in a test? Its effects are answered by a Salesforce and a Kubernetes in which all is well, unless the test
 //! answers one itself.
 
+pub(crate) mod fault;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +46,7 @@ pub(crate) fn run_with(
     mut answer: impl FnMut(&Effect) -> Option<Reply>,
 ) -> Ran {
     let key = fixtures::key();
-    let (mut pass, mut effect) = Pass::begin(observed.clone(), &key, now);
+    let (mut pass, mut effect) = Pass::begin(fault::observed(observed.clone()), &key, now);
     let (mut effects, mut left) = (Vec::new(), observed.clone());
     loop {
         if let Effect::Done(end) = effect {
@@ -58,10 +60,15 @@ pub(crate) fn run_with(
                 left: looked_again(left, observed),
             };
         }
-        effects.push(effect.name());
-        let reply = answer(&effect).unwrap_or_else(|| well(&effect, observed, now));
-        note(&effect, &reply, &mut left, now);
-        effect = pass.on(reply, now).unwrap();
+        let mut reply = None;
+        for _ in 0..fault::times(&effect) {
+            effects.push(effect.name());
+            let answered = answer(&effect).unwrap_or_else(|| well(&effect, observed, now));
+            note(&effect, &answered, &mut left, now);
+            reply = Some(answered);
+        }
+        let reply = reply.unwrap_or_else(|| well(&effect, observed, now));
+        effect = pass.on(fault::reply(reply), now).unwrap();
     }
 }
 
