@@ -78,11 +78,14 @@ impl Metrics {
             connectors: Gauge::default(),
             leader: Gauge::default(),
         };
-        metrics.register();
+        metrics.register_work();
+        metrics.register_connectors();
+        metrics.register_process();
         metrics
     }
 
-    fn register(&mut self) {
+    /// What the operator does.
+    fn register_work(&mut self) {
         let registry = &mut self.registry;
         registry.register(
             "token_requests",
@@ -105,6 +108,11 @@ impl Metrics {
             "Reconciles that failed because of Kubernetes, by operation",
             self.reconcile_errors.clone(),
         );
+    }
+
+    /// How each connector is.
+    fn register_connectors(&mut self) {
+        let registry = &mut self.registry;
         registry.register("ready", "1 if the connector is Ready, else 0", self.ready.clone());
         registry.register_with_unit(
             "token_expiration_timestamp",
@@ -125,14 +133,19 @@ impl Metrics {
             self.action_required.clone(),
         );
         registry.register(
-            "unstored_refresh_tokens",
-            "New refresh tokens that this process alone knows, since the API server has not stored them yet; if the process is killed meanwhile, each costs a grant",
-            self.unstored_refresh_tokens.clone(),
-        );
-        registry.register(
             "claimed_elsewhere",
             "1 if another installation looks after the connector, which this one leaves alone; absent otherwise",
             self.claimed_elsewhere.clone(),
+        );
+    }
+
+    /// How this process is.
+    fn register_process(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "unstored_refresh_tokens",
+            "New refresh tokens that this process alone knows, since the API server has not stored them yet; if the process is killed meanwhile, each costs a grant",
+            self.unstored_refresh_tokens.clone(),
         );
         registry.register_with_unit(
             "resync_period",

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::Reason;
-use crate::api::status::{IdentityStatus, LastHandledStatus, SalesforceConnectorStatus, TokenStatus};
+use crate::api::status::{IdentityStatus, SalesforceConnectorStatus, TokenStatus};
 use crate::core::conclude::merge::{ConditionType, Finding, Truth, merge};
 use crate::core::grant::keep_alive;
 use crate::core::grant::keep_alive::Outlook;
@@ -236,15 +236,6 @@ fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraf
         reason,
         note,
     })
-}
-
-/// An echo of the requests that were carried out.
-fn echo(test: Option<String>, renew: Option<String>) -> Option<LastHandledStatus> {
-    let handled = LastHandledStatus {
-        test_requested_at: test,
-        renew_requested_at: renew,
-    };
-    (handled != LastHandledStatus::default()).then_some(handled)
 }
 
 #[cfg(test)]

@@ -65,7 +65,9 @@ async fn a_brought_refresh_token_is_imported_and_every_renewal_stores_its_succes
     let token = brought(&stage, "crm").await;
     let connector = stage.ready("crm").await;
     assert!(
-        condition(&connector, "Ready").2.contains("can be deleted"),
+        condition(&connector, "Ready")
+            .2
+            .contains("You can delete the Secret"),
         "{:?}",
         condition(&connector, "Ready")
     );

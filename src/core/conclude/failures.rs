@@ -8,7 +8,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::Reason;
 use crate::api::reasons::{OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
-use crate::core::conclude::echo;
 use crate::core::decide::remembered_failure::is_over;
 use crate::core::decide::test_due::{impossible, to_be_repeated};
 use crate::core::grant::candidate;
@@ -287,4 +286,13 @@ pub(super) fn last_handled(
         before.renew_requested_at
     };
     echo(test, renew)
+}
+
+/// An echo of the requests that were carried out.
+fn echo(test: Option<String>, renew: Option<String>) -> Option<LastHandledStatus> {
+    let handled = LastHandledStatus {
+        test_requested_at: test,
+        renew_requested_at: renew,
+    };
+    (handled != LastHandledStatus::default()).then_some(handled)
 }

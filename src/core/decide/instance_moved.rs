@@ -71,7 +71,7 @@ mod tests {
     }
 
     fn test_that_found(observed: &Observed, refusal: Refusal) -> TestReport {
-        let mut steps = Steps::new(of(&observed).clone());
+        let mut steps = Steps::new(of(observed).clone());
         let failure = Failure {
             refusal,
             sent: Sent::NotSent,

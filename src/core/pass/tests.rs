@@ -9,9 +9,9 @@ use super::*;
 use crate::api::status::SalesforceConnectorStatus;
 use crate::core::grant::session_report::SessionReport;
 use crate::core::model::rejection::Rejection;
-use crate::core::secret::ownership::Target;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
 use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::secret::ownership::Target;
 use crate::core::testing::driver::{Ran, run, run_with, secret};
 use crate::core::testing::fixtures::{
     self, after, asked_to_renew, carrying, failure, fresh, grant_mut, granted, held, now, of, password,
@@ -44,20 +44,22 @@ fn with_password() -> Observed {
     }
 }
 
-fn refuses_login(refusal: Refusal) -> impl Fn(&Effect) -> Option<Reply> {
+fn refuses_login(refusal: Refusal) -> impl Fn(&PassEffect) -> Option<PassReply> {
     move |effect| match effect {
-        Effect::RequestToken { .. } => Some(Reply::Token(TokenReply::Refused(Box::new(failure(refusal))))),
+        PassEffect::RequestToken { .. } => {
+            Some(PassReply::Token(TokenReply::Refused(Box::new(failure(refusal)))))
+        }
         _ => None,
     }
 }
 
 /// Salesforce refuses each token that the connection is tested with.
-fn refuses_tokens(effect: &Effect) -> Option<Reply> {
+fn refuses_tokens(effect: &PassEffect) -> Option<PassReply> {
     match effect {
-        Effect::Test {
+        PassEffect::Test {
             call: TestCall::Identity(..),
             ..
-        } => Some(Reply::Test(TestAnswer::Identity(Err(failure(
+        } => Some(PassReply::Test(TestAnswer::Identity(Err(failure(
             Refusal::SessionExpired,
         ))))),
         _ => None,
@@ -65,8 +67,8 @@ fn refuses_tokens(effect: &Effect) -> Option<Reply> {
 }
 
 /// A connector whose stored grant has one token, and a session that brings the next.
-fn renewed_grant(effect: &Effect) -> Option<Reply> {
-    let Effect::RunSession(_) = effect else {
+fn renewed_grant(effect: &PassEffect) -> Option<PassReply> {
+    let PassEffect::RunSession(_) = effect else {
         return None;
     };
     let mut state = fixtures::state(redeem::GrantValidity::Valid);
@@ -78,7 +80,7 @@ fn renewed_grant(effect: &Effect) -> Option<Reply> {
         .unwrap();
     access.token = redeem::AccessToken::new("00Dx!token-2".to_owned());
     access.serial = redeem::Serial(5);
-    Some(Reply::Session(Box::new(SessionReply::Ended(SessionReport {
+    Some(PassReply::Session(Box::new(SessionReply::Ended(SessionReport {
         outcome: redeem::SessionOutcome {
             end: redeem::SessionEnd::Ready,
             bootstrap: None,
@@ -183,7 +185,7 @@ scenarios! {
     fn a_wrong_password_is_recorded_before_anything_else() {
         let mut recorded = None;
         let ran = run_with(&with_password(), now(), |effect| {
-            if let Effect::RecordPassword { memory, answered, .. } = effect {
+            if let PassEffect::RecordPassword { memory, answered, .. } = effect {
                 recorded = Some((*memory, answered.is_some()));
             }
             refuses_login(Refusal::WrongPassword)(effect)
@@ -196,13 +198,13 @@ scenarios! {
 
     fn a_password_that_is_remembered_is_not_sent() {
         let ran = run_with(&with_password(), now(), |effect| match effect {
-            Effect::RecallPassword { .. } => Some(Reply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
+            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
             _ => None,
         });
         assert_eq!(ran.effects, ["ReserveUser", "RecallPassword", "ReleaseUser", "Record", "WriteStatus"]);
         assert_eq!(ready_after(&ran), "False PasswordOutcomeUnknown");
         let over = run_with(&with_password(), after(60), |effect| match effect {
-            Effect::RecallPassword { .. } => Some(Reply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
+            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
             _ => None,
         });
         assert_eq!(ready_after(&over), "True TokenValid");
@@ -215,9 +217,9 @@ scenarios! {
         assert!(!sent.effects.contains(&"RecallPassword"), "{:?}", sent.effects);
         let mut answer = None;
         let again = run_with(&asked, now(), |effect| match effect {
-            Effect::ReadRequestAnswer { request, .. } => {
+            PassEffect::ReadRequestAnswer { request, .. } => {
                 answer = Some(request.clone());
-                Some(Reply::RequestAnswer(Some((&failure(Refusal::WrongPassword)).into())))
+                Some(PassReply::RequestAnswer(Some((&failure(Refusal::WrongPassword)).into())))
             }
             _ => None,
         });
@@ -230,7 +232,7 @@ scenarios! {
         let tested = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
         let mut version = None;
         let ran = run_with(&tested, after(6100), |effect| {
-            if let Effect::WriteStatus { resource_version, .. } = effect {
+            if let PassEffect::WriteStatus { resource_version, .. } = effect {
                 version.clone_from(resource_version);
             }
             renewed_grant(effect)
@@ -246,7 +248,7 @@ scenarios! {
     fn a_connector_that_is_gone_after_a_session_is_not_written() {
         let due = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
         let ran = run_with(&due, after(6100), |effect| match effect {
-            Effect::ReadStatus => Some(Reply::Status(None)),
+            PassEffect::ReadStatus => Some(PassReply::Status(None)),
             effect => renewed_grant(effect),
         });
         assert!(ran.report.is_none() && !ran.effects.contains(&"WriteStatus"), "{:?}", ran.effects);
@@ -256,7 +258,7 @@ scenarios! {
         let observed = Observed { last_test: Some(after(3600)), ..granted(&json!({ "revokeOnDelete": true }), redeem::GrantValidity::Valid) };
         let mut host = None;
         let ran = run_with(&observed, after(1), |effect| {
-            if let Effect::RecordRevocation { host: recorded, .. } = effect {
+            if let PassEffect::RecordRevocation { host: recorded, .. } = effect {
                 host.clone_from(recorded);
             }
             None
@@ -270,9 +272,9 @@ scenarios! {
 
     fn a_secret_that_can_not_be_written_is_said_and_the_token_is_tried_again() {
         let ran = run_with(&fresh(), now(), |effect| match effect {
-            Effect::CreateSecret { .. } => {
+            PassEffect::CreateSecret { .. } => {
                 let quota = Rejection::new(crate::api::reasons::OwnReason::SecretWriteRefused, "quota");
-                Some(Reply::Secret(Err(quota)))
+                Some(PassReply::Secret(Err(quota)))
             }
             _ => None,
         });
@@ -290,7 +292,7 @@ scenarios! {
         };
         let mut deleted = None;
         let ran = run_with(&renamed, after(1), |effect| {
-            if let Effect::DeleteFormerSecrets { current, former } = effect {
+            if let PassEffect::DeleteFormerSecrets { current, former } = effect {
                 deleted = Some((current.clone(), former.clone()));
             }
             None
@@ -320,7 +322,7 @@ scenarios! {
     fn a_spent_budget_is_waited_out() {
         let wait = std::time::Duration::from_secs(90);
         let ran = run_with(&fresh(), now(), |effect| match effect {
-            Effect::RequestToken { .. } => Some(Reply::Token(TokenReply::BudgetSpent(wait))),
+            PassEffect::RequestToken { .. } => Some(PassReply::Token(TokenReply::BudgetSpent(wait))),
             _ => None,
         });
         assert_eq!(ran.effects, ["RequestToken", "Record", "WriteStatus"]);
@@ -331,7 +333,7 @@ scenarios! {
 
     fn a_test_that_takes_too_long_fails_and_the_token_stays() {
         let ran = run_with(&settled(), after(901), |effect| match effect {
-            Effect::Test { call: TestCall::Organization(..), .. } => Some(Reply::Test(TestAnswer::TimedOut)),
+            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(TestAnswer::TimedOut)),
             _ => None,
         });
         assert_eq!(ran.effects, effects(&[&TEST, &["DeleteFormerSecrets", "Record", "WriteStatus"]]));
@@ -347,7 +349,7 @@ scenarios! {
         token.expiration.time = after(6200);
         let observed = Observed { last_test: Some(after(6000)), ..carrying(settled(), token) };
         let same = run_with(&observed, after(6100), |effect| match effect {
-            Effect::Introspect { .. } => Some(Reply::Introspection(None)),
+            PassEffect::Introspect { .. } => Some(PassReply::Introspection(None)),
             _ => None,
         });
         let kept = same.left.held.as_ref().unwrap();
@@ -360,7 +362,7 @@ scenarios! {
         let key = fixtures::key();
         let (mut pass, effect) = Pass::begin(fresh(), &key, now());
         assert_eq!(effect.name(), "RequestToken");
-        assert_eq!(pass.on(Reply::Secret(Ok(())), now()).err(), Some(UnexpectedReply));
+        assert_eq!(pass.on(PassReply::Secret(Ok(())), now()).err(), Some(UnexpectedReply));
         assert_eq!(of(&fresh()).method_name, "clientCredentials");
     }
 }

@@ -51,7 +51,7 @@ impl Unstored {
         {
             let stake = "the grant, should this process end before";
             tracing::warn!(object.name = %owner.name, object.namespace = %owner.namespace, problem, stake,
-                secret.name = crate::shell::grant_session::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(),
+                secret.name = crate::api::names::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(),
                 "What Salesforce answered could not be stored; it is tried again");
         }
         false

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::core::model::observed::{Activity, Observed, Requests, Source};
-use crate::core::pass::{Effect, Reply};
+use crate::core::pass::{PassEffect, PassReply};
 
 /// A fault of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(super) fn observed(mut observed: Observed) -> Observed {
 }
 
 /// How often the world gets to see an effect.
-pub(super) fn times(effect: &Effect) -> usize {
+pub(super) fn times(effect: &PassEffect) -> usize {
     match PLANTED.get() {
         Some(Fault::Leaves(name)) if name == effect.name() => 0,
         Some(Fault::Repeats(name)) if name == effect.name() => 2,
@@ -68,10 +68,10 @@ pub(super) fn times(effect: &Effect) -> usize {
 }
 
 /// What the machine makes of a reply.
-pub(super) fn reply(reply: Reply) -> Reply {
+pub(super) fn reply(reply: PassReply) -> PassReply {
     match (PLANTED.get(), reply) {
-        (Some(Fault::TakesRefusalsForSuccess), Reply::Secret(Err(_))) => Reply::Secret(Ok(())),
-        (Some(Fault::IgnoresPasswordMemory), Reply::Password(_)) => Reply::Password(None),
+        (Some(Fault::TakesRefusalsForSuccess), PassReply::Secret(Err(_))) => PassReply::Secret(Ok(())),
+        (Some(Fault::IgnoresPasswordMemory), PassReply::Password(_)) => PassReply::Password(None),
         (_, reply) => reply,
     }
 }
