@@ -20,9 +20,7 @@ use crate::core::model::connector::{Connector, UsernameDisplay};
 use crate::core::model::decision::Decision;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::Observed;
-use crate::core::model::outcome::Minted;
-use crate::core::model::outcome::Outcome;
-use crate::core::model::outcome::SecretOutcome;
+use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
 use crate::core::schedule::expiry::renewal_time;
 use crate::core::schedule::time::whole_seconds;
 

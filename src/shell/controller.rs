@@ -10,17 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher;
+use kube::runtime::{Controller, watcher};
 
 use crate::api::SalesforceConnector;
 use crate::core::pass::{Pass, PassEffect, PassEnd};
 use crate::error_chain::chain;
 use crate::settings::SecretWatch;
-use crate::shell::context::Context;
-use crate::shell::context::WORKERS;
+use crate::shell::context::{Context, WORKERS};
 use crate::shell::error::Error;
 use crate::shell::perform::Performer;
 use crate::shell::watch::object::Guarded;

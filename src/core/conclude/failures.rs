@@ -19,8 +19,7 @@ use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::explain;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use crate::core::schedule::backoff::next_attempt;
-use crate::core::schedule::time::whole_seconds;
-use crate::core::schedule::time::{later, since};
+use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// An unchanged result is recorded again after this time, so that status doesn't look forgotten.
 const RECORD_UNCHANGED_AFTER: Duration = Duration::from_hours(1);

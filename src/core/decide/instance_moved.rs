@@ -47,8 +47,7 @@ fn says_gone(step: &TestStep) -> bool {
 #[cfg(test)]
 mod tests {
     use salesforce_client::{Failure, Sent};
-    use serde_json::Value;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::api::status::{ConnectionTestStatus, TestResult};

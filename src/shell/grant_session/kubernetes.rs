@@ -18,8 +18,7 @@ use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::grant_session::driver::SessionDriver;
 use crate::shell::grant_session::memory::Place;
-use crate::shell::grant_session::replies::KUBERNETES_LIMIT;
-use crate::shell::grant_session::replies::mapped;
+use crate::shell::grant_session::replies::{KUBERNETES_LIMIT, mapped};
 use crate::shell::kubernetes::own_secret;
 
 /// Which installation this is, on which cluster; read once.

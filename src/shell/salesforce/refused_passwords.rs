@@ -14,8 +14,7 @@ use crate::core::model::digest::Digest;
 use crate::core::schedule::password_memory::PasswordMemory;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
-use crate::shell::kubernetes::consumer_secret as secrets;
-use crate::shell::kubernetes::own_secret;
+use crate::shell::kubernetes::{consumer_secret as secrets, own_secret};
 
 fn name(digest: &Digest) -> String {
     format!("{}{}", names::REFUSED_PASSWORD_PREFIX, digest.object_name_part())

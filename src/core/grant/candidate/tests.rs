@@ -45,8 +45,7 @@ fn failed(why: MintReason) -> Minted {
 
 #[test]
 fn trouble_beside_a_grant_that_works_is_not_the_connector_s() {
-    use MintReason::GrantOpen;
-    use MintReason::RenewalDue;
+    use MintReason::{GrantOpen, RenewalDue};
     let observed = beside();
     let same = fixtures::state(GrantValidity::Valid);
     let mut newer = same.clone();

@@ -311,12 +311,7 @@ fn written() -> Answered {
 }
 
 fn brought() -> impl Strategy<Value = Brought> {
-    use Brought::Good;
-    use Brought::Inactive;
-    use Brought::Nothing;
-    use Brought::SomebodyElses;
-    use Brought::Used;
-    use Brought::UserInactive;
+    use Brought::{Good, Inactive, Nothing, SomebodyElses, Used, UserInactive};
     proptest::sample::select(vec![Nothing, Used, Inactive, SomebodyElses, UserInactive, Good])
 }
 
