@@ -216,9 +216,9 @@ async fn an_edit_that_leads_to_another_app_costs_no_grant_once_it_is_taken_back(
     let connector = stage.stalled("crm", "GrantedElsewhere").await;
     assert_eq!(
         condition(&connector, "Ready").2,
-        "Salesforce does not take the grant here, as it belongs to another app or another host; it is not lost (it was \
-         granted to an app with another client id). Put spec.host and spec.app back to what they were; or authorize the \
-         app of now, or bring a refresh token of it."
+        "The stored grant is intact, but it was issued for a different host or app than the connector names (issued for \
+         an app with a different client ID). Restore the previous spec.host and spec.app, or provide a refresh token \
+         issued for the new ones."
     );
     let token = status(&connector).token.unwrap();
     assert_eq!(

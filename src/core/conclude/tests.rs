@@ -190,8 +190,8 @@ fn a_foreign_secret_is_refused_and_the_conflict_told() {
     );
     assert_eq!(
         message(written(&conclusion), "SecretSynced"),
-        "A Secret of this name exists and does not belong to this connector; it is left untouched (Secret \
-         \"crm-salesforce\"). Choose another spec.secret.name, or delete that Secret if nobody needs it."
+        "A Secret with this name already exists and does not belong to this connector (Secret \"crm-salesforce\"). \
+         Choose another spec.secret.name, or delete that Secret if nobody needs it."
     );
 }
 

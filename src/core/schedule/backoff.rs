@@ -1,4 +1,4 @@
-//! When is the next time? Back-off, renewal, test interval, sweep; with jitter that a restart doesn't change.
+//! When is the next time? Back-off, renewal, test interval, resync; with jitter that a restart doesn't change.
 
 use std::time::Duration;
 
@@ -13,23 +13,28 @@ use crate::core::schedule::time::since;
 use crate::core::schedule::time::whole_seconds;
 
 /// First wait after a passing failure; doubled each time.
-const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
+pub(crate) const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
 /// Longest wait after a passing failure: 40 minutes of outage then cost about ten calls a connector.
-const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
+pub(crate) const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
 /// Settings in Salesforce take 2 to 10 minutes to spread (docs/salesforce.md#propagation): so long an uncertain refusal is
 /// tried at the short interval.
 pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
 /// The short interval.
-const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
+pub(crate) const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
 /// Terminal refusals that may be mended in Salesforce without any input changing.
-const MENDED_EVERY: Duration = Duration::from_hours(1);
+pub(crate) const MENDED_EVERY: Duration = Duration::from_hours(1);
 
 /// First wait after a failed test of a token in use.
-const RETEST_FIRST: Duration = Duration::from_mins(2);
+pub(crate) const RETEST_FIRST: Duration = Duration::from_mins(2);
 
-/// First wait after a password whose answer was lost, and the longest.
-const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
-const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
+/// First wait after a password with an unknown outcome.
+pub(crate) const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
+/// Longest wait after a password with an unknown outcome.
+pub(crate) const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
+
+/// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
+/// connector that was deleted and made anew is collected a moment later. Looking costs one read.
+pub(crate) const LATE: Duration = Duration::from_secs(15);
 
 /// Reads of the API server that the sweep may cause, a second, over all connectors.
 pub const SWEEP_READS_PER_SECOND: u32 = 12;
@@ -66,8 +71,8 @@ pub fn next_attempt(
 }
 
 /// How long after a failed test of a token in use it is repeated, where tests have failed for so long; never later than a
-/// test that succeeded would be. Problem that passes is left alone for as long again as it has lasted. Anything else is mended
-/// by people, who look whether they have succeeded for a quarter of an hour, and then whether they have at all.
+/// test that succeeded would be. A transient failure is left alone for as long again as it has lasted. People
+/// fix anything else: it is tested often for a quarter of an hour, then hourly.
 #[must_use]
 pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> Duration {
     let wait = match class {

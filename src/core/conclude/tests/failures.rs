@@ -80,8 +80,8 @@ fn a_token_that_has_expired_unrenewed_is_not_ready_and_says_why() {
     );
     assert_eq!(
         message(status, "Ready"),
-        "The token has expired, and no new one has been obtained. Salesforce's service is unavailable (as Salesforce puts \
-         it). Nothing to do if it passes; see status.salesforce.com for maintenance windows."
+        "The token has expired, and the operator has not obtained a new one. Salesforce's service is unavailable (as \
+         Salesforce puts it). Nothing to do if it passes; see status.salesforce.com for maintenance windows."
     );
 }
 
