@@ -216,7 +216,7 @@ pub struct AuthorizationCodeSpec {
     #[schemars(length(max = 32), inner(length(min = 1, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[x_kube(validation = Rule::new("self.all(s, s.matches('^[!#-~]+$'))").message("scopes must have one scope in each entry, such as api, without spaces"))]
-    #[x_kube(validation = Rule::new("self.exists(s, s in ['refresh_token', 'offline_access'])").message("scopes must include refresh_token: without it a login brings nothing that the operator could renew"))]
+    #[x_kube(validation = Rule::new("self.exists(s, s in ['refresh_token', 'offline_access'])").message("scopes must include refresh_token: without it, Salesforce issues no refresh token"))]
     pub scopes: Option<Vec<String>>,
     /// Bootstrap token: a refresh token that you obtained elsewhere. The operator imports it once into its own
     /// namespace; afterwards you can delete the Secret that holds it. The operator imports a changed value again.

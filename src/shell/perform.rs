@@ -58,7 +58,7 @@ impl<'a> Performer<'a> {
                     grant_session::record_revocation(context, &self.owner.uid, host.as_deref(), &version);
                 if let Err(error) = recorded.await {
                     // It is for after the connector; the token is for now.
-                    tracing::warn!(error = %chain(&error), "Failed to record whether to revoke the grant when the connector is deleted");
+                    tracing::warn!(error = %chain(&error), "Failed to record the revocation policy");
                 }
             }
             Effect::ReserveUser { connector, username } => {

@@ -60,12 +60,14 @@ pub(crate) fn assert_nothing_burned(stage: &Stage) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_brought_refresh_token_is_imported_and_every_renewal_stores_its_successor() {
+async fn a_bootstrap_token_is_imported_and_every_renewal_stores_its_successor() {
     let stage = Stage::set(SecretWatch::ByName).await;
     let token = brought(&stage, "crm").await;
     let connector = stage.ready("crm").await;
     assert!(
-        condition(&connector, "Ready").2.contains("can be deleted"),
+        condition(&connector, "Ready")
+            .2
+            .contains("you can delete its Secret"),
         "{:?}",
         condition(&connector, "Ready")
     );
@@ -169,7 +171,7 @@ async fn an_sfdx_auth_url_is_imported_and_one_of_another_org_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_grant_costs_one_refused_call_until_another_token_is_brought() {
+async fn a_dead_grant_costs_one_refused_call_until_a_new_bootstrap_token_arrives() {
     let stage = Stage::set(SecretWatch::ByName).await;
     brought(&stage, "crm").await;
     stage.ready("crm").await;
@@ -268,7 +270,7 @@ async fn a_lost_reply_is_never_followed_by_the_same_token() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_spent_bootstrap_token_is_refused_unpresented_wherever_it_is_brought_again() {
+async fn a_spent_bootstrap_token_is_rejected_without_being_presented_again() {
     let stage = Stage::set(SecretWatch::ByName).await;
     let token = brought(&stage, "crm").await;
     stage.ready("crm").await;

@@ -32,8 +32,8 @@ pub struct SecretSpec {
     /// Type of the Secret. The API server rejects Kubernetes' built-in types. Immutable. Default: Opaque.
     #[serde(default = "default_type")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector").reason(Reason::FieldValueForbidden))]
+    #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be a built-in type of Kubernetes: the control plane acts on such Secrets"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("secret.type is immutable, because the type of a Secret is; choose a new secret.name and re-create the connector").reason(Reason::FieldValueForbidden))]
     pub r#type: String,
 
     /// Labels of the Secret. The API server rejects keys that are reserved for Kubernetes or the operator.

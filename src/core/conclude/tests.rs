@@ -69,7 +69,7 @@ fn warning(reason: impl Into<Reason>, particulars: &str) -> EventDraft {
 }
 
 #[test]
-fn the_first_success_is_told_in_full_and_without_an_event() {
+fn the_first_success_is_reported_in_full_without_an_event() {
     let observed = fresh();
     let conclusion = conclude(&observed, &MINT, &first_success(&observed), now());
     let renewal = renewal_time(
@@ -133,7 +133,7 @@ fn a_second_look_writes_nothing() {
 
 /// Ready and progress for each class of refusal, where no token is held and where one is.
 #[test]
-fn what_stands_in_the_way_is_told_and_stalls_unless_it_may_only_be_late() {
+fn a_rejection_is_reported_and_stalls_unless_its_input_may_only_be_late() {
     for (reason, progress) in [
         (OwnReason::InputSecretMissing, "Reconciling"),
         (OwnReason::InputKeyMissing, "Reconciling"),

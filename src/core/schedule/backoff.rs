@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_changed_input_ends_the_wait_after_a_dead_input() {
+    fn only_a_changed_input_ends_the_wait_after_a_permanent_failure() {
         assert_eq!(
             next_attempt(Class::InputMustChange, 1, at(0), at(0), None, UID),
             None
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn uncertain_refusals_are_tried_often_for_a_quarter_of_an_hour_and_then_hourly() {
+    fn uncertain_refusals_are_retried_often_for_15_minutes_then_hourly() {
         let early = next_attempt(Class::Uncertain, 3, at(0), at(14 * 60), None, UID).unwrap();
         let late = next_attempt(Class::Uncertain, 9, at(0), at(16 * 60), None, UID).unwrap();
         assert!((120..=132).contains(&(early.as_second() - 14 * 60)), "{early}");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_whose_answer_was_lost_waits_an_hour_then_twice_as_long_up_to_a_day() {
+    fn a_password_with_an_unknown_outcome_backs_off_from_an_hour_to_a_day() {
         let failed = |reason: OwnReason, next: Option<i64>| FailuresStatus {
             count: 1,
             first_failure_time: Time(at(0)),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_test_is_repeated_ever_later_or_often_for_a_quarter_of_an_hour_and_then_hourly() {
+    fn a_failed_test_backs_off_or_repeats_often_for_15_minutes_then_hourly() {
         let day = Duration::from_hours(24);
         let minutes = |class, failing_for| {
             let wait = retest_wait(class, Duration::from_mins(failing_for), day);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_connectors_are_swept_within_five_minutes_and_few_once_a_minute() {
+    fn a_thousand_connectors_are_resynced_within_5_minutes_and_few_every_minute() {
         assert_eq!(resync_period(1000), Duration::from_secs(250));
         assert!(
             resync_period(1000).mul_f64(1.1) <= Duration::from_mins(5),
@@ -256,7 +256,7 @@ mod tests {
         }
 
         #[test]
-        fn no_wait_that_somebody_asks_for_is_too_long_to_be_reckoned_with(seconds in any::<u64>(), nanos in 0..1_000_000_000_u32, now in any::<i32>()) {
+        fn any_requested_wait_is_computed_without_overflow(seconds in any::<u64>(), nanos in 0..1_000_000_000_u32, now in any::<i32>()) {
             let (asked, now) = (Duration::new(seconds, nanos), at(now.into()));
             let second = now.as_second().saturating_add_unsigned(seconds).min(Timestamp::MAX.as_second());
             prop_assert_eq!(whole_seconds(later(now, asked)), at(second));
