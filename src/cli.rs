@@ -12,6 +12,7 @@ use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
 
+use crate::api::names::DOCS_URL;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
 use crate::settings::{SecretWatch, Settings};
 
@@ -19,14 +20,15 @@ pub use test_switches::TestSwitches;
 
 /// Kubernetes operator that obtains, renews and verifies Salesforce OAuth tokens.
 #[derive(Debug, Parser)]
-#[command(name = "salesforce-connector-operator", version, about, max_term_width = 110)]
+#[command(name = "salesforce-connector-operator", version, about, max_term_width = 110,
+    after_help = format!("Documentation: {DOCS_URL}"))]
 pub struct Cli {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// Command to run.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the operator.
@@ -35,74 +37,75 @@ pub enum Command {
     Crd,
 }
 
-/// Settings of `run`. Each can be given as a flag or as an environment variable.
+/// Settings of `run`. Set each with a flag or an environment variable.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Namespace of the operator itself: its Secrets and its Lease are kept there.
+    /// Namespace of the operator, which contains its Secrets and its Lease.
     #[arg(long, env = "SFC_NAMESPACE", default_value = "salesforce-connector-system")]
     pub namespace: String,
 
-    /// Namespaces to work in, separated by commas. Default: all.
+    /// Comma-separated namespaces to watch. Default: all namespaces.
     #[arg(long, env = "SFC_WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
 
-    /// How changed Secrets are noticed. ByName reads the Secrets that connectors mention, now and then, and needs neither
-    /// list nor watch on Secrets; Watch notices changes at once and needs both.
+    /// How the operator notices changed Secrets. ByName reads the Secrets that connectors refer to at every resync, and
+    /// needs neither list nor watch permission on Secrets. Watch notices changes immediately and needs both.
     #[arg(long, env = "SFC_SECRET_WATCH", value_enum, default_value = "ByName")]
     pub secret_watch: SecretWatch,
 
-    /// Address of /metrics, /livez and /readyz.
+    /// Listen address of /metrics, /livez and /readyz.
     #[arg(long, env = "SFC_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
 
-    /// Form of the log lines.
+    /// Log format.
     #[arg(long, env = "SFC_LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
 
-    /// What to log, as a filter such as info or salesforce_connector_operator=debug.
+    /// Log filter, such as info or salesforce_connector_operator=debug.
     #[arg(long, env = "SFC_LOG", default_value = "info")]
     pub log: String,
 
-    /// Further hosts that credentials may be sent to, separated by commas, such as *.example.com. Salesforce's own domains
+    /// Comma-separated hosts, such as *.example.com, to which the operator may send credentials. Salesforce's own domains
     /// are always allowed.
     #[arg(long, env = "SFC_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
 
-    /// Connect to another address for hosts that match, as pattern=address:port; the certificate is still checked against
-    /// the host's own name. For tests and private gateways. Separated by commas.
+    /// Comma-separated pattern=address:port pairs: connect to this address for hosts that match the pattern. The operator
+    /// still verifies the certificate for the host name. For tests and private gateways.
     #[arg(long, env = "SFC_CONNECT_TO", value_delimiter = ',')]
     pub connect_to: Vec<ConnectTo>,
 
-    /// File with further CA certificates (PEM) to trust for Salesforce.
+    /// File with additional CA certificates (PEM) to trust for connections to Salesforce.
     #[arg(long, env = "SFC_CA_FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// Token requests that one login host may be sent at a stretch, and then per hour. Salesforce allows a user 3,600
-    /// logins an hour.
+    /// Token requests allowed per login host: burst size and hourly refill. Salesforce allows a user 3,600 logins per
+    /// hour.
     #[arg(long, env = "SFC_TOKEN_REQUESTS_PER_HOUR", default_value_t = 3600)]
     pub token_requests_per_hour: u32,
 
-    /// Hours for which the stored grant of a deleted connector is kept.
+    /// Retention of the stored grant of a deleted connector, in hours.
     #[arg(long, env = "SFC_STATE_RETENTION_HOURS", default_value_t = 24)]
     pub state_retention_hours: u64,
 
-    /// Seconds for which other replicas wait for a leader that is silent. A token request (30 s) has to end within it.
+    /// Lease duration in seconds: how long followers wait before taking over. A token request (30 s) must fit into it.
     #[arg(long, env = "SFC_LEASE_DURATION_SECONDS", default_value_t = 40, value_parser = lease_seconds())]
     pub lease_duration_seconds: u32,
 
-    /// Seconds after which a leader that could not renew its lease stops to lead. Less than the duration.
+    /// Renew deadline in seconds: a leader that has not renewed its lease for this long stops leading. Must be less than
+    /// the lease duration.
     #[arg(long, env = "SFC_LEASE_RENEW_DEADLINE_SECONDS", default_value_t = 20, value_parser = lease_seconds())]
     pub lease_renew_deadline_seconds: u32,
 
-    /// Seconds between two renewals of the lease, and between two tries to get it. At most half of the renew deadline.
+    /// Retry period in seconds between attempts to renew or acquire the lease. At most half of the renew deadline.
     #[arg(long, env = "SFC_LEASE_RETRY_SECONDS", default_value_t = 2, value_parser = lease_seconds())]
     pub lease_retry_seconds: u32,
 
-    /// Name of the pod, as others see it in the lease.
+    /// Name of the pod, which becomes the holder of the lease.
     #[arg(long, env = "HOSTNAME", hide = true)]
     pub hostname: Option<String>,
 
-    /// Switches for tests; a release has none.
+    /// Switches for tests; releases have none.
     #[command(flatten)]
     pub test_switches: TestSwitches,
 }
@@ -111,12 +114,12 @@ fn lease_seconds() -> RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..=3600)
 }
 
-/// Form of the log lines.
+/// Log format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Human-readable text.
     Human,
 }
 
@@ -124,10 +127,10 @@ pub enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// `--allow-host`.
-    #[error("--allow-host can't be used")]
+    #[error("invalid --allow-host")]
     AllowHost(#[source] salesforce_client::InvalidHostPattern),
     /// `--ca-file`.
-    #[error("--ca-file {} can't be read", path.display())]
+    #[error("failed to read --ca-file {}", path.display())]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -135,12 +138,12 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The times of leader election.
-    #[error("the times of leader election can't be used together")]
+    #[error("invalid leader election settings")]
     Lease(#[source] InvalidLeaseSettings),
     /// With such a lease no refresh token would ever be presented.
     #[error(
-        "--lease-duration-seconds ({duration:?}) must be at least {least:?}: a token request of up to {limit:?} and two \
-         times --lease-retry-seconds have to fit into it"
+        "--lease-duration-seconds ({duration:?}) must be at least {least:?}: a token request of up to {limit:?} and \
+         twice --lease-retry-seconds must fit into it"
     )]
     LeaseTooShort {
         /// The lease duration.

@@ -120,7 +120,7 @@ impl Failpoints {
         if std::fs::rename(asked, &reached).is_err() {
             return;
         }
-        tracing::warn!(connector, side, what, "Stopped for a test");
+        tracing::warn!(connector, side, what, "Stopped at a failpoint");
         while reached.exists() {
             tokio::time::sleep(LOOK_AGAIN).await;
         }

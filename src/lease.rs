@@ -40,7 +40,7 @@ pub enum InvalidLeaseSettings {
     /// The deadline must lie before the end.
     #[error(
         "--lease-renew-deadline-seconds ({deadline:?}) must be less than --lease-duration-seconds ({duration:?}): \
-         a leader has to stop before another may take over"
+         a leader must stop before another replica takes over"
     )]
     DeadlineNotBeforeEnd {
         /// The renew deadline.
@@ -51,7 +51,7 @@ pub enum InvalidLeaseSettings {
     /// There must be time for a second try.
     #[error(
         "--lease-retry-seconds ({retry:?}) must be at most half of --lease-renew-deadline-seconds ({deadline:?}): \
-         one failed call must not cost the lease"
+         one failed request must not lose the lease"
     )]
     RetryTooLong {
         /// The time between two tries.
@@ -114,13 +114,13 @@ mod tests {
         assert!(new(2_000, 1_500, 200).is_ok());
         assert_eq!(
             new(10_000, 10_000, 2_000).unwrap_err(),
-            "--lease-renew-deadline-seconds (10s) must be less than --lease-duration-seconds (10s): a leader has to \
-             stop before another may take over"
+            "--lease-renew-deadline-seconds (10s) must be less than --lease-duration-seconds (10s): a leader must \
+             stop before another replica takes over"
         );
         assert_eq!(
             new(15_000, 10_000, 6_000).unwrap_err(),
-            "--lease-retry-seconds (6s) must be at most half of --lease-renew-deadline-seconds (10s): one failed call \
-             must not cost the lease"
+            "--lease-retry-seconds (6s) must be at most half of --lease-renew-deadline-seconds (10s): one failed \
+             request must not lose the lease"
         );
         assert_eq!(
             new(15_000, 10_000, 0).unwrap_err(),

@@ -104,7 +104,7 @@ impl Metrics {
         );
         registry.register(
             "reconcile_errors",
-            "Reconciles that failed because of Kubernetes, by operation",
+            "Reconciles that failed because of a Kubernetes error, by operation",
             self.reconcile_errors.clone(),
         );
     }
@@ -121,19 +121,19 @@ impl Metrics {
         );
         registry.register_with_unit(
             "api_usage",
-            "Share of the org's daily API allocation that is used up, as last reported to this connector",
+            "Used share of the org's daily API allocation, as last reported to this connector",
             Unit::Other("ratio".to_owned()),
             self.api_usage.clone(),
         );
         registry.register_with_unit(
             "action_required_timestamp",
-            "By when a person must authorize again, as Unix time; in the past where one is needed now, absent where nobody is",
+            "When someone must re-authorize the app, as Unix time; in the past if the connector is already without a token, absent if no one has to act",
             Unit::Seconds,
             self.action_required.clone(),
         );
         registry.register(
             "claimed_elsewhere",
-            "1 if another installation looks after the connector, which this one leaves alone; absent otherwise",
+            "1 if another installation manages the connector, so that this one ignores it; absent otherwise",
             self.claimed_elsewhere.clone(),
         );
     }
@@ -143,16 +143,16 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register(
             "unstored_refresh_tokens",
-            "New refresh tokens that this process alone knows, since the API server has not stored them yet; if the process is killed meanwhile, each costs a grant",
+            "New refresh tokens that exist only in this process because the API server has not stored them yet; if the process is killed, each lost token costs a grant",
             self.unstored_refresh_tokens.clone(),
         );
         registry.register_with_unit(
             "resync_period",
-            "Time within which a changed Secret is noticed",
+            "Resync period: the time within which the operator notices a changed Secret",
             Unit::Seconds,
             self.resync_period.clone(),
         );
-        registry.register("connectors", "Connectors that are known", self.connectors.clone());
+        registry.register("connectors", "Number of connectors", self.connectors.clone());
         registry.register(
             "leader",
             "1 if this process holds the lease, else 0",

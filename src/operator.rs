@@ -24,17 +24,17 @@ use crate::{server, telemetry};
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A setting.
-    #[error("a setting can't be used")]
+    #[error("invalid setting")]
     Settings(#[from] SettingsError),
     /// The log filter.
-    #[error("a setting can't be used")]
+    #[error("invalid setting")]
     Log(#[from] telemetry::InvalidFilter),
     /// The asynchronous runtime or the signal handlers.
     #[error("failed to start")]
     Start(#[source] std::io::Error),
     /// Kubernetes.
     #[error(
-        "failed to find out how to reach Kubernetes; set KUBECONFIG, or run in a pod with a service account"
+        "failed to load the Kubernetes client configuration; set KUBECONFIG, or run in a pod with a service account"
     )]
     Kubernetes(#[source] kube::Error),
     /// The Salesforce client.
@@ -160,7 +160,7 @@ async fn work(
         ended = &mut election => ended,
     };
     if let Err(error) = elected {
-        tracing::error!(error = %error, "The election broke off");
+        tracing::error!(error = %error, "Leader election failed");
     }
     context.grants.idle().await;
     for helper in helpers {
@@ -186,7 +186,7 @@ async fn reconcile_until(
     };
     tokio::select! {
         () = controller::run(context.clone(), stop.clone()) => {}
-        () = overdue => tracing::info!("Left a reconcile that hangs to the next leader"),
+        () = overdue => tracing::info!("Abandoned a reconcile that did not finish in time; the next leader continues it"),
     }
     context.grants.idle().await;
 }
@@ -243,7 +243,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'st
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("Told to stop; finishing what is in progress");
+        tracing::info!("Shutdown signal received, draining");
         let _ = sender.send(());
     });
     Ok(receiver.map(|_| ()))

@@ -7,10 +7,10 @@ use crate::failpoints::Failpoints;
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SecretWatch {
-    /// By reading the few Secrets that connectors mention, now and then: needs neither list nor watch on Secrets.
+    /// Read the Secrets that connectors refer to at every resync: needs neither list nor watch permission on Secrets.
     #[value(name = "ByName")]
     ByName,
-    /// At once, by watching the metadata of all Secrets: needs list and watch, which is the right to read them all.
+    /// Watch the metadata of all Secrets: needs list and watch permission, which also permits reading every Secret.
     #[value(name = "Watch")]
     Watch,
 }

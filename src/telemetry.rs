@@ -6,7 +6,7 @@ use crate::cli::LogFormat;
 
 /// A log filter that can't be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("--log {0:?} is not a filter such as info or salesforce_connector_operator=debug")]
+#[error("invalid --log {0:?}; use a filter such as info or salesforce_connector_operator=debug")]
 pub struct InvalidFilter(String);
 
 /// Begins logging.

@@ -10,8 +10,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use salesforce_connector_operator::api::crd;
-use salesforce_connector_operator::api::reasons::{Actor, RETEST, Reason};
+use salesforce_connector_operator::api::names::DOCS_URL;
+use salesforce_connector_operator::api::reasons::{Actor, Reason};
 use salesforce_connector_operator::api::status::SalesforceConnectorStatus;
+use salesforce_connector_operator::core::schedule::retry_text::{retest, retry};
 use salesforce_connector_operator::metrics::Metrics;
 use serde_json::{Value, json};
 
@@ -21,7 +23,7 @@ mod generated;
 const HEAD: &str = "<!-- Generated from the code by `make generate`; do not edit. -->\n";
 
 #[test]
-fn the_page_of_reasons_says_what_the_code_says() {
+fn the_page_of_reasons_matches_the_code() {
     generated::assert_generated("docs/reasons.md", &reasons_page());
 }
 
@@ -30,30 +32,31 @@ fn reasons_page() -> String {
         "{HEAD}
 # Reasons
 
-Every reason that stands in a condition, an event or a metric: what it means, who acts, what they do, and when the
-operator tries again by itself. A reason never changes its meaning; the message beside it has the particulars.
+Every reason that can appear in a condition, an event or a metric: what it means, who must act, how to fix it, and when
+the operator retries by itself. A reason never changes its meaning. The message next to it contains the details.
 
-To have it tried now, whatever the table says:
+To request a renewal now:
 
 ```sh
 kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite
 ```
 
-*Tried again* speaks of logins, and of the test of a new token, before which it doesn't reach its Secret. {RETEST}
-"
+*Retry* applies to logins, and to the test of a new token before the operator publishes it. {}
+",
+        retest()
     );
     let sections = [
         (
             "The connector, its Secrets and its token",
-            "These are the operator's own.",
+            "The operator itself reports these reasons.",
         ),
         (
             "Refresh token grants",
-            "These concern `authorizationCode`, where a grant can't be had again without a person.",
+            "These reasons apply to `authorizationCode`, where only a user can provide a new grant.",
         ),
         (
-            "Refusals by Salesforce, and trouble on the way",
-            "These come from Salesforce's answers; its own words are in the message.",
+            "Errors from Salesforce and the network",
+            "These reasons come from Salesforce's responses, or from failed connections. The message quotes Salesforce.",
         ),
     ];
     for (section, (title, text)) in sections.iter().enumerate() {
@@ -65,12 +68,12 @@ kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s
         for reason in reasons {
             let _ = write!(
                 page,
-                "\n### {}\n\n{}\n\n- Who acts: {}\n- What to do: {}\n- Tried again: {}\n",
+                "\n### {}\n\n{}\n\n- Who must act: {}\n- Remedy: {}\n- Retry: {}\n",
                 reason.as_str(),
                 reason.meaning(),
                 actor(reason.actor()),
                 reason.remedy(),
-                reason.retry(),
+                retry(reason),
             );
         }
     }
@@ -87,10 +90,10 @@ fn section_of(reason: Reason) -> usize {
 
 fn actor(actor: Actor) -> &'static str {
     match actor {
-        Actor::Developer => "whoever wrote the connector and its Secrets",
-        Actor::SalesforceAdministrator => "an administrator of the Salesforce org",
-        Actor::ClusterAdministrator => "an administrator of the cluster",
-        Actor::Nobody => "nobody",
+        Actor::Developer => "the owner of the connector and its Secrets",
+        Actor::SalesforceAdministrator => "a Salesforce administrator of the org",
+        Actor::ClusterAdministrator => "a cluster administrator",
+        Actor::Nobody => "no one",
         Actor::Maintainers => "the maintainers of this project",
     }
 }
@@ -116,7 +119,7 @@ fn every_reason_has_a_name_of_its_own_that_kubernetes_accepts() {
 }
 
 #[test]
-fn every_reason_is_explained_in_whole_sentences_without_anything_that_html_would_swallow() {
+fn every_reason_is_explained_in_whole_sentences_without_markup() {
     for reason in Reason::all() {
         let (name, meaning, remedy) = (reason.as_str(), reason.meaning(), reason.remedy());
         assert!(meaning.ends_with('.'), "{name}: {meaning}");
@@ -124,10 +127,27 @@ fn every_reason_is_explained_in_whole_sentences_without_anything_that_html_would
             remedy.ends_with('.') || remedy.contains("kubectl "),
             "{name}: {remedy}"
         );
-        for text in [meaning, remedy, reason.retry()] {
+        for text in [meaning, remedy, retry(reason).as_str()] {
             assert!(!text.contains(['<', '{', '|', '\n']), "{name}: {text}");
             assert!(!text.contains("  "), "{name}: {text}");
         }
+    }
+}
+
+#[test]
+fn every_address_in_the_crd_is_that_of_a_page_under_docs() {
+    let crd = crd::crd_yaml();
+    let pages: BTreeSet<&str> = crd
+        .split("https://salesforce-connector.dev")
+        .skip(1)
+        .filter_map(|rest| rest.split(['`', ' ', '\n']).next())
+        .collect();
+    assert!(pages.contains("/docs/reasons"), "{pages:?}");
+    for page in pages {
+        let address = format!("https://salesforce-connector.dev{page}");
+        let path = address.strip_prefix(DOCS_URL).unwrap_or(&address);
+        let file = format!("{}/docs{path}.md", env!("CARGO_MANIFEST_DIR"));
+        assert!(std::path::Path::new(&file).exists(), "{address}");
     }
 }
 
@@ -144,8 +164,8 @@ fn fields_page() -> String {
 # SalesforceConnector
 
 Every field of `salesforce-connector.dev/v1alpha1`, as `kubectl explain sfc.spec` and `kubectl explain sfc.status` print
-it. Fields marked with * are required where their parent is there. What may be combined with what is checked by the API
-server, which answers with a sentence; [examples](../examples) show whole connectors.
+it. Fields marked with * are required if their parent is set. The API server rejects invalid combinations with a message
+that names the field; [examples](../examples) show complete connectors.
 "
     );
     for part in ["spec", "status"] {
@@ -211,8 +231,8 @@ fn metrics_page() -> String {
         "{HEAD}
 # Metrics
 
-What `/metrics` serves, in the OpenMetrics format. Names of methods and results are closed lists; `namespace` and `name`
-are those of a connector, whose series go when it goes. No label ever holds a secret.
+The metrics that `/metrics` serves in the OpenMetrics format. Methods and results are closed lists. `namespace` and `name`
+identify a connector; its series disappear when it is deleted. No label ever contains a secret.
 
 | metric | type | labels | meaning |
 | --- | --- | --- | --- |

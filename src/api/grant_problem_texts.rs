@@ -1,51 +1,51 @@
-//! What do the problems of a refresh token grant mean to a user, who acts, and what do they do?
+//! What do the problems of a refresh token grant mean to a user, who must act, and how?
 
 use redeem::GrantProblem;
 
 use super::reasons::Actor;
 
-/// What has happened, in one sentence.
+/// What happened.
 pub(super) const fn meaning(problem: GrantProblem) -> &'static str {
     match problem {
-        GrantProblem::AuthorizationRequired => "Nobody has authorized this connector yet.",
+        GrantProblem::AuthorizationRequired => "No user has authorized this connector yet.",
         GrantProblem::OutcomeUnknown => {
-            "A refresh token was sent to Salesforce and no clear answer came back, so it may be spent; presenting a \
-             spent token again would revoke the whole grant, therefore it is not presented."
+            "The operator does not send the refresh token again, because it may be spent and Salesforce revokes the \
+             whole grant when a spent token is presented: a previous request received no clear answer."
         }
         GrantProblem::ReauthorizationRequired => {
-            "Salesforce no longer accepts the refresh token: it was revoked, has expired, or was replaced by one \
-             that never arrived."
+            "Salesforce no longer accepts the refresh token: it was revoked, it expired, or Salesforce replaced it \
+             and the new one was lost."
         }
         GrantProblem::GrantLost => {
-            "The connector had a grant, but the Secret in which the operator kept it is gone."
+            "The connector had a grant, but the Secret in which the operator stored it no longer exists."
         }
         GrantProblem::StateRolledBack => {
-            "The operator's Secret for this connector is older than the connector's status or target Secret, or \
-             comes from another cluster, as after a restored backup; its refresh token is probably spent and is \
-             not presented."
+            "The operator's Secret for this connector is older than the connector's status or target Secret, or comes \
+             from another cluster, for example from a restored backup. Its refresh token is probably spent, so the \
+             operator does not send it."
         }
         GrantProblem::UnsupportedStateVersion => {
-            "The operator's Secret for this connector was written by a newer version of the operator and is left \
-             as it is."
+            "A newer version of the operator wrote the operator's Secret for this connector, so this version does not \
+             change it."
         }
         GrantProblem::StateUnreadable => {
-            "The operator's Secret for this connector has been changed in a way that makes it unreadable, and is \
-             left as it is."
+            "The operator's Secret for this connector was modified and can't be read, so the operator does not change \
+             it."
         }
         GrantProblem::BootstrapTokenUsed => {
-            "The refresh token in the bootstrap Secret was imported before, by this connector or by another; \
-             presenting it again could revoke the grant that came from it, therefore it is not presented."
+            "The operator does not send the bootstrap token, because it was imported before, by this connector or \
+             another one; sending it again could revoke the grant that was created from it."
         }
         GrantProblem::BootstrapTokenInactive => {
-            "Salesforce says that the refresh token in the bootstrap Secret is not active for this app; it was not \
-             presented."
+            "The operator did not send the bootstrap token, because Salesforce reports that it is not active for this \
+             app."
         }
         GrantProblem::ClaimedByAnotherInstallation => {
-            "Another installation of the operator on this cluster looks after this connector (status.installationUid)."
+            "Another installation of the operator in this cluster manages this connector (status.installationUid)."
         }
         GrantProblem::WrongIdentity => {
-            "The grant belongs to another organization or user than spec.expect names or than the connector was \
-             first authorized for; nothing of it has reached the target Secret."
+            "The operator did not publish any token of this grant, because it belongs to a different org or user than \
+             spec.expect names, or than the connector was first authorized for."
         }
     }
 }
@@ -67,7 +67,7 @@ pub(super) const fn actor(problem: GrantProblem) -> Actor {
     }
 }
 
-/// What that person does.
+/// How to fix it.
 pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
     match problem {
         GrantProblem::AuthorizationRequired => {
@@ -75,34 +75,37 @@ pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
              spec.auth.authorizationCode.bootstrap."
         }
         GrantProblem::OutcomeUnknown => {
-            "Authorize the app again and put the new refresh token into the bootstrap Secret. \
-             With a client secret (spec.app.clientSecretRef) the operator can ask Salesforce by itself whether the \
-             old token still works."
+            "Re-authorize the app and put the new refresh token into the bootstrap Secret. If \
+             spec.app.clientSecretRef is set, the operator asks Salesforce by itself whether the old token is still \
+             valid."
         }
         GrantProblem::ReauthorizationRequired | GrantProblem::GrantLost | GrantProblem::StateRolledBack => {
-            "Authorize the app again and put the new refresh token into the bootstrap Secret."
+            "Re-authorize the app and put the new refresh token into the bootstrap Secret."
         }
         GrantProblem::UnsupportedStateVersion => {
-            "Run the version of the operator that wrote the Secret, or a newer one; or delete the Secret and log in \
-             again."
+            "Run the version of the operator that wrote the Secret, or a newer one. Alternatively, delete the Secret \
+             and re-authorize the app."
         }
         GrantProblem::StateUnreadable => {
-            "Restore what was changed in the Secret; or delete it and put a new refresh token into the bootstrap Secret."
+            "Undo the modification of the Secret. Alternatively, delete it and put a new refresh token into the \
+             bootstrap Secret."
         }
         GrantProblem::BootstrapTokenUsed => {
-            "If the connector works, delete the bootstrap Secret. If it doesn't, authorize the app again and put a \
-             refresh token into the bootstrap Secret that was never imported."
+            "If the connector works, delete the bootstrap Secret. Otherwise re-authorize the app and put a refresh \
+             token that was never imported into the bootstrap Secret."
         }
         GrantProblem::BootstrapTokenInactive => {
-            "Check that the token was issued to this app (spec.app) by this org (spec.host), or put a new one into \
+            "Check that this org (spec.host) issued the token to this app (spec.app), or put a new refresh token into \
              the bootstrap Secret."
         }
         GrantProblem::ClaimedByAnotherInstallation => {
-            "Let one installation watch this namespace. To hand the connector over, stop the other one, delete the \
-             bootstrap Secret, clear status.installationUid and log in again: a token that the other one imported is spent."
+            "Let only one installation watch this namespace. To move the connector to this one, stop the other \
+             installation, delete the bootstrap Secret, clear status.installationUid and re-authorize the app: a \
+             token that the other one imported is spent."
         }
         GrantProblem::WrongIdentity => {
-            "Authorize the app as the expected user and bring that refresh token, or correct spec.expect."
+            "Authorize the app as the expected user and put that refresh token into the bootstrap Secret, or correct \
+             spec.expect."
         }
     }
 }

@@ -2,13 +2,17 @@
 
 /// API group of the resource; also the prefix of every label and annotation that the operator owns.
 pub const GROUP: &str = "salesforce-connector.dev";
+/// Where users read the pages under `docs/`: `{DOCS_URL}/reasons` is `docs/reasons.md`. A placeholder until the site exists
+/// (`docs/decisions/0025-public-names.md`). Doc comments of the API repeat it, as they can't name a constant.
+pub const DOCS_URL: &str = "https://salesforce-connector.dev/docs";
+
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "salesforce-connector-operator";
 
-/// On a connector: any new value asks for a connection test now. A test never fetches a token: where there is none, the
-/// answer is a failed test that says why. While the connector is suspended, the request waits.
+/// On a connector: any new value requests a connection test now. A test never obtains a token: without one, the result is
+/// a failed test that says why. While the connector is suspended, the request waits.
 pub const TEST_REQUESTED_AT: &str = "salesforce-connector.dev/test-requested-at";
-/// On a connector: any new value asks for a new token now, also where a refusal was final.
+/// On a connector: any new value requests a new token now, even after a permanent failure.
 pub const RENEW_REQUESTED_AT: &str = "salesforce-connector.dev/renew-requested-at";
 
 /// Label on every Secret that the operator writes; the admission policy of the chart looks at it.
@@ -22,11 +26,11 @@ pub const CONNECTOR_LABEL: &str = "salesforce-connector.dev/connector";
 pub const CONNECTOR_UID: &str = "salesforce-connector.dev/connector-uid";
 /// On a consumer's Secret: when the token was issued (RFC 3339).
 pub const ISSUE_TIME: &str = "salesforce-connector.dev/issue-time";
-/// On a consumer's Secret: when the token is taken to expire (RFC 3339).
+/// On a consumer's Secret: when the token is expected to expire (RFC 3339).
 pub const EXPIRATION_TIME: &str = "salesforce-connector.dev/expiration-time";
-/// On a consumer's Secret: where the expiration time is known from.
+/// On a consumer's Secret: the source of the expiration time.
 pub const EXPIRY_SOURCE: &str = "salesforce-connector.dev/expiry-source";
-/// On a consumer's Secret: whether the token is renewed ahead of its expiration or at it.
+/// On a consumer's Secret: whether the operator renews the token before it expires or when it expires.
 pub const RENEWAL: &str = "salesforce-connector.dev/renewal";
 /// On a consumer's Secret: base URL of REST calls.
 pub const INSTANCE_URL: &str = "salesforce-connector.dev/instance-url";
@@ -36,7 +40,7 @@ pub const IDENTITY: &str = "salesforce-connector.dev/identity";
 pub const SCOPES: &str = "salesforce-connector.dev/scopes";
 /// On a consumer's Secret: keyed digest of the inputs that the token was obtained with.
 pub const INPUTS_DIGEST: &str = "salesforce-connector.dev/inputs-digest";
-/// On a consumer's Secret: keyed digest of the token, by which an edited Secret is noticed.
+/// On a consumer's Secret: keyed digest of the token, to detect an edited Secret.
 pub const TOKEN_DIGEST: &str = "salesforce-connector.dev/token-digest";
 /// On a consumer's Secret: serial of the stored grant that it was derived from (authorizationCode only).
 pub const SERIAL: &str = "salesforce-connector.dev/serial";
@@ -44,32 +48,32 @@ pub const SERIAL: &str = "salesforce-connector.dev/serial";
 /// Prefixes of label and annotation keys that a user may not put on the consumer's Secret.
 pub const RESERVED_KEY_DOMAINS: [&str; 3] = ["kubernetes.io", "k8s.io", GROUP];
 
-/// In the operator's namespace: the Lease whose holder works.
+/// In the operator's namespace: the Lease of leader election.
 pub const LEASE: &str = "salesforce-connector-operator";
 /// In the operator's namespace: the Secret with the random key of all keyed digests.
 pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 /// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.
 pub const STATE_PREFIX: &str = "sfc-state-";
-/// In the operator's namespace: prefix of the ledger of brought refresh tokens, followed by `ledger-` and a keyed digest.
+/// In the operator's namespace: prefix of the ledger of bootstrap tokens, followed by `ledger-` and a keyed digest.
 pub const LEDGER_PREFIX: &str = "sfc-";
 /// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest.
 pub const REFUSED_PASSWORD_PREFIX: &str = "sfc-refused-password-";
-/// In the operator's namespace: label that tells what a Secret of the operator holds.
+/// In the operator's namespace: label that says what a Secret of the operator holds.
 pub const PURPOSE: &str = "salesforce-connector.dev/purpose";
 /// Value of [`PURPOSE`]: the stored grants of a connector.
 pub const STATE: &str = "state";
-/// On a stored grant: login host to revoke it at before it is removed; absent where it is left alone.
+/// On a stored grant: login host to revoke it at before it is removed; absent if it is not to be revoked.
 pub const REVOKE_AT: &str = "salesforce-connector.dev/revoke-at";
-/// Value of [`PURPOSE`]: an entry of the ledger of brought refresh tokens.
+/// Value of [`PURPOSE`]: an entry of the ledger of bootstrap tokens.
 pub const LEDGER: &str = "ledger";
 /// Value of [`PURPOSE`]: the memory of a refused password.
 pub const REFUSED_PASSWORD: &str = "refused-password";
-/// On the memory of a password whose answer was lost: from when on it may be sent again (RFC 3339).
+/// On the memory of a password with an unknown outcome: the time from which it may be sent again (RFC 3339).
 pub const UNCLEAR_UNTIL: &str = "salesforce-connector.dev/unclear-until";
 /// On a stored grant or a ledger entry: when its connector was first found to be gone (RFC 3339).
 pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
 
-/// Name of the consumer's Secret where `spec.secret.name` is left out.
+/// Name of the consumer's Secret if `spec.secret.name` is not set.
 #[must_use]
 pub fn default_secret_name(connector: &str) -> String {
     format!("{connector}-salesforce")

@@ -16,42 +16,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::environment::Environment;
 
-/// What the operator found and did.
+/// Observed state of the connector.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SalesforceConnectorStatus {
-    /// Generation of the spec that this status speaks of; -1 until the operator has seen the connector.
+    /// Generation of the spec that this status describes; -1 until the operator has processed the connector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready sums up: the token is valid, the Secret is in step, and no test has failed for good. Authenticated,
-    /// SecretSynced and ConnectionTested say which part. Reconciling and Stalled exist only while they are true: Stalled
-    /// means that a person must act. docs/reasons.md lists every reason with its remedy.
+    /// Ready is the summary: the token is valid, the Secret is up to date, and no test has failed permanently.
+    /// Authenticated, SecretSynced and ConnectionTested report the parts. Reconciling and Stalled exist only while they
+    /// are True; Stalled means that someone must act. `https://salesforce-connector.dev/docs/reasons` lists every
+    /// reason with its remedy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[schemars(length(max = 16))]
     pub conditions: Vec<Condition>,
 
-    /// Uid of the namespace of the operator's installation that works on this connector. Other installations leave it alone.
+    /// UID of the namespace of the operator installation that manages this connector. Other installations ignore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installation_uid: Option<String>,
 
-    /// Who the token belongs to.
+    /// Org and user that the token belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityStatus>,
 
-    /// When the token was issued, expires and is renewed.
+    /// Issue, expiration and renewal times of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenStatus>,
 
-    /// By when a person must authorize the app again, or do what Ready says, unless what fails now passes before
-    /// (authorizationCode only). A time in the past: since when the connector has been without a token for want of a
-    /// person. Absent while the grant can be renewed.
+    /// When someone must act (re-authorize the app, or follow the Ready message) to keep the connector working. A time
+    /// in the past means it is already without a token. Absent while the operator can renew the grant by itself
+    /// (authorizationCode only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_required_time: Option<Time>,
 
-    /// Serial of the stored grant, raised by each step of its renewal (authorizationCode only). A grant that is older than
-    /// this was restored from a backup, and is not used.
+    /// Serial number of the stored grant; every step of a refresh increments it (authorizationCode only). A stored
+    /// grant with a lower serial comes from a backup, and the operator does not use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_serial: Option<i64>,
 
@@ -63,48 +64,48 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_test: Option<ConnectionTestStatus>,
 
-    /// Failures since the last success; absent when all is well.
+    /// Failures since the last success. Absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<FailuresStatus>,
 
-    /// Why a grant that was brought beside the one in use is not used, while the connector goes on with the one it has
-    /// (authorizationCode only); absent when there is none, or nothing against it.
+    /// Why the candidate grant from spec.auth.authorizationCode.bootstrap was not accepted. The connector keeps using
+    /// its current grant. Absent if there is no candidate grant or nothing is wrong with it (authorizationCode only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "FailuresStatus")] // else the type's description would stand for the field's
+    #[schemars(with = "FailuresStatus")] // else the type's description would replace the field's
     pub candidate_grant_failures: Option<FailuresStatus>,
 
-    /// Which requests by annotation have been carried out.
+    /// Annotation requests that the operator has carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled: Option<LastHandledStatus>,
 }
 
-/// Who the token belongs to.
+/// Org and user that the token belongs to.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityStatus {
-    /// Organization id, 18 characters.
+    /// Organization ID (18 characters).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
     /// Name of the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization_name: Option<String>,
-    /// Edition, such as Enterprise Edition or Developer Edition.
+    /// Edition of the org, such as Enterprise Edition or Developer Edition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<String>,
-    /// Kind of org, as the org itself says; absent while it couldn't be verified.
+    /// Type of the org as Salesforce reports it. Absent if it could not be verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Environment")] // else the type's description would stand for the field's
+    #[schemars(with = "Environment")] // else the type's description would replace the field's
     pub environment: Option<Environment>,
     /// Base URL of REST calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_url: Option<String>,
-    /// Instance that the org runs on, such as SWE42; see status.salesforce.com.
+    /// Salesforce instance that hosts the org, such as SWE42; see status.salesforce.com.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_name: Option<String>,
-    /// User id, 18 characters.
+    /// User ID (18 characters).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// Username; absent where it came from a Secret.
+    /// Username. Absent if it comes from a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
 }
@@ -115,29 +116,29 @@ pub struct IdentityStatus {
 pub struct TokenStatus {
     /// When Salesforce issued the token.
     pub issue_time: Time,
-    /// When the token is taken to expire. Use of a session can keep it alive for longer.
+    /// When the operator expects the token to expire. Use of the session can keep it alive for longer.
     pub expiration_time: Time,
-    /// Where expirationTime is known from.
+    /// Source of expirationTime.
     pub expiry_source: ExpirySource,
-    /// When the token will be renewed.
+    /// When the operator renews the token.
     pub renewal_time: Time,
-    /// Scopes that Salesforce granted.
+    /// OAuth scopes that Salesforce granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 64))]
     pub scopes: Vec<String>,
 }
 
-/// Where the expiration time of a token is known from.
+/// Source of the expiration time of a token.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpirySource {
     /// Salesforce's introspection endpoint.
     Introspected,
-    /// The token itself, which is in JWT format.
+    /// The claims of the token, which is in JWT format.
     TokenClaims,
     /// `spec.token.lifetime`.
     Declared,
-    /// Nobody said; the shortest session timeout that Salesforce offers is assumed.
+    /// Unknown: the shortest session timeout that Salesforce offers is assumed.
     Assumed,
 }
 
@@ -147,32 +148,34 @@ pub enum ExpirySource {
 pub struct ConnectionTestStatus {
     /// Whether the test succeeded.
     pub result: TestResult,
-    /// `Connection test succeeded`, or what failed and what to do; or, where a test was asked for, why there is no token to test.
+    /// `Connection test succeeded`, or what failed and what to do. If a test was requested and there is no token, it
+    /// says why.
     pub message: String,
-    /// When the test ran. An unchanged result is recorded at most once an hour, unless the test was asked for.
+    /// When the test ran. The operator records an unchanged result at most once an hour, unless the test was requested.
     pub last_test_time: Time,
-    /// Since when tests have failed; absent while they succeed.
+    /// When the first test of the current series of failures failed. Absent if the last test succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_failure_time: Option<Time>,
-    /// Before this time no test runs by itself; present where Salesforce has asked for a longer wait than usual (Retry-After).
+    /// The operator runs no test before this time, unless one is requested. Present only if Salesforce asked for a
+    /// longer wait than usual (Retry-After).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_test_time: Option<Time>,
-    /// The steps of the test, in order, up to the first that failed.
+    /// Steps of the test in order, up to the first that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[schemars(length(max = 16))]
     pub steps: Vec<TestStep>,
-    /// Use of the org's daily API allocation, as Salesforce last reported it.
+    /// Usage of the org's daily API allocation, as Salesforce last reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_usage: Option<ApiUsageStatus>,
 }
 
-/// Whether something succeeded.
+/// Result of a test.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestResult {
-    /// It did.
+    /// It succeeded.
     Succeeded,
-    /// It did not.
+    /// It failed.
     Failed,
 }
 
@@ -183,28 +186,28 @@ pub enum StepName {
     HostAnswers,
     /// Salesforce accepts the token.
     TokenAccepted,
-    /// The token belongs to whom `spec.expect` names.
+    /// The token belongs to the org and user in `spec.expect`.
     IdentityExpected,
     /// The user may use the REST API.
     ApiEnabled,
     /// The token has a scope for the API.
     Scopes,
-    /// Name, edition and kind of the org could be read.
+    /// The name, edition and type of the org could be read.
     OrgFacts,
-    /// The kind of org is the one in `spec.environment`.
+    /// The type of the org matches `spec.environment`.
     EnvironmentMatches,
-    /// Salesforce reported the use of the API allocation.
+    /// Salesforce reported the usage of the API allocation.
     ApiUsage,
 }
 
-/// How a step went.
+/// Result of a step.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepResult {
-    /// As it should.
+    /// The step passed.
     Passed,
-    /// The test ends here.
+    /// The step failed; the test ends here.
     Failed,
-    /// It could not be found out; this is not a failure.
+    /// The result is unknown; this is not a failure.
     Unverified,
 }
 
@@ -212,14 +215,14 @@ pub enum StepResult {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct TestStep {
-    /// Which step.
+    /// Name of the step.
     pub name: StepName,
-    /// How it went.
+    /// Result of the step.
     pub result: StepResult,
-    /// Why it failed, as in docs/reasons.md.
+    /// Reason of the failure; see `https://salesforce-connector.dev/docs/reasons`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What was found.
+    /// Details of the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// What to change, naming the setting in Salesforce.
@@ -231,9 +234,9 @@ pub struct TestStep {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiUsageStatus {
-    /// Calls in the last 24 hours.
+    /// API calls in the last 24 hours.
     pub used: i64,
-    /// Calls that are allowed in 24 hours.
+    /// API calls that the org may make in 24 hours.
     pub allowed: i64,
 }
 
@@ -241,34 +244,35 @@ pub struct ApiUsageStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct FailuresStatus {
-    /// How many.
+    /// Number of failures.
     pub count: i32,
-    /// When the first of them happened.
+    /// When the first of these failures happened.
     pub first_failure_time: Time,
-    /// When the last of them happened.
+    /// When the most recent failure happened.
     pub last_failure_time: Time,
-    /// When the operator tries again by itself; absent where it waits until an input changes or renewal is requested.
+    /// When the operator retries by itself. Absent if it waits for a changed input or a requested renewal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Time>,
-    /// The last reason, as in docs/reasons.md.
+    /// Reason of the most recent failure; see `https://salesforce-connector.dev/docs/reasons`.
     pub reason: String,
-    /// What happened last, and what to do.
+    /// What happened most recently, and what to do.
     pub message: String,
-    /// Keyed digest of the inputs that failed, by which a changed input is noticed. It tells nothing without the
-    /// operator's own key.
+    /// Keyed digest of the inputs that failed. The operator uses it to detect a changed input. Without the operator's
+    /// key it reveals nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs_digest: Option<String>,
 }
 
-/// Which requests by annotation have been carried out.
+/// Annotation requests that the operator has carried out.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct LastHandledStatus {
-    /// Value of salesforce-connector.dev/test-requested-at that was last acted on: by a test, or by saying in connectionTest
-    /// why there is no token to test. While the connector is suspended, a request waits.
+    /// Last value of the annotation salesforce-connector.dev/test-requested-at that the operator acted on: it ran a
+    /// test, or reported in connectionTest why there is no token to test. A request waits while the connector is
+    /// suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_requested_at: Option<String>,
-    /// Value of salesforce-connector.dev/renew-requested-at that was last acted on.
+    /// Last value of the annotation salesforce-connector.dev/renew-requested-at that the operator acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renew_requested_at: Option<String>,
 }

@@ -13,18 +13,18 @@ use crate::settings::TOKEN_REQUEST_LIMIT;
 /// Switches for tests.
 #[derive(Debug, Args)]
 pub struct TestSwitches {
-    /// Let time run this many times as fast. For tests only.
+    /// Speed of the clock as a multiple of real time. For tests only.
     #[cfg(feature = "test-switches")]
     #[arg(long, env = "SFC_CLOCK_SPEED", default_value_t = 1, hide = true)]
     clock_speed: u32,
 
-    /// Bound of one request that presents a refresh token. For tests only.
+    /// Timeout of one refresh request in seconds. For tests only.
     #[cfg(feature = "test-switches")]
     #[arg(long, env = "SFC_TOKEN_REQUEST_LIMIT_SECONDS", default_value_t = TOKEN_REQUEST_LIMIT.as_secs(), hide = true,
         value_parser = clap::value_parser!(u64).range(1..=redeem::HTTP_LIMIT_MAX.as_secs()))]
     token_request_limit_seconds: u64,
 
-    /// Folder in which tests name the failpoints to stop at. For tests only.
+    /// Directory in which tests name the failpoints to stop at. For tests only.
     #[cfg(feature = "test-switches")]
     #[arg(long, env = "SFC_FAILPOINTS_IN", hide = true)]
     failpoints_in: Option<PathBuf>,
@@ -37,7 +37,7 @@ impl TestSwitches {
         Clock::faster(self.clock_speed)
     }
 
-    /// Bound of one request that presents a refresh token, as a whole.
+    /// Timeout of one refresh request.
     pub(crate) fn token_request_limit(&self) -> Duration {
         Duration::from_secs(self.token_request_limit_seconds)
     }

@@ -4,4 +4,5 @@ pub mod backoff;
 pub mod expiry;
 pub mod jitter;
 pub mod password_memory;
+pub mod retry_text;
 pub mod time;

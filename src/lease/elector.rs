@@ -91,7 +91,9 @@ impl Elector {
         match (held, in_time, self.candidate.holder()) {
             (true, true, None) => tracing::info!(identity = self.me, "Released the lease"),
             (true, _, _) => {
-                tracing::warn!("Failed to release the lease in time; others take over when it expires");
+                tracing::warn!(
+                    "Failed to release the lease in time; another replica takes over when it expires"
+                );
             }
             (false, _, _) => {}
         }
@@ -128,12 +130,12 @@ impl Elector {
         });
         let before = self.published.send_replace(until);
         match (before, until) {
-            (None, Some(_)) => tracing::info!(identity = self.me, "Leading"),
+            (None, Some(_)) => tracing::info!(identity = self.me, "Started leading"),
             (Some(_), None) => {
                 tracing::info!(
                     identity = self.me,
                     holder = self.candidate.holder(),
-                    "Leading no more"
+                    "Stopped leading"
                 );
             }
             (None, None) | (Some(_), Some(_)) => {}
@@ -179,7 +181,7 @@ impl Leases {
 
     fn failed(&mut self, error: &str) -> Answer {
         if self.problem {
-            tracing::debug!(error, "Failed to reach the lease");
+            tracing::debug!(error, "Failed to read or update the lease");
         } else {
             let (namespace, name) = (&self.namespace, names::LEASE);
             tracing::warn!(

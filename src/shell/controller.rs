@@ -86,9 +86,9 @@ async fn log_watch_errors(
     match result {
         Ok(_) | Err(kube::runtime::controller::Error::ReconcilerFailed(..)) => {}
         Err(kube::runtime::controller::Error::ObjectNotFound(object)) => {
-            tracing::debug!(object.name = %object.name, "The connector is gone");
+            tracing::debug!(object.name = %object.name, "The connector no longer exists");
         }
-        Err(error) => tracing::warn!(error = %chain(&error), "Watching failed; it is tried again"),
+        Err(error) => tracing::warn!(error = %chain(&error), "Watch failed, retrying"),
     }
 }
 
@@ -145,7 +145,7 @@ fn on_error(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Actio
     let wait = error.retry_after(before);
     let reference = ObjectRef::from_obj(&*object);
     if error.is_conflict() {
-        tracing::debug!(object = %reference, "The object changed meanwhile; looking again");
+        tracing::debug!(object = %reference, "The object changed during the reconcile, retrying");
     } else {
         let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(object = %reference, error = %chain(error), retry_after_ms, "Reconcile failed");

@@ -27,7 +27,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// Listing the operator's own Secrets.
-    #[error("failed to list the Secrets of purpose {purpose} in the operator's namespace")]
+    #[error("failed to list the Secrets with purpose {purpose} in the operator's namespace")]
     ListSecrets {
         /// What they hold.
         purpose: &'static str,
@@ -51,25 +51,25 @@ pub enum Error {
         source: kube::Error,
     },
     /// A session of the redeem protocol ended in a panic; whatever it had done stands in its Secrets.
-    #[error("a session of the redeem protocol broke off")]
+    #[error("a session of the redeem protocol was interrupted")]
     Session,
     /// The process is stopping, and a session that had begun no redeem was left to the next leader.
-    #[error("the process is stopping")]
+    #[error("the process is shutting down")]
     Stopping,
     /// A time limit of the redeem protocol.
     #[error("failed to set the limits of the redeem protocol")]
     Limits(#[source] redeem::TimeLimitsError),
     /// The reply to an effect is of another kind than the effect.
-    #[error("a pass was answered something else than it asked for")]
+    #[error("a pass received a reply of the wrong kind")]
     Reply(#[from] UnexpectedReply),
     /// Random names.
-    #[error("the system yields no random numbers")]
+    #[error("the system provides no random numbers")]
     Random,
     /// Writing the status.
     #[error("failed to write the status")]
     WriteStatus(#[source] kube::Error),
     /// The whole reconcile.
-    #[error("the reconcile took too long and was given up")]
+    #[error("the reconcile timed out")]
     TookTooLong,
 }
 

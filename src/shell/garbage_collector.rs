@@ -53,7 +53,7 @@ pub(crate) async fn run(context: &Context) {
         }
         if let Err(error) = sweep(context, &mut views).await {
             context.metrics.reconcile_errors(error.operation());
-            tracing::warn!(error = %chain(&error), "The sweep was broken off; it is tried again");
+            tracing::warn!(error = %chain(&error), "Garbage collection interrupted, retrying");
         }
     }
 }
@@ -106,7 +106,7 @@ async fn sweep(context: &Context, views: &mut Views) -> Result<(), Error> {
 fn log(secret: &Secret, result: Result<(), Error>) {
     let Err(error) = result else { return };
     let (name, error) = (secret.name_any(), chain(&error));
-    tracing::info!(secret.name = %name, error = %error, "The sweep left a Secret for the next time");
+    tracing::info!(secret.name = %name, error = %error, "Garbage collection skipped a Secret until the next run");
 }
 
 /// Connectors that the watches know of.
@@ -155,19 +155,19 @@ async fn sweep_state(
         GarbageDecision::Keep if mark.is_some() => annotate(context, secret, None).await,
         GarbageDecision::Undecided => {
             tracing::debug!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
-                read = ?read, "A stored grant stays for now");
+                read = ?read, "Kept a stored grant: the connector's existence is unclear");
             Ok(())
         }
         GarbageDecision::Keep => Ok(()),
         GarbageDecision::Mark(mark) => {
             tracing::info!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
-                "The connector is gone; its stored grant is kept for a while");
+                "The connector was deleted; its stored grant is kept until the retention time is over");
             views.begin(secret, ran);
             annotate(context, secret, Some(mark)).await
         }
         GarbageDecision::Remove if !views.suffice(secret, ran, retention) => {
             tracing::debug!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
-                "A stored grant stays until this process has had it in view for longer");
+                "Kept a stored grant until this process has observed it for longer");
             Ok(())
         }
         GarbageDecision::Remove => {
@@ -176,7 +176,7 @@ async fn sweep_state(
             };
             delete(context, &secret).await?;
             tracing::info!(object.name = %state.connector.name, object.namespace = %state.connector.namespace,
-                "Removed the stored grant of a connector that is gone");
+                "Deleted the stored grant of a deleted connector");
             Ok(())
         }
     }
@@ -239,12 +239,12 @@ async fn revoke(context: &Context, host: &Host, token: &redeem::RefreshToken, st
     match answer.map_err(|failure| failure.refusal) {
         Ok(()) | Err(Refusal::TokenInvalid | Refusal::TokenTypeNotSupported) => {
             tracing::info!(object.name = %name, object.namespace = %namespace,
-                "Revoked the grant of a connector that is gone");
+                "Revoked the grant of a deleted connector");
             true
         }
         Err(refusal) => {
             tracing::warn!(object.name = %name, object.namespace = %namespace, reason = refusal.as_str(),
-                tries = state.revocation_tries, "Could not revoke the grant of a connector that is gone");
+                tries = state.revocation_tries, "Failed to revoke the grant of a deleted connector");
             false
         }
     }

@@ -142,7 +142,7 @@ impl<'a> Performer<'a> {
     async fn record_revocation(&self, host: Option<&str>, version: &ResourceVersion) {
         let recorded = grant_session::record_revocation(self.context, &self.owner.uid, host, version);
         if let Err(error) = recorded.await {
-            tracing::warn!(error = %chain(&error), "Failed to record whether to revoke the grant when the connector is deleted");
+            tracing::warn!(error = %chain(&error), "Failed to record the revocation policy");
         }
     }
 

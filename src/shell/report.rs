@@ -83,19 +83,19 @@ fn log(decision: &Decision, outcome: &Outcome) {
             tracing::warn!(
                 why = why.as_str(),
                 reason = problem.reason.as_str(),
-                "Could not obtain a token"
+                "Failed to obtain a token"
             );
         }
         (_, Some(Minted::Waiting { length })) => {
             tracing::info!(
                 wait_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
-                "The grant has to wait"
+                "Waiting before the grant can be used"
             );
         }
         (Decision::Reject(rejection), None) => {
             tracing::warn!(
                 reason = rejection.reason.as_str(),
-                "The connector can't be worked on as it is"
+                "The connector can't be reconciled"
             );
         }
         (Decision::Wait(_) | Decision::Keep { .. } | Decision::Mint { .. }, None) => {
@@ -117,7 +117,7 @@ async fn publish(context: &Context, connector: &SalesforceConnector, draft: &Eve
         secondary: None,
     };
     if let Err(error) = context.recorder.publish(&event, &connector.object_ref(&())).await {
-        tracing::debug!(error = %crate::error_chain::chain(&error), "Could not publish an event");
+        tracing::debug!(error = %crate::error_chain::chain(&error), "Failed to publish an event");
     }
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn unparsable(context: &Context, invalid: &Unparsable) -> Action {
         metadata.namespace.clone().unwrap_or_default(),
     );
     tracing::error!(object.name = %name, object.namespace = %namespace, error = %invalid.error,
-        "This connector can't be parsed by this version of the operator; compare it with the CRD");
+        "Failed to parse the connector; compare it with the CRD of this version");
     context.metrics.reconcile_errors("ParseConnector");
     Action::await_change()
 }

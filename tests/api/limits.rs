@@ -45,8 +45,8 @@ fn organization(length: usize) -> String {
 }
 
 /// What else is said of a text that is too short, by the rule about its form.
-const NAME: &str = "must be a name that an object can have: lower-case letters, digits, - and .";
-const KEY: &str = "must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with ..";
+const NAME: &str = "must be a valid object name: lower-case letters, digits, - and .";
+const KEY: &str = "must be a valid key of a Secret: letters, digits, -, _ and ., not beginning with ..";
 
 /// Shortest, longest, what such a text looks like, and what else is said of one that is too short.
 #[rustfmt::skip]
@@ -66,7 +66,7 @@ const LENGTHS: &[(&str, usize, usize, Text, &str)] = &[
     ("/spec/connectionTest/interval", 0, 32, hours, ""),
     ("/spec/connectionTest/timeout", 0, 32, minutes, ""),
     ("/spec/connectionTest/apiVersion", 0, 5, version, ""),
-    ("/spec/secret/name", 1, 253, dns, "secret.name must be a name that an object can have: lower-case letters, digits, - and ."),
+    ("/spec/secret/name", 1, 253, dns, "secret.name must be a valid object name: lower-case letters, digits, - and ."),
     ("/spec/secret/type", 1, 253, plain, ""),
     ("/spec/secret/labels/k", 0, 63, plain, ""),
     ("/spec/secret/annotations/k", 0, 4096, plain, ""),

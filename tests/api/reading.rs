@@ -169,10 +169,10 @@ async fn kubectl_explain_reads_like_documentation() {
     let words = explained.split_whitespace().collect::<Vec<_>>().join(" ");
     for sentence in [
         "FIELD: jwtBearer <Object>",
-        "OAuth JWT bearer: the app proves itself with a private key and names the user. Needs no shared secret; the user must be pre-authorized for the app.",
-        "username <string> -required- Username (not e-mail address) of the user to log in as.",
-        "privateKeyRef <Object> -required- Key of a Secret that holds the RSA private key in PEM form",
-        "audience <string> Audience of the assertion. Default: `https://login.salesforce.com` for Live",
+        "OAuth JWT bearer flow: the app signs an assertion with a private key and names the user. It needs no shared secret; the user must be pre-authorized for the app.",
+        "username <string> -required- Username of the user to log in as. This is not the email address.",
+        "privateKeyRef <Object> -required- Key of a Secret that holds the RSA private key in PEM format",
+        "audience <string> Audience (aud) of the assertion. Default: `https://login.salesforce.com` for Live",
     ] {
         assert!(words.contains(sentence), "{sentence}\n{explained}");
     }
@@ -183,7 +183,7 @@ async fn kubectl_explain_reads_like_documentation() {
     let words = environment.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("ENUM: Live Sandbox"), "{environment}");
     assert!(
-        words.contains("Kind of org, as the org itself says; absent while it couldn't be verified."),
+        words.contains("Type of the org as Salesforce reports it. Absent if it could not be verified."),
         "{environment}"
     );
 }

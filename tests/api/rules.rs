@@ -227,7 +227,7 @@ fn authorization_code() -> Vec<Case> {
         Case {
             accepted: vec![],
             refused: vec![code(json!({ "scopes": ["api"] })), code(json!({ "scopes": [] }))],
-            complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must include refresh_token: without it a login brings nothing that the operator could renew",
+            complaint: "spec.auth.authorizationCode.scopes: Invalid value: scopes must include refresh_token: without it, Salesforce issues no refresh token",
         },
         Case {
             accepted: vec![],
@@ -279,14 +279,14 @@ fn references() -> Vec<Case<String>> {
                 accepted: of("name", &["a", "crm-app.v2"]),
                 refused: of("name", &names),
                 complaint: format!(
-                    "{field}.name: Invalid value: name must be a name that an object can have: lower-case letters, digits, - and ."
+                    "{field}.name: Invalid value: name must be a valid object name: lower-case letters, digits, - and ."
                 ),
             },
             Case {
                 accepted: of("key", &["k", "client_secret", "tls.key", ".env"]),
                 refused: of("key", &keys),
                 complaint: format!(
-                    "{field}.key: Invalid value: key must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+                    "{field}.key: Invalid value: key must be a valid key of a Secret: letters, digits, -, _ and ., not beginning with .."
                 ),
             },
         ]
@@ -474,7 +474,7 @@ fn secret() -> Vec<Case> {
         Case {
             accepted: texts("/spec/secret/name", ["a", "crm.token", "crm-token"]),
             refused: texts("/spec/secret/name", ["Crm", "crm_token", "a/b", "-a", "a."]),
-            complaint: "spec.secret.name: Invalid value: secret.name must be a name that an object can have: lower-case letters, digits, - and .",
+            complaint: "spec.secret.name: Invalid value: secret.name must be a valid object name: lower-case letters, digits, - and .",
         },
         Case {
             accepted: texts(
@@ -493,7 +493,7 @@ fn secret() -> Vec<Case> {
                     "bootstrap.kubernetes.io/token",
                 ],
             ),
-            complaint: "spec.secret.type: Invalid value: secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret",
+            complaint: "spec.secret.type: Invalid value: secret.type must not be a built-in type of Kubernetes: the control plane acts on such Secrets",
         },
         Case {
             accepted: each(
@@ -509,7 +509,7 @@ fn secret() -> Vec<Case> {
                     one("salesforce-connector.dev/connector", "other"),
                 ],
             ),
-            complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+            complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they are reserved for Kubernetes or the operator",
         },
         Case {
             accepted: vec![],
@@ -522,7 +522,7 @@ fn secret() -> Vec<Case> {
         Case {
             accepted: vec![],
             refused: each(labels, [one("team", "a b"), one("team", "-x")]),
-            complaint: "spec.secret.labels: Invalid value: secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
+            complaint: "spec.secret.labels: Invalid value: secret.labels must have valid label values: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
         },
         Case {
             accepted: each(
@@ -539,7 +539,7 @@ fn secret() -> Vec<Case> {
                     one("salesforce-connector.dev/connector-uid", "other"),
                 ],
             ),
-            complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they have a meaning for the control plane or the operator",
+            complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they are reserved for Kubernetes or the operator",
         },
         Case {
             accepted: vec![],
@@ -594,7 +594,7 @@ fn keys_of_the_secret() -> Vec<Case<String>> {
         accepted: vec![],
         refused: vec![with(&format!("/spec/secret/keys/{field}"), "a b".into())],
         complaint: format!(
-            "spec.secret.keys.{field}: Invalid value: secret.keys.{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+            "spec.secret.keys.{field}: Invalid value: secret.keys.{field} must be a valid key of a Secret: letters, digits, -, _ and ., not beginning with .."
         ),
     }));
     cases
@@ -619,7 +619,7 @@ async fn a_connector_s_name_has_at_most_63_characters() {
 }
 
 /// The one rule about a change, which no new object can break.
-pub(super) const TYPE_STAYS: &str = "spec.secret.type: Forbidden: secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector";
+pub(super) const TYPE_STAYS: &str = "spec.secret.type: Forbidden: secret.type is immutable, because the type of a Secret is; choose a new secret.name and re-create the connector";
 
 /// Every case of this file.
 pub(super) fn all() -> Vec<Case<String>> {

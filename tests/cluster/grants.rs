@@ -60,14 +60,14 @@ pub(crate) fn assert_nothing_burned(stage: &Stage) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_brought_refresh_token_is_imported_and_every_renewal_stores_its_successor() {
+async fn a_bootstrap_token_is_imported_and_every_renewal_stores_its_successor() {
     let stage = Stage::set(SecretWatch::ByName).await;
     let token = brought(&stage, "crm").await;
     let connector = stage.ready("crm").await;
     assert!(
         condition(&connector, "Ready")
             .2
-            .contains("You can delete the Secret"),
+            .contains("you can delete its Secret"),
         "{:?}",
         condition(&connector, "Ready")
     );
@@ -171,7 +171,7 @@ async fn an_sfdx_auth_url_is_imported_and_one_of_another_org_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_grant_costs_one_refused_call_until_another_token_is_brought() {
+async fn a_dead_grant_costs_one_refused_call_until_a_new_bootstrap_token_arrives() {
     let stage = Stage::set(SecretWatch::ByName).await;
     brought(&stage, "crm").await;
     stage.ready("crm").await;
@@ -218,9 +218,9 @@ async fn an_edit_that_leads_to_another_app_costs_no_grant_once_it_is_taken_back(
     let connector = stage.stalled("crm", "GrantedElsewhere").await;
     assert_eq!(
         condition(&connector, "Ready").2,
-        "Salesforce does not take the grant here, as it belongs to another app or another host; it is not lost (it was \
-         granted to an app with another client id). Put spec.host and spec.app back to what they were; or authorize the \
-         app of now, or bring a refresh token of it."
+        "The stored grant is intact, but it was issued for a different host or app than the connector names (issued for \
+         an app with a different client ID). Restore the previous spec.host and spec.app, or provide a refresh token \
+         issued for the new ones."
     );
     let token = status(&connector).token.unwrap();
     assert_eq!(
@@ -270,7 +270,7 @@ async fn a_lost_reply_is_never_followed_by_the_same_token() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_spent_bootstrap_token_is_refused_unpresented_wherever_it_is_brought_again() {
+async fn a_spent_bootstrap_token_is_rejected_without_being_presented_again() {
     let stage = Stage::set(SecretWatch::ByName).await;
     let token = brought(&stage, "crm").await;
     stage.ready("crm").await;

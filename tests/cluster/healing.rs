@@ -202,8 +202,8 @@ async fn an_object_that_cannot_be_parsed_does_not_stop_the_others() {
     let said = logs::since(stage.logs_from);
     let said = said
         .lines()
-        .any(|line| line.contains("can't be parsed") && line.contains(stage.namespace.name()));
-    assert!(said, "it is told in the log");
+        .any(|line| line.contains("Failed to parse the connector") && line.contains(stage.namespace.name()));
+    assert!(said, "the log reports it");
     assert_eq!(stage.token_calls(), 2);
 
     patch_status(&stage, "bad", &json!({ "status": { "failures": null } })).await;

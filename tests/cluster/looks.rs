@@ -44,7 +44,10 @@ pub(crate) struct Watcher;
 /// What the controller calls the span of a reconcile.
 const SPAN: &str = "reconciling object";
 /// What `on_error` of the operator says within it.
-const BROKEN_OFF: [&str; 2] = ["Reconcile failed", "The object changed meanwhile; looking again"];
+const BROKEN_OFF: [&str; 2] = [
+    "Reconcile failed",
+    "The object changed during the reconcile, retrying",
+];
 
 #[derive(Default)]
 struct Words {

@@ -139,7 +139,7 @@ type RestRow = (
 
 #[rustfmt::skip]
 const REST_ROWS: &[RestRow] = &[
-    (401, "INVALID_SESSION_ID", "Session expired or invalid", "FreshTokenRejected", Hourly, "what ends new sessions"),
+    (401, "INVALID_SESSION_ID", "Session expired or invalid", "FreshTokenRejected", Hourly, "a setting that ends new sessions"),
     (401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", "SessionNotValidForApi", Hourly, "Add the scope api to the app"),
     (401, "INVALID_SESSION_ID", "Connected app is not attached to Agent", "AppNotAttachedToAgent", Hourly, "Attach the app to the agent"),
     (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", "AuthHeaderInvalid", Hourly, "Report this to the maintainers"),
@@ -190,7 +190,7 @@ fn wire_rows() -> Vec<(Endpoint, Fault, &'static str, &'static str, Course, &'st
         (token, Fault::Oversized { bytes: 3_000_000 }, "", "AnswerTooLarge", Uncertain, "Check that host is the org's My Domain"),
         (token, Fault::DropBeforeProcessing, "", "ConnectionLost", BackOff, "check proxies and firewalls"),
         (token, Fault::NeverAnswer, "", "TimedOut", BackOff, "the network between"),
-        (identity, answer(403, "text/plain", "Bad_OAuth_Token"), "Bad_OAuth_Token", "FreshTokenRejected", Hourly, "what ends new sessions"),
+        (identity, answer(403, "text/plain", "Bad_OAuth_Token"), "Bad_OAuth_Token", "FreshTokenRejected", Hourly, "a setting that ends new sessions"),
         (identity, answer(403, "text/plain", "Missing_OAuth_Token"), "Missing_OAuth_Token", "MissingOauthToken", Hourly, "Report this to the maintainers"),
         (identity, answer(403, "text/plain", "Wrong_Org"), "Wrong_Org", "WrongOrg", Uncertain, "host and credentials belong to the same org"),
         (identity, answer(404, "text/plain", "Bad_Id"), "Bad_Id", "IdentityUnknown", Uncertain, "user still exists in the org"),
@@ -284,7 +284,7 @@ fn every_refusal_of_the_simulators_catalogue_has_its_row() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_refusal_is_told_with_its_reason_salesforces_words_and_the_remedy() {
+async fn every_refusal_is_reported_with_its_reason_salesforces_words_and_the_remedy() {
     let rows = rows();
     // In real time: what may pass is then still said to be passing when it is looked at.
     let stage = Stage::at_speed(1).await;

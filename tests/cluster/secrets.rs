@@ -17,7 +17,7 @@ use crate::stage::{DEADLINE, Stage, client_credentials, condition, status, value
 use crate::{in_both_modes, looks};
 
 in_both_modes!(Stage::noticing =>
-    a_rotated_client_secret_is_noticed_and_mints_anew,
+    a_rotated_client_secret_is_noticed_and_a_new_token_obtained,
     an_edited_target_is_repaired_without_a_mint,
     an_edited_token_is_replaced_by_a_new_one,
     a_deleted_target_comes_back_with_a_new_token,
@@ -55,7 +55,7 @@ async fn good_token(stage: &Stage) -> Secret {
         .await
 }
 
-async fn a_rotated_client_secret_is_noticed_and_mints_anew(stage: Stage) {
+async fn a_rotated_client_secret_is_noticed_and_a_new_token_obtained(stage: Stage) {
     let stage = stage_with_crm(stage).await;
     let before = value(&stage.secret(TARGET).await, "access_token");
     let rotated = "rotated-secret-of-the-app";
@@ -422,7 +422,7 @@ async fn an_immutable_target_is_refused_with_a_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stripped_label_is_told_with_the_command_that_restores_it() {
+async fn a_removed_label_is_reported_with_the_command_that_restores_it() {
     let stage = stage_with_crm(by_name().await).await;
     stage
         .merge_secret(

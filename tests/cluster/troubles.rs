@@ -294,7 +294,7 @@ async fn another_token(stage: &Stage, token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_auth_url_that_can_t_be_read_is_told_beside_a_grant_that_works() {
+async fn an_invalid_auth_url_is_reported_beside_a_working_grant() {
     let stage = set().await;
     let token = token_of(&stage, world::INTEGRATION_USER);
     let url = format!(
@@ -325,7 +325,7 @@ async fn an_auth_url_that_can_t_be_read_is_told_beside_a_grant_that_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connector_of_another_installation_is_told_of_and_left_alone_until_it_is_handed_over() {
+async fn a_connector_of_another_installation_is_reported_and_left_alone_until_handover() {
     const CLAIMED: &str = "ClaimedByAnotherInstallation";
     let mut stage = Stage::bare(SecretWatch::ByName).await;
     let token = brought(&stage, "crm").await;

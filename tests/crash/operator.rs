@@ -106,7 +106,7 @@ impl Operator {
 
     /// How long each new token was in this process alone: from Salesforce's answer to its being stored.
     pub(crate) fn stored(&self) -> Vec<Duration> {
-        let said = self.said("Stored what Salesforce answered").into_iter();
+        let said = self.said("Stored the refresh result").into_iter();
         said.map(|fields| Duration::from_micros(fields["microseconds"].as_u64().unwrap()))
             .collect()
     }

@@ -15,8 +15,8 @@ use crate::stage::{DEADLINE, Stage};
 const ACCOUNT: &str = "operator";
 /// Sweeps, of one a second, that see the grace go by several times: an hour, ten minutes a sweep.
 const SWEEPS: usize = 15;
-const STAYS: &str = "A stored grant stays for now";
-const LONGER: &str = "A stored grant stays until this process has had it in view for longer";
+const STAYS: &str = "Kept a stored grant: the connector's existence is unclear";
+const LONGER: &str = "Kept a stored grant until this process has observed it for longer";
 
 /// A process that keeps what is left behind for an hour, on a clock that runs 600 times as fast, with rights of its own.
 async fn hasty(stage: &Stage) -> Operator {
@@ -108,7 +108,7 @@ async fn until_removed(stage: &Stage, uid: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sweep_that_may_not_read_the_connectors_or_finds_no_crd_removes_nothing() {
+async fn garbage_collection_without_access_to_connectors_or_crd_removes_nothing() {
     let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().await));
     let stage = Stage::on(plane).await;
     let operator = hasty(&stage).await;

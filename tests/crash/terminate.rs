@@ -16,7 +16,7 @@ const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// How long the hand-over took, by the process's own log.
 fn hand_over(operator: &Operator) -> Duration {
-    let told = operator.moment("Told to stop; finishing what is in progress");
+    let told = operator.moment("Shutdown signal received, draining");
     let released = operator.moment("Released the lease");
     released.duration_since(told).unsigned_abs()
 }
@@ -41,7 +41,7 @@ async fn renewals(stage: &Stage, times: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_told_to_stop_with_nothing_open_hands_over_within_a_second() {
+async fn an_idle_leader_hands_over_within_a_second_of_the_shutdown_signal() {
     let stage = Stage::set().await;
     let mut first = stage.start("first");
     stage.bring(CONNECTOR).await;
@@ -106,7 +106,7 @@ async fn a_reconcile_that_hangs_holds_up_neither_the_hand_over_nor_the_end() {
 
 /// The lease stays with who redeems, renewed, until the result is stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_is_told_to_stop_while_it_redeems_keeps_the_lease_until_the_result_is_stored() {
+async fn a_refreshing_leader_keeps_the_lease_after_the_shutdown_signal_until_the_result_is_stored() {
     let stage = Stage::set().await;
     let mut first = stage.start("first");
     let grant = stage.bring(CONNECTOR).await;
@@ -117,7 +117,7 @@ async fn a_leader_that_is_told_to_stop_while_it_redeems_keeps_the_lease_until_th
     stage.request_renewal(CONNECTOR, "1").await;
     stage.reached(CONNECTOR, "after-Send").await;
     first.terminate();
-    first.says("Told to stop; finishing what is in progress", 1).await;
+    first.says("Shutdown signal received, draining", 1).await;
     first.follows().await; // it begins nothing more
     renewals(&stage, 3).await;
     assert_eq!(holder(&stage).await, "first");
@@ -136,7 +136,7 @@ async fn a_leader_that_is_told_to_stop_while_it_redeems_keeps_the_lease_until_th
 
 /// Salesforce has answered, the API server can't be reached, and the signal comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_told_to_stop_with_an_unstored_result_lives_until_it_is_stored() {
+async fn a_process_with_an_unstored_result_survives_the_shutdown_signal_until_it_is_stored() {
     let stage = Stage::set().await;
     let link = TcpProxy::to(stage.plane.api_server_address()).await;
     let kubeconfig = stage
@@ -159,10 +159,7 @@ async fn a_process_that_is_told_to_stop_with_an_unstored_result_lives_until_it_i
     first.terminate();
     stage.resume(CONNECTOR, "after-Send");
     first
-        .says(
-            "What Salesforce answered could not be stored; it is tried again",
-            1,
-        )
+        .says("Failed to store the refresh result, retrying", 1)
         .await;
     first
         .until("/metrics", "salesforce_connector_unstored_refresh_tokens 1\n")

@@ -116,7 +116,7 @@ spec:
 }
 
 #[test]
-fn times_that_do_not_fit_together_are_refused_with_the_flag_to_change() {
+fn invalid_lease_times_are_rejected_with_the_flag_to_change() {
     let output = Command::new(PROGRAM)
         .args(["run", "--lease-duration-seconds", "10"])
         .output()
@@ -124,8 +124,7 @@ fn times_that_do_not_fit_together_are_refused_with_the_flag_to_change() {
     assert!(!output.status.success());
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "error: a setting can't be used: the times of leader election can't be used together: \
-         --lease-renew-deadline-seconds (20s) must be less than --lease-duration-seconds (10s): a leader has to stop \
-         before another may take over\n"
+        "error: invalid setting: invalid leader election settings: --lease-renew-deadline-seconds (20s) must be less than \
+         --lease-duration-seconds (10s): a leader must stop before another replica takes over\n"
     );
 }

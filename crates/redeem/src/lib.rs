@@ -41,7 +41,7 @@ pub use ledger::{
     Bootstrap, LEDGER_RETENTION, LedgerEntry, LedgerError, LedgerName, LedgerPhase, LedgerVerdict,
     ledger_verdict,
 };
-pub use memory::{SessionMemory, Sighting};
+pub use memory::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, SessionMemory, Sighting};
 pub use problem::GrantProblem;
 pub use protocol::{
     BootstrapNote, ConnectorSeen, Effect, FreshIds, Introspectable, Read, Reply, SessionEnd, SessionGoal,

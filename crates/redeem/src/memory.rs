@@ -24,8 +24,10 @@ pub struct Sighting {
     pub ask_again: Duration,
 }
 
-const ASK_AGAIN_MIN: Duration = Duration::from_secs(15);
-const ASK_AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
+/// Wait before Salesforce is asked again about an attempt, doubled after each question without an answer.
+pub const ASK_AGAIN_MIN: Duration = Duration::from_secs(15);
+/// Longest wait before Salesforce is asked again about an attempt.
+pub const ASK_AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
 
 impl SessionMemory {
     /// Notes the attempts that stand in a state just read, and forgets the others.

@@ -34,7 +34,7 @@ pub(super) fn renewal_within_lifetime() -> Rule {
 /// The name of a Kubernetes object. It becomes part of a URL, so nothing else may pass.
 pub(super) fn object_name(field: &str) -> Rule {
     Rule::new(format!("self.matches('^{DNS_LABEL}([.]{DNS_LABEL})*$')")).message(Message::Message(format!(
-        "{field} must be a name that an object can have: lower-case letters, digits, - and ."
+        "{field} must be a valid object name: lower-case letters, digits, - and ."
     )))
 }
 
@@ -49,7 +49,7 @@ pub(super) fn host_name() -> Rule {
 pub(super) fn secret_key(field: &str) -> Rule {
     Rule::new("self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')").message(
         Message::Message(format!(
-            "{field} must be a key that a Secret can have: letters, digits, -, _ and ., not beginning with .."
+            "{field} must be a valid key of a Secret: letters, digits, -, _ and ., not beginning with .."
         )),
     )
 }
@@ -69,7 +69,7 @@ pub(super) fn metadata_keys(field: &str) -> [Rule; 2] {
     let [others @ .., last] = &reserved;
     [
         Rule::new(format!("self.all(k, !k.matches('^([^/]*[.])?({domains})/'))")).message(Message::Message(format!(
-            "{field} must not use keys of {} and {last}: they have a meaning for the control plane or the operator",
+            "{field} must not use keys of {} and {last}: they are reserved for Kubernetes or the operator",
             others.join(", ")
         ))),
         Rule::new("self.all(k, !format.qualifiedName().validate(k).hasValue())").message(Message::Message(format!(
@@ -81,6 +81,6 @@ pub(super) fn metadata_keys(field: &str) -> [Rule; 2] {
 /// Values of labels.
 pub(super) fn label_values() -> Rule {
     Rule::new("self.all(k, !format.labelValue().validate(self[k]).hasValue())").message(
-        "secret.labels must have values that a label can have: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
+        "secret.labels must have valid label values: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
     )
 }

@@ -22,45 +22,45 @@ use crate::api::spec::rules;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretSpec {
-    /// Name of the Secret. Default: the connector's name followed by -salesforce; status.secretName shows it. When it is
-    /// changed, the earlier Secret is deleted once the new one exists.
+    /// Name of the Secret. If you change it, the operator deletes the earlier Secret after it has created the new one.
+    /// status.secretName shows the name in use. Default: the connector's name followed by -salesforce.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::object_name("secret.name"))]
     pub name: Option<String>,
 
-    /// Type of the Secret. Types of Kubernetes itself are refused. It can't be changed later. Default: Opaque.
+    /// Type of the Secret. The API server rejects Kubernetes' built-in types. Immutable. Default: Opaque.
     #[serde(default = "default_type")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be one of Kubernetes' own types: the control plane would act on such a Secret"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("secret.type can't be changed, as Kubernetes doesn't allow it for a Secret either; choose a new secret.name and re-create the connector").reason(Reason::FieldValueForbidden))]
+    #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be a built-in type of Kubernetes: the control plane acts on such Secrets"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("secret.type is immutable, because the type of a Secret is; choose a new secret.name and re-create the connector").reason(Reason::FieldValueForbidden))]
     pub r#type: String,
 
-    /// Labels to put on the Secret. Keys of Kubernetes and of the operator are refused.
+    /// Labels of the Secret. The API server rejects keys that are reserved for Kubernetes or the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "labels_schema")]
     pub labels: Option<BTreeMap<String, String>>,
 
-    /// Annotations to put on the Secret, for example for a tool that restarts workloads when it changes. Keys of
-    /// Kubernetes and of the operator are refused.
+    /// Annotations of the Secret, for example for a tool that restarts workloads when it changes. The API server
+    /// rejects keys that are reserved for Kubernetes or the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "annotations_schema")]
     pub annotations: Option<BTreeMap<String, String>>,
 
-    /// Other names for the keys of the Secret's data, for readers that expect them. What is left out keeps its name.
+    /// Custom names for the keys of the Secret's data. A key that is not listed keeps its default name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<SecretKeys>,
 
-    /// Ready-made sets of further keys. Environment adds `SALESFORCE_ACCESS_TOKEN` and `SALESFORCE_INSTANCE_URL`, for
-    /// envFrom. SalesforceCli adds `SF_ACCESS_TOKEN` and `SF_ORG_INSTANCE_URL`, as the Salesforce CLI reads them. PubSub
-    /// adds accesstoken, instanceurl and tenantid, the metadata of the Pub/Sub API.
+    /// Additional sets of keys. Environment adds `SALESFORCE_ACCESS_TOKEN` and `SALESFORCE_INSTANCE_URL`, for envFrom.
+    /// SalesforceCli adds `SF_ACCESS_TOKEN` and `SF_ORG_INSTANCE_URL`, which the Salesforce CLI reads. PubSub adds
+    /// accesstoken, instanceurl and tenantid, the metadata of the Pub/Sub API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub formats: Option<Vec<SecretFormat>>,
 
-    /// What becomes of the Secret when the connector is deleted. Delete: the garbage collector removes it. Orphan: it
-    /// stays, with a token that nobody renews. Default: Delete.
+    /// What happens to the Secret when the connector is deleted. Delete: Kubernetes garbage collection deletes it.
+    /// Orphan: it remains, and nothing renews its token. Default: Delete.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 }
@@ -102,7 +102,7 @@ fn string_map_schema(max_value: u32, rules: &[Rule]) -> schemars::Schema {
     })
 }
 
-/// Names of the keys that every Secret has. Each must be a valid key of a Secret.
+/// Names of the keys that every Secret contains. Each must be a valid key of a Secret.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeys {
@@ -111,7 +111,8 @@ pub struct SecretKeys {
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key("secret.keys.accessToken"))]
     pub access_token: Option<String>,
-    /// Base URL of REST calls. It can change with any renewal, so read it together with the token. Default: instance_url.
+    /// Base URL of REST calls. It can change with any renewal, so read it together with the access token. Default:
+    /// instance_url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key("secret.keys.instanceUrl"))]
@@ -121,29 +122,29 @@ pub struct SecretKeys {
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key("secret.keys.tokenType"))]
     pub token_type: Option<String>,
-    /// When the token was issued, RFC 3339. Default: issued_at.
+    /// Time at which the token was issued (RFC 3339). Default: issued_at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key("secret.keys.issuedAt"))]
     pub issued_at: Option<String>,
-    /// Organization id, 18 characters. Default: org_id.
+    /// Organization ID (18 characters). Default: org_id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key("secret.keys.orgId"))]
     pub org_id: Option<String>,
-    /// User id, 18 characters. Default: user_id.
+    /// User ID (18 characters). Default: user_id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key("secret.keys.userId"))]
     pub user_id: Option<String>,
-    /// Version of the REST API, from connectionTest.apiVersion. Default: api_version.
+    /// REST API version, from connectionTest.apiVersion. Default: api_version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = rules::secret_key("secret.keys.apiVersion"))]
     pub api_version: Option<String>,
 }
 
-/// A ready-made set of keys.
+/// A set of additional keys.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretFormat {
     /// `SALESFORCE_ACCESS_TOKEN` and `SALESFORCE_INSTANCE_URL`.
@@ -154,12 +155,12 @@ pub enum SecretFormat {
     PubSub,
 }
 
-/// What becomes of the Secret when the connector is deleted.
+/// What happens to the Secret when the connector is deleted.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeletionPolicy {
-    /// The garbage collector removes it.
+    /// Kubernetes garbage collection deletes it.
     #[default]
     Delete,
-    /// It stays.
+    /// It remains.
     Orphan,
 }

@@ -67,7 +67,7 @@ impl Facts<'_> {
         let siblings = siblings.unwrap_or_default();
         if self.observed.is_suspended() {
             let message = format!(
-                "The connector is suspended; the token in Secret \"{secret}\" is still valid.{siblings}"
+                "The connector is suspended. The token in Secret \"{secret}\" is still valid.{siblings}"
             );
             return Finding::with(Truth::True, OwnReason::Suspended, message);
         }
@@ -79,7 +79,9 @@ impl Facts<'_> {
     /// What is to be said of a grant that was brought: that it isn't used, or that its Secret is of no use any more.
     fn bootstrap_note(&self) -> String {
         if let Some(message) = self.bootstrap_trouble() {
-            return format!(" The candidate grant is not used, and the current grant still is: {message}");
+            return format!(
+                " The candidate grant was rejected; the current grant is still in use: {message}"
+            );
         }
         let Some(source) = self.observed.grant() else {
             return String::new();
@@ -90,7 +92,7 @@ impl Facts<'_> {
             None => view.imported(),
         };
         if imported {
-            " The bootstrap token has been imported. You can delete the Secret that holds it.".to_owned()
+            " The bootstrap token was imported; you can delete its Secret.".to_owned()
         } else {
             String::new()
         }

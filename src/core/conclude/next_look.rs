@@ -12,12 +12,10 @@ use crate::core::grant::keep_alive::Outlook;
 use crate::core::model::decision::{Decision, WaitReason};
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
+use crate::core::schedule::backoff::LATE;
 use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::time::{later, since};
 
-/// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
-/// connector that was deleted and made anew is collected a moment later. Looking costs one read.
-const LATE: Duration = Duration::from_secs(15);
 /// Never sooner than this: whatever asks for an earlier look is a mistake that must not spin.
 const SOONEST: Duration = Duration::from_secs(1);
 

@@ -65,7 +65,7 @@ fn warning(reason: impl Into<Reason>, particulars: &str) -> EventDraft {
 }
 
 #[test]
-fn the_first_success_is_told_in_full_and_without_an_event() {
+fn the_first_success_is_reported_in_full_without_an_event() {
     let observed = fresh();
     let conclusion = conclude(&observed, &MINT, &first_success(&observed), now());
     let renewal = renewal_time(
@@ -129,7 +129,7 @@ fn a_second_look_writes_nothing() {
 
 /// Ready and progress for each class of refusal, where no token is held and where one is.
 #[test]
-fn what_stands_in_the_way_is_told_and_stalls_unless_it_may_only_be_late() {
+fn a_rejection_is_reported_and_stalls_unless_its_input_may_only_be_late() {
     for (reason, progress) in [
         (OwnReason::InputSecretMissing, "Reconciling"),
         (OwnReason::InputKeyMissing, "Reconciling"),
@@ -186,8 +186,8 @@ fn a_foreign_secret_is_refused_and_the_conflict_told() {
     );
     assert_eq!(
         message(written(&conclusion), "SecretSynced"),
-        "A Secret of this name exists and does not belong to this connector; it is left untouched (Secret \
-         \"crm-salesforce\"). Choose another spec.secret.name, or delete that Secret if nobody needs it."
+        "A Secret with this name already exists and does not belong to this connector (Secret \"crm-salesforce\"). \
+         Choose another spec.secret.name, or delete that Secret if nobody needs it."
     );
 }
 

@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_that_is_kept_alive_is_due_as_it_stands_in_the_state_and_a_token_as_it_was_delivered() {
+    fn keep_alive_follows_the_stored_state_and_renewal_the_delivered_token() {
         let mut observed = granted(&json!({}), GrantValidity::Valid);
         // A session has renewed the grant since, and its token was not delivered.
         observed.held.as_mut().unwrap().serial = Some(2);
@@ -68,8 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_without_a_name_is_spent_to_keep_it_alive_or_on_request_and_not_for_a_token_that_reaches_nobody()
-     {
+    fn an_unnamed_grant_is_refreshed_only_to_keep_it_alive_or_on_request() {
         let mut observed = granted(&json!({}), GrantValidity::Valid);
         let named = json!({
             "auth": { "authorizationCode": {} },

@@ -210,9 +210,9 @@ pub fn granted_elsewhere(state: &State, connector: &Connector) -> Option<Rejecti
         .granted_to
         .as_ref()?;
     let subject = if granted_to.host == client.host {
-        "it was granted to an app with another client id".to_owned()
+        "issued for an app with a different client ID".to_owned()
     } else {
-        format!("it was granted at {}", granted_to.host)
+        format!("issued at {}", granted_to.host)
     };
     Some(Rejection::new(OwnReason::GrantedElsewhere, subject))
 }

@@ -1,4 +1,4 @@
-//! When is the next time? Back-off, renewal, test interval, sweep; with jitter that a restart doesn't change.
+//! When is the next time? Back-off, renewal, test interval, resync; with jitter that a restart doesn't change.
 
 use std::time::Duration;
 
@@ -11,23 +11,28 @@ use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// First wait after a passing failure; doubled each time.
-const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
+pub(crate) const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
 /// Longest wait after a passing failure: 40 minutes of outage then cost about ten calls a connector.
-const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
+pub(crate) const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
 /// Settings in Salesforce take 2 to 10 minutes to spread (docs/salesforce.md#propagation): so long an uncertain refusal is
 /// tried at the short interval.
 pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
 /// The short interval.
-const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
+pub(crate) const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
 /// Terminal refusals that may be mended in Salesforce without any input changing.
-const MENDED_EVERY: Duration = Duration::from_hours(1);
+pub(crate) const MENDED_EVERY: Duration = Duration::from_hours(1);
 
 /// First wait after a failed test of a token in use.
-const RETEST_FIRST: Duration = Duration::from_mins(2);
+pub(crate) const RETEST_FIRST: Duration = Duration::from_mins(2);
 
-/// First wait after a password whose answer was lost, and the longest.
-const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
-const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
+/// First wait after a password with an unknown outcome.
+pub(crate) const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
+/// Longest wait after a password with an unknown outcome.
+pub(crate) const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
+
+/// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
+/// connector that was deleted and made anew is collected a moment later. Looking costs one read.
+pub(crate) const LATE: Duration = Duration::from_secs(15);
 
 /// Reads of the API server that the sweep may cause, a second, over all connectors.
 pub const SWEEP_READS_PER_SECOND: u32 = 12;
@@ -64,8 +69,8 @@ pub fn next_attempt(
 }
 
 /// How long after a failed test of a token in use it is repeated, where tests have failed for so long; never later than a
-/// test that succeeded would be. Problem that passes is left alone for as long again as it has lasted. Anything else is mended
-/// by people, who look whether they have succeeded for a quarter of an hour, and then whether they have at all.
+/// test that succeeded would be. A transient failure is left alone for as long again as it has lasted. People
+/// fix anything else: it is tested often for a quarter of an hour, then hourly.
 #[must_use]
 pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> Duration {
     let wait = match class {
@@ -136,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_changed_input_ends_the_wait_after_a_dead_input() {
+    fn only_a_changed_input_ends_the_wait_after_a_permanent_failure() {
         assert_eq!(
             next_attempt(Class::InputMustChange, 1, at(0), at(0), None, UID),
             None
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn uncertain_refusals_are_tried_often_for_a_quarter_of_an_hour_and_then_hourly() {
+    fn uncertain_refusals_are_retried_often_for_15_minutes_then_hourly() {
         let early = next_attempt(Class::Uncertain, 3, at(0), at(14 * 60), None, UID).unwrap();
         let late = next_attempt(Class::Uncertain, 9, at(0), at(16 * 60), None, UID).unwrap();
         assert!((120..=132).contains(&(early.as_second() - 14 * 60)), "{early}");
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_whose_answer_was_lost_waits_an_hour_then_twice_as_long_up_to_a_day() {
+    fn a_password_with_an_unknown_outcome_backs_off_from_an_hour_to_a_day() {
         let failed = |reason: OwnReason, next: Option<i64>| FailuresStatus {
             count: 1,
             first_failure_time: Time(at(0)),
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_test_is_repeated_ever_later_or_often_for_a_quarter_of_an_hour_and_then_hourly() {
+    fn a_failed_test_backs_off_or_repeats_often_for_15_minutes_then_hourly() {
         let day = Duration::from_hours(24);
         let minutes = |class, failing_for| {
             let wait = retest_wait(class, Duration::from_mins(failing_for), day);
@@ -228,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_connectors_are_swept_within_five_minutes_and_few_once_a_minute() {
+    fn a_thousand_connectors_are_resynced_within_5_minutes_and_few_every_minute() {
         assert_eq!(resync_period(1000), Duration::from_secs(250));
         assert!(
             resync_period(1000).mul_f64(1.1) <= Duration::from_mins(5),
@@ -249,7 +254,7 @@ mod tests {
         }
 
         #[test]
-        fn no_wait_that_somebody_asks_for_is_too_long_to_be_reckoned_with(seconds in any::<u64>(), nanos in 0..1_000_000_000_u32, now in any::<i32>()) {
+        fn any_requested_wait_is_computed_without_overflow(seconds in any::<u64>(), nanos in 0..1_000_000_000_u32, now in any::<i32>()) {
             let (asked, now) = (Duration::new(seconds, nanos), at(now.into()));
             let second = now.as_second().saturating_add_unsigned(seconds).min(Timestamp::MAX.as_second());
             prop_assert_eq!(whole_seconds(later(now, asked)), at(second));

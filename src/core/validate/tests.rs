@@ -159,7 +159,7 @@ fn a_username_that_comes_by_reference_is_hidden() {
 }
 
 #[test]
-fn authorization_code_takes_what_was_brought_and_does_without() {
+fn authorization_code_works_with_and_without_a_bootstrap_token() {
     let brought = |fields: Value, inputs: &Inputs| {
         let spec = spec(json!({ "auth": { "authorizationCode": fields } }));
         let checked = validate("crm", &spec, inputs, &HostAllowList::default(), &key()).unwrap();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_of_a_call_is_what_the_api_server_has_against_it_but_no_conflict() {
+    fn a_call_reports_what_the_api_server_rejects_but_no_conflict() {
         let refused = |code| {
             let status = Status::failure("exceeded quota: secrets", "Forbidden").with_code(code);
             Ok(Err(kube::Error::Api(status.boxed())))

@@ -32,9 +32,7 @@ impl Unstored {
     /// replaced meanwhile. What is written after that is something else.
     pub(crate) fn while_held(unstored: Option<Self>, holds: bool) -> Option<Self> {
         if unstored.is_some() && !holds {
-            tracing::info!(
-                "What Salesforce answered needs no storing any more: it stands there, or its grant was replaced"
-            );
+            tracing::info!("Refresh result already stored or superseded");
         }
         unstored.filter(|_| holds)
     }
@@ -43,16 +41,16 @@ impl Unstored {
     pub(crate) fn is_stored_by(&mut self, reply: &Reply, owner: &Owner) -> bool {
         if let Reply::Write(WriteReply::Written(_)) = reply {
             let microseconds = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-            tracing::info!(microseconds, "Stored what Salesforce answered");
+            tracing::info!(microseconds, "Stored the refresh result");
             return true;
         }
         if let Some(problem) = problem(reply)
             && self.told.is_due(problem, Instant::now())
         {
-            let stake = "the grant, should this process end before";
+            let stake = "the grant is lost if this process ends first";
             tracing::warn!(object.name = %owner.name, object.namespace = %owner.namespace, problem, stake,
                 secret.name = crate::api::names::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(),
-                "What Salesforce answered could not be stored; it is tried again");
+                "Failed to store the refresh result, retrying");
         }
         false
     }
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_is_told_at_once_and_then_seldom() {
+    fn each_problem_is_logged_immediately_and_then_rarely() {
         let start = Instant::now();
         let mut told = Told::default();
         let seconds = |told: &mut Told, problem| -> Vec<u64> {

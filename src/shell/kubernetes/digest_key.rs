@@ -22,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum DigestKeyError {
     /// The Secret has no usable key.
-    #[error("Secret \"{namespace}/{name}\" holds no key of {KEY_BYTES} bytes or more; restore it from a backup", name = names::DIGEST_KEY_SECRET)]
+    #[error("Secret \"{namespace}/{name}\" contains no key of at least {KEY_BYTES} bytes; restore it from a backup", name = names::DIGEST_KEY_SECRET)]
     Unusable {
         /// The operator's namespace.
         namespace: String,
@@ -30,9 +30,9 @@ pub enum DigestKeyError {
     /// The Secret is gone, and what was written with its key is not. A new key would know none of the refresh tokens that
     /// are spent.
     #[error(
-        "Secret \"{namespace}/{name}\" is gone, but Secrets of the operator that depend on it are there: restore it from a \
-         backup; without one, delete the Secrets with the label {purpose} in that namespace, after which every connector \
-         with authorizationCode must be authorized again",
+        "Secret \"{namespace}/{name}\" is missing, but Secrets of the operator depend on it: restore it from a backup. Without \
+         a backup, delete the Secrets with the label {purpose} in that namespace and re-authorize every connector that uses \
+         authorizationCode",
         name = names::DIGEST_KEY_SECRET,
         purpose = names::PURPOSE
     )]
@@ -41,7 +41,7 @@ pub enum DigestKeyError {
         namespace: String,
     },
     /// No random numbers.
-    #[error("the system yields no random numbers")]
+    #[error("the system provides no random numbers")]
     Random,
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn remember(context: &Context, digest: &Digest, memory: Passwor
     match write(context, digest, memory).await {
         Ok(()) => context.passwords.forget(digest),
         Err(error) => tracing::error!(error = %crate::error_chain::chain(&error),
-            "A refused password could not be remembered in a Secret; after a restart another connector may try it once more"),
+            "Failed to record a refused password in a Secret; after a restart another connector may send it once more"),
     }
 }
 

@@ -68,7 +68,7 @@ async fn without_errors<T>(item: Result<T, watcher::Error>) -> Option<Result<T, 
     match item {
         Ok(item) => Some(Ok(item)),
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "Watching failed; it is tried again");
+            tracing::warn!(error = %chain(&error), "Watch failed, retrying");
             None
         }
     }

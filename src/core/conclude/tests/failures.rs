@@ -41,7 +41,7 @@ fn each_class_of_refusal_shows_how_it_stands() {
 }
 
 #[test]
-fn a_passing_trouble_with_the_renewal_leaves_a_valid_token_ready() {
+fn a_transient_renewal_failure_leaves_a_valid_token_ready() {
     let observed = settled();
     let renewing = Decision::Mint {
         why: MintReason::RenewalDue,
@@ -80,8 +80,8 @@ fn a_token_that_has_expired_unrenewed_is_not_ready_and_says_why() {
     );
     assert_eq!(
         message(status, "Ready"),
-        "The token has expired, and no new one has been obtained. Salesforce's service is unavailable (as Salesforce puts \
-         it). Nothing to do if it passes; see status.salesforce.com for maintenance windows."
+        "The token has expired, and the operator has not obtained a new one. Salesforce's service is unavailable (as \
+         Salesforce puts it). Nothing to do if it passes; see status.salesforce.com for maintenance windows."
     );
 }
 
@@ -114,7 +114,7 @@ fn an_uncertain_refusal_stalls_after_a_quarter_of_an_hour() {
 
 /// The API server may only be choosing a leader, and a right may be missing for good: the reason is the same.
 #[test]
-fn a_grant_that_can_t_be_recorded_leaves_a_valid_token_ready_and_stalls_where_it_lasts_without_one() {
+fn unrecordable_grant_state_keeps_a_valid_token_ready_and_stalls_without_one() {
     let unavailable = |mut observed: Observed, times: &[i64]| {
         let mut told = Vec::new();
         for at in times {
@@ -158,7 +158,7 @@ fn a_grant_that_can_t_be_recorded_leaves_a_valid_token_ready_and_stalls_where_it
 }
 
 #[test]
-fn trouble_that_passes_without_a_person_never_stalls() {
+fn a_failure_that_needs_no_person_never_stalls() {
     for reason in [
         Reason::from(Refusal::SalesforceUnavailable),
         OwnReason::CallBudgetSpent.into(),

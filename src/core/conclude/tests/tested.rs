@@ -6,7 +6,7 @@ use crate::core::model::observed::{Activity, Source};
 use crate::core::model::rejection::Rejection;
 
 #[test]
-fn a_test_shows_what_it_found_and_a_passing_trouble_leaves_ready_as_it_is() {
+fn a_test_reports_its_result_and_a_transient_failure_leaves_ready_unchanged() {
     let observed = settled();
     for (refusal, ready) in [
         (Refusal::SalesforceUnavailable, "Ready: True TokenValid"),

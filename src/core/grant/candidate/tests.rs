@@ -44,7 +44,7 @@ fn failed(why: MintReason) -> Minted {
 }
 
 #[test]
-fn trouble_beside_a_grant_that_works_is_not_the_connector_s() {
+fn a_candidate_problem_beside_a_working_grant_is_not_a_failure_of_the_connector() {
     use MintReason::{GrantOpen, RenewalDue};
     let observed = beside();
     let same = fixtures::state(GrantValidity::Valid);
@@ -160,11 +160,11 @@ fn ready(observed: &Observed) -> (&str, &str) {
     (&ready.status, &ready.message)
 }
 
-const NOT_USED: &str = "The token is valid and in Secret \"crm-salesforce\". The candidate grant is not used, and the \
-                        current grant still is: ";
+const NOT_USED: &str = "The token is valid and in Secret \"crm-salesforce\". The candidate grant was rejected; the \
+                        current grant is still in use: ";
 
 #[test]
-fn a_brought_token_that_is_refused_beside_a_working_grant_is_told_once_and_left_alone() {
+fn a_bootstrap_token_refused_beside_a_working_grant_is_reported_once_and_left_alone() {
     let observed = beside();
     assert_eq!(fixtures::decided(&observed, after(60)), OPEN);
     let told = problem(refused(GrantProblem::BootstrapTokenUsed)).unwrap();

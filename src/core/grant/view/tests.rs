@@ -110,7 +110,7 @@ fn observed(state: StateSeen) -> Observed {
 }
 
 #[test]
-fn each_state_of_a_grant_bears_out_the_trouble_that_is_told_of_it_and_no_other() {
+fn each_state_of_a_grant_confirms_only_its_own_problem() {
     use GrantProblem::{
         AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUsed, GrantLost, OutcomeUnknown,
         ReauthorizationRequired, StateRolledBack, StateUnreadable, UnsupportedStateVersion, WrongIdentity,
@@ -237,7 +237,7 @@ fn refused(observed: Observed) -> Observed {
 }
 
 #[test]
-fn how_an_open_attempt_ended_is_found_out_also_while_suspended_and_where_the_secret_is_refused() {
+fn an_open_attempt_is_resolved_even_while_suspended_or_when_the_secret_is_rejected() {
     let state = |name: &str| states().into_iter().find(|(found, _)| *found == name).unwrap().1;
     for name in ["open", "unknown", "inactive"] {
         let (idle, barred) = (suspended(observed(state(name))), refused(observed(state(name))));
@@ -327,7 +327,7 @@ fn failures(conclusion: Conclusion, before: &Observed) -> Option<String> {
 }
 
 #[test]
-fn trouble_that_is_over_holds_nothing_up_and_is_forgotten_at_the_next_look() {
+fn a_resolved_problem_blocks_nothing_and_is_forgotten_at_the_next_look() {
     let told = GrantProblem::ALL
         .into_iter()
         .filter(|problem| *problem != GrantProblem::ClaimedByAnotherInstallation);
@@ -365,7 +365,7 @@ fn trouble_that_is_over_holds_nothing_up_and_is_forgotten_at_the_next_look() {
 }
 
 #[test]
-fn trouble_that_lasts_is_looked_into_once_and_waits_for_somebody_to_act() {
+fn a_lasting_problem_is_examined_once_and_waits_for_someone_to_act() {
     for (name, problem) in [
         ("absent", GrantProblem::GrantLost),
         ("newer version", GrantProblem::UnsupportedStateVersion),
@@ -422,7 +422,7 @@ fn the_serial_of_an_attempt_is_not_copied_by_those_who_find_it() {
 }
 
 #[test]
-fn a_connector_that_another_installation_looks_after_is_told_of_once_and_left_as_it_is() {
+fn a_connector_of_another_installation_is_reported_once_and_left_unchanged() {
     let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
     fixtures::grant_mut(&mut observed).view.claimed_elsewhere = true;
     let decision = fixtures::decided(&observed, after(7200));

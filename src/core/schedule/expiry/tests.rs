@@ -139,7 +139,7 @@ fn the_same_token_before_its_end_keeps_its_expiration_and_is_tried_again_at_its_
 }
 
 #[test]
-fn the_same_token_with_a_later_end_by_introspection_begins_anew() {
+fn the_same_token_with_a_later_introspected_expiration_starts_over() {
     let same = response("00Dx!token-1");
     let held = earlier(after(600), ExpirySource::Introspected);
     let extended = introspected(true, Some(after(7200)));

@@ -66,7 +66,7 @@ fn another_connector_keeps_its_secret() {
 }
 
 #[test]
-fn what_a_namesake_left_behind_is_told_from_what_another_connector_has() {
+fn a_secret_left_by_a_namesake_differs_from_one_of_another_connector() {
     let mut left = ours();
     let annotations = left.metadata.annotations.as_mut().unwrap();
     annotations.insert(names::CONNECTOR_UID.into(), "uid-of-before".into());

@@ -1,0 +1,178 @@
+//! When does the operator retry after a reason, in words? Generated from the constants of the schedule, for docs/reasons.md.
+
+use std::time::Duration;
+
+use redeem::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, GrantProblem};
+
+use crate::api::Reason;
+use crate::api::reasons::{Class, OwnReason};
+use crate::core::schedule::backoff::{
+    BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY, UNCERTAIN_FOR,
+    UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST,
+};
+
+/// When the operator retries by itself after `reason`.
+#[must_use]
+pub fn retry(reason: Reason) -> String {
+    match reason {
+        Reason::Own(own) => retry_of_own(own),
+        Reason::Grant(GrantProblem::OutcomeUnknown) => format!(
+            "If spec.app.clientSecretRef is set and spec.host and spec.app are those of the grant, the operator asks Salesforce \
+             again after {}, with exponential backoff up to {}. Otherwise not automatic: {}.",
+            words(ASK_AGAIN_MIN),
+            words(ASK_AGAIN_MAX),
+            ON_CHANGE
+        ),
+        Reason::Grant(_) => retry_of_class(Class::InputMustChange),
+        Reason::Salesforce(_) => retry_of_class(reason.class()),
+    }
+}
+
+/// When the operator repeats a failed test of the current token.
+#[must_use]
+pub fn retest() -> String {
+    format!(
+        "The operator repeats a failed test of the current token after {first}. If the failure is transient, the wait then grows \
+         with the time since the first failure. Any other failure is tested every {first} for {often}, then {rarely}. The wait \
+         is never longer than `spec.connectionTest.interval`, unless Salesforce asks for more (Retry-After). The annotation \
+         `salesforce-connector.dev/test-requested-at` requests a test now.",
+        first = words(RETEST_FIRST),
+        often = words(UNCERTAIN_FOR),
+        rarely = every(MENDED_EVERY),
+    )
+}
+
+const ON_CHANGE: &str = "the operator retries when the connector or a Secret that it refers to changes, or when you request a renewal";
+
+fn retry_of_own(own: OwnReason) -> String {
+    match own {
+        OwnReason::TokenValid
+        | OwnReason::LoggedIn
+        | OwnReason::InStep
+        | OwnReason::TestSucceeded
+        | OwnReason::Pending => "Not applicable.".to_owned(),
+        OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
+        OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
+            format!("Immediately in Watch mode; otherwise {}.", every(LATE))
+        }
+        OwnReason::HostInvalid
+        | OwnReason::SfdxAuthUrlInvalid
+        | OwnReason::SfdxAuthUrlMismatch
+        | OwnReason::GrantedElsewhere
+        | OwnReason::SecretKeysCollide => {
+            "When the connector or a Secret that it refers to changes.".to_owned()
+        }
+        OwnReason::SecretNotOwned
+        | OwnReason::SecretConflict
+        | OwnReason::SecretImmutable
+        | OwnReason::SecretLabelRemoved
+        | OwnReason::SecretTypeDiffers
+        | OwnReason::SecretWriteRefused => {
+            "Immediately in Watch mode; otherwise at the next resync (metric salesforce_connector_resync_period_seconds)."
+                .to_owned()
+        }
+        OwnReason::PasswordOutcomeUnknown => format!(
+            "After {}, with exponential backoff up to {}; sooner when the password changes or you request a renewal.",
+            words(UNCLEAR_PASSWORD_FIRST),
+            words(UNCLEAR_PASSWORD_LONGEST)
+        ),
+        OwnReason::EnvironmentMismatch
+        | OwnReason::UnexpectedOrganization
+        | OwnReason::UnexpectedUser
+        | OwnReason::FreshTokenRejected
+        | OwnReason::TokenExpired
+        | OwnReason::SessionEnded
+        | OwnReason::ScopeMissing
+        | OwnReason::ApiVersionUnsupported
+        | OwnReason::CallBudgetSpent
+        | OwnReason::GrantStateUnavailable
+        | OwnReason::PasswordRefusedBefore => retry_of_class(Reason::from(own).class()),
+    }
+}
+
+fn retry_of_class(class: Class) -> String {
+    let (uncertain, mended) = (every(UNCERTAIN_EVERY), every(MENDED_EVERY));
+    match class {
+        Class::InputMustChange => format!("Not automatic: {ON_CHANGE}."),
+        Class::FixInSalesforce | Class::Bug => format!(
+            "Automatically {mended}, and when the connector or a Secret that it refers to changes or you request a renewal."
+        ),
+        Class::Uncertain => {
+            format!(
+                "Automatically {uncertain} for {}, then {mended}.",
+                words(UNCERTAIN_FOR)
+            )
+        }
+        Class::Transient => format!(
+            "After {}, with exponential backoff up to {}.",
+            words(BACK_OFF_FIRST),
+            words(BACK_OFF_LONGEST)
+        ),
+        Class::RenewToken => "Immediately: the operator obtains a new token.".to_owned(),
+    }
+}
+
+fn every(wait: Duration) -> String {
+    let words = words(wait);
+    format!("every {}", words.strip_prefix("1 ").unwrap_or(&words))
+}
+
+/// `wait` in the largest unit that needs no fraction.
+fn words(wait: Duration) -> String {
+    let seconds = wait.as_secs();
+    let (count, unit) = match seconds {
+        0 => (0, "second"),
+        _ if seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
+        _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_written_in_its_largest_whole_unit() {
+        let seconds = [0, 1, 90, 60, 900, 3600, 86_400];
+        assert_eq!(
+            seconds.map(|seconds| words(Duration::from_secs(seconds))),
+            [
+                "0 seconds",
+                "1 second",
+                "90 seconds",
+                "1 minute",
+                "15 minutes",
+                "1 hour",
+                "24 hours"
+            ]
+        );
+        assert_eq!(every(MENDED_EVERY), "every hour");
+        assert_eq!(every(LATE), "every 15 seconds");
+    }
+
+    #[test]
+    fn the_text_of_a_reason_follows_the_schedule() {
+        let unknown = retry(GrantProblem::OutcomeUnknown.into());
+        assert!(
+            unknown.contains("after 15 seconds") && unknown.contains("up to 15 minutes"),
+            "{unknown}"
+        );
+        let lost = retry(GrantProblem::GrantLost.into());
+        assert_eq!(lost, format!("Not automatic: {ON_CHANGE}."));
+        let budget = retry(OwnReason::CallBudgetSpent.into());
+        assert_eq!(
+            budget,
+            "After 10 seconds, with exponential backoff up to 10 minutes."
+        );
+        let password = retry(OwnReason::PasswordOutcomeUnknown.into());
+        assert!(
+            password.starts_with("After 1 hour, with exponential backoff up to 24 hours;"),
+            "{password}"
+        );
+        let missing = retry(OwnReason::InputSecretMissing.into());
+        assert_eq!(missing, "Immediately in Watch mode; otherwise every 15 seconds.");
+    }
+}
