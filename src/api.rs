@@ -10,6 +10,5 @@ pub mod spec;
 pub mod status;
 
 pub use reasons::Reason;
-pub use spec::SalesforceConnector;
-pub use spec::SalesforceConnectorSpec;
+pub use spec::{SalesforceConnector, SalesforceConnectorSpec};
 pub use status::SalesforceConnectorStatus;

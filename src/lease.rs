@@ -23,10 +23,8 @@ mod state;
 
 use std::time::Duration;
 
-pub use elector::Elector;
-pub use elector::identity;
-pub use state::LeaseState;
-pub use state::Role;
+pub use elector::{Elector, identity};
+pub use state::{LeaseState, Role};
 
 /// The three times of leader election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

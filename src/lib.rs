@@ -7,16 +7,16 @@
 //! server, metrics                         what others may ask it
 //!
 //! api                                     the contract: resource, reasons, names, CRD
-//! decide                                  PURE: what is to be done, and what has come of it
-//! controller                              observe -> decide -> act -> conclude -> report
-//! controller::grant                       carries out what the redeem protocol (crates/redeem) asks for
-//! budget, digest_key                      calls that a host may be sent; the key of keyed digests
+//! core                                    PURE: one pass over a connector, from what was observed to the status
+//! shell                                   carries out what a pass asks for, by what it talks to
+//! shell::grant_session                    carries out what the redeem protocol (crates/redeem) asks for
+//! error_chain                             an error with its sources, in one line
 //! failpoints                              where a test stops the process; a release has none
 //! ```
 //!
 //! Beside it: `crates/salesforce-client` talks to Salesforce and knows no Kubernetes, `crates/redeem` spends single-use
 //! refresh tokens and does no I/O, `crates/salesforce-sim` is the Salesforce of the tests and knows neither,
-//! `crates/testbed` is their Kubernetes. Read on in [`controller`], then [`decide::mint`], then [`api::spec`].
+//! `crates/testbed` is their Kubernetes. Read on in [`core::pass`], then [`shell::perform`], then [`api::spec`].
 
 pub mod api;
 pub mod cli;

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use salesforce_connector_operator::api::crd;
-use salesforce_connector_operator::cli::Cli;
-use salesforce_connector_operator::cli::Command;
+use salesforce_connector_operator::cli::{Cli, Command};
 use salesforce_connector_operator::error_chain::chain;
 use salesforce_connector_operator::operator;
 

@@ -9,8 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
-use prometheus_client::registry::Unit;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::SalesforceConnectorStatus;
 use crate::core::conclude::merge::{ConditionType, Truth};
@@ -78,11 +77,14 @@ impl Metrics {
             connectors: Gauge::default(),
             leader: Gauge::default(),
         };
-        metrics.register();
+        metrics.register_work();
+        metrics.register_connectors();
+        metrics.register_process();
         metrics
     }
 
-    fn register(&mut self) {
+    /// What the operator does.
+    fn register_work(&mut self) {
         let registry = &mut self.registry;
         registry.register(
             "token_requests",
@@ -105,6 +107,11 @@ impl Metrics {
             "Reconciles that failed because of a Kubernetes error, by operation",
             self.reconcile_errors.clone(),
         );
+    }
+
+    /// How each connector is.
+    fn register_connectors(&mut self) {
+        let registry = &mut self.registry;
         registry.register("ready", "1 if the connector is Ready, else 0", self.ready.clone());
         registry.register_with_unit(
             "token_expiration_timestamp",
@@ -125,14 +132,19 @@ impl Metrics {
             self.action_required.clone(),
         );
         registry.register(
-            "unstored_refresh_tokens",
-            "New refresh tokens that exist only in this process because the API server has not stored them yet; if the process is killed, each lost token costs a grant",
-            self.unstored_refresh_tokens.clone(),
-        );
-        registry.register(
             "claimed_elsewhere",
             "1 if another installation manages the connector, so that this one ignores it; absent otherwise",
             self.claimed_elsewhere.clone(),
+        );
+    }
+
+    /// How this process is.
+    fn register_process(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "unstored_refresh_tokens",
+            "New refresh tokens that exist only in this process because the API server has not stored them yet; if the process is killed, each lost token costs a grant",
+            self.unstored_refresh_tokens.clone(),
         );
         registry.register_with_unit(
             "resync_period",
@@ -208,7 +220,7 @@ impl Metrics {
         }
     }
 
-    /// Shows whether another installation looks after a connector.
+    /// Shows whether another installation manages a connector.
     pub fn claimed_elsewhere(&self, namespace: &str, name: &str, claimed: bool) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),

@@ -13,14 +13,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{RunArgs, SettingsError};
 use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
 use crate::metrics::Metrics;
-use crate::server;
 use crate::server::{Readiness, Shown};
-use crate::shell::context::Context;
-use crate::shell::context::Parts;
+use crate::shell::context::{Context, Parts};
 use crate::shell::controller;
 use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
-use crate::telemetry;
+use crate::{server, telemetry};
 
 /// Why the process could not run.
 #[derive(Debug, thiserror::Error)]

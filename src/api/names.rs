@@ -78,3 +78,9 @@ pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
 pub fn default_secret_name(connector: &str) -> String {
     format!("{connector}-salesforce")
 }
+
+/// Name of the Secret with the stored grants of the connector of that uid.
+#[must_use]
+pub fn state_name(uid: &str) -> String {
+    format!("{STATE_PREFIX}{uid}")
+}

@@ -20,10 +20,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use super::environment::Environment;
-pub use secret::DeletionPolicy;
-pub use secret::SecretFormat;
-pub use secret::SecretKeys;
-pub use secret::SecretSpec;
+pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 
 mod rules;
 mod secret;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::Reason;
-use crate::api::status::{IdentityStatus, LastHandledStatus, SalesforceConnectorStatus, TokenStatus};
+use crate::api::status::{IdentityStatus, SalesforceConnectorStatus, TokenStatus};
 use crate::core::conclude::merge::{ConditionType, Finding, Truth, merge};
 use crate::core::grant::keep_alive;
 use crate::core::grant::keep_alive::Outlook;
@@ -20,9 +20,7 @@ use crate::core::model::connector::{Connector, UsernameDisplay};
 use crate::core::model::decision::Decision;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::Observed;
-use crate::core::model::outcome::Minted;
-use crate::core::model::outcome::Outcome;
-use crate::core::model::outcome::SecretOutcome;
+use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
 use crate::core::schedule::expiry::renewal_time;
 use crate::core::schedule::time::whole_seconds;
 
@@ -236,15 +234,6 @@ fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraf
         reason,
         note,
     })
-}
-
-/// An echo of the requests that were carried out.
-fn echo(test: Option<String>, renew: Option<String>) -> Option<LastHandledStatus> {
-    let handled = LastHandledStatus {
-        test_requested_at: test,
-        renew_requested_at: renew,
-    };
-    (handled != LastHandledStatus::default()).then_some(handled)
 }
 
 #[cfg(test)]

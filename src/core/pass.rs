@@ -1,5 +1,5 @@
-//! How does one pass over a connector go? A machine: it is given what was observed and the time, names the one next [`Effect`],
-//! takes the [`Reply`], and goes on until it is done.
+//! How does one pass over a connector go? A machine: it is given what was observed and the time, names the one next [`PassEffect`],
+//! takes the [`PassReply`], and goes on until it is done.
 //!
 //! ```text
 //! decide -> log in, or run a session of the redeem protocol -> deliver the token -> (decide once more) -> conclude
@@ -8,6 +8,7 @@
 //! The shell carries effects out and decides nothing; the tests answer them from worlds of their own. Whatever a pass holds is
 //! lost when its process dies; only what an effect wrote remains.
 
+mod addition;
 pub mod connection_test;
 mod delivery;
 pub mod effect;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use effect::{
-    Effect, LiveStatus, PassEnd, PassReport, Reply, SessionOrder, SessionReply, TokenReply, UnexpectedReply,
+    LiveStatus, PassEffect, PassEnd, PassReply, PassReport, SessionOrder, SessionReply, TokenReply,
+    UnexpectedReply,
 };
 
 use crate::core::conclude::conclude;
@@ -32,12 +34,13 @@ use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::{Observed, Source};
-use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
+use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::pass::connection_test::TestVerdict;
+use addition::Addition;
 use delivery::{Delivery, Task, undelivered};
 use grant::{GrantRenewal, GrantStage};
 use login::{Login, LoginEnd};
-use progress::Progress;
+use progress::PartProgress;
 
 /// One pass over a connector.
 pub struct Pass<'key> {
@@ -48,11 +51,11 @@ pub struct Pass<'key> {
     decision: Decision,
     /// What the round before came to, whose test showed that the held token is of no use.
     earlier: Option<Outcome>,
-    stage: Stage,
+    stage: PassStage,
 }
 
 /// Where a pass stands.
-enum Stage {
+enum PassStage {
     RecordingRevocation,
     LoggingIn(Box<Login>, MintReason),
     RenewingGrant(Box<GrantRenewal>),
@@ -67,25 +70,10 @@ enum Stage {
     Ended,
 }
 
-/// What is added to the outcome of a delivery.
-enum Addition {
-    /// Nothing: no token was to be obtained.
-    None,
-    /// A login brought the token. What was not verified is forgotten, and the token of before is held on.
-    LoggedIn(MintReason),
-    /// A login brought none.
-    Failed(Minted),
-    /// A session of the redeem protocol.
-    Grant(
-        Option<Minted>,
-        Option<Box<crate::core::model::outcome::GrantOutcome>>,
-    ),
-}
-
 impl<'key> Pass<'key> {
     /// Begins a pass. Returns it with its first effect.
     #[must_use]
-    pub fn begin(observed: Observed, key: &'key DigestKey, now: Timestamp) -> (Self, Effect) {
+    pub fn begin(observed: Observed, key: &'key DigestKey, now: Timestamp) -> (Self, PassEffect) {
         let revocation = grant::revocation_to_record(&observed);
         let mut pass = Self {
             observed,
@@ -93,7 +81,7 @@ impl<'key> Pass<'key> {
             evidence: Evidence::None,
             decision: Decision::Keep { test: None },
             earlier: None,
-            stage: Stage::RecordingRevocation,
+            stage: PassStage::RecordingRevocation,
         };
         let effect = match revocation {
             Some(effect) => effect,
@@ -103,45 +91,47 @@ impl<'key> Pass<'key> {
     }
 
     /// Takes the reply to the last effect. Returns the next effect.
-    pub fn on(&mut self, reply: Reply, now: Timestamp) -> Result<Effect, UnexpectedReply> {
-        match (std::mem::replace(&mut self.stage, Stage::Ended), reply) {
-            (Stage::RecordingRevocation, Reply::Done) => Ok(self.decide(now)),
-            (Stage::LoggingIn(login, why), reply) => {
+    pub fn on(&mut self, reply: PassReply, now: Timestamp) -> Result<PassEffect, UnexpectedReply> {
+        match (std::mem::replace(&mut self.stage, PassStage::Ended), reply) {
+            (PassStage::RecordingRevocation, PassReply::Done) => Ok(self.decide(now)),
+            (PassStage::LoggingIn(login, why), reply) => {
                 let progress = login.on(reply, &self.observed, now)?;
                 self.logging_in(progress, why, now)
             }
-            (Stage::RenewingGrant(renewal), reply) => {
+            (PassStage::RenewingGrant(renewal), reply) => {
                 let connector = self.connector()?;
-                let stage = renewal.on(reply, &self.observed, &connector, self.key, now)?;
+                let stage = renewal.on(reply, &self.observed, &connector, self.key)?;
                 Ok(self.renewing_grant(stage, &connector, now))
             }
-            (Stage::Delivering(delivery, addition), reply) => {
+            (PassStage::Delivering(delivery, addition), reply) => {
                 let connector = self.connector()?;
                 let progress = delivery.on(reply, &self.observed, &connector, self.key)?;
                 Ok(self.delivering(progress, addition, now))
             }
-            (Stage::ReadingStatus(_), Reply::Status(None)) => Ok(Effect::Done(Box::new(PassEnd::Gone))),
-            (Stage::ReadingStatus(outcome), Reply::Status(Some(live))) => {
+            (PassStage::ReadingStatus(_), PassReply::Status(None)) => {
+                Ok(PassEffect::Done(Box::new(PassEnd::Gone)))
+            }
+            (PassStage::ReadingStatus(outcome), PassReply::Status(Some(live))) => {
                 self.observed.status = live.status;
                 Ok(self.conclude(*outcome, live.resource_version, now))
             }
             (
-                Stage::Recording {
+                PassStage::Recording {
                     report,
                     changed: true,
                     resource_version,
                 },
-                Reply::Done,
+                PassReply::Done,
             ) => {
                 let status = Box::new(report.status.clone());
-                self.stage = Stage::WritingStatus(report);
-                Ok(Effect::WriteStatus {
+                self.stage = PassStage::WritingStatus(report);
+                Ok(PassEffect::WriteStatus {
                     status,
                     resource_version,
                 })
             }
-            (Stage::Recording { report, .. } | Stage::WritingStatus(report), Reply::Done) => {
-                Ok(Effect::Done(Box::new(PassEnd::Reported(report))))
+            (PassStage::Recording { report, .. } | PassStage::WritingStatus(report), PassReply::Done) => {
+                Ok(PassEffect::Done(Box::new(PassEnd::Reported(report))))
             }
             _ => Err(UnexpectedReply),
         }
@@ -152,7 +142,7 @@ impl<'key> Pass<'key> {
     }
 
     /// Decides, and begins what was decided.
-    fn decide(&mut self, now: Timestamp) -> Effect {
+    fn decide(&mut self, now: Timestamp) -> PassEffect {
         self.decision = decide(&self.observed, self.evidence, now);
         let Some(connector) = self.observed.connector().cloned() else {
             return self.finish(Outcome::untouched(self.observed.held.clone()), now);
@@ -178,17 +168,17 @@ impl<'key> Pass<'key> {
         }
     }
 
-    fn obtain(&mut self, connector: &Arc<Connector>, why: MintReason, now: Timestamp) -> Effect {
+    fn obtain(&mut self, connector: &Arc<Connector>, why: MintReason, now: Timestamp) -> PassEffect {
         match &self.observed.source {
             Source::Login(source) => {
                 let (login, effect) =
                     Login::begin(&self.observed, connector, &source.method, why, self.key, now);
-                self.stage = Stage::LoggingIn(Box::new(login), why);
+                self.stage = PassStage::LoggingIn(Box::new(login), why);
                 effect
             }
             Source::Grant(source) => {
                 let (renewal, effect) = GrantRenewal::begin(&self.observed, source, why, self.key);
-                self.stage = Stage::RenewingGrant(Box::new(renewal));
+                self.stage = PassStage::RenewingGrant(Box::new(renewal));
                 effect
             }
             Source::Unusable(_) => self.finish(Outcome::untouched(self.observed.held.clone()), now),
@@ -197,20 +187,20 @@ impl<'key> Pass<'key> {
 
     fn logging_in(
         &mut self,
-        progress: Progress<Login, LoginEnd>,
+        progress: PartProgress<Login, LoginEnd>,
         why: MintReason,
         now: Timestamp,
-    ) -> Result<Effect, UnexpectedReply> {
+    ) -> Result<PassEffect, UnexpectedReply> {
         match progress {
-            Progress::Asks(login, effect) => {
-                self.stage = Stage::LoggingIn(Box::new(login), why);
+            PartProgress::Asks(login, effect) => {
+                self.stage = PassStage::LoggingIn(Box::new(login), why);
                 Ok(effect)
             }
-            Progress::Ended(Ok(held)) => {
+            PartProgress::Ended(Ok(held)) => {
                 let connector = self.connector()?;
                 Ok(self.deliver(&connector, held, why, Addition::LoggedIn(why), now))
             }
-            Progress::Ended(Err(problem)) => {
+            PartProgress::Ended(Err(problem)) => {
                 let connector = self.connector()?;
                 let test = self.test_meanwhile(now);
                 let addition = Addition::Failed(Minted::Failed { why, problem });
@@ -219,10 +209,15 @@ impl<'key> Pass<'key> {
         }
     }
 
-    fn renewing_grant(&mut self, stage: GrantStage, connector: &Arc<Connector>, now: Timestamp) -> Effect {
+    fn renewing_grant(
+        &mut self,
+        stage: GrantStage,
+        connector: &Arc<Connector>,
+        now: Timestamp,
+    ) -> PassEffect {
         match stage {
             GrantStage::Asks(renewal, effect) => {
-                self.stage = Stage::RenewingGrant(renewal);
+                self.stage = PassStage::RenewingGrant(renewal);
                 effect
             }
             GrantStage::Brought {
@@ -239,7 +234,13 @@ impl<'key> Pass<'key> {
     }
 
     /// The Secret is kept in step; the connection is tested before it, where that is due.
-    fn keep(&mut self, connector: &Arc<Connector>, test: bool, addition: Addition, now: Timestamp) -> Effect {
+    fn keep(
+        &mut self,
+        connector: &Arc<Connector>,
+        test: bool,
+        addition: Addition,
+        now: Timestamp,
+    ) -> PassEffect {
         let tasks = test.then_some(Task::Test).into_iter().chain([Task::Write]);
         if self.observed.held.is_none() {
             return self.ended(Outcome::untouched(None), addition, now);
@@ -256,7 +257,7 @@ impl<'key> Pass<'key> {
         why: MintReason,
         addition: Addition,
         now: Timestamp,
-    ) -> Effect {
+    ) -> PassEffect {
         let tasks = if !self.observed.identity_verified(&held) {
             vec![Task::Test, Task::Write]
         } else if self.is_tested_after(why, connector, now) {
@@ -285,7 +286,7 @@ impl<'key> Pass<'key> {
         tasks: impl IntoIterator<Item = Task>,
         addition: Addition,
         now: Timestamp,
-    ) -> Effect {
+    ) -> PassEffect {
         let Some(held) = self.observed.held.clone() else {
             let outcome = Outcome {
                 secret: undelivered(&self.observed),
@@ -299,21 +300,21 @@ impl<'key> Pass<'key> {
 
     fn delivering(
         &mut self,
-        progress: Progress<Delivery, Outcome>,
+        progress: PartProgress<Delivery, Outcome>,
         addition: Addition,
         now: Timestamp,
-    ) -> Effect {
+    ) -> PassEffect {
         match progress {
-            Progress::Asks(delivery, effect) => {
-                self.stage = Stage::Delivering(Box::new(delivery), addition);
+            PartProgress::Asks(delivery, effect) => {
+                self.stage = PassStage::Delivering(Box::new(delivery), addition);
                 effect
             }
-            Progress::Ended(outcome) => self.ended(outcome, addition, now),
+            PartProgress::Ended(outcome) => self.ended(outcome, addition, now),
         }
     }
 
     /// A round has come to its end. Where its test showed that the held token is of no use, a new one is worth a try: once.
-    fn ended(&mut self, outcome: Outcome, addition: Addition, now: Timestamp) -> Effect {
+    fn ended(&mut self, outcome: Outcome, addition: Addition, now: Timestamp) -> PassEffect {
         let outcome = addition.add_to(outcome, &self.observed);
         if let Some(earlier) = self.earlier.take() {
             return self.finish(outcome.after(earlier), now);
@@ -347,15 +348,15 @@ impl<'key> Pass<'key> {
     }
 
     /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
-    fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Effect {
+    fn finish(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
         if self.observed.grant().is_some() && outcome.minted.is_some() {
-            self.stage = Stage::ReadingStatus(Box::new(outcome));
-            return Effect::ReadStatus;
+            self.stage = PassStage::ReadingStatus(Box::new(outcome));
+            return PassEffect::ReadStatus;
         }
         self.conclude(outcome, None, now)
     }
 
-    fn conclude(&mut self, outcome: Outcome, resource_version: Option<String>, now: Timestamp) -> Effect {
+    fn conclude(&mut self, outcome: Outcome, resource_version: Option<String>, now: Timestamp) -> PassEffect {
         let conclusion = conclude(&self.observed, &self.decision, &outcome, now);
         let before = &self.observed.status;
         let report = Arc::new(PassReport {
@@ -366,12 +367,12 @@ impl<'key> Pass<'key> {
             next: conclusion.next,
             claimed_elsewhere: conclusion.claimed_elsewhere,
         });
-        self.stage = Stage::Recording {
+        self.stage = PassStage::Recording {
             report: report.clone(),
             changed: conclusion.status.is_some(),
             resource_version,
         };
-        Effect::Record(report)
+        PassEffect::Record(report)
     }
 
     fn test_meanwhile(&self, now: Timestamp) -> bool {
@@ -379,58 +380,5 @@ impl<'key> Pass<'key> {
     }
 }
 
-impl Addition {
-    fn add_to(self, outcome: Outcome, observed: &Observed) -> Outcome {
-        match self {
-            Self::None => outcome,
-            Self::LoggedIn(why) => forget_unverified(
-                Outcome {
-                    minted: Some(Minted::Obtained { why }),
-                    ..outcome
-                },
-                observed,
-            ),
-            Self::Failed(minted) => Outcome {
-                minted: Some(minted),
-                ..outcome
-            },
-            Self::Grant(minted, grant) => Outcome {
-                minted,
-                grant: grant.map(|grant| *grant),
-                ..outcome
-            },
-        }
-    }
-}
-
-/// A new token that was withheld is forgotten: the connector goes on with the token that it had, if it had one, and the next
-/// pass finds just that.
-fn forget_unverified(outcome: Outcome, observed: &Observed) -> Outcome {
-    if outcome.secret != SecretOutcome::Withheld {
-        return outcome;
-    }
-    let verified = observed
-        .held
-        .as_ref()
-        .is_none_or(|held| observed.identity_verified(held));
-    Outcome {
-        held: observed.held.clone(),
-        forgot_new_token: true,
-        secret: if verified {
-            SecretOutcome::Untouched
-        } else {
-            SecretOutcome::Withheld
-        },
-        ..outcome
-    }
-}
-
-impl Outcome {
-    /// This outcome, which came after `earlier` in the same pass: a test that ran only then still counts.
-    #[must_use]
-    fn after(mut self, earlier: Self) -> Self {
-        self.tested = self.tested.or(earlier.tested);
-        self.grant = self.grant.or(earlier.grant);
-        self
-    }
-}
+#[cfg(test)]
+mod tests;

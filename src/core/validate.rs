@@ -11,13 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::api::SalesforceConnectorSpec;
 use crate::api::reasons::OwnReason;
 use crate::api::spec::{AuthSpec, AuthorizationCodeSpec, Environment};
-use crate::core::model::connector::Connector;
-use crate::core::model::connector::GrantPolicy;
-use crate::core::model::connector::Method;
-use crate::core::model::connector::OnDelete;
-use crate::core::model::connector::PasswordLogin;
-use crate::core::model::connector::UsernameDisplay;
-use crate::core::model::connector::{GrantSettings, LoginMethod};
+use crate::core::model::connector::{
+    Connector, GrantPolicy, GrantSettings, LoginMethod, Method, OnDelete, PasswordLogin, UsernameDisplay,
+};
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::inputs::Inputs;
 use crate::core::model::rejection::Rejection;

@@ -82,11 +82,8 @@ mod tests {
 
     #[test]
     fn a_lease_is_claimed_when_it_is_free_ones_own_or_was_not_seen_to_change_for_its_duration() {
-        use Action::Create;
-        use Action::Replace;
-        use Action::WaitUntil;
-        use Presence::Deleted;
-        use Presence::There;
+        use Action::{Create, Replace, WaitUntil};
+        use Presence::{Deleted, There};
         let wait = WaitUntil(seconds(115));
         let table = [
             ("another", There, 100, wait),

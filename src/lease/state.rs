@@ -22,12 +22,12 @@ pub enum Role {
 /// machine is suspended.
 #[derive(Debug, Clone)]
 pub struct LeaseState {
-    source: Source,
+    source: Leadership,
     seen: Role,
 }
 
 #[derive(Debug, Clone)]
-enum Source {
+enum Leadership {
     Sole,
     Elected(watch::Receiver<Option<Until>>),
 }
@@ -44,14 +44,14 @@ impl LeaseState {
     #[must_use]
     pub fn sole() -> Self {
         Self {
-            source: Source::Sole,
+            source: Leadership::Sole,
             seen: Role::Leader,
         }
     }
 
     pub(super) fn elected(until: watch::Receiver<Option<Until>>) -> Self {
         Self {
-            source: Source::Elected(until),
+            source: Leadership::Elected(until),
             seen: Role::Follower,
         }
     }
@@ -60,9 +60,9 @@ impl LeaseState {
     #[must_use]
     pub fn role(&self) -> Role {
         match (&self.source, self.until()) {
-            (Source::Sole, _) => Role::Leader,
-            (Source::Elected(_), Some(until)) if Instant::now() < until.renew_by => Role::Leader,
-            (Source::Elected(_), _) => Role::Follower,
+            (Leadership::Sole, _) => Role::Leader,
+            (Leadership::Elected(_), Some(until)) if Instant::now() < until.renew_by => Role::Leader,
+            (Leadership::Elected(_), _) => Role::Follower,
         }
     }
 
@@ -76,11 +76,11 @@ impl LeaseState {
     #[must_use]
     pub fn lease_left(&self) -> Duration {
         match (&self.source, self.role(), self.until()) {
-            (Source::Sole, _, _) => Duration::MAX,
-            (Source::Elected(_), Role::Leader, Some(until)) => {
+            (Leadership::Sole, _, _) => Duration::MAX,
+            (Leadership::Elected(_), Role::Leader, Some(until)) => {
                 until.ends.saturating_duration_since(Instant::now())
             }
-            (Source::Elected(_), _, _) => Duration::ZERO,
+            (Leadership::Elected(_), _, _) => Duration::ZERO,
         }
     }
 
@@ -93,7 +93,7 @@ impl LeaseState {
                 self.seen = role;
                 return role;
             }
-            let Source::Elected(receiver) = &mut self.source else {
+            let Leadership::Elected(receiver) = &mut self.source else {
                 return std::future::pending().await;
             };
             let deadline = receiver.borrow_and_update().map(|until| until.renew_by);
@@ -125,8 +125,8 @@ impl LeaseState {
 
     fn until(&self) -> Option<Until> {
         match &self.source {
-            Source::Sole => None,
-            Source::Elected(until) => *until.borrow(),
+            Leadership::Sole => None,
+            Leadership::Elected(until) => *until.borrow(),
         }
     }
 }

@@ -19,6 +19,10 @@ use crate::shell::error::Error;
 use crate::shell::salesforce::budget::Budget;
 use crate::shell::watch::stores::Connectors;
 
+/// Two cores are saturated by about 16 workers; many more make the API server close watches. So many at once for each watch,
+/// and for all watches together.
+pub(crate) const WORKERS: u16 = 16;
+
 /// What every reconcile shares.
 pub struct Context {
     /// Kubernetes.
@@ -51,8 +55,8 @@ pub struct Context {
     /// Places for reconciles, of all watches together.
     pub(crate) places: Semaphore,
     pub(crate) recorder: Recorder,
-    pub(crate) passwords: crate::shell::salesforce::refused_passwords::InFlight,
-    memory: Mutex<HashMap<String, Memory>>,
+    pub(crate) passwords: crate::shell::salesforce::password_memory::InFlight,
+    memory: Mutex<HashMap<String, ConnectorMemory>>,
 }
 
 /// What a context is made of.
@@ -77,7 +81,7 @@ pub struct Parts {
 
 /// What is remembered of a connector while the process lives. Losing it costs at most a test.
 #[derive(Debug, Default, Clone)]
-struct Memory {
+struct ConnectorMemory {
     last_test: Option<Timestamp>,
     replaced: Replaced,
     /// Names of Secrets that were written and not deleted since, the latest first. The status may know of none of them, where
@@ -128,7 +132,7 @@ impl Context {
             instance: None,
         };
         Arc::new(Self {
-            places: Semaphore::new(crate::shell::controller::WORKERS.into()),
+            places: Semaphore::new(WORKERS.into()),
             recorder: Recorder::new(clients.usual.clone(), reporter),
             once: clients.once,
             watching: clients.watching,
@@ -144,14 +148,14 @@ impl Context {
             metrics,
             lease,
             connectors: Connectors::default(),
-            passwords: crate::shell::salesforce::refused_passwords::InFlight::default(),
+            passwords: crate::shell::salesforce::password_memory::InFlight::default(),
             memory: Mutex::default(),
         })
     }
 
     /// Waits until all connectors are known that there were when the watches began.
     pub async fn wait_until_listed(&self) {
-        let watches = crate::shell::watch::watches::WatchScope::of(&self.settings).len();
+        let watches = crate::shell::watch::scope::WatchScope::of(&self.settings).len();
         self.connectors.wait_until_listed(watches).await;
     }
 
@@ -251,20 +255,20 @@ impl Context {
         self.lock().retain(|uid, _| alive.contains(uid));
     }
 
-    fn recall(&self, connector: &SalesforceConnector) -> Memory {
+    fn recall(&self, connector: &SalesforceConnector) -> ConnectorMemory {
         connector
             .uid()
             .and_then(|uid| self.lock().get(&uid).cloned())
             .unwrap_or_default()
     }
 
-    fn memorize(&self, uid: Option<String>, note: impl FnOnce(&mut Memory)) {
+    fn memorize(&self, uid: Option<String>, note: impl FnOnce(&mut ConnectorMemory)) {
         if let Some(uid) = uid {
             note(self.lock().entry(uid).or_default());
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Memory>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, ConnectorMemory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

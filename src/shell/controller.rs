@@ -10,25 +10,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher;
+use kube::runtime::{Controller, watcher};
 
 use crate::api::SalesforceConnector;
-use crate::core::pass::{Effect, Pass, PassEnd};
+use crate::core::pass::{Pass, PassEffect, PassEnd};
 use crate::error_chain::chain;
 use crate::settings::SecretWatch;
-use crate::shell::context::Context;
+use crate::shell::context::{Context, WORKERS};
 use crate::shell::error::Error;
 use crate::shell::perform::Performer;
 use crate::shell::watch::object::Guarded;
-use crate::shell::watch::watches::{self as wake, WatchScope};
+use crate::shell::watch::scope::WatchScope;
+use crate::shell::watch::watches as wake;
 use crate::shell::{garbage_collector, observe, report};
 
-/// Two cores are saturated by about 16 workers; many more make the API server close watches. So many at once for each watch,
-/// and for all watches together.
-pub(crate) const WORKERS: u16 = 16;
 /// A reconcile that takes longer than this hangs: each call inside has its own, shorter limit.
 const RECONCILE_LIMIT: Duration = Duration::from_mins(5);
 
@@ -121,7 +118,7 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     let (mut pass, mut effect) = Pass::begin(observed, &context.digest_key, context.clock.now());
     loop {
         effect = match effect {
-            Effect::Done(end) => return Ok(ended(&context, &connector, *end).await),
+            PassEffect::Done(end) => return Ok(ended(&context, &connector, *end).await),
             effect => {
                 let reply = performer.perform(effect).await?;
                 pass.on(reply, context.clock.now())?

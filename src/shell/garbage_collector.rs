@@ -22,12 +22,13 @@ use redeem::{
 use salesforce_client::{Host, RefreshToken, Refusal, TokenToRevoke};
 use serde_json::json;
 
+use crate::api::names::state_name;
 use crate::api::{SalesforceConnector, names};
 use crate::core::schedule::time::signed;
 use crate::error_chain::chain;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
-use crate::shell::grant_session::{KUBERNETES_LIMIT, bytes, place, state_name, understood};
+use crate::shell::grant_session::{KUBERNETES_LIMIT, bytes, place, understood};
 use crate::shell::kubernetes::own_secret;
 
 /// The longest time between two sweeps.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
+use redeem::ResourceVersion;
 use salesforce_client::TokenToInspect;
 use tokio::sync::OwnedMutexGuard;
 
@@ -12,7 +13,7 @@ use crate::core::model::connector::Connector;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
-use crate::core::pass::{Effect, LiveStatus, Reply, TokenReply};
+use crate::core::pass::{LiveStatus, PassEffect, PassReply, TokenReply};
 use crate::error_chain::chain;
 use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
@@ -50,89 +51,99 @@ impl<'a> Performer<'a> {
     }
 
     /// Carries out one effect. The end of a pass is none.
-    pub(crate) async fn perform(&mut self, effect: Effect) -> Result<Reply, Error> {
+    pub(crate) async fn perform(&mut self, effect: PassEffect) -> Result<PassReply, Error> {
+        let context = self.context;
+        Ok(match effect {
+            PassEffect::RequestToken { connector, request } => {
+                PassReply::Token(self.request_token(&connector, &request).await)
+            }
+            PassEffect::Introspect { connector, token } => {
+                let inspected = TokenToInspect::Access(&token);
+                let asked = context
+                    .salesforce
+                    .introspect(&connector.host, &connector.app, inspected);
+                PassReply::Introspection(asked.await.ok())
+            }
+            PassEffect::Test { call, limit } => PassReply::Test(self.test(call, limit).await),
+            PassEffect::RunSession(order) => {
+                let reply = grant_session::run(context, &self.owner, *order).await?;
+                PassReply::Session(Box::new(reply))
+            }
+            PassEffect::CreateSecret { connector, wanted } => {
+                let written = consumer_secret::create(context, &self.owner, &connector, &wanted);
+                self.written(written).await?
+            }
+            PassEffect::UpdateSecret { found, wanted } => {
+                self.written(consumer_secret::update(context, &found, &wanted))
+                    .await?
+            }
+            PassEffect::ReadStatus => self.read_status().await?,
+            PassEffect::ReadRequestAnswer { digest, request } => {
+                PassReply::RequestAnswer(context.passwords.answer(&digest, &self.owner.uid, &request))
+            }
+            PassEffect::RecallPassword { digest } => {
+                PassReply::Password(passwords::recall(context, &digest).await?)
+            }
+            effect => {
+                self.carry_out(effect).await?;
+                PassReply::Done
+            }
+        })
+    }
+
+    /// Carries out an effect that has no answer.
+    async fn carry_out(&mut self, effect: PassEffect) -> Result<(), Error> {
         let context = self.context;
         match effect {
-            Effect::RecordRevocation { host, version } => {
-                let recorded =
-                    grant_session::record_revocation(context, &self.owner.uid, host.as_deref(), &version);
-                if let Err(error) = recorded.await {
-                    // It is for after the connector; the token is for now.
-                    tracing::warn!(error = %chain(&error), "Failed to record the revocation policy");
-                }
+            PassEffect::RecordRevocation { host, version } => {
+                self.record_revocation(host.as_deref(), &version).await;
             }
-            Effect::ReserveUser { connector, username } => {
+            PassEffect::ReserveUser { connector, username } => {
                 let user = context.passwords.of(connector.host.name(), &username);
                 self.user = Some(user.lock_owned().await);
             }
-            Effect::ReleaseUser => self.user = None,
-            Effect::ReadRequestAnswer { digest, request } => {
-                let answer = context.passwords.answer(&digest, &self.owner.uid, &request);
-                return Ok(Reply::RequestAnswer(answer));
-            }
-            Effect::RecallPassword { digest } => {
-                return Ok(Reply::Password(passwords::recall(context, &digest).await?));
-            }
-            Effect::RecordPassword {
+            PassEffect::ReleaseUser => self.user = None,
+            PassEffect::RecordPassword {
                 digest,
                 memory,
                 answered,
             } => {
                 // First what takes no time: a reconcile that is dropped while it writes has been answered all the same.
                 if let Some((request, problem)) = &answered {
-                    context
-                        .passwords
-                        .note_answer(&digest, &self.owner.uid, request, problem);
+                    let passwords = &context.passwords;
+                    passwords.note_answer(&digest, &self.owner.uid, request, problem);
                 }
                 passwords::remember(context, &digest, memory).await;
             }
-            Effect::ForgetPassword { digest, stored } => {
+            PassEffect::ForgetPassword { digest, stored } => {
                 context.passwords.forget_answer(&digest, &self.owner.uid);
                 if stored {
                     passwords::forget(context, &digest).await?;
                 }
             }
-            Effect::DeleteFormerSecrets { current, former } => self.delete_former(&current, former).await?,
-            Effect::Record(report) => {
-                report::record(
-                    context,
-                    self.object,
-                    &report,
-                    self.test.as_ref().map(|test| test.taken),
-                );
+            PassEffect::DeleteFormerSecrets { current, former } => {
+                self.delete_former(&current, former).await?;
             }
-            Effect::WriteStatus {
+            PassEffect::Record(report) => {
+                let taken = self.test.as_ref().map(|test| test.taken);
+                report::record(context, self.object, &report, taken);
+            }
+            PassEffect::WriteStatus {
                 status,
                 resource_version,
             } => report::write_status(context, self.object, *status, resource_version).await?,
-            Effect::RequestToken { connector, request } => {
-                return Ok(Reply::Token(self.request_token(&connector, &request).await));
-            }
-            Effect::Introspect { connector, token } => {
-                let inspected = TokenToInspect::Access(&token);
-                let answer = context
-                    .salesforce
-                    .introspect(&connector.host, &connector.app, inspected)
-                    .await;
-                return Ok(Reply::Introspection(answer.ok()));
-            }
-            Effect::Test { call, limit } => return Ok(Reply::Test(self.test(call, limit).await)),
-            Effect::RunSession(order) => {
-                let reply = grant_session::run(context, &self.owner, *order).await?;
-                return Ok(Reply::Session(Box::new(reply)));
-            }
-            Effect::CreateSecret { connector, wanted } => {
-                let written = consumer_secret::create(context, &self.owner, &connector, &wanted);
-                return self.written(written).await;
-            }
-            Effect::UpdateSecret { found, wanted } => {
-                let written = consumer_secret::update(context, &found, &wanted);
-                return self.written(written).await;
-            }
-            Effect::ReadStatus => return self.read_status().await,
-            Effect::Done(_) => {}
+            // Answered in `perform`, or the end.
+            _ => {}
         }
-        Ok(Reply::Done)
+        Ok(())
+    }
+
+    /// It is for after the connector; the token is for now.
+    async fn record_revocation(&self, host: Option<&str>, version: &ResourceVersion) {
+        let recorded = grant_session::record_revocation(self.context, &self.owner.uid, host, version);
+        if let Err(error) = recorded.await {
+            tracing::warn!(error = %chain(&error), "Failed to record the revocation policy");
+        }
     }
 
     async fn request_token(
@@ -172,7 +183,7 @@ impl<'a> Performer<'a> {
     async fn written(
         &self,
         write: impl Future<Output = Result<Result<(), Rejection>, Error>>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<PassReply, Error> {
         let failpoints = &self.context.settings.failpoints;
         failpoints
             .at(&self.owner.name, Side::Before, Failpoint::SecretWrite)
@@ -181,7 +192,7 @@ impl<'a> Performer<'a> {
         failpoints
             .at(&self.owner.name, Side::After, Failpoint::SecretWrite)
             .await;
-        Ok(Reply::Secret(written))
+        Ok(PassReply::Secret(written))
     }
 
     async fn delete_former(&self, current: &str, former: Vec<String>) -> Result<(), Error> {
@@ -193,9 +204,9 @@ impl<'a> Performer<'a> {
         Ok(())
     }
 
-    async fn read_status(&self) -> Result<Reply, Error> {
+    async fn read_status(&self) -> Result<PassReply, Error> {
         let live = self.context.live(self.object).await?;
-        Ok(Reply::Status(live.map(|live| {
+        Ok(PassReply::Status(live.map(|live| {
             Box::new(LiveStatus {
                 resource_version: live.resource_version(),
                 status: live.status.unwrap_or_default(),

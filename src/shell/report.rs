@@ -14,8 +14,7 @@ use crate::core::model::decision::Decision;
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::pass::PassReport;
 use crate::failpoints::{Failpoint, Side};
-use crate::shell::context::Context;
-use crate::shell::context::namespace;
+use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
 use crate::shell::watch::object::Unparsable;
 

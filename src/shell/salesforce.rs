@@ -1,4 +1,5 @@
 //! What is asked of Salesforce, and what is remembered of the answers?
 
 pub mod budget;
+pub mod password_memory;
 pub mod refused_passwords;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use salesforce_connector_operator::api::SalesforceConnector;
-use salesforce_connector_operator::core::model::connector::Method;
+use salesforce_connector_operator::core::model::connector::{LoginMethod, Method};
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::validate::validate;
@@ -127,25 +127,26 @@ fn login(text: &str) -> Login {
         &salesforce_client::HostAllowList::default(),
         &DigestKey::new(b"k"),
     );
-    let checked = checked.expect("a valid connector");
+    let (checked, method) = checked.expect("a valid connector");
     Login {
         host: checked.host.to_string(),
         client_id: checked.app.client_id,
         client_secret: checked.app.client_secret.map(|secret| secret.expose().to_owned()),
-        method: match checked.method {
-            Method::ClientCredentials => "clientCredentials".to_owned(),
-            Method::JwtBearer {
+        method: match method {
+            Method::Login(LoginMethod::ClientCredentials) => "clientCredentials".to_owned(),
+            Method::Login(LoginMethod::JwtBearer {
                 username,
                 private_key,
                 audience,
-            } => {
+            }) => {
                 assert_eq!(private_key.expose(), world::JWT_KEY_PKCS8.trim());
                 format!("jwtBearer {username} {}", audience.as_str())
             }
-            Method::AuthorizationCode { brought, .. } => {
-                format!("authorizationCode {}", brought.expect("a brought token").expose())
+            Method::Grant(settings) => {
+                let bootstrap = settings.bootstrap.expect("a bootstrap token");
+                format!("authorizationCode {}", bootstrap.expose())
             }
-            Method::Password(login) => format!(
+            Method::Login(LoginMethod::Password(login)) => format!(
                 "password {} {} {}",
                 login.username,
                 login.password.expose(),

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_sim::{
     Endpoint, Fault, FaultRule, REST_CATALOGUE, TOKEN_ENDPOINT_CATALOGUE, default_world as world,

@@ -20,12 +20,11 @@ use testbed::{ControlPlane, TestNamespace, eventually};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::context;
 use crate::scene::Scene;
 pub(crate) use crate::scene::client_credentials;
 use crate::tenant::object;
 pub(crate) use crate::tenant::{condition, status};
-use crate::{errors, logs};
+use crate::{context, errors, logs};
 
 /// How long a test waits for anything. Generous: a wait ends when its condition comes true.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);

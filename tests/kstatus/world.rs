@@ -25,7 +25,7 @@ use salesforce_connector_operator::core::model::owner::Owner;
 use salesforce_connector_operator::core::model::rejection::Rejection;
 use salesforce_connector_operator::core::pass::connection_test::{TestAnswer, TestCall};
 use salesforce_connector_operator::core::pass::{
-    Effect, LiveStatus, Pass, PassEnd, Reply, SessionReply, TokenReply,
+    LiveStatus, Pass, PassEffect, PassEnd, PassReply, SessionReply, TokenReply,
 };
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::secret::read_back::read_back;
@@ -314,13 +314,13 @@ impl World {
         let report = loop {
             effects.push(effect.name());
             let reply = match effect {
-                Effect::Done(end) => match *end {
+                PassEffect::Done(end) => match *end {
                     PassEnd::Reported(report) => break report,
                     PassEnd::Gone => return "the connector is gone".to_owned(),
                 },
-                Effect::WriteStatus { status, .. } => {
+                PassEffect::WriteStatus { status, .. } => {
                     written = Some(*status);
-                    Reply::Done
+                    PassReply::Done
                 }
                 effect => self.reply(effect, &owner),
             };
@@ -421,37 +421,37 @@ impl World {
     }
 
     /// What this world makes of an effect.
-    fn reply(&mut self, effect: Effect, owner: &Owner) -> Reply {
+    fn reply(&mut self, effect: PassEffect, owner: &Owner) -> PassReply {
         match effect {
-            Effect::RequestToken { .. } => Reply::Token(self.token()),
-            Effect::Introspect { .. } => Reply::Introspection(None),
-            Effect::Test { call, .. } => {
+            PassEffect::RequestToken { .. } => PassReply::Token(self.token()),
+            PassEffect::Introspect { .. } => PassReply::Introspection(None),
+            PassEffect::Test { call, .. } => {
                 self.last_test = Some(self.now);
-                Reply::Test(self.answer(&call))
+                PassReply::Test(self.answer(&call))
             }
-            Effect::RunSession(order) => {
+            PassEffect::RunSession(order) => {
                 let imported = order.bootstrap.map(|bootstrap| bootstrap.digest);
                 let end = self.session(owner, imported);
-                Reply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
+                PassReply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
             }
-            Effect::CreateSecret { wanted, .. } | Effect::UpdateSecret { wanted, .. } => {
-                Reply::Secret(self.write(*wanted))
+            PassEffect::CreateSecret { wanted, .. } | PassEffect::UpdateSecret { wanted, .. } => {
+                PassReply::Secret(self.write(*wanted))
             }
-            Effect::ReadStatus => Reply::Status(Some(Box::new(LiveStatus {
+            PassEffect::ReadStatus => PassReply::Status(Some(Box::new(LiveStatus {
                 status: self.status.clone(),
                 resource_version: None,
             }))),
-            Effect::ReadRequestAnswer { .. } => Reply::RequestAnswer(None),
-            Effect::RecallPassword { .. } => Reply::Password(None),
-            Effect::RecordRevocation { .. }
-            | Effect::ReserveUser { .. }
-            | Effect::ReleaseUser
-            | Effect::RecordPassword { .. }
-            | Effect::ForgetPassword { .. }
-            | Effect::DeleteFormerSecrets { .. }
-            | Effect::Record(_)
-            | Effect::WriteStatus { .. }
-            | Effect::Done(_) => Reply::Done,
+            PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
+            PassEffect::RecallPassword { .. } => PassReply::Password(None),
+            PassEffect::RecordRevocation { .. }
+            | PassEffect::ReserveUser { .. }
+            | PassEffect::ReleaseUser
+            | PassEffect::RecordPassword { .. }
+            | PassEffect::ForgetPassword { .. }
+            | PassEffect::DeleteFormerSecrets { .. }
+            | PassEffect::Record(_)
+            | PassEffect::WriteStatus { .. }
+            | PassEffect::Done(_) => PassReply::Done,
         }
     }
 

@@ -10,8 +10,7 @@ use salesforce_connector_operator::failpoints::Failpoints;
 use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
-use salesforce_connector_operator::shell::context::Context;
-use salesforce_connector_operator::shell::context::Parts;
+use salesforce_connector_operator::shell::context::{Context, Parts};
 use salesforce_connector_operator::shell::kubernetes::clients::Clients;
 use salesforce_connector_operator::shell::kubernetes::digest_key;
 

@@ -62,7 +62,7 @@ pub enum ConcludeDecision {
 ///
 /// A result is accepted wherever its grant still stands and either its attempt does or the token that was presented
 /// does: then what is held is newer than what is there. Where the state is gone, or an old one came back, the grant of
-/// the result is written anew. Everything else about an attempt counts only while that attempt stands.
+/// the result is created again. Everything else about an attempt counts only while that attempt stands.
 ///
 /// `floor` is the highest copy of the serial, read after the state. Where the state has moved on in between, it may look
 /// older than it is; then the write is a conflict, and nothing is dropped for that reason alone.
@@ -77,7 +77,7 @@ pub fn conclude(
         (AnswerVerdict::Result(_) | AnswerVerdict::Rescued(_), Some(state)) => {
             store(state, holding, expect, floor)
         }
-        (AnswerVerdict::Result(_) | AnswerVerdict::Rescued(_), None) => anew(holding, expect)
+        (AnswerVerdict::Result(_) | AnswerVerdict::Rescued(_), None) => from_result(holding, expect)
             .map_or(ConcludeDecision::Discard, |state| {
                 ConcludeDecision::Create(Box::new(state))
             }),
@@ -109,8 +109,8 @@ fn store(state: &State, holding: &PendingVerdict, expect: &Expect, floor: Serial
     let old = state.is_rolled_back(&holding.base.cluster, floor);
     let stored = match (old, awaited) {
         (false, true) => with_result(state, holding, expect),
-        (true, true) => anew(holding, expect),
-        (true, false) if state.serial < holding.serial => anew(holding, expect),
+        (true, true) => from_result(holding, expect),
+        (true, false) if state.serial < holding.serial => from_result(holding, expect),
         (true | false, false) => None,
     };
     stored.map_or(ConcludeDecision::Discard, |state| {
@@ -123,7 +123,7 @@ fn store(state: &State, holding: &PendingVerdict, expect: &Expect, floor: Serial
 ///
 /// Nor is the serial raised beyond what the result itself takes. If an earlier write of it has landed unseen and somebody
 /// has renewed since, they have announced a higher one: then this state counts as rolled back, and is not presented.
-fn anew(holding: &PendingVerdict, expect: &Expect) -> Option<State> {
+fn from_result(holding: &PendingVerdict, expect: &Expect) -> Option<State> {
     let mut state = (*holding.base).clone();
     let other = |slot: &&mut Option<Grant>| slot.as_ref().is_some_and(|grant| grant.id != holding.grant);
     for slot in [&mut state.current, &mut state.candidate]

@@ -23,8 +23,8 @@ pub(crate) fn next_move(facts: &SessionFacts<'_>) -> Move {
         .ownership()
         .or_else(|| facts.deposit())
         .or_else(|| facts.restored())
-        .or_else(|| facts.incoming())
-        .unwrap_or_else(|| facts.in_use())
+        .or_else(|| facts.settle_grants())
+        .unwrap_or_else(|| facts.current_grant())
 }
 
 impl SessionFacts<'_> {
@@ -105,8 +105,8 @@ impl SessionFacts<'_> {
         ))
     }
 
-    /// Settles what stands open, renews the grant in use where that is due, and takes in a bootstrap token or a login.
-    fn incoming(&self) -> Option<Move> {
+    /// Settles what stands open, renews the current grant where that is due, and takes in a bootstrap token or a login.
+    fn settle_grants(&self) -> Option<Move> {
         let state = self.view.state()?;
         self.unidentified(state)
             .or_else(|| self.attempts(state))
@@ -126,7 +126,7 @@ impl SessionFacts<'_> {
             })
     }
 
-    /// The grant in use comes before anything that waits beside it, so that no bootstrap token can keep it from being used.
+    /// The current grant comes before anything that waits beside it, so that no bootstrap token can keep it from being used.
     fn renewal(&self, state: &State) -> Option<Move> {
         let grant = state.current.as_ref()?;
         let stored = grant.access.as_ref().map(|access| access.serial);
@@ -189,13 +189,13 @@ impl SessionFacts<'_> {
     }
 
     /// The current grant: derive what is stored, and say how it stands.
-    fn in_use(&self) -> Move {
+    fn current_grant(&self) -> Move {
         let Some((state, grant)) = self
             .view
             .state()
             .and_then(|state| Some((state, state.current.as_ref()?)))
         else {
-            return self.nothing_in_use();
+            return self.no_current_grant();
         };
         let judged = self.judged(state, grant);
         if let Some(Judgement::Wrong) | None = judged {

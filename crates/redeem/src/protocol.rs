@@ -15,7 +15,7 @@ use crate::state::{Access, State};
 use crate::time::TimeLimits;
 use crate::token::RefreshToken;
 
-/// What a session is told at its start.
+/// What a session starts from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionInputs {
     /// The connector.
@@ -284,7 +284,7 @@ pub enum SessionEnd {
         /// How long, from now.
         length: Duration,
     },
-    /// The connector is gone or was made anew: garbage collection sees to its state.
+    /// The connector is gone or was created again: garbage collection sees to its state.
     ConnectorGone,
 }
 

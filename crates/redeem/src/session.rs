@@ -238,7 +238,7 @@ impl Session {
             Move::Claim(_) => SessionStep::Claim,
             Move::Write(state) => SessionStep::Write(state),
             Move::WriteImport(state) => {
-                // Should it not be there at the next look, ledger and introspection are asked anew.
+                // Should it not be there at the next look, ledger and introspection are asked again.
                 self.tried.import = Import::NotTried;
                 self.tried.imports_written = self.tried.imports_written.saturating_add(1);
                 SessionStep::Write(state)

@@ -20,9 +20,9 @@ pub struct State {
     pub pin: Option<GrantIdentity>,
     /// The bootstrap token imported last, so that it is known again.
     pub imported: Option<TokenDigest>,
-    /// The grant in use.
+    /// The current grant.
     pub current: Option<Grant>,
-    /// A grant that came in and isn't in use yet: a login, or an import not redeemed or not as expected.
+    /// The candidate grant: a login, or an import that is not redeemed or not as expected.
     pub candidate: Option<Grant>,
     /// Tries so far to revoke the grant of a deleted connector.
     pub revocation_tries: u32,

@@ -6,13 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::Endpoint;
 use crate::fault::{Course, Ending, Seen};
 use crate::http::{Params, Reply, Request};
 use crate::identity::token_of;
 use crate::log::{LogEntry, Outcome};
-use crate::refusal;
 use crate::world::World;
+use crate::{Endpoint, refusal};
 
 /// A request that is now in the log.
 pub(crate) struct Arrival {

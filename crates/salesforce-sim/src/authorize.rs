@@ -11,9 +11,8 @@ use crate::app::{App, AppStanding, Flow, PermittedUsers};
 use crate::authorizations::{Code, Ongoing};
 use crate::clock::later;
 use crate::http::{Params, Reply, Request};
-use crate::refusal;
 use crate::world::World;
-use crate::{ids, pages};
+use crate::{ids, pages, refusal};
 
 /// Fifteen minutes. docs/salesforce.md#code-lifetime
 const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);

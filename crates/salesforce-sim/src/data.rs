@@ -8,17 +8,16 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::Endpoint;
 use crate::app::App;
 use crate::endpoint::version_and_rest;
 use crate::http::{Reply, Request};
 use crate::identity::token_of;
 use crate::org::{IpRestriction, Org};
-use crate::query;
 use crate::refusal::{self, RestRefusal};
 use crate::switches::ApiDisabledWording;
 use crate::user::User;
 use crate::world::{Place, World};
+use crate::{Endpoint, query};
 
 /// Newest version, Winter '27; the label counts seasons from Spring '26 = v66.0.
 const NEWEST: u32 = 68;

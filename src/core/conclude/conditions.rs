@@ -92,7 +92,7 @@ impl Facts<'_> {
             None => view.imported(),
         };
         if imported {
-            " The bootstrap token was imported; you can delete its Secret.".to_owned()
+            " The bootstrap token was imported. You can delete the Secret that holds it.".to_owned()
         } else {
             String::new()
         }

@@ -8,7 +8,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::Reason;
 use crate::api::reasons::{OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
-use crate::core::conclude::echo;
 use crate::core::decide::remembered_failure::is_over;
 use crate::core::decide::test_due::{impossible, to_be_repeated};
 use crate::core::grant::candidate;
@@ -20,8 +19,7 @@ use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::explain;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use crate::core::schedule::backoff::next_attempt;
-use crate::core::schedule::time::whole_seconds;
-use crate::core::schedule::time::{later, since};
+use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// An unchanged result is recorded again after this time, so that status doesn't look forgotten.
 const RECORD_UNCHANGED_AFTER: Duration = Duration::from_hours(1);
@@ -287,4 +285,13 @@ pub(super) fn last_handled(
         before.renew_requested_at
     };
     echo(test, renew)
+}
+
+/// An echo of the requests that were carried out.
+fn echo(test: Option<String>, renew: Option<String>) -> Option<LastHandledStatus> {
+    let handled = LastHandledStatus {
+        test_requested_at: test,
+        renew_requested_at: renew,
+    };
+    (handled != LastHandledStatus::default()).then_some(handled)
 }

@@ -1,19 +1,15 @@
 mod failures;
 mod tested;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::FailuresStatus;
-use crate::core::model::decision::MintReason;
-use crate::core::model::decision::{TestReason, WaitReason};
+use crate::core::model::decision::{MintReason, TestReason, WaitReason};
 use crate::core::model::observed::{Activity, Source};
-use crate::core::model::rejection::Rejection;
-use crate::core::model::rejection::explain;
-use crate::core::pass::connection_test::Steps;
-use crate::core::pass::connection_test::TestReport;
+use crate::core::model::rejection::{Rejection, explain};
+use crate::core::pass::connection_test::{Steps, TestReport};
 use crate::core::schedule::backoff::next_attempt;
 use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::time::signed;

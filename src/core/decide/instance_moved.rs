@@ -47,8 +47,7 @@ fn says_gone(step: &TestStep) -> bool {
 #[cfg(test)]
 mod tests {
     use salesforce_client::{Failure, Sent};
-    use serde_json::Value;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::api::status::{ConnectionTestStatus, TestResult};
@@ -71,7 +70,7 @@ mod tests {
     }
 
     fn test_that_found(observed: &Observed, refusal: Refusal) -> TestReport {
-        let mut steps = Steps::new(of(&observed).clone());
+        let mut steps = Steps::new(of(observed).clone());
         let failure = Failure {
             refusal,
             sent: Sent::NotSent,

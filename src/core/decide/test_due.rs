@@ -14,8 +14,7 @@ use crate::core::model::decision::{Decision, Evidence, TestReason};
 use crate::core::model::observed::Observed;
 use crate::core::schedule::backoff::retest_wait;
 use crate::core::schedule::jitter::{jittered, shortened};
-use crate::core::schedule::time::whole_seconds;
-use crate::core::schedule::time::{later, since};
+use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// Why a test is due, if it is.
 #[must_use]

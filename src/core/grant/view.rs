@@ -17,8 +17,7 @@ use crate::core::model::digest::Digest;
 use crate::core::model::held_token::{Expiration, HeldToken, Identity, Renewal};
 use crate::core::model::rejection::Rejection;
 use crate::core::schedule::expiry;
-use crate::core::schedule::time::later;
-use crate::core::schedule::time::whole_seconds;
+use crate::core::schedule::time::{later, whole_seconds};
 
 /// What was observed of a grant.
 #[derive(Debug, Clone)]

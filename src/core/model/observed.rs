@@ -162,8 +162,7 @@ impl Observed {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::core::testing::fixtures::{carrying, connector, fresh, held, now, source, spec};

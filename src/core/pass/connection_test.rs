@@ -82,7 +82,7 @@ pub enum TestAnswer {
 impl ConnectionTest {
     /// Begins a test with a token.
     #[must_use]
-    pub fn begin(connector: Arc<Connector>, held: &HeldToken) -> TestStage {
+    pub fn begin(connector: &Arc<Connector>, held: &HeldToken) -> TestStage {
         let steps = Steps::new(connector.clone());
         let unusable = |mut steps: Steps, what| {
             steps.unusable(what);

@@ -12,8 +12,8 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Outcome, SecretOutcome};
 use crate::core::pass::connection_test::{ConnectionTest, TestReport, TestStage};
-use crate::core::pass::effect::{Effect, Reply, UnexpectedReply};
-use crate::core::pass::progress::Progress;
+use crate::core::pass::effect::{PassEffect, PassReply, UnexpectedReply};
+use crate::core::pass::progress::PartProgress;
 use crate::core::secret::merge::in_step;
 use crate::core::secret::ownership::Target;
 
@@ -37,7 +37,7 @@ pub(super) struct Delivery {
 
 /// The task in progress.
 enum Current {
-    Testing(ConnectionTest),
+    Testing(Box<ConnectionTest>),
     Writing,
     DeletingFormer,
 }
@@ -50,7 +50,7 @@ impl Delivery {
         observed: &Observed,
         connector: &Arc<Connector>,
         key: &DigestKey,
-    ) -> Progress<Self, Outcome> {
+    ) -> PartProgress<Self, Outcome> {
         let delivery = Self {
             held,
             tasks: tasks.into_iter().collect(),
@@ -64,21 +64,21 @@ impl Delivery {
     /// Takes the reply to the last effect, and goes on.
     pub(super) fn on(
         mut self,
-        reply: Reply,
+        reply: PassReply,
         observed: &Observed,
         connector: &Arc<Connector>,
         key: &DigestKey,
-    ) -> Result<Progress<Self, Outcome>, UnexpectedReply> {
+    ) -> Result<PartProgress<Self, Outcome>, UnexpectedReply> {
         match (self.current.take(), reply) {
-            (Some(Current::Testing(test)), Reply::Test(answer)) => {
+            (Some(Current::Testing(test)), PassReply::Test(answer)) => {
                 Ok(self.testing(test.on(answer), observed, connector, key))
             }
-            (Some(Current::Writing), Reply::Secret(Ok(()))) => Ok(self.written(observed, connector)),
-            (Some(Current::Writing), Reply::Secret(Err(rejection))) => {
+            (Some(Current::Writing), PassReply::Secret(Ok(()))) => Ok(self.written(observed, connector)),
+            (Some(Current::Writing), PassReply::Secret(Err(rejection))) => {
                 self.secret = SecretOutcome::Refused(rejection);
                 Ok(self.next(observed, connector, key))
             }
-            (Some(Current::DeletingFormer), Reply::Done) => {
+            (Some(Current::DeletingFormer), PassReply::Done) => {
                 self.secret = SecretOutcome::InStep;
                 Ok(self.next(observed, connector, key))
             }
@@ -91,14 +91,14 @@ impl Delivery {
         observed: &Observed,
         connector: &Arc<Connector>,
         key: &DigestKey,
-    ) -> Progress<Self, Outcome> {
+    ) -> PartProgress<Self, Outcome> {
         match self.tasks.pop_front() {
             Some(Task::Test) => {
-                let stage = ConnectionTest::begin(connector.clone(), &self.held);
+                let stage = ConnectionTest::begin(connector, &self.held);
                 self.testing(stage, observed, connector, key)
             }
             Some(Task::Write) => self.write(observed, connector, key),
-            None => Progress::Ended(Outcome {
+            None => PartProgress::Ended(Outcome {
                 tested: self.tested,
                 secret: self.secret,
                 ..Outcome::untouched(Some(self.held))
@@ -112,12 +112,12 @@ impl Delivery {
         observed: &Observed,
         connector: &Arc<Connector>,
         key: &DigestKey,
-    ) -> Progress<Self, Outcome> {
+    ) -> PartProgress<Self, Outcome> {
         match stage {
             TestStage::Asks(test, call) => {
-                self.current = Some(Current::Testing(*test));
+                self.current = Some(Current::Testing(test));
                 let limit = connector.test_timeout;
-                Progress::Asks(self, Effect::Test { call, limit })
+                PartProgress::Asks(self, PassEffect::Test { call, limit })
             }
             TestStage::Ended(report) => {
                 self.tested = Some(report);
@@ -131,7 +131,7 @@ impl Delivery {
         observed: &Observed,
         connector: &Arc<Connector>,
         key: &DigestKey,
-    ) -> Progress<Self, Outcome> {
+    ) -> PartProgress<Self, Outcome> {
         let tested = self.tested.as_ref().is_some_and(TestReport::environment_holds);
         if !observed.identity_verified(&self.held) && !tested {
             self.secret = SecretOutcome::Withheld;
@@ -140,11 +140,11 @@ impl Delivery {
         let wanted = Box::new(connector.template.render(&observed.owner, &self.held, key));
         let effect = match &observed.target {
             Target::Ours(found) if in_step(found, &wanted) => return self.written(observed, connector),
-            Target::Ours(found) => Effect::UpdateSecret {
+            Target::Ours(found) => PassEffect::UpdateSecret {
                 found: found.clone(),
                 wanted,
             },
-            Target::Absent => Effect::CreateSecret {
+            Target::Absent => PassEffect::CreateSecret {
                 connector: connector.clone(),
                 wanted,
             },
@@ -154,18 +154,18 @@ impl Delivery {
             }
         };
         self.current = Some(Current::Writing);
-        Progress::Asks(self, effect)
+        PartProgress::Asks(self, effect)
     }
 
     /// After a change of `secret.name` the earlier Secret goes, once the new one exists; after two in a row, of which the
     /// status knows the last alone, both go.
-    fn written(mut self, observed: &Observed, connector: &Connector) -> Progress<Self, Outcome> {
+    fn written(mut self, observed: &Observed, connector: &Connector) -> PartProgress<Self, Outcome> {
         self.current = Some(Current::DeletingFormer);
-        let effect = Effect::DeleteFormerSecrets {
+        let effect = PassEffect::DeleteFormerSecrets {
             current: connector.template.name.clone(),
             former: observed.former_secrets.clone(),
         };
-        Progress::Asks(self, effect)
+        PartProgress::Asks(self, effect)
     }
 }
 

@@ -18,38 +18,38 @@ use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
 use crate::core::schedule::password_memory::PasswordMemory;
 
-/// The one next thing that a pass needs. The shell carries it out and answers with the [`Reply`] that its documentation names.
-pub enum Effect {
+/// The one next thing that a pass needs. The shell carries it out and answers with the [`PassReply`] that its documentation names.
+pub enum PassEffect {
     /// Bring the annotation of the stored grant in step that says where to revoke it: at this host, or nowhere. Outside of
-    /// any session, so only at this version of the state. [`Reply::Done`], also where it could not be written.
+    /// any session, so only at this version of the state. [`PassReply::Done`], also where it could not be written.
     RecordRevocation {
         /// Login host to revoke the grant at.
         host: Option<String>,
         /// Version of the state Secret that was read.
         version: ResourceVersion,
     },
-    /// Wait until no other login of this user is in progress, and keep it so. [`Reply::Done`].
+    /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
     ReserveUser {
         /// Host and user.
         connector: Arc<Connector>,
         /// The user.
         username: String,
     },
-    /// Let other logins of the reserved user go on. [`Reply::Done`].
+    /// Let other logins of the reserved user go on. [`PassReply::Done`].
     ReleaseUser,
-    /// Say what came of this request to renew, if this process has carried it out already. [`Reply::RequestAnswer`].
+    /// Say what came of this request to renew, if this process has carried it out already. [`PassReply::RequestAnswer`].
     ReadRequestAnswer {
         /// Which password.
         digest: Digest,
         /// Value of the annotation.
         request: String,
     },
-    /// Say what is remembered of a password. [`Reply::Password`].
+    /// Say what is remembered of a password. [`PassReply::Password`].
     RecallPassword {
         /// Which password.
         digest: Digest,
     },
-    /// Remember what came of a password; first the answer to the request, which takes no time. [`Reply::Done`], also where the
+    /// Remember what came of a password; first the answer to the request, which takes no time. [`PassReply::Done`], also where the
     /// Secret could not be written.
     RecordPassword {
         /// Which password.
@@ -59,62 +59,62 @@ pub enum Effect {
         /// The request that it was sent for, and the answer to it.
         answered: Option<(String, Problem)>,
     },
-    /// Forget what came of a password, which has just been accepted. [`Reply::Done`].
+    /// Forget what came of a password, which has just been accepted. [`PassReply::Done`].
     ForgetPassword {
         /// Which password.
         digest: Digest,
         /// Whether there may be a Secret that remembers a refusal.
         stored: bool,
     },
-    /// Send a token request, if the login host's budget allows it. [`Reply::Token`].
+    /// Send a token request, if the login host's budget allows it. [`PassReply::Token`].
     RequestToken {
         /// Host and app.
         connector: Arc<Connector>,
         /// What is sent.
         request: Box<TokenRequest>,
     },
-    /// Ask Salesforce about an access token. [`Reply::Introspection`].
+    /// Ask Salesforce about an access token. [`PassReply::Introspection`].
     Introspect {
         /// Host and app.
         connector: Arc<Connector>,
         /// The token.
         token: AccessToken,
     },
-    /// Make one call of the connection test. [`Reply::Test`].
+    /// Make one call of the connection test. [`PassReply::Test`].
     Test {
         /// The call.
         call: TestCall,
         /// Time limit of the whole test, counted from its first call.
         limit: Duration,
     },
-    /// Run a session of the redeem protocol to its end. [`Reply::Session`].
+    /// Run a session of the redeem protocol to its end. [`PassReply::Session`].
     RunSession(Box<SessionOrder>),
-    /// Create the consumer's Secret. [`Reply::Secret`].
+    /// Create the consumer's Secret. [`PassReply::Secret`].
     CreateSecret {
         /// Its template.
         connector: Arc<Connector>,
         /// The Secret.
         wanted: Box<Secret>,
     },
-    /// Update the consumer's Secret at the version that was read. [`Reply::Secret`].
+    /// Update the consumer's Secret at the version that was read. [`PassReply::Secret`].
     UpdateSecret {
         /// As it was read.
         found: Box<Secret>,
         /// As it must be.
         wanted: Box<Secret>,
     },
-    /// The consumer's Secret is in step: delete those that the connector had under other names. [`Reply::Done`].
+    /// The consumer's Secret is in step: delete those that the connector had under other names. [`PassReply::Done`].
     DeleteFormerSecrets {
         /// The name that it has now.
         current: String,
         /// The names that it had.
         former: Vec<String>,
     },
-    /// Read the connector's status live: the redeem protocol has written a part of it. [`Reply::Status`].
+    /// Read the connector's status live: the redeem protocol has written a part of it. [`PassReply::Status`].
     ReadStatus,
-    /// Note in logs, metrics and memory what was done. [`Reply::Done`].
+    /// Note in logs, metrics and memory what was done. [`PassReply::Done`].
     Record(Arc<PassReport>),
-    /// Replace the connector's status. [`Reply::Done`].
+    /// Replace the connector's status. [`PassReply::Done`].
     WriteStatus {
         /// The status.
         status: Box<SalesforceConnectorStatus>,
@@ -126,7 +126,7 @@ pub enum Effect {
 }
 
 /// What came of an effect.
-pub enum Reply {
+pub enum PassReply {
     /// It was carried out.
     Done,
     /// What came of an earlier request to renew, if there was one.
@@ -223,7 +223,7 @@ pub struct PassReport {
 #[error("the reply to an effect of a pass is of another kind than the effect")]
 pub struct UnexpectedReply;
 
-impl Effect {
+impl PassEffect {
     /// Name for logs and tests.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use redeem::{Bootstrap, Expect, Introspectable, RefreshToken, State, StateSeen};
 use salesforce_client::Introspection;
 
@@ -18,7 +17,7 @@ use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::{Expiration, HeldToken};
 use crate::core::model::observed::{GrantSource, Observed};
 use crate::core::model::outcome::{GrantOutcome, Minted};
-use crate::core::pass::effect::{Effect, Reply, SessionOrder, SessionReply, UnexpectedReply};
+use crate::core::pass::effect::{PassEffect, PassReply, SessionOrder, SessionReply, UnexpectedReply};
 use crate::core::pass::login::budget_spent;
 use crate::core::schedule::time::whole_seconds;
 use crate::core::secret::read_back::read_back;
@@ -26,10 +25,10 @@ use crate::core::secret::read_back::read_back;
 /// A renewal in progress.
 pub(super) struct GrantRenewal {
     why: MintReason,
-    step: Step,
+    step: RenewalStep,
 }
 
-enum Step {
+enum RenewalStep {
     InSession,
     Introspecting {
         held: Box<HeldToken>,
@@ -41,7 +40,7 @@ enum Step {
 /// Where a renewal stands.
 pub(super) enum GrantStage {
     /// It needs this.
-    Asks(Box<GrantRenewal>, Effect),
+    Asks(Box<GrantRenewal>, PassEffect),
     /// There is a token to deliver.
     Brought {
         held: Box<HeldToken>,
@@ -58,13 +57,13 @@ pub(super) enum GrantStage {
 
 /// Where the stored grant is to be revoked once the connector is gone, if the state says otherwise so far. Garbage collection
 /// finds it with the state.
-pub(super) fn revocation_to_record(observed: &Observed) -> Option<Effect> {
+pub(super) fn revocation_to_record(observed: &Observed) -> Option<PassEffect> {
     let source = observed.grant()?;
     let wanted = revoke_at(&source.connector, &source.settings);
     let StateSeen::Found(_, version) = &source.view.state else {
         return None;
     };
-    (source.view.revoke_at.as_deref() != wanted).then(|| Effect::RecordRevocation {
+    (source.view.revoke_at.as_deref() != wanted).then(|| PassEffect::RecordRevocation {
         host: wanted.map(str::to_owned),
         version: version.clone(),
     })
@@ -77,7 +76,7 @@ impl GrantRenewal {
         source: &GrantSource,
         why: MintReason,
         key: &DigestKey,
-    ) -> (Self, Effect) {
+    ) -> (Self, PassEffect) {
         let connector = &source.connector;
         // Nothing is taken in that nobody wants, or whose token can't be delivered.
         let bootstrap = source
@@ -103,24 +102,24 @@ impl GrantRenewal {
             // Where something is open, most sessions send nothing: what they send is charged afterwards.
             prepaid: why != MintReason::GrantOpen,
         };
-        let step = Step::InSession;
-        (Self { why, step }, Effect::RunSession(Box::new(order)))
+        let step = RenewalStep::InSession;
+        (Self { why, step }, PassEffect::RunSession(Box::new(order)))
     }
 
     /// Takes the reply to the last effect, and goes on.
     pub(super) fn on(
         self,
-        reply: Reply,
+        reply: PassReply,
         observed: &Observed,
         connector: &Arc<Connector>,
         key: &DigestKey,
-        now: Timestamp,
     ) -> Result<GrantStage, UnexpectedReply> {
-        let _ = now;
         let why = self.why;
         match (self.step, reply) {
-            (Step::InSession, Reply::Session(reply)) => self_ended(why, *reply, observed, connector, key),
-            (Step::Introspecting { held, minted, grant }, Reply::Introspection(answer)) => {
+            (RenewalStep::InSession, PassReply::Session(reply)) => {
+                session_ended(why, *reply, observed, connector, key)
+            }
+            (RenewalStep::Introspecting { held, minted, grant }, PassReply::Introspection(answer)) => {
                 let held = with_known_expiry(*held, answer);
                 Ok(brought(held, why, minted, grant, connector))
             }
@@ -130,7 +129,7 @@ impl GrantRenewal {
 }
 
 /// What is left to do when the session has ended.
-fn self_ended(
+fn session_ended(
     why: MintReason,
     reply: SessionReply,
     observed: &Observed,
@@ -157,10 +156,10 @@ fn self_ended(
         }
     };
     let ours = observed.target.ours();
-    let noted = ours.and_then(|secret| read_back(secret, key));
+    let in_secret = ours.and_then(|secret| read_back(secret, key));
     let held = state
         .as_deref()
-        .and_then(|state| token_of_state(state, noted.as_ref(), connector));
+        .and_then(|state| token_of_state(state, in_secret.as_ref(), connector));
     let (minted, candidate) = candidate::apart(observed, source, why, (minted, state.as_deref(), notes));
     let grant = state
         .as_deref()
@@ -170,15 +169,15 @@ fn self_ended(
     let Some(held) = held.filter(|_| usable) else {
         return Ok(GrantStage::BroughtNothing { minted, grant });
     };
-    let fresh = noted.is_none_or(|noted| noted.token != held.token);
+    let fresh = in_secret.is_none_or(|known| known.token != held.token);
     let introspectable = connector.app.client_secret.is_some();
     if fresh && introspectable && held.expiration.source != ExpirySource::TokenClaims {
-        let effect = Effect::Introspect {
+        let effect = PassEffect::Introspect {
             connector: connector.clone(),
             token: held.token.clone(),
         };
         let held = Box::new(held);
-        let step = Step::Introspecting { held, minted, grant };
+        let step = RenewalStep::Introspecting { held, minted, grant };
         return Ok(GrantStage::Asks(Box::new(GrantRenewal { why, step }), effect));
     }
     Ok(brought(held, why, minted, grant, connector))

@@ -17,8 +17,8 @@ use crate::core::model::held_token::{HeldToken, Identity};
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::Problem;
 use crate::core::model::rejection::{Rejection, explain};
-use crate::core::pass::effect::{Effect, Reply, TokenReply, UnexpectedReply};
-use crate::core::pass::progress::Progress;
+use crate::core::pass::effect::{PassEffect, PassReply, TokenReply, UnexpectedReply};
+use crate::core::pass::progress::PartProgress;
 use crate::core::schedule::backoff::unclear_password_wait;
 use crate::core::schedule::expiry;
 use crate::core::schedule::password_memory::PasswordMemory;
@@ -70,7 +70,7 @@ impl Login {
         why: MintReason,
         key: &DigestKey,
         now: Timestamp,
-    ) -> (Self, Effect) {
+    ) -> (Self, PassEffect) {
         let password = match method {
             LoginMethod::Password(login) => Some(SentPassword {
                 digest: login.refusal_digest(&connector.host, key),
@@ -92,7 +92,7 @@ impl Login {
         match &login.password {
             Some(password) => {
                 let (connector, username) = (connector.clone(), password.username.clone());
-                (login, Effect::ReserveUser { connector, username })
+                (login, PassEffect::ReserveUser { connector, username })
             }
             None => login.request(now),
         }
@@ -101,16 +101,18 @@ impl Login {
     /// Takes the reply to the last effect, and goes on.
     pub(super) fn on(
         mut self,
-        reply: Reply,
+        reply: PassReply,
         observed: &Observed,
         now: Timestamp,
-    ) -> Result<Progress<Self, LoginEnd>, UnexpectedReply> {
+    ) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
         let step = std::mem::replace(&mut self.step, LoginStep::Requesting);
         match (step, reply) {
-            (LoginStep::Reserving, Reply::Done) => self.look_back(),
-            (LoginStep::ReadingAnswer, Reply::RequestAnswer(Some(problem))) => Ok(self.release(Err(problem))),
-            (LoginStep::ReadingAnswer, Reply::RequestAnswer(None)) => Ok(self.asks_for_token(now)),
-            (LoginStep::Recalling, Reply::Password(memory)) => {
+            (LoginStep::Reserving, PassReply::Done) => self.look_back(),
+            (LoginStep::ReadingAnswer, PassReply::RequestAnswer(Some(problem))) => {
+                Ok(self.release(Err(problem)))
+            }
+            (LoginStep::ReadingAnswer, PassReply::RequestAnswer(None)) => Ok(self.asks_for_token(now)),
+            (LoginStep::Recalling, PassReply::Password(memory)) => {
                 match memory.filter(|memory| memory.forbids(now)) {
                     Some(memory) => {
                         let problem = remembered(&self.connector, memory, now);
@@ -119,44 +121,44 @@ impl Login {
                     None => Ok(self.asks_for_token(now)),
                 }
             }
-            (LoginStep::Requesting, Reply::Token(reply)) => Ok(self.answered(reply, observed, now)),
-            (LoginStep::Introspecting(token, identity), Reply::Introspection(answer)) => {
+            (LoginStep::Requesting, PassReply::Token(reply)) => Ok(self.answered(reply, observed, now)),
+            (LoginStep::Introspecting(token, identity), PassReply::Introspection(answer)) => {
                 let held = held(&self.connector, observed, *token, identity, answer, now);
                 Ok(self.accepted(held))
             }
-            (LoginStep::Recording(end), Reply::Done) => Ok(self.release(end)),
-            (LoginStep::Releasing(end), Reply::Done) => Ok(Progress::Ended(end)),
+            (LoginStep::Recording(end), PassReply::Done) => Ok(self.release(end)),
+            (LoginStep::Releasing(end), PassReply::Done) => Ok(PartProgress::Ended(end)),
             _ => Err(UnexpectedReply),
         }
     }
 
     /// Somebody who asks once has the password sent once, whatever becomes of the status that says so.
-    fn look_back(mut self) -> Result<Progress<Self, LoginEnd>, UnexpectedReply> {
+    fn look_back(mut self) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
         let password = self.password.as_ref().ok_or(UnexpectedReply)?;
         let digest = password.digest.clone();
         let (step, effect) = match password.request.clone() {
             Some(request) => (
                 LoginStep::ReadingAnswer,
-                Effect::ReadRequestAnswer { digest, request },
+                PassEffect::ReadRequestAnswer { digest, request },
             ),
-            None => (LoginStep::Recalling, Effect::RecallPassword { digest }),
+            None => (LoginStep::Recalling, PassEffect::RecallPassword { digest }),
         };
         self.step = step;
-        Ok(Progress::Asks(self, effect))
+        Ok(PartProgress::Asks(self, effect))
     }
 
-    fn request(mut self, now: Timestamp) -> (Self, Effect) {
+    fn request(mut self, now: Timestamp) -> (Self, PassEffect) {
         self.step = LoginStep::Requesting;
-        let effect = Effect::RequestToken {
+        let effect = PassEffect::RequestToken {
             connector: self.connector.clone(),
             request: Box::new(self.method.token_request(now)),
         };
         (self, effect)
     }
 
-    fn asks_for_token(self, now: Timestamp) -> Progress<Self, LoginEnd> {
+    fn asks_for_token(self, now: Timestamp) -> PartProgress<Self, LoginEnd> {
         let (login, effect) = self.request(now);
-        Progress::Asks(login, effect)
+        PartProgress::Asks(login, effect)
     }
 
     fn answered(
@@ -164,7 +166,7 @@ impl Login {
         reply: TokenReply,
         observed: &Observed,
         now: Timestamp,
-    ) -> Progress<Self, LoginEnd> {
+    ) -> PartProgress<Self, LoginEnd> {
         let token = match checked(reply, &self.connector) {
             Ok(token) => token,
             Err(refused) => return self.refused(refused, observed, now),
@@ -175,46 +177,51 @@ impl Login {
             let held = held(&self.connector, observed, *token, identity, None, now);
             return self.accepted(held);
         }
-        let effect = Effect::Introspect {
+        let effect = PassEffect::Introspect {
             connector: self.connector.clone(),
             token: token.access_token.clone(),
         };
         self.step = LoginStep::Introspecting(token, identity);
-        Progress::Asks(self, effect)
+        PartProgress::Asks(self, effect)
     }
 
-    fn accepted(mut self, held: HeldToken) -> Progress<Self, LoginEnd> {
+    fn accepted(mut self, held: HeldToken) -> PartProgress<Self, LoginEnd> {
         let Some(password) = &self.password else {
-            return Progress::Ended(Ok(held));
+            return PartProgress::Ended(Ok(held));
         };
-        let effect = Effect::ForgetPassword {
+        let effect = PassEffect::ForgetPassword {
             digest: password.digest.clone(),
             stored: password.request.is_some(),
         };
         self.step = LoginStep::Recording(Ok(held));
-        Progress::Asks(self, effect)
+        PartProgress::Asks(self, effect)
     }
 
-    fn refused(mut self, refused: Refused, observed: &Observed, now: Timestamp) -> Progress<Self, LoginEnd> {
+    fn refused(
+        mut self,
+        refused: Refused,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> PartProgress<Self, LoginEnd> {
         let Some(password) = &self.password else {
-            return Progress::Ended(Err(refused.problem));
+            return PartProgress::Ended(Err(refused.problem));
         };
         let (problem, memory) = to_remember(refused, observed, &self.connector, now);
         let Some(memory) = memory else {
             return self.release(Err(problem));
         };
-        let effect = Effect::RecordPassword {
+        let effect = PassEffect::RecordPassword {
             digest: password.digest.clone(),
             memory,
             answered: password.request.clone().map(|request| (request, problem.clone())),
         };
         self.step = LoginStep::Recording(Err(problem));
-        Progress::Asks(self, effect)
+        PartProgress::Asks(self, effect)
     }
 
-    fn release(mut self, end: LoginEnd) -> Progress<Self, LoginEnd> {
+    fn release(mut self, end: LoginEnd) -> PartProgress<Self, LoginEnd> {
         self.step = LoginStep::Releasing(end);
-        Progress::Asks(self, Effect::ReleaseUser)
+        PartProgress::Asks(self, PassEffect::ReleaseUser)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Where does a part of a pass stand?
 
-use crate::core::pass::effect::Effect;
+use crate::core::pass::effect::PassEffect;
 
 /// A part of a pass either needs something, or has come to its end.
-pub(super) enum Progress<Part, End> {
+pub(super) enum PartProgress<Part, End> {
     /// It needs this, and takes the reply.
-    Asks(Part, Effect),
+    Asks(Part, PassEffect),
     /// It came to this.
     Ended(End),
 }

@@ -8,9 +8,7 @@ use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
 use crate::api::status::FailuresStatus;
 use crate::core::schedule::jitter::jittered;
-use crate::core::schedule::time::later;
-use crate::core::schedule::time::since;
-use crate::core::schedule::time::whole_seconds;
+use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// First wait after a passing failure; doubled each time.
 pub(crate) const BACK_OFF_FIRST: Duration = Duration::from_secs(10);

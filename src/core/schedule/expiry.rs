@@ -8,8 +8,7 @@ use salesforce_client::{Introspection, TokenResponse};
 use crate::api::status::ExpirySource;
 use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::schedule::jitter::jittered;
-use crate::core::schedule::time::whole_seconds;
-use crate::core::schedule::time::{later, signed};
+use crate::core::schedule::time::{later, signed, whole_seconds};
 
 /// The shortest session timeout that can be set in Salesforce: an assumption that can only be too careful.
 pub const ASSUMED_LIFETIME: Duration = Duration::from_mins(15);

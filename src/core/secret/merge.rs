@@ -1,7 +1,6 @@
 //! How is a Secret updated that carries what others have put there?
 
-use crate::api::SalesforceConnector;
-use crate::api::names;
+use crate::api::{SalesforceConnector, names};
 use kube::Resource as _;
 use std::collections::BTreeMap;
 

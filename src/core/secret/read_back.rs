@@ -1,13 +1,9 @@
 //! Which token does the consumer's Secret carry?
 
 use crate::api::names;
-use crate::core::model::digest::Digest;
-use crate::core::model::digest::DigestKey;
-use crate::core::model::held_token::Expiration;
-use crate::core::model::held_token::HeldToken;
-use crate::core::secret::template::RENEWALS;
-use crate::core::secret::template::SOURCES;
-use crate::core::secret::template::token_digest;
+use crate::core::model::digest::{Digest, DigestKey};
+use crate::core::model::held_token::{Expiration, HeldToken};
+use crate::core::secret::template::{RENEWALS, SOURCES, token_digest};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 

@@ -7,11 +7,10 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource as _;
 
-use crate::api::names;
 use crate::api::reasons::OwnReason;
 use crate::api::spec::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 use crate::api::status::ExpirySource;
-use crate::api::{SalesforceConnector, SalesforceConnectorSpec};
+use crate::api::{SalesforceConnector, SalesforceConnectorSpec, names};
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::held_token::{HeldToken, Renewal};
 use crate::core::model::owner::Owner;

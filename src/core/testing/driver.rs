@@ -1,6 +1,8 @@
 //! How is a pass driven in a test? Its effects are answered by a Salesforce and a Kubernetes in which all is well, unless the test
 //! answers one itself.
 
+pub(crate) mod fault;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use salesforce_client::{AccessToken, Introspection, TokenFormat, TokenResponse};
 
 use crate::core::model::observed::{Observed, Source};
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
-use crate::core::pass::{Effect, LiveStatus, Pass, PassEnd, PassReport, Reply, TokenReply};
+use crate::core::pass::{LiveStatus, Pass, PassEffect, PassEnd, PassReply, PassReport, TokenReply};
 use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::secret::read_back::read_back;
@@ -41,13 +43,13 @@ pub(crate) fn run(observed: &Observed, now: Timestamp) -> Ran {
 pub(crate) fn run_with(
     observed: &Observed,
     now: Timestamp,
-    mut answer: impl FnMut(&Effect) -> Option<Reply>,
+    mut answer: impl FnMut(&PassEffect) -> Option<PassReply>,
 ) -> Ran {
     let key = fixtures::key();
-    let (mut pass, mut effect) = Pass::begin(observed.clone(), &key, now);
+    let (mut pass, mut effect) = Pass::begin(fault::observed(observed.clone()), &key, now);
     let (mut effects, mut left) = (Vec::new(), observed.clone());
     loop {
-        if let Effect::Done(end) = effect {
+        if let PassEffect::Done(end) = effect {
             let report = match *end {
                 PassEnd::Gone => None,
                 PassEnd::Reported(report) => Some(report),
@@ -58,22 +60,27 @@ pub(crate) fn run_with(
                 left: looked_again(left, observed),
             };
         }
-        effects.push(effect.name());
-        let reply = answer(&effect).unwrap_or_else(|| well(&effect, observed, now));
-        note(&effect, &reply, &mut left, now);
-        effect = pass.on(reply, now).unwrap();
+        let mut reply = None;
+        for _ in 0..fault::times(&effect) {
+            effects.push(effect.name());
+            let answered = answer(&effect).unwrap_or_else(|| well(&effect, observed, now));
+            note(&effect, &answered, &mut left, now);
+            reply = Some(answered);
+        }
+        let reply = reply.unwrap_or_else(|| well(&effect, observed, now));
+        effect = pass.on(fault::reply(reply), now).unwrap();
     }
 }
 
 /// What the next pass finds of what this one has written.
-fn note(effect: &Effect, reply: &Reply, left: &mut Observed, now: Timestamp) {
+fn note(effect: &PassEffect, reply: &PassReply, left: &mut Observed, now: Timestamp) {
     match (effect, reply) {
         (
-            Effect::CreateSecret { wanted, .. } | Effect::UpdateSecret { wanted, .. },
-            Reply::Secret(Ok(())),
+            PassEffect::CreateSecret { wanted, .. } | PassEffect::UpdateSecret { wanted, .. },
+            PassReply::Secret(Ok(())),
         ) => left.target = Target::Ours(wanted.clone()),
-        (Effect::WriteStatus { status, .. }, _) => left.status = (**status).clone(),
-        (Effect::Test { .. }, _) => left.last_test = Some(now),
+        (PassEffect::WriteStatus { status, .. }, _) => left.status = (**status).clone(),
+        (PassEffect::Test { .. }, _) => left.last_test = Some(now),
         _ => {}
     }
 }
@@ -91,28 +98,28 @@ fn looked_again(mut left: Observed, before: &Observed) -> Observed {
     left
 }
 
-fn well(effect: &Effect, observed: &Observed, now: Timestamp) -> Reply {
+fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
     match effect {
-        Effect::ReadRequestAnswer { .. } => Reply::RequestAnswer(None),
-        Effect::RecallPassword { .. } => Reply::Password(None),
-        Effect::RequestToken { .. } => Reply::Token(TokenReply::Granted(Box::new(token("new", now)))),
-        Effect::Introspect { .. } => Reply::Introspection(Some(introspection(now))),
-        Effect::Test { call, .. } => Reply::Test(good_answer(call)),
-        Effect::RunSession(_) => panic!("the test has to answer a session"),
-        Effect::CreateSecret { .. } | Effect::UpdateSecret { .. } => Reply::Secret(Ok(())),
-        Effect::ReadStatus => Reply::Status(Some(Box::new(LiveStatus {
+        PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
+        PassEffect::RecallPassword { .. } => PassReply::Password(None),
+        PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token("new", now)))),
+        PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
+        PassEffect::Test { call, .. } => PassReply::Test(good_answer(call)),
+        PassEffect::RunSession(_) => panic!("the test has to answer a session"),
+        PassEffect::CreateSecret { .. } | PassEffect::UpdateSecret { .. } => PassReply::Secret(Ok(())),
+        PassEffect::ReadStatus => PassReply::Status(Some(Box::new(LiveStatus {
             status: observed.status.clone(),
             resource_version: Some("8".to_owned()),
         }))),
-        Effect::RecordRevocation { .. }
-        | Effect::ReserveUser { .. }
-        | Effect::ReleaseUser
-        | Effect::RecordPassword { .. }
-        | Effect::ForgetPassword { .. }
-        | Effect::DeleteFormerSecrets { .. }
-        | Effect::Record(_)
-        | Effect::WriteStatus { .. }
-        | Effect::Done(_) => Reply::Done,
+        PassEffect::RecordRevocation { .. }
+        | PassEffect::ReserveUser { .. }
+        | PassEffect::ReleaseUser
+        | PassEffect::RecordPassword { .. }
+        | PassEffect::ForgetPassword { .. }
+        | PassEffect::DeleteFormerSecrets { .. }
+        | PassEffect::Record(_)
+        | PassEffect::WriteStatus { .. }
+        | PassEffect::Done(_) => PassReply::Done,
     }
 }
 

@@ -14,8 +14,7 @@ use salesforce_client::{
     RestAnswer, Sent, UserIdentity,
 };
 use secrecy::SecretString;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::status::{ExpirySource, FailuresStatus, SalesforceConnectorStatus};
 use crate::api::{Reason, SalesforceConnectorSpec};

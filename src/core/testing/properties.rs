@@ -12,7 +12,7 @@ use crate::core::model::decision::{Decision, Evidence, WaitReason};
 use crate::core::model::digest::Digest;
 use crate::core::model::observed::{Activity, Observed};
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
-use crate::core::pass::{Effect, Reply, TokenReply};
+use crate::core::pass::{PassEffect, PassReply, TokenReply};
 use crate::core::testing::driver::{self, Ran};
 use crate::core::testing::fixtures::{self, after, carrying, fresh, of, settled};
 
@@ -78,17 +78,19 @@ fn answer() -> impl Strategy<Value = SalesforceAnswer> {
 /// A pass over a connector, and how everything is afterwards.
 fn passed(observed: &Observed, answer: SalesforceAnswer, now: Timestamp) -> Ran {
     driver::run_with(observed, now, |effect| match (effect, answer) {
-        (Effect::RequestToken { .. }, SalesforceAnswer::Refused(refusal)) => {
+        (PassEffect::RequestToken { .. }, SalesforceAnswer::Refused(refusal)) => {
             let failure = Box::new(fixtures::failure(refusal));
-            Some(Reply::Token(TokenReply::Refused(failure)))
+            Some(PassReply::Token(TokenReply::Refused(failure)))
         }
         (
-            Effect::Test {
+            PassEffect::Test {
                 call: TestCall::Identity(..),
                 ..
             },
             SalesforceAnswer::Refused(refusal) | SalesforceAnswer::Misplaced(refusal),
-        ) => Some(Reply::Test(TestAnswer::Identity(Err(fixtures::failure(refusal))))),
+        ) => Some(PassReply::Test(TestAnswer::Identity(Err(fixtures::failure(
+            refusal,
+        ))))),
         _ => None,
     })
 }

@@ -72,8 +72,7 @@ mod tests {
 
     #[test]
     fn an_auth_url_of_this_org_and_app_is_taken_and_any_other_refused() {
-        use OwnReason::SfdxAuthUrlInvalid;
-        use OwnReason::SfdxAuthUrlMismatch;
+        use OwnReason::{SfdxAuthUrlInvalid, SfdxAuthUrlMismatch};
         assert_eq!(
             read("force://3MVG9::5Aep861.x_y-z@acme.my.salesforce.com"),
             Ok("5Aep861.x_y-z".to_owned())

@@ -1,5 +1,4 @@
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::api::Reason;
@@ -7,8 +6,7 @@ use crate::api::spec::ExpectSpec;
 use crate::core::model::inputs::{Input, references};
 use crate::core::testing::fixtures;
 use crate::core::testing::fixtures::{connector, inputs, jwt, key, now, password, spec};
-use salesforce_client::RefreshToken;
-use salesforce_client::TokenRequest;
+use salesforce_client::{RefreshToken, TokenRequest};
 
 fn check(spec: &SalesforceConnectorSpec) -> Result<(Connector, Method), Rejection> {
     validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key())

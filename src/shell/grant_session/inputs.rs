@@ -7,7 +7,7 @@ use crate::core::model::owner::Owner;
 use crate::core::pass::SessionOrder;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
-use crate::shell::grant_session::Place;
+use crate::shell::grant_session::memory::Place;
 
 pub(crate) fn inputs(
     context: &Context,

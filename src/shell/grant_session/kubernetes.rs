@@ -11,12 +11,14 @@ use redeem::{
 };
 use serde_json::json;
 
+use crate::api::names::state_name;
 use crate::api::{SalesforceConnector, names};
 use crate::core::secret::ownership::owning_connector;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
-use crate::shell::grant_session::replies::mapped;
-use crate::shell::grant_session::{KUBERNETES_LIMIT, Place, SessionDriver};
+use crate::shell::grant_session::driver::SessionDriver;
+use crate::shell::grant_session::memory::Place;
+use crate::shell::grant_session::replies::{KUBERNETES_LIMIT, mapped};
 use crate::shell::kubernetes::own_secret;
 
 /// Which installation this is, on which cluster; read once.
@@ -82,11 +84,6 @@ pub(crate) fn understood(secret: &Secret) -> StateSeen {
         Err(StateError::UnsupportedVersion) => StateSeen::UnsupportedVersion,
         Err(_) => StateSeen::Unreadable,
     }
-}
-
-/// Name of the Secret with the state of the connector of that uid.
-pub(crate) fn state_name(uid: &str) -> String {
-    format!("{}{uid}", names::STATE_PREFIX)
 }
 
 fn ledger_name(name: &LedgerName) -> String {

@@ -1,10 +1,15 @@
 //! What becomes of the calls of the API server that a session makes, and what is told of those that fail.
 
+use std::time::Duration;
+
 use redeem::{Read, Reply, ResourceVersion, WriteReply};
 
 use crate::core::conclude::merge::truncate;
 use crate::error_chain::chain;
-use crate::shell::grant_session::{KUBERNETES_LIMIT, SessionDriver};
+use crate::shell::grant_session::driver::SessionDriver;
+
+/// Bound of one call of the API server; what takes longer has an unknown outcome and is looked at again.
+pub(crate) const KUBERNETES_LIMIT: Duration = Duration::from_secs(10);
 
 /// How much of a refusal is told.
 const REFUSAL_BYTES: usize = 300;

@@ -12,7 +12,7 @@ use salesforce_client::{
 
 use crate::api::Reason;
 use crate::api::reasons::Class;
-use crate::shell::grant_session::SessionDriver;
+use crate::shell::grant_session::driver::SessionDriver;
 
 impl SessionDriver {
     /// Presents the refresh token, once.

@@ -49,7 +49,7 @@ impl Unstored {
         {
             let stake = "the grant is lost if this process ends first";
             tracing::warn!(object.name = %owner.name, object.namespace = %owner.namespace, problem, stake,
-                secret.name = crate::shell::grant_session::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(),
+                secret.name = crate::api::names::state_name(&owner.uid), seconds = self.since.elapsed().as_secs(),
                 "Failed to store the refresh result, retrying");
         }
         false

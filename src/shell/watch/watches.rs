@@ -14,9 +14,9 @@ use kube::{Api, Resource, ResourceExt};
 use crate::api::names;
 use crate::core::model::inputs::references;
 use crate::error_chain::chain;
-use crate::settings::Settings;
 use crate::shell::context::Context;
 use crate::shell::watch::object::Guarded;
+use crate::shell::watch::scope::WatchScope;
 
 /// Connectors, when something changed that a decision could depend on. Our own status writes don't wake us.
 pub(crate) fn connectors(
@@ -108,30 +108,6 @@ where
     match scope {
         WatchScope::Cluster => Api::all(context.watching.clone()),
         WatchScope::Namespace(namespace) => Api::namespaced(context.watching.clone(), namespace),
-    }
-}
-
-/// What one watch covers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum WatchScope {
-    /// All namespaces.
-    Cluster,
-    /// One namespace.
-    Namespace(String),
-}
-
-impl WatchScope {
-    /// The scopes that the settings ask for.
-    pub(crate) fn of(settings: &Settings) -> Vec<Self> {
-        if settings.watch_namespaces.is_empty() {
-            return vec![Self::Cluster];
-        }
-        settings
-            .watch_namespaces
-            .iter()
-            .cloned()
-            .map(Self::Namespace)
-            .collect()
     }
 }
 

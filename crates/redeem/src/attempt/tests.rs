@@ -130,9 +130,13 @@ fn a_result_survives_the_loss_or_the_return_of_an_old_state() {
 #[test]
 fn a_result_that_may_have_been_renewed_since_is_not_lifted_above_what_was_announced() {
     let announced = Serial(7);
-    let anew = |current: Option<&State>| conclude(current, &result(), &Expect::default(), announced);
+    let from_result = |current: Option<&State>| conclude(current, &result(), &Expect::default(), announced);
     let old = changed(|state| state.serial = Serial(4));
-    for decision in [anew(None), anew(Some(&open())), anew(Some(&old))] {
+    for decision in [
+        from_result(None),
+        from_result(Some(&open())),
+        from_result(Some(&old)),
+    ] {
         assert_eq!(stored(&decision), Some(("r2", Serial(6))), "rolled back");
     }
     let newer = changed(|state| {
@@ -141,7 +145,7 @@ fn a_result_that_may_have_been_renewed_since_is_not_lifted_above_what_was_announ
         current(state).attempt = None;
     });
     assert_eq!(
-        anew(Some(&newer)),
+        from_result(Some(&newer)),
         ConcludeDecision::Discard,
         "what is there is newer"
     );

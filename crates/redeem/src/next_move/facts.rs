@@ -69,7 +69,7 @@ pub(crate) struct Tried {
     pub(crate) introspected: Vec<(AttemptId, IntrospectionAnswer)>,
     /// The access token derived, or tried to.
     pub(crate) derived: Option<Serial>,
-    /// The access tokens with which Salesforce was asked for a username in vain.
+    /// The access tokens with which Salesforce was asked for a username without an answer.
     pub(crate) unnamed: Vec<(Serial, Unnamed)>,
     /// How many intents this session has written, or tried to.
     pub(crate) intents: u8,

@@ -5,7 +5,7 @@ use crate::identity::{Judgement, judge};
 use crate::state::{Grant, State};
 
 impl SessionFacts<'_> {
-    /// Whose the grant in use turns out to be, after every redeem anew.
+    /// Whose the current grant turns out to be, judged again after every redeem.
     pub(super) fn judged(&self, state: &State, grant: &Grant) -> Option<Judgement> {
         let identity = grant.identity.as_ref()?;
         Some(judge(identity, &self.inputs.expect, state.pin.as_ref()))

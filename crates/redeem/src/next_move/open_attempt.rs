@@ -92,7 +92,7 @@ impl SessionFacts<'_> {
         match said {
             None if can_ask && wait == Duration::ZERO => {
                 let limit = match attempt.phase {
-                    // Nobody is told of it until Salesforce has answered, or not.
+                    // Nobody hears of it until Salesforce has answered, or not.
                     AttemptPhase::Open => self.inputs.limits.first_question(),
                     AttemptPhase::OutcomeUnknown | AttemptPhase::FoundInactive => self.inputs.limits.http(),
                 };

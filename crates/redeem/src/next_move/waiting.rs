@@ -1,4 +1,4 @@
-//! What is said of a grant that came in and is not in use.
+//! What does a session say of the candidate grant?
 
 use super::facts::{ASK_IMPORT_AGAIN, Import, Move, SessionFacts, problem, waiting};
 use super::open_attempt::OpenAttempt;
@@ -8,8 +8,8 @@ use crate::protocol::{SessionEnd, SessionWait};
 use crate::state::{AttemptPhase, Grant, State};
 
 impl SessionFacts<'_> {
-    /// No grant is in use: the reason lies with the one that waits.
-    pub(super) fn nothing_in_use(&self) -> Move {
+    /// There is no current grant: the reason lies with the candidate.
+    pub(super) fn no_current_grant(&self) -> Move {
         let Some((state, candidate)) = self
             .view
             .state()

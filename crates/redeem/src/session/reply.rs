@@ -58,6 +58,13 @@ impl Session {
                     .map(|access| access.serial);
                 self.decide(now);
             }
+            (step, reply) => self.on_redeem(step, reply, now),
+        }
+    }
+
+    /// The replies of a redeem, from its intent to its record.
+    fn on_redeem(&mut self, step: SessionStep, reply: Reply, now: Now) {
+        match (step, reply) {
             (SessionStep::WriteIntent(_), Reply::Write(reply)) => self.on_intent_written(&reply),
             (SessionStep::FindIntent, Reply::State(read)) => self.on_intent_looked_for(read, now),
             (SessionStep::Announce, Reply::Write(reply)) => self.on_announced(&reply),

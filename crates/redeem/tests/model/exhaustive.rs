@@ -112,6 +112,24 @@ pub(crate) const SCOPES: &[Scope] = &[
         left([1, 1], 1, 1, 0, 0),
     ),
     scope(
+        "renew: one crash, one fault, one jump",
+        Start::Redeemed,
+        true,
+        left([1, 1], 1, 1, 0, 1),
+    ),
+    scope(
+        "renew, no introspection: one crash, one fault, one jump",
+        Start::Redeemed,
+        false,
+        left([1, 1], 1, 1, 0, 1),
+    ),
+    scope(
+        "import: one crash, one fault, one jump",
+        Start::NotImported,
+        false,
+        left([1, 1], 1, 1, 0, 1),
+    ),
+    scope(
         "renew: people, one jump",
         Start::Redeemed,
         true,

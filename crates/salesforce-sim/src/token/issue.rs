@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::call::Call;
-use crate::access_jwt;
 use crate::app::{App, Flow, TokenFormat};
-use crate::ids;
 use crate::org::Org;
 use crate::refusal::{self, OAuthRefusal};
 use crate::user::User;
 use crate::vault::{self, Grant, Session};
 use crate::world::World;
+use crate::{access_jwt, ids};
 
 /// What a grant was given.
 pub(super) struct Issued {

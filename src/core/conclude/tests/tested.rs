@@ -1,6 +1,7 @@
 //! What is told of a connection test, and who is answered that asked for something?
 
 use super::*;
+use crate::api::status::LastHandledStatus;
 use crate::core::model::observed::{Activity, Source};
 use crate::core::model::rejection::Rejection;
 

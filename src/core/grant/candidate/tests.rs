@@ -45,8 +45,7 @@ fn failed(why: MintReason) -> Minted {
 
 #[test]
 fn a_candidate_problem_beside_a_working_grant_is_not_a_failure_of_the_connector() {
-    use MintReason::GrantOpen;
-    use MintReason::RenewalDue;
+    use MintReason::{GrantOpen, RenewalDue};
     let observed = beside();
     let same = fixtures::state(GrantValidity::Valid);
     let mut newer = same.clone();

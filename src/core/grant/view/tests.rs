@@ -4,8 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::core::conclude::{Conclusion, EventDraft, EventKind, conclude};
 use crate::core::decide::decide;
-use crate::core::model::decision::Evidence;
-use crate::core::model::decision::{Decision, MintReason, WaitReason};
+use crate::core::model::decision::{Decision, Evidence, MintReason, WaitReason};
 use crate::core::model::observed::{Activity, Observed};
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::ownership::Target;
@@ -112,16 +111,10 @@ fn observed(state: StateSeen) -> Observed {
 
 #[test]
 fn each_state_of_a_grant_confirms_only_its_own_problem() {
-    use GrantProblem::AuthorizationRequired;
-    use GrantProblem::BootstrapTokenInactive;
-    use GrantProblem::BootstrapTokenUsed;
-    use GrantProblem::GrantLost;
-    use GrantProblem::OutcomeUnknown;
-    use GrantProblem::ReauthorizationRequired;
-    use GrantProblem::StateRolledBack;
-    use GrantProblem::StateUnreadable;
-    use GrantProblem::UnsupportedStateVersion;
-    use GrantProblem::WrongIdentity;
+    use GrantProblem::{
+        AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUsed, GrantLost, OutcomeUnknown,
+        ReauthorizationRequired, StateRolledBack, StateUnreadable, UnsupportedStateVersion, WrongIdentity,
+    };
     // What has been said of a brought token holds for as long as no grant is in use.
     let none_in_use = |told: GrantProblem| {
         [

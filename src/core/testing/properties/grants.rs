@@ -111,13 +111,13 @@ impl World {
     fn reconcile(&mut self, now: Timestamp) -> Timestamp {
         let observed = self.observed.clone();
         let ran = driver::run_with(&observed, now, |effect| match effect {
-            Effect::RunSession(order) => Some(Reply::Session(Box::new(self.session(order, now)))),
-            Effect::ReadStatus => Some(Reply::Status(Some(Box::new(LiveStatus {
+            PassEffect::RunSession(order) => Some(PassReply::Session(Box::new(self.session(order, now)))),
+            PassEffect::ReadStatus => Some(PassReply::Status(Some(Box::new(LiveStatus {
                 status: self.observed.status.clone(),
                 resource_version: None,
             })))),
             // Nobody says when a token expires.
-            Effect::Introspect { .. } => Some(Reply::Introspection(None)),
+            PassEffect::Introspect { .. } => Some(PassReply::Introspection(None)),
             _ => None,
         });
         let next = now + signed(ran.report().next);
@@ -311,12 +311,7 @@ fn written() -> Answered {
 }
 
 fn brought() -> impl Strategy<Value = Brought> {
-    use Brought::Good;
-    use Brought::Inactive;
-    use Brought::Nothing;
-    use Brought::SomebodyElses;
-    use Brought::Used;
-    use Brought::UserInactive;
+    use Brought::{Good, Inactive, Nothing, SomebodyElses, Used, UserInactive};
     proptest::sample::select(vec![Nothing, Used, Inactive, SomebodyElses, UserInactive, Good])
 }
 

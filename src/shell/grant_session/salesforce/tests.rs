@@ -59,10 +59,7 @@ fn a_refresh_token_found_in_an_unreadable_answer_is_all_that_is_taken_from_it() 
 
 #[test]
 fn a_bootstrap_token_is_presented_unchecked_only_if_the_app_may_not_introspect() {
-    use IntrospectionAnswer::Active;
-    use IntrospectionAnswer::Impossible;
-    use IntrospectionAnswer::Inactive;
-    use IntrospectionAnswer::NoAnswer;
+    use IntrospectionAnswer::{Active, Impossible, Inactive, NoAnswer};
     let cases = [
         (Sent::Answered, Refusal::TokenTypeNotSupported, Inactive),
         (Sent::Answered, Refusal::InsufficientAccess, Impossible),

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::core::model::rejection::explain;

@@ -1,0 +1,368 @@
+//! Scenarios: what a pass asks for, in order, and what it reports. Each must notice some of the faults at the end.
+
+mod faults;
+
+use salesforce_client::Refusal;
+use serde_json::json;
+
+use super::*;
+use crate::api::status::SalesforceConnectorStatus;
+use crate::core::grant::session_report::SessionReport;
+use crate::core::model::rejection::Rejection;
+use crate::core::pass::connection_test::{TestAnswer, TestCall};
+use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::secret::ownership::Target;
+use crate::core::testing::driver::{Ran, run, run_with, secret};
+use crate::core::testing::fixtures::{
+    self, after, asked_to_renew, carrying, failure, fresh, grant_mut, granted, held, now, of, password,
+    settled, spec,
+};
+
+const TEST: [&str; 3] = ["TestVersions", "TestIdentity", "TestOrganization"];
+
+fn effects(parts: &[&[&'static str]]) -> Vec<&'static str> {
+    parts.concat()
+}
+
+/// Ready as `status reason`.
+fn ready(status: &SalesforceConnectorStatus) -> String {
+    let ready = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready");
+    ready.map_or_else(String::new, |ready| format!("{} {}", ready.status, ready.reason))
+}
+
+fn ready_after(ran: &Ran) -> String {
+    ready(&ran.left.status)
+}
+
+fn with_password() -> Observed {
+    Observed {
+        source: fixtures::source(&spec(json!({ "auth": password() }))),
+        ..fresh()
+    }
+}
+
+fn refuses_login(refusal: Refusal) -> impl Fn(&PassEffect) -> Option<PassReply> {
+    move |effect| match effect {
+        PassEffect::RequestToken { .. } => {
+            Some(PassReply::Token(TokenReply::Refused(Box::new(failure(refusal)))))
+        }
+        _ => None,
+    }
+}
+
+/// Salesforce refuses each token that the connection is tested with.
+fn refuses_tokens(effect: &PassEffect) -> Option<PassReply> {
+    match effect {
+        PassEffect::Test {
+            call: TestCall::Identity(..),
+            ..
+        } => Some(PassReply::Test(TestAnswer::Identity(Err(failure(
+            Refusal::SessionExpired,
+        ))))),
+        _ => None,
+    }
+}
+
+/// A connector whose stored grant has one token, and a session that brings the next.
+fn renewed_grant(effect: &PassEffect) -> Option<PassReply> {
+    let PassEffect::RunSession(_) = effect else {
+        return None;
+    };
+    let mut state = fixtures::state(redeem::GrantValidity::Valid);
+    state.serial = redeem::Serial(5);
+    let access = state
+        .current
+        .as_mut()
+        .and_then(|grant| grant.access.as_mut())
+        .unwrap();
+    access.token = redeem::AccessToken::new("00Dx!token-2".to_owned());
+    access.serial = redeem::Serial(5);
+    Some(PassReply::Session(Box::new(SessionReply::Ended(SessionReport {
+        outcome: redeem::SessionOutcome {
+            end: redeem::SessionEnd::Ready,
+            bootstrap: None,
+            candidate: None,
+            state: Some(Box::new(state)),
+            memory: redeem::SessionMemory::default(),
+        },
+        granted: true,
+        refusals: Vec::new(),
+        unanswered: None,
+        unavailable: None,
+    }))))
+}
+
+macro_rules! scenarios {
+    ($(fn $name:ident() $body:block)+) => {
+        $(#[test] fn $name() $body)+
+        /// Every scenario, to be run with a fault planted.
+        const SCENARIOS: &[(&str, fn())] = &[$((stringify!($name), $name)),+];
+    };
+}
+
+scenarios! {
+    fn a_first_token_is_tested_before_it_is_written() {
+        let ran = run(&fresh(), now());
+        let before: &[&str] = &["RequestToken", "Introspect"];
+        let then: &[&str] = &["CreateSecret", "DeleteFormerSecrets", "Record", "WriteStatus"];
+        assert_eq!(ran.effects, effects(&[before, &TEST, then]));
+        assert_eq!(ready_after(&ran), "True TokenValid");
+        let token = ran.left.held.as_ref().unwrap();
+        assert_eq!((token.token.expose(), token.expiration.time), ("00Dx!new", after(7200)));
+        assert_eq!(ran.left.status.token.as_ref().unwrap().expiration_time.0, after(7200));
+    }
+
+    fn a_second_pass_over_a_settled_connector_writes_nothing() {
+        let ran = run(&settled(), after(1));
+        assert_eq!(ran.effects, ["DeleteFormerSecrets", "Record"]);
+        assert_eq!(ran.report().events, []);
+    }
+
+    fn a_renewed_token_of_the_same_user_is_written_at_once() {
+        let tested = Observed { last_test: Some(after(6000)), ..settled() };
+        let ran = run(&tested, after(6100));
+        let expected = ["RequestToken", "Introspect", "UpdateSecret", "DeleteFormerSecrets", "Record", "WriteStatus"];
+        assert_eq!(ran.effects, expected);
+        assert_eq!(ran.left.held.as_ref().unwrap().token.expose(), "00Dx!new");
+    }
+
+    fn a_token_of_the_wrong_environment_is_withheld_and_forgotten() {
+        let sandbox = Observed {
+            source: fixtures::source(&spec(json!({ "environment": "Sandbox" }))),
+            ..fresh()
+        };
+        let ran = run(&sandbox, now());
+        let before: &[&str] = &["RequestToken", "Introspect"];
+        assert_eq!(ran.effects, effects(&[before, &TEST, &["Record", "WriteStatus"]]));
+        assert_eq!(ready_after(&ran), "False EnvironmentMismatch");
+        assert!(ran.report().outcome.forgot_new_token && ran.report().outcome.held.is_none());
+    }
+
+    fn a_refused_login_keeps_the_token_in_use_and_is_counted() {
+        let due = Observed { last_test: Some(after(6000)), ..settled() };
+        let ran = run_with(&due, after(6100), refuses_login(Refusal::SalesforceUnavailable));
+        assert_eq!(ran.effects, ["RequestToken", "DeleteFormerSecrets", "Record", "WriteStatus"]);
+        assert_eq!(ready_after(&ran), "True TokenValid");
+        let failures = ran.left.status.failures.as_ref().unwrap();
+        assert_eq!((failures.count, failures.reason.as_str()), (1, "SalesforceUnavailable"));
+    }
+
+    fn within_the_back_off_nothing_is_sent() {
+        let waiting = fixtures::after_failure(fresh(), Some(after(60)));
+        let ran = run(&waiting, after(30));
+        assert_eq!(ran.effects, ["Record", "WriteStatus"]);
+        assert_eq!(ran.report().next, std::time::Duration::from_secs(30));
+    }
+
+    fn a_session_that_salesforce_has_ended_is_replaced_in_the_same_pass() {
+        let mut refused = 0;
+        let ran = run_with(&settled(), after(901), |effect| {
+            refused += 1;
+            refuses_tokens(effect).filter(|_| refused <= 3)
+        });
+        let first: &[&str] = &["TestVersions", "TestIdentity", "DeleteFormerSecrets"];
+        let login: &[&str] = &["RequestToken", "Introspect", "UpdateSecret", "DeleteFormerSecrets"];
+        assert_eq!(ran.effects, effects(&[first, login, &TEST, &["Record", "WriteStatus"]]));
+        assert_eq!(ready_after(&ran), "True TokenValid");
+    }
+
+    fn a_fresh_token_that_is_refused_too_is_a_finding_and_no_loop() {
+        let ran = run_with(&settled(), after(901), refuses_tokens);
+        let logins = ran.effects.iter().filter(|effect| **effect == "RequestToken").count();
+        assert_eq!((logins, ready_after(&ran).as_str()), (1, "False FreshTokenRejected"));
+    }
+
+    fn a_password_is_recalled_before_it_is_sent_and_one_user_logs_in_at_a_time() {
+        let ran = run(&with_password(), now());
+        let before: &[&str] = &["ReserveUser", "RecallPassword", "RequestToken", "Introspect", "ForgetPassword", "ReleaseUser"];
+        let then: &[&str] = &["CreateSecret", "DeleteFormerSecrets", "Record", "WriteStatus"];
+        assert_eq!(ran.effects, effects(&[before, &TEST, then]));
+    }
+
+    fn a_wrong_password_is_recorded_before_anything_else() {
+        let mut recorded = None;
+        let ran = run_with(&with_password(), now(), |effect| {
+            if let PassEffect::RecordPassword { memory, answered, .. } = effect {
+                recorded = Some((*memory, answered.is_some()));
+            }
+            refuses_login(Refusal::WrongPassword)(effect)
+        });
+        let expected = ["ReserveUser", "RecallPassword", "RequestToken", "RecordPassword", "ReleaseUser", "Record", "WriteStatus"];
+        assert_eq!(ran.effects, expected);
+        assert_eq!(recorded, Some((PasswordMemory::Refused, false)));
+        assert_eq!(ready_after(&ran), "False WrongPassword");
+    }
+
+    fn a_password_that_is_remembered_is_not_sent() {
+        let ran = run_with(&with_password(), now(), |effect| match effect {
+            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
+            _ => None,
+        });
+        assert_eq!(ran.effects, ["ReserveUser", "RecallPassword", "ReleaseUser", "Record", "WriteStatus"]);
+        assert_eq!(ready_after(&ran), "False PasswordOutcomeUnknown");
+        let over = run_with(&with_password(), after(60), |effect| match effect {
+            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
+            _ => None,
+        });
+        assert_eq!(ready_after(&over), "True TokenValid");
+    }
+
+    fn a_request_sends_a_password_once() {
+        let asked = asked_to_renew(with_password());
+        let sent = run_with(&asked, now(), refuses_login(Refusal::WrongPassword));
+        assert!(sent.effects.contains(&"ReadRequestAnswer") && sent.effects.contains(&"RequestToken"));
+        assert!(!sent.effects.contains(&"RecallPassword"), "{:?}", sent.effects);
+        let mut answer = None;
+        let again = run_with(&asked, now(), |effect| match effect {
+            PassEffect::ReadRequestAnswer { request, .. } => {
+                answer = Some(request.clone());
+                Some(PassReply::RequestAnswer(Some((&failure(Refusal::WrongPassword)).into())))
+            }
+            _ => None,
+        });
+        assert_eq!(answer.as_deref(), Some("1"));
+        assert_eq!(again.effects, ["ReserveUser", "ReadRequestAnswer", "ReleaseUser", "Record", "WriteStatus"]);
+        assert_eq!(again.left.status.last_handled.as_ref().unwrap().renew_requested_at.as_deref(), Some("1"));
+    }
+
+    fn what_a_session_has_stored_is_delivered_and_the_status_is_read_again() {
+        let tested = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
+        let mut version = None;
+        let ran = run_with(&tested, after(6100), |effect| {
+            if let PassEffect::WriteStatus { resource_version, .. } = effect {
+                version.clone_from(resource_version);
+            }
+            renewed_grant(effect)
+        });
+        let expected = ["RunSession", "Introspect", "UpdateSecret", "DeleteFormerSecrets", "ReadStatus", "Record", "WriteStatus"];
+        assert_eq!(ran.effects, expected);
+        assert_eq!(version.as_deref(), Some("8"));
+        assert_eq!(ran.left.status.grant_serial, Some(5));
+        let annotations = secret(&ran).metadata.annotations.as_ref().unwrap();
+        assert_eq!(annotations[crate::api::names::SERIAL], "5");
+    }
+
+    fn a_connector_that_is_gone_after_a_session_is_not_written() {
+        let due = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
+        let ran = run_with(&due, after(6100), |effect| match effect {
+            PassEffect::ReadStatus => Some(PassReply::Status(None)),
+            effect => renewed_grant(effect),
+        });
+        assert!(ran.report.is_none() && !ran.effects.contains(&"WriteStatus"), "{:?}", ran.effects);
+    }
+
+    fn where_to_revoke_the_grant_is_recorded_first() {
+        let observed = Observed { last_test: Some(after(3600)), ..granted(&json!({ "revokeOnDelete": true }), redeem::GrantValidity::Valid) };
+        let mut host = None;
+        let ran = run_with(&observed, after(1), |effect| {
+            if let PassEffect::RecordRevocation { host: recorded, .. } = effect {
+                host.clone_from(recorded);
+            }
+            None
+        });
+        assert_eq!(ran.effects.first(), Some(&"RecordRevocation"));
+        assert_eq!(host.as_deref(), Some("acme.my.salesforce.com"));
+        let mut known = observed;
+        grant_mut(&mut known).view.revoke_at = host;
+        assert_eq!(run(&known, after(1)).effects, ["DeleteFormerSecrets", "Record", "WriteStatus"]);
+    }
+
+    fn a_secret_that_can_not_be_written_is_said_and_the_token_is_tried_again() {
+        let ran = run_with(&fresh(), now(), |effect| match effect {
+            PassEffect::CreateSecret { .. } => {
+                let quota = Rejection::new(crate::api::reasons::OwnReason::SecretWriteRefused, "quota");
+                Some(PassReply::Secret(Err(quota)))
+            }
+            _ => None,
+        });
+        assert!(!ran.effects.contains(&"DeleteFormerSecrets"), "{:?}", ran.effects);
+        assert_eq!(ready_after(&ran), "False SecretWriteRefused");
+    }
+
+    fn former_secrets_go_once_the_new_one_exists() {
+        let renamed = Observed {
+            source: fixtures::source(&spec(json!({ "secret": { "name": "other" } }))),
+            target: Target::Absent,
+            former_secrets: vec!["crm-salesforce".into()],
+            last_test: Some(after(0)),
+            ..settled()
+        };
+        let mut deleted = None;
+        let ran = run_with(&renamed, after(1), |effect| {
+            if let PassEffect::DeleteFormerSecrets { current, former } = effect {
+                deleted = Some((current.clone(), former.clone()));
+            }
+            None
+        });
+        let created = ran.effects.iter().position(|effect| *effect == "CreateSecret");
+        assert!(created.is_some() && created < ran.effects.iter().position(|effect| *effect == "DeleteFormerSecrets"));
+        assert_eq!(deleted, Some(("other".into(), vec!["crm-salesforce".into()])));
+        assert_eq!(ran.left.status.secret_name.as_deref(), Some("other"));
+    }
+
+    fn while_suspended_nothing_is_sent() {
+        let suspended = Observed {
+            activity: crate::core::model::observed::Activity::Suspended,
+            ..asked_to_renew(fresh())
+        };
+        let ran = run(&suspended, now());
+        assert_eq!(ran.effects, ["Record", "WriteStatus"]);
+        assert_eq!(ready_after(&ran), "False Suspended");
+    }
+
+    fn a_request_to_renew_is_carried_out_and_echoed() {
+        let ran = run(&asked_to_renew(settled()), after(1));
+        assert!(ran.effects.contains(&"RequestToken"), "{:?}", ran.effects);
+        assert_eq!(ran.left.status.last_handled.as_ref().unwrap().renew_requested_at.as_deref(), Some("1"));
+    }
+
+    fn a_spent_budget_is_waited_out() {
+        let wait = std::time::Duration::from_secs(90);
+        let ran = run_with(&fresh(), now(), |effect| match effect {
+            PassEffect::RequestToken { .. } => Some(PassReply::Token(TokenReply::BudgetSpent(wait))),
+            _ => None,
+        });
+        assert_eq!(ran.effects, ["RequestToken", "Record", "WriteStatus"]);
+        let failures = ran.left.status.failures.as_ref().unwrap();
+        assert_eq!(failures.reason, "CallBudgetSpent");
+        assert!(failures.next_attempt_time.as_ref().unwrap().0 >= after(90));
+    }
+
+    fn a_test_that_takes_too_long_fails_and_the_token_stays() {
+        let ran = run_with(&settled(), after(901), |effect| match effect {
+            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(TestAnswer::TimedOut)),
+            _ => None,
+        });
+        assert_eq!(ran.effects, effects(&[&TEST, &["DeleteFormerSecrets", "Record", "WriteStatus"]]));
+        let test = ran.left.status.connection_test.as_ref().unwrap();
+        assert_eq!(test.steps.last().unwrap().reason.as_deref(), Some("TimedOut"));
+        assert_eq!(ready_after(&ran), "True TokenValid");
+    }
+
+    fn the_token_that_a_login_returns_again_keeps_its_expiry_unless_salesforce_tells_another() {
+        let connector = fixtures::connector(&spec(json!({})));
+        let mut token = held(&connector);
+        token.token = salesforce_client::AccessToken::new("00Dx!new".to_owned());
+        token.expiration.time = after(6200);
+        let observed = Observed { last_test: Some(after(6000)), ..carrying(settled(), token) };
+        let same = run_with(&observed, after(6100), |effect| match effect {
+            PassEffect::Introspect { .. } => Some(PassReply::Introspection(None)),
+            _ => None,
+        });
+        let kept = same.left.held.as_ref().unwrap();
+        assert_eq!((kept.issue_time, kept.expiration.time), (now(), after(6200)));
+        let longer = run(&observed, after(6100));
+        assert_eq!(longer.left.held.as_ref().unwrap().expiration.time, after(6100 + 7200));
+    }
+
+    fn a_reply_of_another_kind_is_an_error_and_not_a_guess() {
+        let key = fixtures::key();
+        let (mut pass, effect) = Pass::begin(fresh(), &key, now());
+        assert_eq!(effect.name(), "RequestToken");
+        assert_eq!(pass.on(PassReply::Secret(Ok(())), now()).err(), Some(UnexpectedReply));
+        assert_eq!(of(&fresh()).method_name, "clientCredentials");
+    }
+}

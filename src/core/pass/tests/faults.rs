@@ -1,0 +1,94 @@
+//! Would the scenarios notice if the machine had a fault? Each fault is planted between the machine and the world that answers it,
+//! one at a time, and some scenario must fail.
+
+use std::panic::catch_unwind;
+
+use super::SCENARIOS;
+use crate::core::testing::driver::fault::{Fault, with};
+
+/// The faults, with what they stand for.
+const FAULTS: &[(Fault, &str)] = &[
+    (
+        Fault::Leaves("RecordRevocation"),
+        "it forgets where to revoke the grant",
+    ),
+    (
+        Fault::Leaves("ReserveUser"),
+        "two connectors send a password at once",
+    ),
+    (
+        Fault::Leaves("ReleaseUser"),
+        "nobody else logs in as that user any more",
+    ),
+    (
+        Fault::Leaves("ReadRequestAnswer"),
+        "a request sends a password twice",
+    ),
+    (
+        Fault::Leaves("RecallPassword"),
+        "it sends a password that was refused",
+    ),
+    (
+        Fault::Leaves("RecordPassword"),
+        "it does not remember a refused password",
+    ),
+    (
+        Fault::Leaves("ForgetPassword"),
+        "a password stays forbidden that was accepted",
+    ),
+    (
+        Fault::Leaves("Introspect"),
+        "it does not ask when a token expires",
+    ),
+    (Fault::Leaves("TestIdentity"), "it does not ask whose a token is"),
+    (
+        Fault::Leaves("TestOrganization"),
+        "it does not check the environment",
+    ),
+    (Fault::Leaves("CreateSecret"), "a token reaches nobody"),
+    (Fault::Leaves("UpdateSecret"), "a renewed token reaches nobody"),
+    (
+        Fault::Leaves("DeleteFormerSecrets"),
+        "a Secret stays behind under the old name",
+    ),
+    (
+        Fault::Leaves("ReadStatus"),
+        "it overwrites what the redeem protocol has written",
+    ),
+    (
+        Fault::Leaves("Record"),
+        "logs, metrics and memory do not hear of it",
+    ),
+    (Fault::Leaves("WriteStatus"), "the status says nothing"),
+    (Fault::Repeats("RequestToken"), "it logs in twice"),
+    (Fault::Repeats("RunSession"), "it presents a refresh token twice"),
+    (Fault::Repeats("UpdateSecret"), "it writes the Secret twice"),
+    (
+        Fault::TakesRefusalsForSuccess,
+        "it believes that the Secret was written",
+    ),
+    (Fault::IgnoresRequests, "nobody can ask for a renewal"),
+    (Fault::IgnoresSuspend, "it sends while suspended"),
+    (Fault::IgnoresBackOff, "it tries again at once"),
+    (Fault::IgnoresHeldToken, "it logs in at every look"),
+    (Fault::ForgetsFormerSecrets, "it does not know the old names"),
+    (
+        Fault::IgnoresPasswordMemory,
+        "it sends a password whose answer was lost",
+    ),
+];
+
+#[test]
+fn some_scenario_fails_with_each_fault_and_none_without() {
+    for (fault, meaning) in FAULTS {
+        let noticed = SCENARIOS
+            .iter()
+            .filter(|(_, scenario)| with(Some(*fault), || catch_unwind(scenario).is_err()))
+            .count();
+        assert!(noticed > 0, "no scenario notices {fault:?}: {meaning}");
+    }
+    for (name, scenario) in SCENARIOS {
+        assert!(catch_unwind(scenario).is_ok(), "{name} fails without a fault");
+    }
+    assert!(FAULTS.len() >= 20);
+}
