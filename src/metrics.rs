@@ -220,7 +220,7 @@ impl Metrics {
         }
     }
 
-    /// Shows whether another installation looks after a connector.
+    /// Shows whether another installation manages a connector.
     pub fn claimed_elsewhere(&self, namespace: &str, name: &str, claimed: bool) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),

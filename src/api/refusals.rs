@@ -217,9 +217,9 @@ guidance! {
     /// Too many long-running calls at once in the org.
     ConcurrentRequestLimitExceeded => Transient, SalesforceAdministrator, "Reduce long-running calls (20 seconds and more) in the org.";
     /// Too many requests.
-    TooManyRequests => Transient, Nobody, "Nothing to do: it is tried again later.";
+    TooManyRequests => Transient, Nobody, "Nothing to do. The operator retries later.";
     /// Salesforce asks to slow down.
-    SlowDown => Transient, Nobody, "Nothing to do: it is tried again later.";
+    SlowDown => Transient, Nobody, "Nothing to do. The operator retries later.";
 
     // Failures inside Salesforce.
     /// Salesforce failed for a reason it does not name.

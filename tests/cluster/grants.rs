@@ -67,7 +67,7 @@ async fn a_bootstrap_token_is_imported_and_every_renewal_stores_its_successor() 
     assert!(
         condition(&connector, "Ready")
             .2
-            .contains("you can delete its Secret"),
+            .contains("You can delete the Secret"),
         "{:?}",
         condition(&connector, "Ready")
     );

@@ -122,7 +122,7 @@ const TOKEN_ROWS: &[TokenRow] = &[
     (App,      500, "server_error", "", "SalesforceServerError", BackOff, "see status.salesforce.com"),
     (App,      503, "service_unavailable", "", "SalesforceUnavailable", BackOff, "status.salesforce.com for maintenance"),
     (App,      503, "system_down", "", "SalesforceDown", BackOff, "Nothing to do; see status.salesforce.com"),
-    (App,      400, "slow_down", "", "SlowDown", BackOff, "it is tried again later"),
+    (App,      400, "slow_down", "", "SlowDown", BackOff, "The operator retries later"),
     // What nobody has heard of yet is not taken for final.
     (App,      418, "short_and_stout", "tip me over", "UnknownRefusal", Uncertain, "report the text to the maintainers"),
 ];
@@ -173,7 +173,7 @@ fn wire_rows() -> Vec<(Endpoint, Fault, &'static str, &'static str, Course, &'st
     let elsewhere = "https://elsewhere.example/".to_owned();
     let (token, identity) = (Endpoint::Token, Endpoint::Identity);
     vec![
-        (token, Fault::Throttled { retry_after: None }, "Too Many Requests", "TooManyRequests", BackOff, "it is tried again later"),
+        (token, Fault::Throttled { retry_after: None }, "Too Many Requests", "TooManyRequests", BackOff, "The operator retries later"),
         (token, Fault::Maintenance, "We are down for maintenance.", "MaintenancePage", BackOff, "status.salesforce.com for maintenance"),
         (token, Fault::BadGateway, "502 Bad Gateway", "BadGateway", BackOff, "see status.salesforce.com"),
         (token, Fault::NoRoute, "HTTP 420", "HostNotRouted", Uncertain, "Current My Domain URL"),

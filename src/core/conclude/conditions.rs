@@ -1,4 +1,4 @@
-//! What do the conditions say? Computed from facts alone; the conditions of before are not looked at.
+//! What do the conditions say? Computed from facts alone; earlier conditions are not read.
 
 use jiff::Timestamp;
 
@@ -51,7 +51,7 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Ready: the token is valid, the Secret is in step, no test has failed for good. The first problem found is told.
+    /// Ready: the token is valid, the Secret is in step, no test has failed for good. The first problem found is reported.
     fn ready(&self) -> Finding {
         if let Some(rejection) = self.rejection() {
             return Finding::with(Truth::False, rejection.reason, rejection.message());
@@ -76,7 +76,7 @@ impl Facts<'_> {
         Finding::with(Truth::True, OwnReason::TokenValid, message)
     }
 
-    /// What is to be said of a grant that was brought: that it isn't used, or that its Secret is of no use any more.
+    /// Note on the bootstrap token: that its candidate grant was rejected, or that its Secret is no longer needed.
     fn bootstrap_note(&self) -> String {
         if let Some(message) = self.bootstrap_trouble() {
             return format!(
@@ -92,7 +92,7 @@ impl Facts<'_> {
             None => view.imported(),
         };
         if imported {
-            " The bootstrap token was imported; you can delete its Secret.".to_owned()
+            " The bootstrap token was imported. You can delete the Secret that holds it.".to_owned()
         } else {
             String::new()
         }
@@ -244,8 +244,8 @@ impl Facts<'_> {
         ))
     }
 
-    /// Whether problem that may pass by itself has lasted so long that a person must act after all. Where the token has
-    /// expired it is the problem with its renewal.
+    /// Whether a problem that may resolve by itself has lasted so long that a person must act. If the token has expired, it
+    /// is the problem with its renewal.
     fn lasts(&self, ready: &Finding) -> bool {
         let Some(failures) = &self.status.failures else {
             return false;
@@ -266,7 +266,7 @@ fn failure_finding(failures: &FailuresStatus) -> Finding {
     Finding::with(Truth::False, reason, failures.message.clone())
 }
 
-/// Whether problem with a renewal may pass by itself, so that a valid token is as good as before.
+/// Whether a problem with a renewal may resolve by itself, so that a valid token is as good as before.
 fn passing(reason: Reason) -> bool {
     match (reason, reason.class()) {
         (Reason::Own(_), class) => class == Class::Transient,
@@ -284,7 +284,7 @@ fn stalls(reason: Reason) -> bool {
     }
 }
 
-/// Whether a person must act on problem that does not pass.
+/// Whether a person must act on a problem that does not resolve by itself.
 fn may_need_person(reason: Reason) -> bool {
     match reason {
         Reason::Own(own) => own.needs_person(),

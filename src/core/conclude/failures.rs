@@ -26,7 +26,7 @@ const RECORD_UNCHANGED_AFTER: Duration = Duration::from_hours(1);
 /// Salesforce allows 3,600 logins an hour and user; beyond that its advice is to wait for an hour.
 const LOGIN_RATE_WAIT: Duration = Duration::from_hours(1);
 
-/// The failures to remember: a new one is counted, a success clears them, other inputs begin anew.
+/// The failures to remember: a new one is counted, a success clears them, other inputs start over.
 pub(super) fn failures(
     observed: &Observed,
     decision: &Decision,
@@ -58,8 +58,8 @@ pub(super) fn failures(
     }
 }
 
-/// What is wrong with a grant that came in beside one that works: told anew by each session that came to an end, and
-/// remembered in between for as long as that grant is there.
+/// What is wrong with the candidate grant: each session that ends reports it again, and it is remembered in between for as
+/// long as the candidate exists.
 pub(super) fn candidate_grant_failures(
     observed: &Observed,
     outcome: &Outcome,

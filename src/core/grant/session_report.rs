@@ -91,7 +91,7 @@ impl SessionReport {
 
     /// Why a session that has sent nothing could not do what it was for.
     fn unavailability(&self) -> Problem {
-        let contention = "others go on writing the same objects";
+        let contention = "other writers keep changing the same objects";
         let why = self.unavailable.as_deref().unwrap_or(contention);
         Rejection::new(OwnReason::GrantStateUnavailable, why).into()
     }

@@ -27,7 +27,7 @@ impl Rejection {
     }
 }
 
-/// What happened, the particulars if there are any, and what to do: the one shape of every message about problem.
+/// What happened, the particulars if there are any, and what to do: the form of every message about a problem.
 #[must_use]
 pub fn explain(reason: Reason, particulars: &str) -> String {
     let (meaning, remedy) = (reason.meaning(), reason.remedy());

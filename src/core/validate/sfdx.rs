@@ -49,7 +49,7 @@ fn from_auth_url(text: &str, host: &Host, app: &App) -> Result<RefreshToken, Rej
     if url.client_id != app.client_id {
         return Err(Rejection::new(
             OwnReason::SfdxAuthUrlMismatch,
-            format!("{FIELD}: its client id is another one"),
+            format!("{FIELD}: its client ID is not spec.app.clientId"),
         ));
     }
     Ok(url.refresh_token)
