@@ -35,7 +35,7 @@ use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::{Observed, Source};
 use crate::core::model::outcome::{Minted, Outcome};
-use crate::core::pass::connection_test::TestVerdict;
+use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use addition::Addition;
 use delivery::{Delivery, Task, undelivered};
 use grant::{GrantRenewal, GrantStage};
@@ -49,6 +49,8 @@ pub struct Pass<'key> {
     /// What a test of this pass has shown of the token that was held.
     evidence: Evidence,
     decision: Decision,
+    /// How each connection test has ended, as labels in metrics.
+    tests: Vec<&'static str>,
     /// What the round before came to, whose test showed that the held token is of no use.
     earlier: Option<Outcome>,
     stage: PassStage,
@@ -80,6 +82,7 @@ impl<'key> Pass<'key> {
             key,
             evidence: Evidence::None,
             decision: Decision::Keep { test: None },
+            tests: Vec::new(),
             earlier: None,
             stage: PassStage::RecordingRevocation,
         };
@@ -316,6 +319,8 @@ impl<'key> Pass<'key> {
     /// A round has come to its end. Where its test showed that the held token is of no use, a new one is worth a try: once.
     fn ended(&mut self, outcome: Outcome, addition: Addition, now: Timestamp) -> PassEffect {
         let outcome = addition.add_to(outcome, &self.observed);
+        self.tests
+            .extend(outcome.tested.as_ref().map(TestReport::result_label));
         if let Some(earlier) = self.earlier.take() {
             return self.finish(outcome.after(earlier), now);
         }
@@ -362,6 +367,7 @@ impl<'key> Pass<'key> {
         let report = Arc::new(PassReport {
             decision: self.decision.clone(),
             outcome,
+            tests: std::mem::take(&mut self.tests),
             status: conclusion.status.clone().unwrap_or_else(|| before.clone()),
             events: conclusion.events,
             next: conclusion.next,

@@ -30,10 +30,11 @@ pub(crate) struct Performer<'a> {
     owner: Owner,
     /// While a login of this user is reserved.
     user: Option<OwnedMutexGuard<()>>,
-    test: Option<TestClock>,
+    /// One for each connection test, in order.
+    tests: Vec<TestClock>,
 }
 
-/// How long the connection test of a pass has taken.
+/// How long a connection test has taken.
 struct TestClock {
     started: Instant,
     taken: Duration,
@@ -46,7 +47,7 @@ impl<'a> Performer<'a> {
             object,
             owner,
             user: None,
-            test: None,
+            tests: Vec::new(),
         }
     }
 
@@ -125,8 +126,8 @@ impl<'a> Performer<'a> {
                 self.delete_former(&current, former).await?;
             }
             PassEffect::Record(report) => {
-                let taken = self.test.as_ref().map(|test| test.taken);
-                report::record(context, self.object, &report, taken);
+                let taken: Vec<_> = self.tests.iter().map(|test| test.taken).collect();
+                report::record(context, self.object, &report, &taken);
             }
             PassEffect::WriteStatus {
                 status,
@@ -169,14 +170,25 @@ impl<'a> Performer<'a> {
         }
     }
 
-    /// The limit is that of the whole test.
+    /// The limit is that of the whole test, which begins with the call for the versions.
     async fn test(&mut self, call: TestCall, limit: Duration) -> TestAnswer {
-        let started = self.test.as_ref().map_or_else(Instant::now, |test| test.started);
+        let running = self.tests.last().map(|test| test.started);
+        let started = match (&call, running) {
+            (TestCall::Versions(_), _) | (_, None) => {
+                let started = Instant::now();
+                self.tests.push(TestClock {
+                    started,
+                    taken: Duration::ZERO,
+                });
+                started
+            }
+            (_, Some(started)) => started,
+        };
         let left = limit.saturating_sub(started.elapsed());
         let answer = tokio::time::timeout(left, ask(&self.context.salesforce, call)).await;
-        let taken = started.elapsed();
-        self.test = Some(TestClock { started, taken });
-        self.context.remember_test(self.object, self.context.clock.now());
+        if let Some(test) = self.tests.last_mut() {
+            test.taken = started.elapsed();
+        }
         answer.unwrap_or(TestAnswer::TimedOut)
     }
 

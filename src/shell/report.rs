@@ -21,19 +21,23 @@ use crate::shell::watch::object::Unparsable;
 /// Longest note that the API server accepts.
 const NOTE_BYTES: usize = 1024;
 
-/// Notes in logs, metrics and memory what a pass has done, before the status is written: that may fail. `tested` is how long the
-/// connection test took.
+/// Notes in logs, metrics and memory what a pass has done, before the status is written: that may fail. `tested` is how long each
+/// connection test took; one without any call has taken no time.
 pub(crate) fn record(
     context: &Context,
     connector: &SalesforceConnector,
     report: &PassReport,
-    tested: Option<Duration>,
+    tested: &[Duration],
 ) {
     log(&report.decision, &report.outcome);
+    if report.outcome.tested.is_some() {
+        context.remember_test(connector, context.clock.now());
+    }
     let (namespace, name) = (namespace(connector), connector.name_any());
     let metrics = &context.metrics;
-    if let (Some(found), Some(taken)) = (&report.outcome.tested, tested) {
-        metrics.connection_test(found.result_label(), taken);
+    let durations = tested.iter().copied().chain(std::iter::repeat(Duration::ZERO));
+    for (result, taken) in report.tests.iter().zip(durations) {
+        metrics.connection_test(result, taken);
     }
     context.remember_claim(connector, report.claimed_elsewhere);
     metrics.claimed_elsewhere(&namespace, &name, report.claimed_elsewhere);

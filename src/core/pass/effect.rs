@@ -208,6 +208,8 @@ pub struct PassReport {
     pub decision: Decision,
     /// What was done.
     pub outcome: Outcome,
+    /// How each connection test of the pass ended, as labels in metrics.
+    pub tests: Vec<&'static str>,
     /// The status that it leaves.
     pub status: SalesforceConnectorStatus,
     /// Events for people.

@@ -173,6 +173,7 @@ scenarios! {
         let ran = run_with(&settled(), after(901), refuses_tokens);
         let logins = ran.effects.iter().filter(|effect| **effect == "RequestToken").count();
         assert_eq!((logins, ready_after(&ran).as_str()), (1, "False FreshTokenRejected"));
+        assert_eq!(ran.report().tests, ["SessionEnded", "SessionEnded"]);
     }
 
     fn a_password_is_recalled_before_it_is_sent_and_one_user_logs_in_at_a_time() {
