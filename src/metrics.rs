@@ -251,11 +251,11 @@ impl Metrics {
         self.unstored_refresh_tokens.inc_by(more);
     }
 
-    /// Shows how many connectors there are and how long a sweep takes.
-    pub fn population(&self, connectors: usize, sweep: Duration) {
+    /// Shows how many connectors there are and the resync period.
+    pub fn population(&self, connectors: usize, resync: Duration) {
         self.connectors.set(i64::try_from(connectors).unwrap_or(i64::MAX));
         self.resync_period
-            .set(i64::try_from(sweep.as_secs()).unwrap_or(i64::MAX));
+            .set(i64::try_from(resync.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Shows whether this process holds the lease.

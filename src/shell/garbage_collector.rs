@@ -31,7 +31,7 @@ use crate::shell::error::Error;
 use crate::shell::grant_session::{KUBERNETES_LIMIT, bytes, place, understood};
 use crate::shell::kubernetes::own_secret;
 
-/// The longest time between two sweeps.
+/// The longest time between two runs.
 const PERIOD: Duration = Duration::from_mins(10);
 /// The shortest: a grace of nothing must not spin.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context) {
         if !context.lease.leads() {
             continue;
         }
-        if let Err(error) = sweep(context, &mut views).await {
+        if let Err(error) = collect(context, &mut views).await {
             context.metrics.reconcile_errors(error.operation());
             tracing::warn!(error = %chain(&error), "Garbage collection interrupted, retrying");
         }
@@ -79,23 +79,23 @@ impl Views {
     }
 }
 
-async fn sweep(context: &Context, views: &mut Views) -> Result<(), Error> {
+async fn collect(context: &Context, views: &mut Views) -> Result<(), Error> {
     let states = list(context, names::STATE).await?;
     let known = Known::of(context);
     for secret in &states {
-        log(secret, sweep_state(context, secret, &known, views).await);
+        log(secret, collect_state(context, secret, &known, views).await);
     }
     let stored: HashSet<String> = states.iter().map(ResourceExt::name_any).collect();
     let entries = list(context, names::LEDGER).await?;
     for secret in &entries {
         log(
             secret,
-            sweep_ledger(context, secret, &known, &stored, views).await,
+            collect_ledger(context, secret, &known, &stored, views).await,
         );
     }
     let passwords = list(context, names::REFUSED_PASSWORD).await?;
     for secret in &passwords {
-        log(secret, sweep_password(context, secret, views).await);
+        log(secret, collect_password(context, secret, views).await);
     }
     let all = states.iter().chain(&entries).chain(&passwords);
     views.retain(&all.filter_map(ResourceExt::uid).collect());
@@ -135,7 +135,7 @@ impl Known {
     }
 }
 
-async fn sweep_state(
+async fn collect_state(
     context: &Context,
     secret: &Secret,
     known: &Known,
@@ -251,7 +251,7 @@ async fn revoke(context: &Context, host: &Host, token: &redeem::RefreshToken, st
 }
 
 /// An entry names its connector by uid alone, so it takes a watch of the whole cluster to tell that it is gone.
-async fn sweep_ledger(
+async fn collect_ledger(
     context: &Context,
     secret: &Secret,
     known: &Known,
@@ -283,7 +283,7 @@ async fn sweep_ledger(
 }
 
 /// A password that was refused this long ago has been changed, or may cost its user one more refusal.
-async fn sweep_password(context: &Context, secret: &Secret, views: &mut Views) -> Result<(), Error> {
+async fn collect_password(context: &Context, secret: &Secret, views: &mut Views) -> Result<(), Error> {
     let Some(created) = &secret.metadata.creation_timestamp else {
         return Ok(());
     };
@@ -390,7 +390,7 @@ mod tests {
 
     use super::*;
 
-    /// An error of the API server, as `tests/cluster/sweep.rs` sees it from a real one.
+    /// An error of the API server, as `tests/cluster/garbage_collection.rs` sees it from a real one.
     fn refused(code: u16, reason: &str, details: Option<(&str, &str)>) -> kube::Error {
         let details = details.map(|(name, group)| StatusDetails {
             name: name.to_owned(),

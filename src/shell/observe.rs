@@ -28,7 +28,7 @@ use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
 use crate::shell::salesforce::refused_passwords as passwords;
 
-/// In mode `Watch` changes are noticed at once; the sweep is only the safety net.
+/// In mode `Watch` changes are noticed at once; the resync is only the safety net.
 const SAFETY_NET: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// Observes one connector.
@@ -136,7 +136,7 @@ async fn view(
     context: &Context,
     connector: &SalesforceConnector,
     ours: Option<&Secret>,
-    brought: Option<&salesforce_client::RefreshToken>,
+    bootstrap: Option<&salesforce_client::RefreshToken>,
 ) -> Result<GrantView, Error> {
     let uid = connector.uid().unwrap_or_default();
     let (state, revoke_at) = crate::shell::grant_session::read_state(context, &uid).await?;
@@ -151,7 +151,7 @@ async fn view(
     Ok(GrantView {
         state: of_connector(state, &uid),
         revoke_at,
-        brought: brought.map(|token| {
+        bootstrap: bootstrap.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());
             redeem::TokenDigest::of(context.digest_key.hmac(), &token)
         }),
@@ -176,7 +176,7 @@ fn siblings(context: &Context, connector: &SalesforceConnector) -> Siblings {
     Siblings::of(connector, parsed.filter_map(Peer::of))
 }
 
-/// The period of the sweep as things stand.
+/// The resync period at this time.
 pub fn resync_period(context: &Context) -> std::time::Duration {
     match context.settings.secret_watch {
         SecretWatch::ByName => period_for(context.connectors.count()),

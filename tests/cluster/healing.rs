@@ -37,7 +37,7 @@ pub(crate) fn tested_often(spec: &mut Value) {
     spec["connectionTest"] = json!({ "interval": "1m" });
 }
 
-/// So seldom that no test notices what it is the watch's, or the sweep's, to notice.
+/// So seldom that no test notices what it is the watch's, or the resync's, to notice.
 pub(crate) fn tested_daily(spec: &mut Value) {
     spec["connectionTest"] = json!({ "interval": "24h" });
 }

@@ -12,6 +12,7 @@ mod canary;
 #[path = "../support/context.rs"]
 mod context;
 mod errors;
+mod garbage_collection;
 mod grants;
 mod healing;
 mod identity;
@@ -32,7 +33,6 @@ mod scope;
 mod secrets;
 mod settle;
 mod stage;
-mod sweep;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod troubles;

@@ -33,7 +33,7 @@ async fn a_restart_of_the_api_server_is_survived(stage: Stage) {
     stage.ready("crm").await;
     assert_eq!(stage.token_calls(), 3, "the restart itself costs none");
 
-    // Down for longer than a sweep takes at the usual speed, and changed before anybody may have seen that it is back.
+    // Down for longer than a resync takes at the usual speed, and changed before anybody may have seen that it is back.
     stage.plane.stop_api_server().await;
     tokio::time::sleep(Duration::from_secs(70) / SPEED).await;
     stage.plane.start_api_server().await;

@@ -13,7 +13,7 @@ use crate::looks;
 use crate::stage::{DEADLINE, Stage};
 
 impl Stage {
-    /// Lets the time of a sweep pass on the operator's clock, and waits until the operator has looked at every connector
+    /// Lets the time of a resync pass on the operator's clock, and waits until the operator has looked at every connector
     /// of this stage, from start to end, since this was called.
     pub(crate) async fn settle(&self) {
         self.settle_within(DEADLINE).await;
@@ -23,7 +23,7 @@ impl Stage {
         let since = Instant::now();
         self.pass(Duration::from_secs(70)).await;
         if self.mode == SecretWatch::Watch {
-            // The sweep of this mode is too far away; a changed Secret wakes the connectors that mention it.
+            // The resync of this mode is too far away; a changed Secret wakes the connectors that mention it.
             self.touch_inputs().await;
         }
         let connectors = self

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
+mod garbage_collection;
 mod kill;
 #[path = "../support/leak.rs"]
 mod leak;
@@ -15,7 +16,6 @@ mod scene;
 mod sieve;
 mod stage;
 mod suspend;
-mod sweep;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod terminate;

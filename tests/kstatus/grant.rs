@@ -36,7 +36,7 @@ impl Store {
         GrantView {
             state: self.state.as_ref().map_or(StateSeen::Absent, found),
             revoke_at: None,
-            brought: digest(settings, key),
+            bootstrap: digest(settings, key),
             floor: Serial(floor.and_then(|floor| floor.try_into().ok()).unwrap_or_default()),
             cluster: cluster(),
             claimed_elsewhere: false,

@@ -133,8 +133,8 @@ impl World {
     /// Every other world's connector logs in by a grant that somebody brings.
     pub(crate) fn new(seed: u64) -> Self {
         let auth = if seed.is_multiple_of(2) {
-            let brought = json!({ "refreshTokenRef": { "name": "app", "key": "refresh" } });
-            json!({ "authorizationCode": { "bootstrap": brought } })
+            let bootstrap = json!({ "refreshTokenRef": { "name": "app", "key": "refresh" } });
+            json!({ "authorizationCode": { "bootstrap": bootstrap } })
         } else {
             json!({ "clientCredentials": {} })
         };

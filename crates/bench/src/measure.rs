@@ -41,7 +41,7 @@ pub(crate) struct Scale {
 pub(crate) const FOREIGN_BYTES: usize = 20 * 1024;
 /// After the last connector is Ready: what was under way has ended.
 const MOMENT: Duration = Duration::from_secs(1);
-/// In mode `ByName` a sweep reads on and on, 10 times a second. Fewer reads than this in a look mean nothing else runs.
+/// In mode `ByName` the resync reads on and on, 10 times a second. Fewer reads than this in a look mean nothing else runs.
 const SWEEP_AT_MOST: u64 = 50;
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -290,7 +290,7 @@ async fn restart(programs: &Programs, scale: &Scale, plane: &Plane, size: usize)
     Ok(restart)
 }
 
-/// Until the operator has read at least one Secret of each connector, and no more than the sweep is going on.
+/// Until the operator has read at least one Secret of each connector, and no more than the resync is going on.
 async fn until_all_is_read(plane: &Plane, before: &Requests, size: usize) -> Result<(), Failed> {
     let mut earlier = 0;
     for _ in 0..60 {

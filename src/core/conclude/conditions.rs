@@ -88,7 +88,7 @@ impl Facts<'_> {
         };
         let view = &source.view;
         let imported = match &self.outcome.grant {
-            Some(grant) => view.brought.is_some() && grant.imported == view.brought,
+            Some(grant) => view.bootstrap.is_some() && grant.imported == view.bootstrap,
             None => view.imported(),
         };
         if imported {

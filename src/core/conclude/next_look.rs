@@ -19,7 +19,7 @@ use crate::core::schedule::time::{later, since};
 /// Never sooner than this: whatever asks for an earlier look is a mistake that must not spin.
 const SOONEST: Duration = Duration::from_secs(1);
 
-/// Time until the next look: the first of sweep, next attempt, renewal, expiration and test.
+/// Time until the next look: the first of resync, next attempt, renewal, expiration and test.
 pub(super) fn next_look(
     observed: &Observed,
     decision: &Decision,
@@ -27,9 +27,9 @@ pub(super) fn next_look(
     status: &SalesforceConnectorStatus,
     now: Timestamp,
 ) -> Duration {
-    let sweep = jittered(observed.resync_period, &observed.owner.uid, 2);
+    let resync = jittered(observed.resync_period, &observed.owner.uid, 2);
     let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
-    let sweep = if late { sweep.min(LATE) } else { sweep };
+    let resync = if late { resync.min(LATE) } else { resync };
     if was_settled(observed, outcome) {
         return SOONEST;
     }
@@ -39,11 +39,11 @@ pub(super) fn next_look(
         .filter(|moment| *moment > now)
         .map(|moment| since(now, moment))
         .min();
-    first.map_or(sweep, |first| first.min(sweep)).max(SOONEST)
+    first.map_or(resync, |first| first.min(resync)).max(SOONEST)
 }
 
 /// Whether a session that presented nothing has closed what kept the grant in use from being renewed. A renewal may be due, and
-/// have been due for a while: it broke off when a process died, and would otherwise wait for the sweep. It can't happen twice
+/// have been due for a while: it broke off when a process died, and would otherwise wait for the resync. It can't happen twice
 /// in a row, as the grant works from here on.
 fn was_settled(observed: &Observed, outcome: &Outcome) -> bool {
     let Some(source) = observed.grant() else {

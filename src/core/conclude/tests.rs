@@ -16,7 +16,7 @@ use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
 use crate::core::testing::fixtures::{
-    SWEEP, after, asked_to_test, carrying, failed, first_success, fresh, kept, now, of, refused, reported,
+    RESYNC, after, asked_to_test, carrying, failed, first_success, fresh, kept, now, of, refused, reported,
     settled, spec,
 };
 
@@ -117,7 +117,7 @@ fn the_first_success_is_reported_in_full_without_an_event() {
     });
     assert_eq!(serde_json::to_value(written(&conclusion)).unwrap(), wanted);
     assert_eq!(conclusion.events, []);
-    assert_eq!(conclusion.next, jittered(SWEEP, &uid(), 2));
+    assert_eq!(conclusion.next, jittered(RESYNC, &uid(), 2));
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn the_next_look_is_at_the_first_interesting_moment() {
     let resting = Decision::Wait(WaitReason::Suspended);
     let rest = conclude(&suspended, &resting, &kept(&suspended), after(60)).next;
     assert_eq!(rest, until(renewal, 60));
-    assert_eq!(next(&settled(), 0), jittered(SWEEP, &uid(), 2));
+    assert_eq!(next(&settled(), 0), jittered(RESYNC, &uid(), 2));
     let sooner = after(0) + signed(Duration::from_millis(1));
     let mut spinning = day(settled());
     spinning.status.failures = Some(fixtures::failures(

@@ -27,7 +27,7 @@ pub struct GrantView {
     /// Host that the state says to revoke it at once its connector is gone.
     pub revoke_at: Option<String>,
     /// Digest of the brought refresh token, if there is one.
-    pub brought: Option<TokenDigest>,
+    pub bootstrap: Option<TokenDigest>,
     /// The highest serial that was copied elsewhere: to the status or to the consumer's Secret.
     pub floor: Serial,
     /// This cluster.
@@ -52,7 +52,7 @@ impl GrantView {
     #[must_use]
     pub fn business(&self) -> Business {
         match &self.state {
-            StateSeen::Absent if self.brought.is_none() && self.floor == Serial::default() => {
+            StateSeen::Absent if self.bootstrap.is_none() && self.floor == Serial::default() => {
                 Business::NobodyCame
             }
             StateSeen::Found(state, _) if self.is_settled(state) => Business::None,
@@ -65,7 +65,7 @@ impl GrantView {
 
     fn is_settled(&self, state: &State) -> bool {
         let quiet = state.grants().all(|grant| grant.attempt.is_none()) && state.candidate.is_none();
-        let known = self.brought.is_none() || self.brought == state.imported;
+        let known = self.bootstrap.is_none() || self.bootstrap == state.imported;
         quiet && known && state.access().is_some() && !state.is_rolled_back(&self.cluster, self.floor)
     }
 
@@ -144,7 +144,7 @@ impl GrantView {
     #[must_use]
     pub fn imported(&self) -> bool {
         let imported = self.state().and_then(|state| state.imported.as_ref());
-        self.brought.is_some() && self.brought.as_ref() == imported
+        self.bootstrap.is_some() && self.bootstrap.as_ref() == imported
     }
 }
 

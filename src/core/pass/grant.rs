@@ -121,7 +121,7 @@ impl GrantRenewal {
             }
             (RenewalStep::Introspecting { held, minted, grant }, PassReply::Introspection(answer)) => {
                 let held = with_known_expiry(*held, answer);
-                Ok(brought(held, why, minted, grant, connector))
+                Ok(with_token(held, why, minted, grant, connector))
             }
             _ => Err(UnexpectedReply),
         }
@@ -180,10 +180,10 @@ fn session_ended(
         let step = RenewalStep::Introspecting { held, minted, grant };
         return Ok(GrantStage::Asks(Box::new(GrantRenewal { why, step }), effect));
     }
-    Ok(brought(held, why, minted, grant, connector))
+    Ok(with_token(held, why, minted, grant, connector))
 }
 
-fn brought(
+fn with_token(
     held: HeldToken,
     why: MintReason,
     minted: Option<Minted>,

@@ -34,11 +34,11 @@ pub(crate) const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
 /// connector that was deleted and made anew is collected a moment later. Looking costs one read.
 pub(crate) const LATE: Duration = Duration::from_secs(15);
 
-/// Reads of the API server that the sweep may cause, a second, over all connectors.
+/// Reads of the API server that the resync may cause, a second, over all connectors.
 pub const SWEEP_READS_PER_SECOND: u32 = 12;
-/// No connector is looked at more often than this by the sweep.
+/// No connector is looked at more often than this by the resync.
 pub const SWEEP_SHORTEST: Duration = Duration::from_mins(1);
-/// A sweep reads a connector's input Secret and its target Secret; and a third one for every method but client
+/// A resync reads a connector's input Secret and its target Secret; and a third one for every method but client
 /// credentials: a second input, the memory of refused passwords, or the stored grant.
 const SWEEP_READS_PER_CONNECTOR: u32 = 3;
 
@@ -115,7 +115,7 @@ fn back_off(count: i32) -> Duration {
         .min(BACK_OFF_LONGEST)
 }
 
-/// Period of the sweep that notices changed Secrets in mode `ByName`: as long as it takes to read everything once
+/// Period of the resync that notices changed Secrets in mode `ByName`: as long as it takes to read everything once
 /// within the budget of [`SWEEP_READS_PER_SECOND`], and at least [`SWEEP_SHORTEST`]. 1,000 connectors: 250 s, and less
 /// than 300 s with the jitter.
 #[must_use]

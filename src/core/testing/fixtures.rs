@@ -40,7 +40,7 @@ use crate::core::validate::validate;
 
 pub(crate) const ORGANIZATION: &str = "00Dx0000000BV7zEAG";
 pub(crate) const USER: &str = "005x00000012Q9PAAU";
-pub(crate) const SWEEP: Duration = Duration::from_mins(1);
+pub(crate) const RESYNC: Duration = Duration::from_mins(1);
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-22T10:00:00Z".parse().unwrap()
@@ -132,7 +132,7 @@ fn no_grant() -> GrantView {
     GrantView {
         state: StateSeen::Absent,
         revoke_at: None,
-        brought: None,
+        bootstrap: None,
         floor: Serial::default(),
         cluster: cluster(),
         claimed_elsewhere: false,
@@ -203,7 +203,7 @@ pub(crate) fn fresh() -> Observed {
         held: None,
         former_secrets: Vec::new(),
         last_test: None,
-        resync_period: SWEEP,
+        resync_period: RESYNC,
     }
 }
 

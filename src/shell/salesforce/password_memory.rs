@@ -19,7 +19,7 @@ pub(crate) struct InFlight {
 /// A password and the uid of a connector that sends it.
 type Sender = (String, String);
 
-/// What came of a request to renew, where the password was sent in vain: by its value, as the annotation has it.
+/// What came of a request to renew, where the password was sent without success: by its value, as the annotation has it.
 struct Answered {
     request: String,
     problem: Problem,
@@ -48,7 +48,7 @@ impl InFlight {
         self.memory().get(digest.as_str()).copied()
     }
 
-    /// What came of this request of the connector, if the password was sent for it in vain. The status may not know yet: it
+    /// What came of this request of the connector, if the password was sent for it without success. The status may not know yet: it
     /// is written after the login, and that may fail.
     pub(crate) fn answer(&self, digest: &Digest, uid: &str, request: &str) -> Option<Problem> {
         let answered = self.answered();
@@ -57,7 +57,7 @@ impl InFlight {
             .map(|last| last.problem.clone())
     }
 
-    /// The password was sent in vain for this request.
+    /// The password was sent without success for this request.
     pub(crate) fn note_answer(&self, digest: &Digest, uid: &str, request: &str, problem: &Problem) {
         let answered = Answered {
             request: request.to_owned(),

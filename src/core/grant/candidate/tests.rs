@@ -20,7 +20,7 @@ const KEEP: Decision = Decision::Keep { test: None };
 fn beside() -> Observed {
     let mut observed = granted(&json!({}), GrantValidity::Valid);
     let digest = redeem::TokenDigest::of(fixtures::key().hmac(), &RefreshToken::new("brought".to_owned()));
-    fixtures::grant_mut(&mut observed).view.brought = Some(digest);
+    fixtures::grant_mut(&mut observed).view.bootstrap = Some(digest);
     observed.last_test = Some(after(3600));
     observed
 }
@@ -192,7 +192,7 @@ fn a_bootstrap_token_refused_beside_a_working_grant_is_reported_once_and_left_al
     assert_eq!((again.status, again.events), (None, vec![]));
     // Nor does it outlive what was brought.
     let mut gone = observed;
-    fixtures::grant_mut(&mut gone).view.brought = None;
+    fixtures::grant_mut(&mut gone).view.bootstrap = None;
     let conclusion = conclude(&gone, &KEEP, &kept(&gone), after(120));
     assert_eq!(conclusion.status.unwrap().candidate_grant_failures, None);
 }

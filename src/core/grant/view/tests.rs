@@ -91,7 +91,7 @@ fn view(state: StateSeen) -> GrantView {
     GrantView {
         state,
         revoke_at: None,
-        brought: None,
+        bootstrap: None,
         floor: Serial(3),
         cluster: cluster(),
         claimed_elsewhere: false,
@@ -171,7 +171,7 @@ fn a_state_of_another_connector_is_not_read() {
 /// A brought token that is never imported, beside a grant that works.
 fn refused_beside_a_working_one() -> Observed {
     let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
-    fixtures::grant_mut(&mut observed).view.brought = Some(TokenDigest::of(
+    fixtures::grant_mut(&mut observed).view.bootstrap = Some(TokenDigest::of(
         fixtures::key().hmac(),
         &RefreshToken::new("used".to_owned()),
     ));
@@ -290,9 +290,9 @@ fn an_open_attempt_is_resolved_even_while_suspended_or_when_the_secret_is_reject
 #[test]
 fn an_attempt_beside_a_grant_that_works_is_asked_about_as_seldom_while_suspended_as_ever() {
     let mut state = fixtures::state(GrantValidity::Valid);
-    let mut brought = somebody_elses();
-    brought.attempt = Some(attempt(AttemptPhase::OutcomeUnknown));
-    state.candidate = Some(brought);
+    let mut candidate = somebody_elses();
+    candidate.attempt = Some(attempt(AttemptPhase::OutcomeUnknown));
+    state.candidate = Some(candidate);
     let mut observed = suspended(observed(found(state)));
     assert_eq!(
         fixtures::decided(&observed, after(1)),

@@ -21,9 +21,9 @@ use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::secret::read_back::read_back;
 
-/// What was brought beside the grant in use.
+/// What was supplied beside the grant in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Brought {
+enum Bootstrapped {
     Nothing,
     /// Another connector has imported it.
     Used,
@@ -37,7 +37,7 @@ enum Brought {
     Good,
 }
 
-impl Brought {
+impl Bootstrapped {
     fn token(self) -> Option<RefreshToken> {
         (self != Self::Nothing).then(|| RefreshToken::new(format!("{self:?}")))
     }
@@ -45,7 +45,7 @@ impl Brought {
 
 struct World {
     observed: Observed,
-    brought: Brought,
+    supplied: Bootstrapped,
     state: State,
     version: u64,
     ledger: HashMap<String, LedgerEntry>,
@@ -60,28 +60,28 @@ struct World {
 }
 
 impl World {
-    fn new(brought: Brought, told: Option<(GrantProblem, bool)>) -> Self {
+    fn new(supplied: Bootstrapped, told: Option<(GrantProblem, bool)>) -> Self {
         let mut observed = fixtures::granted(&json!({}), GrantValidity::Valid);
         observed.status.grant_serial = Some(3);
-        let bootstrap = brought
+        let bootstrap = supplied
             .token()
             .map(|token| Bootstrap::new(fixtures::key().hmac(), token));
         let mut ledger = HashMap::new();
-        if let Some(used) = bootstrap.as_ref().filter(|_| brought == Brought::Used) {
+        if let Some(used) = bootstrap.as_ref().filter(|_| supplied == Bootstrapped::Used) {
             let entry = LedgerEntry {
                 connector_uid: "another".into(),
                 phase: LedgerPhase::Used(GrantId::new("another")),
             };
             ledger.insert(format!("ledger-{}", used.digest.as_str()), entry);
         }
-        fixtures::grant_mut(&mut observed).view.brought = bootstrap.map(|bootstrap| bootstrap.digest);
+        fixtures::grant_mut(&mut observed).view.bootstrap = bootstrap.map(|bootstrap| bootstrap.digest);
         if let Some((problem, again)) = told {
             let next = again.then(|| after(900));
             observed.status.failures = Some(fixtures::failures(of(&observed), problem, next));
         }
         Self {
             observed,
-            brought,
+            supplied,
             state: fixtures::state(GrantValidity::Valid),
             version: 7,
             ledger,
@@ -128,7 +128,7 @@ impl World {
 
     fn look(&mut self) {
         let digest = self
-            .brought
+            .supplied
             .token()
             .map(|token| Bootstrap::new(fixtures::key().hmac(), token).digest);
         let copied = self.copied_serial().unwrap_or_default();
@@ -140,14 +140,14 @@ impl World {
         let view = GrantView {
             state: self.seen(),
             revoke_at: None,
-            brought: digest,
+            bootstrap: digest,
             floor: copied.max(Serial(in_status.unwrap_or_default())),
             cluster: fixtures::cluster(),
             claimed_elsewhere: false,
         };
         fixtures::grant_mut(&mut self.observed).view = view;
         fixtures::grant_mut(&mut self.observed).settings.bootstrap = self
-            .brought
+            .supplied
             .token()
             .map(|token| salesforce_client::RefreshToken::new(token.expose_secret().to_owned()));
         let noted = self
@@ -310,8 +310,8 @@ fn written() -> Answered {
     Answered::Write(WriteReply::Written(ResourceVersion::new("1")))
 }
 
-fn brought() -> impl Strategy<Value = Brought> {
-    use Brought::{Good, Inactive, Nothing, SomebodyElses, Used, UserInactive};
+fn supplied() -> impl Strategy<Value = Bootstrapped> {
+    use Bootstrapped::{Good, Inactive, Nothing, SomebodyElses, Used, UserInactive};
     proptest::sample::select(vec![Nothing, Used, Inactive, SomebodyElses, UserInactive, Good])
 }
 
@@ -326,31 +326,31 @@ proptest! {
 
     #[test]
     fn a_good_grant_is_used_before_its_token_expires_and_the_connector_stays_or_becomes_ready(
-        brought in brought(), told in told(), begin in 1..300_i64,
+        supplied in supplied(), told in told(), begin in 1..300_i64,
     ) {
-        let mut world = World::new(brought, told);
+        let mut world = World::new(supplied, told);
         let mut now = after(begin);
         let mut ready = true;
         // A new token is taken to live for a quarter of an hour.
         while now < after(3 * 3600) {
             let expires = world.observed.held.as_ref().unwrap().expiration.time;
-            prop_assert!(now < expires, "the token has expired at {now}: {brought:?} {told:?}");
+            prop_assert!(now < expires, "the token has expired at {now}: {supplied:?} {told:?}");
             now = world.reconcile(now);
             let condition = &world.observed.status.conditions[0];
             ready = condition.status == "True";
             prop_assert!(ready || told.is_some_and(|(_, again)| again) && now <= after(1800), "{condition:?} at {now}");
         }
         prop_assert!(ready);
-        let enough = if brought == Brought::Good { 0 } else { 12 };
+        let enough = if supplied == Bootstrapped::Good { 0 } else { 12 };
         prop_assert!(world.used.len() >= enough, "{:?}", world.used);
         // What is refused is said, and looked into seldom.
         let said = world.observed.status.candidate_grant_failures.map(|failures| failures.reason);
-        let expected = match brought {
-            Brought::Nothing | Brought::Good => None,
-            Brought::Used => Some("BootstrapTokenUsed"),
-            Brought::Inactive => Some("BootstrapTokenInactive"),
-            Brought::SomebodyElses => Some("WrongIdentity"),
-            Brought::UserInactive => Some("UserInactive"),
+        let expected = match supplied {
+            Bootstrapped::Nothing | Bootstrapped::Good => None,
+            Bootstrapped::Used => Some("BootstrapTokenUsed"),
+            Bootstrapped::Inactive => Some("BootstrapTokenInactive"),
+            Bootstrapped::SomebodyElses => Some("WrongIdentity"),
+            Bootstrapped::UserInactive => Some("UserInactive"),
         };
         prop_assert_eq!(said.as_deref(), expected);
         prop_assert!(world.sessions < 30, "{} sessions", world.sessions);
@@ -360,8 +360,8 @@ proptest! {
     fn a_renewal_that_broke_off_is_made_up_for_before_its_token_expires(
         told in told(), begin in 1..700_i64,
     ) {
-        let mut world = World::new(Brought::Nothing, told).broken_off();
-        // Neither the sweep nor a test comes to the rescue.
+        let mut world = World::new(Bootstrapped::Nothing, told).broken_off();
+        // Neither the resync nor a test comes to the rescue.
         world.observed.resync_period = Duration::from_hours(1);
         fixtures::of_mut(&mut world.observed).test_interval = Duration::from_hours(24);
         let (mut now, mut looks) = (after(begin), 0);
@@ -378,9 +378,9 @@ proptest! {
 
     #[test]
     fn how_a_renewal_ended_that_broke_off_is_found_out_also_where_no_token_is_wanted_or_it_can_t_be_delivered(
-        told in told(), brought in brought(), suspended in any::<bool>(), begin in 1..700_i64,
+        told in told(), supplied in supplied(), suspended in any::<bool>(), begin in 1..700_i64,
     ) {
-        let mut world = World::new(brought, told).broken_off();
+        let mut world = World::new(supplied, told).broken_off();
         world.observed.resync_period = Duration::from_hours(1);
         if suspended {
             world.observed.activity = Activity::Suspended;
@@ -393,7 +393,7 @@ proptest! {
             looks += 1;
             if now > begin + signed(Duration::from_mins(1)) {
                 let attempt = world.state.current.as_ref().unwrap().attempt.as_ref();
-                prop_assert_eq!(attempt, None, "{} {:?} {:?}", now, told, brought);
+                prop_assert_eq!(attempt, None, "{} {:?} {:?}", now, told, supplied);
             }
         }
         prop_assert!(looks < 12, "{looks} looks");

@@ -134,8 +134,8 @@ async fn a_namespace_that_is_not_watched_any_more_keeps_its_states() {
     let uid = uid(&stage.ready("crm").await);
     stage.stop_operator().await;
     stage.delete("crm").await;
-    let kept = state(&stage, &uid).await.expect("nothing sweeps");
-    // This one, whose namespace is watched, shows that sweeps went on for longer than the grace.
+    let kept = state(&stage, &uid).await.expect("nothing is collected");
+    // This one, whose namespace is watched, shows that garbage collection went on for longer than the grace.
     let elsewhere = ConnectorRef {
         uid: "elsewhere".into(),
         namespace: "elsewhere".into(),

@@ -1,4 +1,4 @@
-//! What if the sweep can't tell whether a connector is there? Its right to read is gone, or the whole CRD: nothing is
+//! What if garbage collection can't tell whether a connector is there? Its right to read is gone, or the whole CRD: nothing is
 //! removed, however long that takes.
 
 use k8s_openapi::api::core::v1::Secret;
@@ -13,8 +13,8 @@ use crate::operator::{Operator, Setup};
 use crate::stage::{DEADLINE, Stage};
 
 const ACCOUNT: &str = "operator";
-/// Sweeps, of one a second, that see the grace go by several times: an hour, ten minutes a sweep.
-const SWEEPS: usize = 15;
+/// Runs, of one a second, that see the grace go by several times: an hour, ten minutes a run.
+const RUNS: usize = 15;
 const STAYS: &str = "Kept a stored grant: the connector's existence is unclear";
 const LONGER: &str = "Kept a stored grant until this process has observed it for longer";
 
@@ -85,16 +85,16 @@ async fn mark(stage: &Stage, uid: &str) {
     secrets.patch(&name, &params, &patch).await.unwrap();
 }
 
-/// Waits until so many sweeps, from now on, have found nothing out about a connector that they read like this.
-async fn sweeps_in_vain(operator: &Operator, read: &str) {
+/// Waits until so many runs, from now on, have found nothing out about a connector that they read like this.
+async fn runs_without_result(operator: &Operator, read: &str) {
     let count = || {
         let said = operator.said(STAYS);
         said.iter().filter(|fields| fields["read"] == read).count()
     };
     let before = count();
-    eventually(DEADLINE, &format!("sweeps that read {read}"), async || {
+    eventually(DEADLINE, &format!("runs that read {read}"), async || {
         let more = count() - before;
-        (more >= SWEEPS).then_some(()).ok_or(format!("{more} sweeps"))
+        (more >= RUNS).then_some(()).ok_or(format!("{more} runs"))
     })
     .await;
 }
@@ -121,7 +121,7 @@ async fn garbage_collection_without_access_to_connectors_or_crd_removes_nothing(
     until_forbidden(&stage).await;
     mark(&stage, &uid).await;
     stage.delete("crm").await;
-    sweeps_in_vain(&operator, "Forbidden").await;
+    runs_without_result(&operator, "Forbidden").await;
     assert!(state(&stage, &uid).await.is_some(), "removed unseen");
 
     // One may look again, and there are no connectors of any kind.
@@ -134,7 +134,7 @@ async fn garbage_collection_without_access_to_connectors_or_crd_removes_nothing(
     })
     .await;
     rights(&stage, "[get, list, watch]").await;
-    sweeps_in_vain(&operator, "NoCrd").await;
+    runs_without_result(&operator, "NoCrd").await;
     assert!(state(&stage, &uid).await.is_some(), "removed with the CRD");
 
     // The kind is back, and the connector is not. The mark is old, but this process has not seen it gone before.
