@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn a_login_is_sent_at_most_once_in_a_pass_and_its_token_reaches_the_secret_only_when_it_is_verified(
+    fn one_login_a_pass_and_only_a_verified_token_reaches_the_secret(
         observed in situation(), at in -9000..9000_i64, answer in answer(),
     ) {
         let ran = passed(&observed, answer, after(at));

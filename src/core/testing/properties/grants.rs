@@ -377,7 +377,7 @@ proptest! {
     }
 
     #[test]
-    fn how_a_renewal_ended_that_broke_off_is_found_out_also_where_no_token_is_wanted_or_it_can_t_be_delivered(
+    fn an_interrupted_renewal_is_resolved_even_if_its_token_is_not_wanted(
         told in told(), supplied in supplied(), suspended in any::<bool>(), begin in 1..700_i64,
     ) {
         let mut world = World::new(supplied, told).broken_off();
