@@ -122,14 +122,29 @@ program() {
     run "$name" "$log" within "$folder" "$executable" "$@"
 }
 
+# alone NAME KIND FOLDER EXECUTABLE: runs the tests of a program once more that failed beside others, one at a time. They have
+# deadlines, which a machine that does something else can make them miss; what fails alone too has failed.
+alone() {
+    local name=$1 kind=$2 log=$logs/tests-$2-$1.log tests
+    grep -qx "$name" "$logs/failed" 2>/dev/null || return 0
+    mapfile -t tests < <(sed -nE 's/^test ([^ ]+)( - should panic)? \.\.\. FAILED$/\1/p' "$log")
+    ((${#tests[@]} > 0 && ${#tests[@]} <= 5)) || return 0
+    sed -i "/^$name\$/d" "$logs/failed"
+    run "$name, ${#tests[@]} alone" "${log%.log}-alone.log" within "$3" "$4" --exact --test-threads=1 "${tests[@]}"
+}
+
 # count_tests: adds up what the test programs said. One that ended without a word counts as a failure.
 count_tests() {
     local log p f
     for log in "$logs"/tests-*.log; do
-        [[ -e $log ]] || continue
+        [[ -e $log && $log != *-alone.log ]] || continue
         read -r p f < <(awk '/^test result: / { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
         passed=$((passed + p))
+        # Of those that failed, what counts is how they ended alone.
+        [[ ! -e ${log%.log}-alone.log ]] ||
+            read -r p f < <(awk '/^test result: / { p += $4; f += $6 } END { print p + 0, f + 0 }' "${log%.log}-alone.log")
+        [[ ! -e ${log%.log}-alone.log ]] || passed=$((passed + p))
         failed=$((failed + f))
     done
-    if [[ -e $logs/failed && $failed -eq 0 ]]; then failed=$(wc -l <"$logs/failed"); fi
+    if [[ -s $logs/failed && $failed -eq 0 ]]; then failed=$(wc -l <"$logs/failed"); fi
 }
