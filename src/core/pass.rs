@@ -15,6 +15,7 @@ pub mod effect;
 mod grant;
 mod login;
 mod progress;
+mod unexpected;
 
 use std::sync::Arc;
 
@@ -22,8 +23,8 @@ use jiff::Timestamp;
 
 pub use effect::{
     LiveStatus, PassEffect, PassEnd, PassReply, PassReport, SessionOrder, SessionReply, TokenReply,
-    UnexpectedReply,
 };
+pub use unexpected::UnexpectedReply;
 
 use crate::core::conclude::conclude;
 use crate::core::decide::decide;

@@ -133,8 +133,17 @@ impl<'a> Performer<'a> {
                 status,
                 resource_version,
             } => report::write_status(context, self.object, *status, resource_version).await?,
-            // Answered in `perform`, or the end.
-            _ => {}
+            // Answered in `perform`.
+            PassEffect::RequestToken { .. }
+            | PassEffect::Introspect { .. }
+            | PassEffect::Test { .. }
+            | PassEffect::RunSession(_)
+            | PassEffect::CreateSecret { .. }
+            | PassEffect::UpdateSecret { .. }
+            | PassEffect::ReadStatus
+            | PassEffect::ReadRequestAnswer { .. }
+            | PassEffect::RecallPassword { .. } => {}
+            PassEffect::Done(_) => {}
         }
         Ok(())
     }

@@ -21,8 +21,8 @@ use crate::shell::watch::object::Unparsable;
 /// Longest note that the API server accepts.
 const NOTE_BYTES: usize = 1024;
 
-/// Notes in logs, metrics and memory what a pass has done, before the status is written: that may fail. `tested` is how long each
-/// connection test took; one without any call has taken no time.
+/// Notes in logs, metrics and memory what a pass has done, before the status is written: that may fail. `tested` is how long the
+/// connection tests took that made a call; results and durations are not matched.
 pub(crate) fn record(
     context: &Context,
     connector: &SalesforceConnector,

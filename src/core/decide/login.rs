@@ -6,6 +6,7 @@ use crate::api::reasons::OwnReason;
 use crate::core::decide::permission::permitted;
 use crate::core::decide::test_due::{due_test, instead_of_waiting};
 use crate::core::decide::token_due::{retry_due, token_due};
+use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, MintReason, WaitReason};
 use crate::core::model::observed::{LoginSource, Observed};
 use crate::core::model::rejection::Rejection;
@@ -25,7 +26,11 @@ pub(super) fn decide(
         return Decision::Wait(WaitReason::Suspended);
     }
     let decision = match wanted(observed, source, evidence, now) {
-        Some(why) => unless_refused_before(source, why, permitted(observed, connector, why, now)),
+        Some(why) => {
+            // What a test of this pass has shown is worth an attempt, which says that the password is not sent.
+            let refused = source.password_refused && evidence == Evidence::None;
+            unless_refused_before(refused, connector, why, permitted(observed, connector, why, now))
+        }
         None => Decision::Keep {
             test: due_test(observed, connector, now),
         },
@@ -56,11 +61,15 @@ fn wanted(
 
 /// A password that another connector, or this one before its status was lost, has sent without success is not sent again,
 /// unless somebody asks for it.
-fn unless_refused_before(source: &LoginSource, why: MintReason, decision: Decision) -> Decision {
-    let refused = source.password_refused && why != MintReason::Requested;
+fn unless_refused_before(
+    refused: bool,
+    connector: &Connector,
+    why: MintReason,
+    decision: Decision,
+) -> Decision {
     match decision {
-        Decision::Mint { .. } if refused => {
-            let subject = format!("host {}", source.connector.host);
+        Decision::Mint { .. } if refused && why != MintReason::Requested => {
+            let subject = format!("host {}", connector.host);
             Decision::Reject(Rejection::new(OwnReason::PasswordRefusedBefore, subject))
         }
         decision => decision,

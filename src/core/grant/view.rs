@@ -41,7 +41,7 @@ pub struct GrantView {
 pub enum Business {
     /// Nothing: it stands, and its token can be used.
     None,
-    /// Something is open: an import, an attempt, a grant that waits, or problem to be named.
+    /// Something is open: an import, an attempt, a grant that waits, or a problem to be named.
     Open,
     /// There is no grant, there never was one, and none was brought.
     NobodyCame,
@@ -109,7 +109,7 @@ impl GrantView {
             .is_some_and(|state| state.grants().any(|grant| !grant.is_dead()))
     }
 
-    /// Whether problem that was told of the grant may still be there. A late result, an answer about the token, or a
+    /// Whether a problem that was told of the grant may still be there. A late result, an answer about the token, or a
     /// person who restored the state ends it, and no input changes with that.
     #[must_use]
     pub fn may_still_be(&self, problem: GrantProblem, expect: &ExpectSpec) -> bool {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::core::model::rejection::Rejection;
 
-/// What to do in this reconcile. It leaves the shell no choice to make.
+/// What to do in this pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Something stands in the way that a person must change; nothing is sent.

@@ -17,6 +17,7 @@ pub use steps::{Flow, OrgFlow, Steps};
 use crate::api::reasons::Refusal;
 use crate::core::model::connector::Connector;
 use crate::core::model::held_token::{HeldToken, Identity};
+use crate::core::pass::unexpected::UnexpectedReply;
 
 /// A connection test in progress.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct ConnectionTest {
     identity: Identity,
     id: IdentityUrl,
     scopes: Vec<String>,
+    /// Name of the call that was asked for last.
+    asked: &'static str,
 }
 
 /// Where a test stands.
@@ -79,6 +82,19 @@ pub enum TestAnswer {
     TimedOut,
 }
 
+impl TestAnswer {
+    /// Name of the call that this answers; one that took too long may be any.
+    const fn call_name(&self) -> Option<&'static str> {
+        match self {
+            Self::Versions(_) => Some("TestVersions"),
+            Self::Identity(_) => Some("TestIdentity"),
+            Self::Organization(_) => Some("TestOrganization"),
+            Self::Resources(_) => Some("TestResources"),
+            Self::TimedOut => None,
+        }
+    }
+}
+
 impl ConnectionTest {
     /// Begins a test with a token.
     #[must_use]
@@ -105,24 +121,27 @@ impl ConnectionTest {
             identity: held.identity.clone(),
             id,
             scopes: held.scopes.clone(),
+            asked: "",
         };
-        TestStage::Asks(Box::new(test), TestCall::Versions(instance))
+        test.asks(TestCall::Versions(instance))
     }
 
     /// Takes the answer to the last call, and goes on.
-    #[must_use]
-    pub fn on(mut self, answer: TestAnswer) -> TestStage {
-        match answer {
+    pub fn on(mut self, answer: TestAnswer) -> Result<TestStage, UnexpectedReply> {
+        if answer.call_name().is_some_and(|name| name != self.asked) {
+            return Err(UnexpectedReply);
+        }
+        Ok(match answer {
             TestAnswer::Versions(answer) => match self.steps.host_answers(answer) {
                 Flow::Continue => self.asks_identity(),
                 Flow::Stop => self.ended(),
             },
             TestAnswer::Identity(answer) => match self.steps.identity(&self.identity, answer) {
-                Flow::Continue => self.asks(TestCall::Organization),
+                Flow::Continue => self.asks_rest(TestCall::Organization),
                 Flow::Stop => self.ended(),
             },
             TestAnswer::Organization(answer) => match self.steps.organization(*answer, &self.scopes) {
-                OrgFlow::AskResources => self.asks(TestCall::Resources),
+                OrgFlow::AskResources => self.asks_rest(TestCall::Resources),
                 OrgFlow::Done => self.ended(),
             },
             TestAnswer::Resources(answer) => {
@@ -134,16 +153,21 @@ impl ConnectionTest {
                     .timed_out(Refusal::TimedOut, "spec.connectionTest.timeout has passed");
                 self.ended()
             }
-        }
+        })
     }
 
     fn asks_identity(self) -> TestStage {
         let call = TestCall::Identity(self.instance.clone(), self.id.clone(), self.token.clone());
-        TestStage::Asks(Box::new(self), call)
+        self.asks(call)
     }
 
-    fn asks(self, call: fn(InstanceUrl, ApiVersion, AccessToken) -> TestCall) -> TestStage {
+    fn asks_rest(self, call: fn(InstanceUrl, ApiVersion, AccessToken) -> TestCall) -> TestStage {
         let call = call(self.instance.clone(), self.version, self.token.clone());
+        self.asks(call)
+    }
+
+    fn asks(mut self, call: TestCall) -> TestStage {
+        self.asked = call.name();
         TestStage::Asks(Box::new(self), call)
     }
 

@@ -12,8 +12,9 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Outcome, SecretOutcome};
 use crate::core::pass::connection_test::{ConnectionTest, TestReport, TestStage};
-use crate::core::pass::effect::{PassEffect, PassReply, UnexpectedReply};
+use crate::core::pass::effect::{PassEffect, PassReply};
 use crate::core::pass::progress::PartProgress;
+use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::secret::merge::in_step;
 use crate::core::secret::ownership::Target;
 
@@ -71,7 +72,7 @@ impl Delivery {
     ) -> Result<PartProgress<Self, Outcome>, UnexpectedReply> {
         match (self.current.take(), reply) {
             (Some(Current::Testing(test)), PassReply::Test(answer)) => {
-                Ok(self.testing(test.on(answer), observed, connector, key))
+                Ok(self.testing(test.on(answer)?, observed, connector, key))
             }
             (Some(Current::Writing), PassReply::Secret(Ok(()))) => Ok(self.written(observed, connector)),
             (Some(Current::Writing), PassReply::Secret(Err(rejection))) => {

@@ -63,7 +63,7 @@ pub enum PassEffect {
     ForgetPassword {
         /// Which password.
         digest: Digest,
-        /// Whether there may be a Secret that remembers a refusal.
+        /// Whether its Secret is to be deleted: only a login that was requested is sent in spite of one.
         stored: bool,
     },
     /// Send a token request, if the login host's budget allows it. [`PassReply::Token`].
@@ -219,11 +219,6 @@ pub struct PassReport {
     /// Another installation manages the connector.
     pub claimed_elsewhere: bool,
 }
-
-/// A reply that does not answer the effect that was asked for: a mistake in the shell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the reply to an effect of a pass is of another kind than the effect")]
-pub struct UnexpectedReply;
 
 impl PassEffect {
     /// Name for logs and tests.

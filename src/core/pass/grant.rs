@@ -16,9 +16,10 @@ use crate::core::model::decision::MintReason;
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::{Expiration, HeldToken};
 use crate::core::model::observed::{GrantSource, Observed};
-use crate::core::model::outcome::{GrantOutcome, Minted};
-use crate::core::pass::effect::{PassEffect, PassReply, SessionOrder, SessionReply, UnexpectedReply};
+use crate::core::model::outcome::{GrantOutcome, Minted, Problem};
+use crate::core::pass::effect::{PassEffect, PassReply, SessionOrder, SessionReply};
 use crate::core::pass::login::budget_spent;
+use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::schedule::time::whole_seconds;
 use crate::core::secret::read_back::read_back;
 
@@ -207,7 +208,7 @@ fn grant_outcome(
     state: &State,
     observed: &Observed,
     source: &GrantSource,
-    candidate: Option<crate::core::model::outcome::Problem>,
+    candidate: Option<Problem>,
 ) -> GrantOutcome {
     let policy = &source.settings.policy;
     GrantOutcome {

@@ -14,8 +14,8 @@ use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::driver::{Ran, run, run_with, secret};
 use crate::core::testing::fixtures::{
-    self, after, asked_to_renew, carrying, failure, fresh, grant_mut, granted, held, now, of, password,
-    settled, spec,
+    self, after, asked_to_renew, carrying, failure, fresh, grant_mut, granted, held, now, password, settled,
+    spec,
 };
 
 const TEST: [&str; 3] = ["TestVersions", "TestIdentity", "TestOrganization"];
@@ -211,6 +211,25 @@ scenarios! {
         assert_eq!(ready_after(&over), "True TokenValid");
     }
 
+    fn where_the_session_ends_and_the_password_is_known_to_be_wrong_the_status_says_so() {
+        let spec = spec(json!({ "auth": password() }));
+        let connector = fixtures::connector(&spec);
+        let mut observed = carrying(Observed { source: fixtures::source(&spec), ..settled() }, held(&connector));
+        if let Source::Login(source) = &mut observed.source {
+            source.password_refused = true;
+        }
+        let ran = run_with(&observed, after(901), |effect| match effect {
+            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Refused))),
+            effect => refuses_tokens(effect),
+        });
+        let expected = [
+            "TestVersions", "TestIdentity", "DeleteFormerSecrets", "ReserveUser", "RecallPassword", "ReleaseUser",
+            "DeleteFormerSecrets", "Record", "WriteStatus",
+        ];
+        assert_eq!(ran.effects, expected);
+        assert_eq!(ran.left.status.failures.as_ref().unwrap().reason, "PasswordRefusedBefore");
+    }
+
     fn a_request_sends_a_password_once() {
         let asked = asked_to_renew(with_password());
         let sent = run_with(&asked, now(), refuses_login(Refusal::WrongPassword));
@@ -364,6 +383,10 @@ scenarios! {
         let (mut pass, effect) = Pass::begin(fresh(), &key, now());
         assert_eq!(effect.name(), "RequestToken");
         assert_eq!(pass.on(PassReply::Secret(Ok(())), now()).err(), Some(UnexpectedReply));
-        assert_eq!(of(&fresh()).method_name, "clientCredentials");
+        let tested = settled();
+        let (mut pass, effect) = Pass::begin(tested, &key, after(901));
+        assert_eq!(effect.name(), "TestVersions");
+        let other = PassReply::Test(TestAnswer::Identity(Err(failure(Refusal::SessionExpired))));
+        assert_eq!(pass.on(other, after(901)).err(), Some(UnexpectedReply));
     }
 }
