@@ -133,7 +133,7 @@ impl<'a> Performer<'a> {
                 status,
                 resource_version,
             } => report::write_status(context, self.object, *status, resource_version).await?,
-            // Answered in `perform`.
+            // Answered in `perform`; the end is nothing to carry out.
             PassEffect::RequestToken { .. }
             | PassEffect::Introspect { .. }
             | PassEffect::Test { .. }
@@ -142,8 +142,8 @@ impl<'a> Performer<'a> {
             | PassEffect::UpdateSecret { .. }
             | PassEffect::ReadStatus
             | PassEffect::ReadRequestAnswer { .. }
-            | PassEffect::RecallPassword { .. } => {}
-            PassEffect::Done(_) => {}
+            | PassEffect::RecallPassword { .. }
+            | PassEffect::Done(_) => {}
         }
         Ok(())
     }
