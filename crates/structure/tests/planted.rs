@@ -106,7 +106,7 @@ fn a_facade_alone_is_no_circle() {
         ("src/lib.rs", "mod outer;\n"),
         (
             "src/outer.rs",
-            "mod inner;\npub use inner::Inner;\npub struct Outer;\n",
+            "mod inner;\npub use inner::Inner;\npub struct Outer;\nfn own(_: Outer) {}\n",
         ),
         (
             "src/outer/inner.rs",
@@ -225,6 +225,18 @@ fn a_walk_leaves_out_what_is_to_be_skipped() {
     assert_eq!(
         stays(WAY, &["src/a.rs:go"]),
         (expected.map(str::to_owned).to_vec(), 2, 1)
+    );
+}
+
+#[test]
+fn a_method_of_an_unknown_type_is_entered_if_its_name_leaves_no_doubt() {
+    let root = "mod a;\nmod b;\nfn start() { each(|it| { it.alone(); it.both(); it.get(); }) }\n";
+    let a = "struct A;\nimpl A { fn alone(&self) {} fn both(&self) {} fn get(&self) {} }\n";
+    let b = "struct B;\nimpl B { fn both(&self) {} }\n";
+    let found = stays(&[("src/lib.rs", root), ("src/a.rs", a), ("src/b.rs", b)], &[]);
+    assert_eq!(
+        found,
+        (["lib: start", "a: alone"].map(str::to_owned).to_vec(), 2, 0)
     );
 }
 
