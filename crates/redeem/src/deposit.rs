@@ -24,7 +24,7 @@ pub fn deposit_import(
 }
 
 /// State with the result of a login by `client` in it. The answer of an authorization code carries both tokens.
-/// Reachable with issue 13: Authorize.
+/// Used by the planned login.
 #[must_use]
 pub fn deposit_login(
     current: Option<&State>,

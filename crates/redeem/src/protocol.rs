@@ -50,7 +50,7 @@ pub enum SessionGoal {
         /// [`Access::serial`] of the token that the caller found in need of renewal.
         seen: Option<Serial>,
     },
-    /// Store the result of a login first. Reachable with issue 13: Authorize.
+    /// Store the result of a login first. Used by the planned login.
     Deposit(Box<(RefreshToken, TokenAnswer)>),
 }
 

@@ -1,4 +1,4 @@
-//! A login in hand: it is stored before anything else, and once. Reachable with issue 13: Authorize.
+//! A login in hand: it is stored before anything else, and once. Used by the planned login.
 
 use super::facts::{Move, SessionFacts};
 use crate::deposit::deposit_login;

@@ -133,7 +133,7 @@ impl Session {
         }
     }
 
-    /// Remembers where a login may have been written. Reachable with issue 13: Authorize.
+    /// Remembers where a login may have been written. Used by the planned login.
     fn doubt_login(&mut self, written: &State) {
         if self.login().is_some_and(|login| written.grant(login).is_some()) {
             let over = self.view.state_version().cloned();
