@@ -25,7 +25,6 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Real time.
     #[must_use]
     pub fn real() -> Self {
         Self::at_speed(1)
@@ -47,7 +46,6 @@ impl Clock {
         }
     }
 
-    /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self.speed {

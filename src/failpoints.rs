@@ -38,21 +38,15 @@ macro_rules! failpoints {
 }
 
 failpoints! {
-    /// Reading the state.
     ReadState,
-    /// Reading the connector.
     ReadConnector,
-    /// Reading the consumer's Secret.
     ReadConsumer,
     /// Claiming the connector for this installation.
     Claim,
-    /// Creating a ledger entry.
     CreateLedger,
     /// Asking Salesforce about a refresh token.
     Introspect,
-    /// Creating the state.
     CreateState,
-    /// Reading a ledger entry.
     ReadLedger,
     /// Marking a ledger entry as used.
     MarkLedgerUsed,
@@ -60,23 +54,17 @@ failpoints! {
     Intent,
     /// Copying the serial of the intent to the status.
     Announce,
-    /// Reading the intent back.
     ReadBack,
-    /// Presenting the refresh token.
     Send,
     /// Writing the state with what Salesforce answered.
     Store,
     /// Any other write of the state: what was found out about an attempt, or a grant that is taken into use.
     WriteState,
-    /// Asking for the username.
     Identify,
-    /// Handing the stored token on.
     Derive,
     /// Waiting before something that failed is tried again.
     Pause,
-    /// Writing the consumer's Secret.
     SecretWrite,
-    /// Writing the status.
     StatusWrite,
 }
 
@@ -93,9 +81,7 @@ const _: () = assert!(size_of::<Failpoints>() == 0, "a release has no failpoints
 /// On which side of what is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Before it begins.
     Before,
-    /// After it has ended.
     After,
 }
 

@@ -58,7 +58,6 @@ struct ConnectorLabels {
 const TEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 impl Metrics {
-    /// All metrics, at zero.
     #[must_use]
     pub fn new() -> Self {
         let mut metrics = Self {
@@ -83,7 +82,6 @@ impl Metrics {
         metrics
     }
 
-    /// What the operator does.
     fn register_work(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -109,7 +107,6 @@ impl Metrics {
         );
     }
 
-    /// How each connector is.
     fn register_connectors(&mut self) {
         let registry = &mut self.registry;
         registry.register("ready", "1 if the connector is Ready, else 0", self.ready.clone());
@@ -138,7 +135,6 @@ impl Metrics {
         );
     }
 
-    /// How this process is.
     fn register_process(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -167,7 +163,6 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a connection test.
     pub fn connection_test(&self, result: &'static str, duration: Duration) {
         self.connection_tests
             .get_or_create(&ResultLabels { result })
@@ -175,14 +170,12 @@ impl Metrics {
         self.test_duration.observe(duration.as_secs_f64());
     }
 
-    /// Counts a failed reconcile.
     pub fn reconcile_errors(&self, operation: &'static str) {
         self.reconcile_errors
             .get_or_create(&OperationLabels { operation })
             .inc();
     }
 
-    /// Shows how a connector stands.
     pub fn connector(&self, namespace: &str, name: &str, status: Option<&SalesforceConnectorStatus>) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),

@@ -23,32 +23,23 @@ use crate::{server, telemetry};
 /// Why the process could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A setting.
     #[error("invalid setting")]
     Settings(#[from] SettingsError),
-    /// The log filter.
     #[error("invalid setting")]
     Log(#[from] telemetry::InvalidFilter),
-    /// The asynchronous runtime or the signal handlers.
     #[error("failed to start")]
     Start(#[source] std::io::Error),
-    /// Kubernetes.
     #[error(
         "failed to load the Kubernetes client configuration; set KUBECONFIG, or run in a pod with a service account"
     )]
     Kubernetes(#[source] kube::Error),
-    /// The Salesforce client.
     #[error("failed to set up the Salesforce client")]
     Salesforce(#[source] salesforce_client::BuildError),
-    /// The listener.
     #[error("failed to listen on {address}; choose another address with --listen")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// Why.
         source: std::io::Error,
     },
-    /// The key of the keyed digests.
     #[error("failed to read or create the operator's digest key")]
     DigestKey(#[source] digest_key::DigestKeyError),
 }

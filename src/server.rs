@@ -23,12 +23,10 @@ impl Readiness {
         Self(Arc::new(Mutex::new(what.iter().copied().collect())))
     }
 
-    /// One of them is done.
     pub fn done(&self, what: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
     }
 
-    /// What is still missing.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         self.0
@@ -43,9 +41,7 @@ impl Readiness {
 /// What the server shows.
 #[derive(Clone)]
 pub struct Shown {
-    /// What is still missing.
     pub readiness: Readiness,
-    /// The metrics.
     pub metrics: Arc<Metrics>,
 }
 

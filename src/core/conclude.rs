@@ -58,20 +58,16 @@ pub struct Conclusion {
 /// An event to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventDraft {
-    /// Whether it is good news.
     pub kind: EventKind,
     /// Why; the same as the condition's.
     pub reason: Reason,
-    /// In words.
     pub note: String,
 }
 
 /// Whether an event is good news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// It is.
     Normal,
-    /// It is not.
     Warning,
 }
 

@@ -24,13 +24,11 @@ pub struct Candidate {
 /// Until when a candidate leads, by its own monotonic clock, if it does not renew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Term {
-    /// It stops leading.
     pub renew_by: Duration,
     /// Others may take over: not before this, since they count from when they saw the record that this is counted from.
     pub ends: Duration,
 }
 
-/// A moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     /// Reading of the local monotonic clock.
@@ -44,23 +42,18 @@ pub struct Moment {
 pub enum Step {
     /// Ask the API server, and report the answer.
     Ask {
-        /// What.
         call: Call,
         /// How long to wait for the answer.
         limit: Duration,
     },
-    /// Nothing until then.
     WaitUntil(Duration),
-    /// Nothing any more.
     Done,
 }
 
 /// A call to the API server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
-    /// Read the record.
     Read,
-    /// Create it.
     Create(Box<Lease>),
     /// Write over it, if its resourceVersion is still the one in there.
     Replace(Box<Lease>),
@@ -69,11 +62,8 @@ pub enum Call {
 /// What became of a call.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// This was read.
     Found(Box<Lease>),
-    /// There is no record.
     Missing,
-    /// This was written.
     Written(Box<Lease>),
     /// The record is not what we took it for: another resourceVersion, there already, or there no more.
     Refused,
@@ -83,19 +73,15 @@ pub enum Answer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Read the record.
     Look,
     /// Do what follows from the record that was seen.
     Act,
-    /// Nothing until then.
     Rest(Duration),
-    /// Nothing any more.
     Over,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// To lead.
     Lead,
     /// To keep others waiting while something is finished, where the lease is held.
     Hold,

@@ -10,18 +10,15 @@ use crate::lease::{LeaseSettings, record};
 /// The record as it was last seen.
 #[derive(Debug, Clone)]
 pub struct Sight {
-    /// The record.
     pub lease: Lease,
     /// When it was first seen like this, by the local monotonic clock: later than it was written, never earlier.
     pub changed: Duration,
-    /// Whether it is there still.
     pub presence: Presence,
 }
 
 /// Whether the record is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It is.
     There,
     /// It was, and somebody deleted it: its holder may not know yet.
     Deleted,
@@ -30,7 +27,6 @@ pub enum Presence {
 /// What to do about the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Write the first record.
     Create,
     /// Write over the record that was seen.
     Replace,

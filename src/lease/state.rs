@@ -9,9 +9,7 @@ use tokio::time::Instant;
 /// Whether a process leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It does the work.
     Leader,
-    /// It keeps its caches warm.
     Follower,
 }
 
@@ -56,7 +54,6 @@ impl LeaseState {
         }
     }
 
-    /// Whether this process leads now.
     #[must_use]
     pub fn role(&self) -> Role {
         match (&self.source, self.until()) {
@@ -66,7 +63,6 @@ impl LeaseState {
         }
     }
 
-    /// Whether this process leads now.
     #[must_use]
     pub fn leads(&self) -> bool {
         self.role() == Role::Leader

@@ -25,16 +25,13 @@ pub(crate) const WORKERS: u16 = 16;
 
 /// What every reconcile shares.
 pub struct Context {
-    /// Kubernetes.
     pub client: Client,
     /// Kubernetes, without any retry below us: for writes whose outcome must be known.
     pub once: Client,
     /// Kubernetes, for watches.
     pub(crate) watching: Client,
-    /// Sessions of the redeem protocol.
     pub grants: crate::shell::grant_session::Grants,
     pub(crate) place: tokio::sync::OnceCell<crate::shell::grant_session::Place>,
-    /// Salesforce.
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
     pub allow_list: HostAllowList,
@@ -42,15 +39,11 @@ pub struct Context {
     pub settings: Settings,
     /// The key of all keyed digests.
     pub digest_key: DigestKey,
-    /// The clock.
     pub clock: Clock,
-    /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Whether this process leads.
     pub lease: LeaseState,
     /// Token requests that each login host may still be sent.
     pub budget: Budget,
-    /// The connectors that are known.
     pub connectors: Connectors,
     /// Places for reconciles, of all watches together.
     pub(crate) places: Semaphore,
@@ -61,11 +54,8 @@ pub struct Context {
 
 /// What a context is made of.
 pub struct Parts {
-    /// Kubernetes.
     pub clients: crate::shell::kubernetes::clients::Clients,
-    /// Whether this process leads.
     pub lease: LeaseState,
-    /// Salesforce.
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
     pub allow_list: HostAllowList,
@@ -73,9 +63,7 @@ pub struct Parts {
     pub settings: Settings,
     /// The key of all keyed digests.
     pub digest_key: DigestKey,
-    /// The clock.
     pub clock: Clock,
-    /// Metrics.
     pub metrics: Arc<Metrics>,
 }
 
@@ -248,7 +236,6 @@ impl Context {
         self.memorize(connector.uid(), |memory| memory.errors = 0);
     }
 
-    /// Forgets connectors that are gone.
     pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
         self.grants.forget_except(alive);
         self.passwords.forget_except(alive);

@@ -111,7 +111,6 @@ fn log(secret: &Secret, result: Result<(), Error>) {
 
 /// Connectors that the watches know of.
 struct Known {
-    /// Their uids.
     uids: HashSet<String>,
     /// Whether a uid that is not among them is nowhere in the cluster.
     complete: bool,

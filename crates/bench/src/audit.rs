@@ -70,12 +70,10 @@ pub(crate) fn between(before: &Requests, after: &Requests) -> Requests {
     requests
 }
 
-/// How many there are.
 pub(crate) fn total(requests: &Requests) -> u64 {
     requests.values().sum()
 }
 
-/// How many of them write.
 pub(crate) fn writes(requests: &Requests) -> u64 {
     let reads = ["get ", "list ", "watch "];
     let writing = requests

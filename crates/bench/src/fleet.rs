@@ -23,7 +23,6 @@ pub(crate) struct Fleet {
     namespace: String,
 }
 
-/// The connectors of a namespace.
 pub(crate) fn connectors(client: Client, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client, namespace, &resource())
 }
@@ -61,7 +60,6 @@ pub(crate) fn connector(number: usize, suspend: &Value) -> Result<DynamicObject,
 }
 
 impl Fleet {
-    /// A fleet without members yet.
     pub(crate) fn new(clients: Vec<Client>, namespace: String) -> Self {
         Self { clients, namespace }
     }

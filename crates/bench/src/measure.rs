@@ -31,13 +31,11 @@ pub(crate) struct Scale {
     pub(crate) sizes: Vec<usize>,
     /// Objects that the bare rates are measured with.
     pub(crate) bare: usize,
-    /// Foreign Secrets.
     pub(crate) foreign: usize,
     /// How long memory is left to settle.
     settle: Duration,
 }
 
-/// Bytes of a foreign Secret.
 pub(crate) const FOREIGN_BYTES: usize = 20 * 1024;
 /// After the last connector is Ready: what was under way has ended.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -167,7 +165,6 @@ pub(crate) struct Foreign {
     pub(crate) watch_started: f64,
 }
 
-/// Measures everything.
 pub(crate) async fn everything(programs: &Programs, scale: &Scale) -> Result<Everything, Failed> {
     let began = Instant::now();
     testbed::install_crypto();

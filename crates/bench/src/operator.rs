@@ -105,7 +105,6 @@ impl Operator {
         Err("the operator did not end within 15 s of SIGTERM".into())
     }
 
-    /// Its memory.
     pub(crate) fn memory(&self) -> Result<Memory, Failed> {
         process::memory_of(self.process.id())
     }

@@ -84,7 +84,6 @@ impl Plane {
         self.cluster.namespace("other").await
     }
 
-    /// The connectors to be measured.
     pub(crate) fn fleet(&self) -> Fleet {
         Fleet::new(self.clients.clone(), self.namespace.name().to_owned())
     }

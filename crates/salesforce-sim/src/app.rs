@@ -24,13 +24,9 @@ pub enum AppKind {
 pub enum Flow {
     /// Authorization code ("web server flow").
     AuthorizationCode,
-    /// Refresh token.
     RefreshToken,
-    /// Client credentials.
     ClientCredentials,
-    /// JWT bearer.
     JwtBearer,
-    /// Username-password.
     Password,
 }
 
@@ -38,10 +34,8 @@ pub enum Flow {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PermittedUsers {
-    /// All users may self-authorize.
     #[default]
     AllMaySelfAuthorize,
-    /// Admin approved users are pre-authorized.
     AdminApproved,
 }
 
@@ -49,7 +43,6 @@ pub enum PermittedUsers {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AppStanding {
-    /// Yes.
     #[default]
     Enabled,
     /// Blocked by an administrator: `app_blocked`.
@@ -62,10 +55,8 @@ pub enum AppStanding {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshTokenPolicy {
-    /// Valid until revoked.
     #[default]
     UntilRevoked,
-    /// Immediately expire.
     Immediately,
     /// Expire if not used for so many seconds; 30 days is the idle limit of 2026. docs/salesforce.md#idle-limit
     Idle(#[serde(with = "crate::seconds")] Duration),
@@ -94,11 +85,8 @@ pub enum TokenFormat {
 pub struct App {
     /// `connected_app_name`, shown on the consent page.
     pub name: String,
-    /// Consumer key.
     pub client_id: String,
-    /// Consumer secret.
     pub client_secret: Secret,
-    /// Which kind of app.
     pub kind: AppKind,
     /// My Domain host of the org it was made in.
     pub org_host: String,
@@ -109,23 +97,18 @@ pub struct App {
     /// docs/salesforce.md#uninstalled-apps
     #[serde(default)]
     pub uninstalled: bool,
-    /// May it be used?
     #[serde(default)]
     pub standing: AppStanding,
-    /// Flows that are switched on.
     pub flows: HashSet<Flow>,
-    /// Selected OAuth scopes.
     pub scopes: Vec<String>,
     /// Run-as user of the client credentials flow, by username.
     #[serde(default)]
     pub run_as: Option<String>,
-    /// Who may use it.
     #[serde(default)]
     pub permitted_users: PermittedUsers,
     /// Usernames approved by the administrator through a profile or permission set.
     #[serde(default)]
     pub pre_authorized: HashSet<String>,
-    /// Registered callbacks.
     #[serde(default)]
     pub callbacks: Vec<String>,
     /// PKCE is demanded; default for external client apps and for connected apps since Winter '23.
@@ -140,10 +123,8 @@ pub struct App {
     /// Certificate or public key (PEM) of the JWT bearer flow; at most 4 KB.
     #[serde(default)]
     pub certificate_pem: Option<String>,
-    /// Refresh token rotation.
     #[serde(default)]
     pub rotates_refresh_tokens: bool,
-    /// Policy on refresh tokens.
     #[serde(default)]
     pub refresh_token_policy: RefreshTokenPolicy,
     /// The refresh token IP allowlist of the app does not hold the caller. docs/salesforce.md#refresh-token-ip-allowlist
@@ -152,13 +133,11 @@ pub struct App {
     /// Session timeout of this app; the org's when absent.
     #[serde(default, with = "crate::optional_seconds")]
     pub session_timeout: Option<Duration>,
-    /// Format of its access tokens.
     #[serde(default)]
     pub token_format: TokenFormat,
     /// "Introspect all tokens": may ask about other apps' tokens. docs/salesforce.md#introspection-own-tokens
     #[serde(default)]
     pub introspects_all: bool,
-    /// Allow-listed for API access control.
     #[serde(default = "yes")]
     pub api_allow_listed: bool,
     /// The app's sessions may use REST. Where not: `Connected app is not attached to Agent`.

@@ -47,7 +47,6 @@ fn label(version: u32) -> String {
 struct Caller {
     user: Arc<User>,
     org: Org,
-    /// Identity URL.
     identity: String,
 }
 

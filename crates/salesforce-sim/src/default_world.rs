@@ -43,19 +43,14 @@ pub const DEVELOPER_ECA_SECRET: &str = "sim-secret-developer-app";
 
 /// Integration user of the production org: API Enabled, View Setup, reads Organization.
 pub const INTEGRATION_USER: &str = "integration@green-itr.example";
-/// User without API Enabled.
 pub const NO_API_USER: &str = "no-api@green-itr.example";
 /// User with API Enabled who may not read Organization, and has no View Setup.
 pub const API_ONLY_USER: &str = "api-only@green-itr.example";
-/// Integration user of the sandbox.
 pub const SANDBOX_USER: &str = "integration@green-itr.example.uat";
 /// User of the Developer Edition org.
 pub const DEVELOPER_USER: &str = "developer@dev-ed.example";
-/// Everybody's password.
 pub const PASSWORD: &str = "sim-password-1";
-/// Everybody's security token.
 pub const SECURITY_TOKEN: &str = "SimSecurityToken";
-/// Registered callback of all apps.
 pub const CALLBACK: &str = "http://localhost:1717/OauthRedirect";
 
 /// Certificate of the apps that allow JWT bearer.
@@ -67,7 +62,6 @@ pub const JWT_KEY_PKCS1: &str = include_str!("../keys/jwt-test-key.pkcs1.pem");
 /// A private key that no app knows, PKCS#8.
 pub const WRONG_KEY_PKCS8: &str = include_str!("../keys/jwt-wrong-key.pk8.pem");
 
-/// The default world.
 #[must_use]
 pub fn build() -> World {
     let mut world = World::empty();

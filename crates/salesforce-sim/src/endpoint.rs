@@ -32,11 +32,8 @@ pub enum Endpoint {
     Sobjects,
     /// `GET /services/data/vXX.X/limits`
     Limits,
-    /// The login form.
     Login,
-    /// The consent form.
     Consent,
-    /// Anything else.
     Other,
 }
 
@@ -44,7 +41,6 @@ impl Endpoint {
     /// The REST API: everything below `/services/data/vXX.X/`.
     pub const DATA: [Self; 4] = [Self::Resources, Self::Query, Self::Sobjects, Self::Limits];
 
-    /// The endpoint of a path.
     #[must_use]
     pub fn of(path: &str) -> Self {
         let path = if path.len() > 1 {

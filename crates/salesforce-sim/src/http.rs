@@ -52,7 +52,6 @@ impl Request {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The form of a POST.
     pub(crate) fn form(&self) -> Params {
         Params::parse(&self.body)
     }

@@ -36,7 +36,6 @@ fn base62(mut number: u64, width: usize) -> String {
     String::from_utf8(digits).unwrap_or_default()
 }
 
-/// Unpredictable letters and digits.
 #[must_use]
 pub(crate) fn random(length: usize) -> String {
     let mut bytes = vec![0_u8; length];

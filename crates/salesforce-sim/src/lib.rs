@@ -2,6 +2,10 @@
 //!
 //! Comments cite facts of docs/salesforce.md#what-salesforce-does by their anchors; that page names the public sources. What
 //! the sources leave open is a [`Switches`] field, or the comment says so.
+#![allow(
+    missing_docs,
+    reason = "a part of the tests: comments say what a name does not"
+)]
 
 mod access;
 mod access_jwt;

@@ -12,15 +12,12 @@ use crate::Endpoint;
 pub struct LogEntry {
     /// Position in the log, from 1.
     pub number: u64,
-    /// Simulated time of arrival.
     pub at: Timestamp,
-    /// HTTP method.
     pub method: String,
     /// Host called, without the port.
     pub host: String,
     /// Path without the query.
     pub path: String,
-    /// Endpoint called.
     pub endpoint: Endpoint,
     /// Parameter `grant_type`, as sent.
     pub grant_type: Option<String>,
@@ -34,7 +31,6 @@ pub struct LogEntry {
     pub replay: bool,
     /// The fault that was in force.
     pub fault: Option<String>,
-    /// What became of it.
     pub outcome: Outcome,
 }
 
@@ -59,11 +55,8 @@ impl fmt::Display for RefreshTokenLabel {
 pub enum Outcome {
     /// It is still being worked on.
     Pending,
-    /// It was answered.
     Answered {
-        /// HTTP status.
         status: u16,
-        /// Salesforce's error code.
         error: Option<String>,
     },
     /// The connection was closed before anything was done.
@@ -80,7 +73,6 @@ pub enum Outcome {
 }
 
 impl LogEntry {
-    /// Was it answered with success?
     #[must_use]
     pub fn succeeded(&self) -> bool {
         matches!(

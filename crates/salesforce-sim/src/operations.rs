@@ -16,18 +16,13 @@ use crate::{Endpoint, Secret, ids};
 pub struct GrantState {
     /// Number of the grant, as in [`crate::RefreshTokenLabel`].
     pub number: u64,
-    /// Consumer key.
     pub client_id: String,
-    /// Who approved.
     pub username: String,
-    /// Rotations so far.
     pub rotation: u64,
-    /// Why it is over.
     pub ended: Option<GrantEnd>,
 }
 
 impl World {
-    /// Moves simulated time forward.
     pub fn advance(&mut self, by: Duration) {
         self.clock.advance(by);
     }
@@ -198,7 +193,6 @@ impl World {
         self.faults.push(rule);
     }
 
-    /// Ends all faults.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
     }

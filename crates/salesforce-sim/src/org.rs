@@ -57,14 +57,12 @@ pub struct Org {
     pub id: String,
     /// `Organization.Name`.
     pub name: String,
-    /// Its My Domain host.
     pub host: String,
     /// What sort of org it is.
     pub kind: OrgKind,
     /// `Organization.InstanceName`.
     #[serde(default = "default_instance")]
     pub instance: String,
-    /// Access to the org.
     #[serde(default)]
     pub status: OrgStatus,
     /// Names of custom objects that describe global shows besides the standard ones.
@@ -115,7 +113,6 @@ pub struct Org {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgStatus {
-    /// In use.
     #[default]
     Active,
     /// Locked, closed or suspended: `inactive_org`. docs/salesforce.md#token-endpoint-errors

@@ -8,7 +8,6 @@ use crate::http::Reply;
 /// A refusal of the token endpoint and its siblings: `{"error": …, "error_description": …}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OAuthRefusal {
-    /// HTTP status.
     pub status: u16,
     /// Value of `error`.
     pub error: &'static str,
@@ -19,7 +18,6 @@ pub struct OAuthRefusal {
 /// A refusal of the REST API: `[{"message": …, "errorCode": …}]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestRefusal {
-    /// HTTP status.
     pub status: u16,
     /// Value of `errorCode`.
     pub error_code: &'static str,

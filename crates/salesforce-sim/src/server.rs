@@ -28,13 +28,10 @@ pub(crate) struct Closed;
 pub(crate) enum Service {
     /// Plain HTTP; it also is a forward proxy whose tunnels all end at the simulated Salesforce's HTTPS.
     Http(TlsAcceptor),
-    /// HTTPS.
     Https(TlsAcceptor),
-    /// The control API.
     Control,
 }
 
-/// Accepts connections for ever.
 pub(crate) async fn listen(listener: TcpListener, shared: Arc<Shared>, service: Service) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {

@@ -21,7 +21,6 @@ use crate::{Endpoint, FaultRule, tls};
 pub struct Addresses {
     /// HTTP, and forward proxy (`CONNECT`) whose every tunnel ends at this Salesforce.
     pub http: SocketAddr,
-    /// HTTPS.
     pub https: SocketAddr,
     /// Control API; none when absent.
     pub control: Option<SocketAddr>,
@@ -42,9 +41,7 @@ impl Default for Addresses {
 #[derive(Debug, thiserror::Error)]
 #[error("{what} did not happen within {waited:?}; the last requests were {last:#?}")]
 pub struct WaitError {
-    /// What was waited for.
     pub what: String,
-    /// How long.
     pub waited: Duration,
     /// The newest entries of the log.
     pub last: Vec<LogEntry>,
@@ -76,7 +73,6 @@ impl Simulator {
         Self::start_on(world, Addresses::default())
     }
 
-    /// Starts on given addresses.
     pub fn start_on(world: World, addresses: Addresses) -> Result<Self, StartError> {
         let tls = tls::make()?;
         let acceptor = TlsAcceptor::from(tls.config);
@@ -118,7 +114,6 @@ impl Simulator {
         self.http
     }
 
-    /// Where HTTPS is served.
     #[must_use]
     pub fn https_addr(&self) -> SocketAddr {
         self.https
@@ -153,22 +148,18 @@ impl Simulator {
         f(&mut self.shared.lock())
     }
 
-    /// Moves simulated time forward.
     pub fn advance(&self, by: Duration) {
         self.world(|world| world.advance(by));
     }
 
-    /// Puts a fault in force.
     pub fn fault(&self, rule: FaultRule) {
         self.world(|world| world.add_fault(rule));
     }
 
-    /// Ends all faults.
     pub fn clear_faults(&self) {
         self.world(World::clear_faults);
     }
 
-    /// What was seen, oldest first.
     #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
         self.world(|world| world.log().to_vec())

@@ -222,7 +222,6 @@ impl Vault {
         }
     }
 
-    /// Ends all grants that fit.
     pub(crate) fn end_grants_where(&mut self, end: GrantEnd, fits: impl Fn(&Grant) -> bool) -> usize {
         let matching: Vec<usize> = (0_usize..)
             .zip(&self.grants)

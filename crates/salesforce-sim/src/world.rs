@@ -20,9 +20,7 @@ use crate::{Endpoint, ids};
 /// A simulated Salesforce: its orgs, apps, users, tokens, time, faults and log.
 #[derive(Debug, Default)]
 pub struct World {
-    /// Simulated time.
     pub clock: Clock,
-    /// Uncertain and configurable behaviours.
     pub switches: Switches,
     orgs: Vec<Org>,
     hosts: HashMap<String, usize>,
@@ -51,7 +49,6 @@ pub(crate) enum Place {
 }
 
 impl World {
-    /// A Salesforce without orgs.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
@@ -171,7 +168,6 @@ impl World {
         }
     }
 
-    /// All orgs.
     #[must_use]
     pub fn orgs(&self) -> &[Org] {
         &self.orgs
@@ -193,7 +189,6 @@ impl World {
         self.apps.contains_key(client_id)
     }
 
-    /// Is there a user with this username?
     #[must_use]
     pub fn has_user(&self, username: &str) -> bool {
         self.users.contains_key(&username.to_lowercase())

@@ -80,7 +80,6 @@ impl ControlPlane {
         }
     }
 
-    /// The administrator's kubeconfig file.
     #[must_use]
     pub fn kubeconfig_path(&self) -> &Path {
         &self.kubeconfig
@@ -134,7 +133,6 @@ impl ControlPlane {
         path
     }
 
-    /// Where the API server listens.
     #[must_use]
     pub fn api_server_address(&self) -> std::net::SocketAddr {
         access::server_address(&self.kubeconfig)
@@ -218,14 +216,12 @@ impl ControlPlane {
         blocking(move || run(command, &input)).await
     }
 
-    /// Runs kubectl as administrator.
     pub async fn kubectl<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
         let mut command = self.kubectl_command();
         command.args(args);
         blocking(move || run(command, "")).await
     }
 
-    /// Runs helm as administrator.
     pub async fn helm<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
         let mut command = self.command("helm");
         for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {

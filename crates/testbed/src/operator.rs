@@ -74,7 +74,6 @@ impl OperatorProcess {
         &self.log
     }
 
-    /// Its number.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -112,7 +111,6 @@ impl OperatorProcess {
         .await;
     }
 
-    /// Freezes the whole process.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }

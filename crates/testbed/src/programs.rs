@@ -38,7 +38,6 @@ impl Programs {
 /// What a program did.
 #[derive(Debug, Clone)]
 pub struct Ran {
-    /// The program with its arguments.
     pub command: String,
     /// The exit code, or `None` where a signal ended it.
     pub code: Option<i32>,

@@ -59,7 +59,6 @@ impl TcpProxy {
         }
     }
 
-    /// Where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -182,7 +181,6 @@ async fn answer(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpi
 /// What the client of a connection said last.
 #[derive(Debug, Clone, Copy, Default)]
 struct Spoke {
-    /// During which silence.
     silence: u64,
     /// Whether the server has said nothing since.
     unanswered: bool,

@@ -8,13 +8,9 @@ use crate::api::Reason;
 /// Types of conditions, in the order in which they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConditionType {
-    /// Sums up.
     Ready,
-    /// A valid token is held.
     Authenticated,
-    /// The Secret carries it.
     SecretSynced,
-    /// The connection test succeeded.
     ConnectionTested,
     /// The operator is still at it; exists only while true.
     Reconciling,
@@ -40,9 +36,7 @@ impl ConditionType {
 /// Whether something is so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
-    /// It is.
     True,
-    /// It is not.
     False,
     /// It has not been found out.
     Unknown,
@@ -63,11 +57,8 @@ impl Truth {
 /// What is to be said under one type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether it is so.
     pub truth: Truth,
-    /// Why.
     pub reason: Reason,
-    /// In words.
     pub message: String,
 }
 
@@ -83,7 +74,6 @@ impl Finding {
         }
     }
 
-    /// A finding with particulars.
     #[must_use]
     pub fn with(truth: Truth, reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self {

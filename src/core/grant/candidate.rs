@@ -22,7 +22,6 @@ const ASK_AGAIN: Duration = Duration::from_mins(15);
 /// What a session notes beside its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionNotes {
-    /// Of the bootstrap token.
     pub bootstrap: Option<BootstrapNote>,
     /// Of the grant that waits.
     pub candidate: Option<GrantProblem>,

@@ -18,7 +18,6 @@ const BEGIN_AGAIN: Duration = Duration::from_secs(10);
 
 /// What a session came to, and what was heard on the way.
 pub struct SessionReport {
-    /// What the protocol says.
     pub outcome: SessionOutcome,
     /// Whether Salesforce granted a new token in this session.
     pub granted: bool,

@@ -30,7 +30,6 @@ pub struct GrantView {
     pub bootstrap: Option<TokenDigest>,
     /// The highest serial that was copied elsewhere: to the status or to the consumer's Secret.
     pub floor: Serial,
-    /// This cluster.
     pub cluster: ClusterUid,
     /// Another installation of the operator looks after the connector.
     pub claimed_elsewhere: bool,
@@ -190,7 +189,6 @@ pub fn copied_serial(state: &State) -> i64 {
     i64::try_from(state.reported_serial().0).unwrap_or(i64::MAX)
 }
 
-/// Whom a grant is granted to.
 #[must_use]
 pub fn client(connector: &Connector) -> OAuthClient {
     OAuthClient {

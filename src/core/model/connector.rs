@@ -18,7 +18,6 @@ use crate::core::secret::template::Template;
 pub struct Connector {
     /// Kind of org expected.
     pub environment: Environment,
-    /// Where to log in.
     pub host: Host,
     /// The app to log in as.
     pub app: App,
@@ -30,13 +29,9 @@ pub struct Connector {
     pub lifetime: Option<Duration>,
     /// How long before the expiration to renew, where the user has declared it.
     pub renew_before: Option<Duration>,
-    /// Time between tests.
     pub test_interval: Duration,
-    /// Time limit of a test.
     pub test_timeout: Duration,
-    /// REST API version.
     pub api_version: String,
-    /// The consumer's Secret.
     pub template: Template,
     /// Whether the username may be shown.
     pub username_display: UsernameDisplay,
@@ -49,9 +44,7 @@ pub struct Connector {
 /// Whether the username may be shown: not where it came through a reference, which may point at anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsernameDisplay {
-    /// It may.
     Shown,
-    /// It may not.
     Hidden,
 }
 
@@ -67,18 +60,13 @@ pub enum Method {
 /// A login method with all that it needs.
 #[derive(Debug, Clone)]
 pub enum LoginMethod {
-    /// OAuth client credentials.
     ClientCredentials,
-    /// OAuth JWT bearer.
     JwtBearer {
-        /// The user.
         username: String,
-        /// The app's key.
         private_key: PrivateKeyPem,
         /// `aud` of the assertion.
         audience: Audience,
     },
-    /// OAuth username and password.
     Password(PasswordLogin),
 }
 
@@ -89,7 +77,6 @@ pub struct GrantSettings {
     pub bootstrap: Option<RefreshToken>,
     /// Why the bootstrap Secret holds no usable refresh token; a grant that is there already goes on without it.
     pub fault: Option<Rejection>,
-    /// What holds for the grant.
     pub policy: GrantPolicy,
 }
 
@@ -107,20 +94,15 @@ pub struct GrantPolicy {
 /// What becomes of a grant in Salesforce when its connector is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDelete {
-    /// It lives on.
     Leave,
-    /// It is revoked.
     Revoke,
 }
 
 /// Username, password and security token.
 #[derive(Clone)]
 pub struct PasswordLogin {
-    /// The user.
     pub username: String,
-    /// The password.
     pub password: Password,
-    /// The user's security token.
     pub security_token: Option<SecurityToken>,
 }
 

@@ -16,9 +16,7 @@ pub enum Decision {
         /// Why a test is due, if it is.
         test: Option<TestReason>,
     },
-    /// Obtain a token.
     Mint {
-        /// Why.
         why: MintReason,
     },
 }
@@ -41,7 +39,6 @@ pub enum TestReason {
     First,
     /// The token must be verified before it may reach the consumer.
     Verification,
-    /// The interval has passed.
     Interval,
     /// Somebody asked by annotation.
     Requested,
@@ -91,10 +88,7 @@ impl MintReason {
 /// What a test of this pass has shown about the token that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// Nothing that speaks against it.
     None,
-    /// Salesforce refuses it.
     TokenRejected,
-    /// Its instance is gone.
     InstanceGone,
 }

@@ -58,7 +58,6 @@ impl Digest {
         Self(text.to_owned())
     }
 
-    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

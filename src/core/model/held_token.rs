@@ -9,15 +9,12 @@ use crate::core::model::digest::Digest;
 /// A token that was obtained earlier, with what was remembered about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldToken {
-    /// The token.
     pub token: AccessToken,
     /// Base of REST calls.
     pub instance_url: String,
-    /// When Salesforce issued it.
     pub issue_time: Timestamp,
     /// When it expires, and how that is known.
     pub expiration: Expiration,
-    /// Who it belongs to.
     pub identity: Identity,
     /// What it may be used for.
     pub scopes: Vec<String>,
@@ -27,21 +24,16 @@ pub struct HeldToken {
     pub serial: Option<u64>,
 }
 
-/// When a token expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiration {
-    /// When.
     pub time: Timestamp,
-    /// How that is known.
     pub source: ExpirySource,
-    /// When to renew.
     pub renewal: Renewal,
 }
 
 /// When a token is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// Well ahead of its expiration.
     Ahead,
     /// At its expiration: an attempt ahead of it returned the same token again.
     AtExpiry,
@@ -50,9 +42,7 @@ pub enum Renewal {
 /// Org and user of a token, 18 characters each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The org.
     pub organization_id: String,
-    /// The user.
     pub user_id: String,
 }
 

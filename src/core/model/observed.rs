@@ -16,19 +16,13 @@ use crate::core::secret::ownership::Target;
 /// What was observed of a connector and what it refers to.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// Name, namespace and uid.
     pub owner: Owner,
-    /// Generation of the spec.
     pub generation: i64,
-    /// Requests by annotation.
     pub requests: Requests,
     /// `spec.suspend`.
     pub activity: Activity,
-    /// The status as it is.
     pub status: SalesforceConnectorStatus,
-    /// Where tokens come from.
     pub source: Source,
-    /// The consumer's Secret.
     pub target: Target,
     /// The token that is held: in the consumer's Secret, or in the operator's state for authorizationCode.
     pub held: Option<HeldToken>,
@@ -36,7 +30,6 @@ pub struct Observed {
     pub former_secrets: Vec<String>,
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
-    /// Resync period at this time.
     pub resync_period: std::time::Duration,
 }
 
@@ -47,7 +40,6 @@ pub enum Source {
     Unusable(Rejection),
     /// From a login, which can always be repeated.
     Login(LoginSource),
-    /// From a stored grant.
     Grant(Box<GrantSource>),
 }
 
@@ -56,7 +48,6 @@ pub enum Source {
 pub struct LoginSource {
     /// Spec and inputs, checked.
     pub connector: Arc<Connector>,
-    /// How it logs in.
     pub method: LoginMethod,
     /// Whether Salesforce has refused this password before, for this user at this host.
     pub password_refused: bool,
@@ -69,7 +60,6 @@ pub struct GrantSource {
     pub connector: Arc<Connector>,
     /// What the spec says of the grant.
     pub settings: GrantSettings,
-    /// The stored grant.
     pub view: GrantView,
     /// Connectors whose access token goes with the grant of this one.
     pub siblings: Siblings,
@@ -89,7 +79,6 @@ pub struct Requests {
 /// Whether the connector is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// It is.
     Active,
     /// `spec.suspend` is true.
     Suspended,
@@ -115,7 +104,6 @@ impl Observed {
         }
     }
 
-    /// Whether the connector is suspended.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.activity == Activity::Suspended

@@ -15,7 +15,6 @@ use crate::core::pass::connection_test::TestReport;
 /// What was done.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The token held afterwards.
     pub held: Option<HeldToken>,
     /// What came of obtaining a token, if that was tried.
     pub minted: Option<Minted>,
@@ -64,21 +63,15 @@ impl Outcome {
 /// What came of obtaining a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Minted {
-    /// A token.
     Obtained {
-        /// Why it was wanted.
         why: MintReason,
     },
     /// Not now: something else must happen first, by itself.
     Waiting {
-        /// How long.
         length: Duration,
     },
-    /// None.
     Failed {
-        /// Why it was wanted.
         why: MintReason,
-        /// Why it was not obtained.
         problem: Problem,
     },
 }
@@ -86,9 +79,7 @@ pub enum Minted {
 /// Why something was not obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Why.
     pub reason: Reason,
-    /// In words, with the remedy.
     pub message: String,
     /// How long the other side asks to wait.
     pub retry_after: Option<Duration>,
@@ -119,7 +110,6 @@ impl From<&Failure> for Problem {
 /// What became of the consumer's Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOutcome {
-    /// It carries the held token.
     InStep,
     /// There was nothing to write, or nothing was to be written now.
     Untouched,

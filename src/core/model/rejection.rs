@@ -5,7 +5,6 @@ use crate::api::Reason;
 /// What stands in the way, in words: the reason says what it means and what to do, the subject says what it is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejection {
-    /// Which reason.
     pub reason: Reason,
     /// The field, object or value concerned; never a value that came through a reference.
     pub subject: String,

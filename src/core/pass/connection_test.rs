@@ -37,7 +37,6 @@ pub struct ConnectionTest {
 pub enum TestStage {
     /// It needs the answer to this call.
     Asks(Box<ConnectionTest>, TestCall),
-    /// It found this.
     Ended(TestReport),
 }
 
@@ -46,7 +45,6 @@ pub enum TestStage {
 pub enum TestCall {
     /// Which versions of the REST API the instance offers. Needs no token.
     Versions(InstanceUrl),
-    /// Whose the token is.
     Identity(InstanceUrl, IdentityUrl, AccessToken),
     /// What the org says about itself.
     Organization(InstanceUrl, ApiVersion, AccessToken),
@@ -67,7 +65,6 @@ impl TestCall {
     }
 }
 
-/// What a call was answered.
 #[derive(Debug)]
 pub enum TestAnswer {
     /// To [`TestCall::Versions`].
@@ -96,7 +93,6 @@ impl TestAnswer {
 }
 
 impl ConnectionTest {
-    /// Begins a test with a token.
     #[must_use]
     pub fn begin(connector: &Arc<Connector>, held: &HeldToken) -> TestStage {
         let steps = Steps::new(connector.clone());

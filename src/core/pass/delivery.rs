@@ -21,7 +21,6 @@ use crate::core::secret::ownership::Target;
 /// What is done with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
-    /// Test the connection with it.
     Test,
     /// Bring the Secret in step with it.
     Write,

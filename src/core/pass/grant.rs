@@ -40,7 +40,6 @@ enum RenewalStep {
 
 /// Where a renewal stands.
 pub(super) enum GrantStage {
-    /// It needs this.
     Asks(Box<GrantRenewal>, PassEffect),
     /// There is a token to deliver.
     Brought {
@@ -71,7 +70,6 @@ pub(super) fn revocation_to_record(observed: &Observed) -> Option<PassEffect> {
 }
 
 impl GrantRenewal {
-    /// Begins a renewal.
     pub(super) fn begin(
         observed: &Observed,
         source: &GrantSource,

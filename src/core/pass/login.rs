@@ -63,7 +63,6 @@ struct Refused {
 }
 
 impl Login {
-    /// Begins a login.
     pub(super) fn begin(
         observed: &Observed,
         connector: &Arc<Connector>,

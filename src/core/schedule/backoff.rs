@@ -17,7 +17,6 @@ pub(crate) const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
 /// Settings in Salesforce take 2 to 10 minutes to spread (docs/salesforce.md#propagation): so long an uncertain refusal is
 /// tried at the short interval.
 pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
-/// The short interval.
 pub(crate) const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
 /// Terminal refusals that may be mended in Salesforce without any input changing.
 pub(crate) const MENDED_EVERY: Duration = Duration::from_hours(1);

@@ -13,7 +13,6 @@ use crate::core::secret::template::Template;
 /// The Secret of the wanted name, as it was found.
 #[derive(Clone)]
 pub enum Target {
-    /// There is none.
     Absent,
     /// It belongs to the connector and can be written.
     Ours(Box<Secret>),

@@ -19,7 +19,6 @@ use crate::core::model::rejection::Rejection;
 /// What the user wants of the Secret, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    /// Name of the Secret.
     pub name: String,
     r#type: String,
     labels: BTreeMap<String, String>,
@@ -56,7 +55,6 @@ impl Template {
         Ok(template)
     }
 
-    /// The type of the Secret.
     #[must_use]
     pub fn secret_type(&self) -> &str {
         &self.r#type

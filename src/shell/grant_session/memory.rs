@@ -31,7 +31,6 @@ impl Grants {
         self.redeems.stop().await;
     }
 
-    /// Forgets connectors that are gone.
     pub(crate) fn forget_except(&self, alive: &HashSet<String>) {
         self.memory().retain(|uid, _| alive.contains(uid));
     }

@@ -5,9 +5,7 @@ use crate::settings::Settings;
 /// What one watch covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WatchScope {
-    /// All namespaces.
     Cluster,
-    /// One namespace.
     Namespace(String),
 }
 

@@ -14,13 +14,11 @@ pub const SUCCEEDED: &str = "Connection test succeeded";
 pub struct TestReport {
     /// The steps, up to the first that failed.
     pub steps: Vec<TestStep>,
-    /// How it ended.
     pub verdict: TestVerdict,
     /// Facts about the org, where the user may read them.
     pub facts: Option<OrgFacts>,
     /// The Salesforce username of the token.
     pub username: Option<String>,
-    /// Use of the API allocation.
     pub api_usage: Option<ApiUsageStatus>,
 }
 
@@ -34,11 +32,8 @@ pub enum TestVerdict {
         /// Salesforce's words.
         detail: String,
     },
-    /// A step failed.
     Failed {
-        /// Why.
         reason: Reason,
-        /// In words, with the remedy.
         message: String,
         /// How long Salesforce asks to wait.
         retry_after: Option<std::time::Duration>,
@@ -48,13 +43,11 @@ pub enum TestVerdict {
 /// Facts about an org.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgFacts {
-    /// Its name.
     pub name: String,
     /// Its edition, such as Enterprise Edition.
     pub edition: String,
     /// The instance that it runs on.
     pub instance_name: Option<String>,
-    /// Its kind.
     pub environment: Environment,
 }
 

@@ -28,9 +28,7 @@ pub struct Steps {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Flow {
-    /// With the next step.
     Continue,
-    /// Not: this step failed.
     Stop,
 }
 
@@ -75,7 +73,6 @@ impl Steps {
         }
     }
 
-    /// The result.
     #[must_use]
     pub fn finish(mut self) -> TestReport {
         if self.report.verdict == TestVerdict::Succeeded {
