@@ -21,7 +21,7 @@ use crate::core::schedule::backoff::resync_period as period_for;
 use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::core::secret::read_back::read_back;
-use crate::core::validate::validate;
+use crate::core::validate::{check_namespace, validate};
 use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
@@ -37,14 +37,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         namespace: namespace(connector),
         uid: connector.uid().unwrap_or_default(),
     };
-    let inputs = read_inputs(context, connector).await?;
-    let checked = validate(
-        &owner.name,
-        &connector.spec,
-        &inputs,
-        &context.allow_list,
-        &context.digest_key,
-    );
+    let checked = check(context, connector, &owner).await?;
     let template = checked.as_ref().ok().map(|(connector, _)| &connector.template);
     let target = match template {
         Some(template) => {
@@ -89,6 +82,25 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         last_test: context.last_test(connector),
         resync_period: resync_period(context),
     })
+}
+
+/// The connector, validated with its inputs. Nothing is read for one in the operator's own namespace.
+async fn check(
+    context: &Context,
+    connector: &SalesforceConnector,
+    owner: &Owner,
+) -> Result<Result<(Connector, Method), Rejection>, Error> {
+    if let Err(rejection) = check_namespace(&owner.namespace, &context.settings.namespace) {
+        return Ok(Err(rejection));
+    }
+    let inputs = read_inputs(context, connector).await?;
+    Ok(validate(
+        &owner.name,
+        &connector.spec,
+        &inputs,
+        &context.allow_list,
+        &context.digest_key,
+    ))
 }
 
 /// Where the connector's tokens come from.
