@@ -26,8 +26,6 @@ macro_rules! failpoints {
             /// All of them. A test kills the process at each, so that none comes in without it.
             pub const ALL: &[Self] = &[$(Self::$failpoint),*];
 
-            /// Its name, in files and logs.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$failpoint => stringify!($failpoint),)*
@@ -41,14 +39,11 @@ failpoints! {
     ReadState,
     ReadConnector,
     ReadConsumer,
-    /// Claiming the connector for this installation.
     Claim,
     CreateLedger,
-    /// Asking Salesforce about a refresh token.
     Introspect,
     CreateState,
     ReadLedger,
-    /// Marking a ledger entry as used.
     MarkLedgerUsed,
     /// Writing the state with the intent to present a token.
     Intent,
@@ -56,7 +51,6 @@ failpoints! {
     Announce,
     ReadBack,
     Send,
-    /// Writing the state with what Salesforce answered.
     Store,
     /// Any other write of the state: what was found out about an attempt, or a grant that is taken into use.
     WriteState,
@@ -88,7 +82,6 @@ pub enum Side {
 #[cfg(feature = "test-switches")]
 impl Failpoints {
     /// Failpoints that tests name in this folder.
-    #[must_use]
     pub fn in_folder(folder: Option<PathBuf>) -> Self {
         Self { folder }
     }

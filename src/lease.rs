@@ -26,7 +26,6 @@ use std::time::Duration;
 pub use elector::{Elector, identity};
 pub use state::{LeaseState, Role};
 
-/// The three times of leader election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseSettings {
     duration: Duration,
@@ -34,7 +33,6 @@ pub struct LeaseSettings {
     retry: Duration,
 }
 
-/// Why the times can't be used together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLeaseSettings {
     #[error(

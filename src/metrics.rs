@@ -58,7 +58,6 @@ struct ConnectorLabels {
 const TEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 impl Metrics {
-    #[must_use]
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("salesforce_connector"),
@@ -156,7 +155,6 @@ impl Metrics {
         );
     }
 
-    /// Counts a request to the token endpoint.
     pub fn token_request(&self, method: &'static str, result: &'static str) {
         self.token_requests
             .get_or_create(&TokenRequestLabels { method, result })
@@ -213,7 +211,6 @@ impl Metrics {
         }
     }
 
-    /// Shows whether another installation manages a connector.
     pub fn claimed_elsewhere(&self, namespace: &str, name: &str, claimed: bool) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),
@@ -226,7 +223,6 @@ impl Metrics {
         }
     }
 
-    /// Forgets a connector that is gone.
     pub fn forget(&self, namespace: &str, name: &str) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),
@@ -251,13 +247,11 @@ impl Metrics {
             .set(i64::try_from(resync.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Shows whether this process holds the lease.
     pub fn leader(&self, leads: bool) {
         self.leader.set(leads.into());
     }
 
     /// The text that Prometheus reads (`OpenMetrics`).
-    #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a String can't fail.

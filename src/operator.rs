@@ -20,7 +20,6 @@ use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
 use crate::{server, telemetry};
 
-/// Why the process could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error("invalid setting")]
@@ -54,7 +53,6 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 const API_SERVER: &str = "API server";
 const CONNECTORS: &str = "list of connectors";
 
-/// Runs the operator until SIGTERM or SIGINT.
 pub fn run(args: &RunArgs) -> Result<(), RunError> {
     telemetry::start(args.log_format, &args.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -224,7 +222,6 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

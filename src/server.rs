@@ -18,7 +18,6 @@ pub struct Readiness(Arc<Mutex<BTreeSet<&'static str>>>);
 
 impl Readiness {
     /// Not ready until each of these is done.
-    #[must_use]
     pub fn waiting_for(what: &[&'static str]) -> Self {
         Self(Arc::new(Mutex::new(what.iter().copied().collect())))
     }
@@ -27,7 +26,6 @@ impl Readiness {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
     }
 
-    #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         self.0
             .lock()
@@ -38,7 +36,6 @@ impl Readiness {
     }
 }
 
-/// What the server shows.
 #[derive(Clone)]
 pub struct Shown {
     pub readiness: Readiness,

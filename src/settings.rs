@@ -15,7 +15,6 @@ pub enum SecretWatch {
     Watch,
 }
 
-/// Settings of the controller.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub namespace: String,

@@ -9,7 +9,6 @@ use k8s_openapi::api::coordination::v1::Lease;
 use crate::lease::decide::{Action, Presence, Sight, decide};
 use crate::lease::{LeaseSettings, record};
 
-/// One candidate for the lease.
 #[derive(Debug)]
 pub struct Candidate {
     name: String,
@@ -31,26 +30,22 @@ pub struct Term {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
-    /// Reading of the local monotonic clock.
     pub monotonic: Duration,
     /// What the record tells people; nothing is decided by it.
     pub wall: Timestamp,
 }
 
-/// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Ask the API server, and report the answer.
     Ask {
         call: Call,
-        /// How long to wait for the answer.
         limit: Duration,
     },
     WaitUntil(Duration),
     Done,
 }
 
-/// A call to the API server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     Read,
@@ -59,7 +54,6 @@ pub enum Call {
     Replace(Box<Lease>),
 }
 
-/// What became of a call.
 #[derive(Debug, Clone)]
 pub enum Answer {
     Found(Box<Lease>),
@@ -91,7 +85,6 @@ enum Purpose {
 
 impl Candidate {
     /// A candidate called `me` for the lease `name`.
-    #[must_use]
     pub fn new(name: &str, me: &str, settings: LeaseSettings) -> Self {
         Self {
             name: name.to_owned(),
@@ -105,7 +98,6 @@ impl Candidate {
     }
 
     /// Until when it leads. `None` if it does not. The reader compares with its clock: nobody may come and tell in time.
-    #[must_use]
     pub fn term(&self) -> Option<Term> {
         match self.purpose {
             Purpose::Lead => self.term,
@@ -114,7 +106,6 @@ impl Candidate {
     }
 
     /// Who holds the lease, as far as is known.
-    #[must_use]
     pub fn holder(&self) -> Option<&str> {
         record::holder(&self.sight.as_ref()?.lease)
     }
@@ -124,7 +115,6 @@ impl Candidate {
         self.purpose = Purpose::Hold;
     }
 
-    /// Releases the lease where it is held.
     pub fn leave(&mut self) {
         self.purpose = Purpose::Leave;
         // A call may have been given up in the middle: without a term it is not known who holds the lease.

@@ -16,7 +16,6 @@ pub struct Sight {
     pub presence: Presence,
 }
 
-/// Whether the record is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     There,
@@ -24,18 +23,15 @@ pub enum Presence {
     Deleted,
 }
 
-/// What to do about the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Create,
-    /// Write over the record that was seen.
     Replace,
     /// It is another's until then, as far as is known now.
     WaitUntil(Duration),
 }
 
 /// What `me` may do at `now`.
-#[must_use]
 pub fn decide(sight: Option<&Sight>, me: &str, now: Duration, settings: &LeaseSettings) -> Action {
     let Some(sight) = sight else { return Action::Create };
     let expiry = sight

@@ -23,7 +23,6 @@ use crate::shell::watch::stores::Connectors;
 /// and for all watches together.
 pub(crate) const WORKERS: u16 = 16;
 
-/// What every reconcile shares.
 pub struct Context {
     pub client: Client,
     /// Kubernetes, without any retry below us: for writes whose outcome must be known.
@@ -35,9 +34,7 @@ pub struct Context {
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
     pub allow_list: HostAllowList,
-    /// How this process is set up.
     pub settings: Settings,
-    /// The key of all keyed digests.
     pub digest_key: DigestKey,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
@@ -59,9 +56,7 @@ pub struct Parts {
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
     pub allow_list: HostAllowList,
-    /// How this process is set up.
     pub settings: Settings,
-    /// The key of all keyed digests.
     pub digest_key: DigestKey,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
@@ -102,8 +97,6 @@ impl Replaced {
 }
 
 impl Context {
-    /// A context made of these parts.
-    #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts {
             clients,
@@ -231,7 +224,6 @@ impl Context {
         before
     }
 
-    /// A reconcile has come to its end.
     pub(crate) fn forget_errors(&self, connector: &SalesforceConnector) {
         self.memorize(connector.uid(), |memory| memory.errors = 0);
     }
@@ -261,7 +253,6 @@ impl Context {
 }
 
 /// The namespace of a connector; the API server never yields one without.
-#[must_use]
 pub fn namespace(connector: &SalesforceConnector) -> String {
     connector.namespace().unwrap_or_default()
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::core::pass::UnexpectedReply;
 
-/// A failed operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("failed to read the connector")]
@@ -42,7 +41,6 @@ pub enum Error {
 
 impl Error {
     /// Label in metrics.
-    #[must_use]
     pub fn operation(&self) -> &'static str {
         match self {
             Self::ReadConnector(_) => "ReadConnector",
@@ -62,7 +60,6 @@ impl Error {
     }
 
     /// Whether somebody else changed the object meanwhile, so that looking again is all there is to do.
-    #[must_use]
     pub fn is_conflict(&self) -> bool {
         let source = match self {
             Self::ReadConnector(source)
@@ -86,7 +83,6 @@ impl Error {
 
     /// When to look again after so many errors in a row: soon after a conflict, ever later where the API server has
     /// problem. What Salesforce had answered meanwhile is asked for again, so this is a back-off of logins too.
-    #[must_use]
     pub fn retry_after(&self, before: u32) -> Duration {
         const LONGEST: Duration = Duration::from_secs(300);
         let first = if self.is_conflict() {

@@ -103,7 +103,6 @@ async fn check(
     ))
 }
 
-/// Where the connector's tokens come from.
 async fn source(
     context: &Context,
     object: &SalesforceConnector,

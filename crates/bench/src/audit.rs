@@ -10,7 +10,6 @@ use crate::Failed;
 /// Requests by verb and resource, such as `create secrets` and `update salesforceconnectors/status`.
 pub(crate) type Requests = BTreeMap<String, u64>;
 
-/// The audit log.
 pub(crate) struct Audit {
     log: PathBuf,
 }

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use crate::{Failed, parallel, salesforce};
 
-/// Longest that a fleet may take.
 const LIMIT: Duration = Duration::from_mins(3);
 
 /// Connectors of one namespace, as the simulator's fleet of apps has them.
@@ -36,7 +35,6 @@ fn name(number: usize) -> String {
     format!("connector-{number:05}")
 }
 
-/// A Secret with these text values.
 pub(crate) fn secret(name: &str, values: &Value) -> Result<Secret, serde_json::Error> {
     serde_json::from_value(json!({ "metadata": { "name": name }, "stringData": values }))
 }

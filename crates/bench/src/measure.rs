@@ -17,7 +17,6 @@ use crate::process::{self, Memory};
 use crate::salesforce::{self, Calls};
 use crate::{Failed, parallel};
 
-/// The programs that are measured.
 pub(crate) struct Programs {
     pub(crate) operator: PathBuf,
     pub(crate) simulator: PathBuf,
@@ -25,7 +24,6 @@ pub(crate) struct Programs {
     pub(crate) logs: Option<PathBuf>,
 }
 
-/// How much of it.
 pub(crate) struct Scale {
     /// Sizes of the fleets; the first is 1.
     pub(crate) sizes: Vec<usize>,
@@ -64,7 +62,6 @@ impl Scale {
     }
 }
 
-/// All of it.
 pub(crate) struct Everything {
     pub(crate) version: String,
     pub(crate) rounds: Vec<Round>,

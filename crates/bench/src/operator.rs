@@ -37,7 +37,6 @@ fn tunables() -> &'static str {
     line.trim().trim_start_matches("value: ")
 }
 
-/// A running operator.
 pub(crate) struct Operator {
     process: OperatorProcess,
 }

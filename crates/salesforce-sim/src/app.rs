@@ -22,7 +22,6 @@ pub enum AppKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flow {
-    /// Authorization code ("web server flow").
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
@@ -30,7 +29,6 @@ pub enum Flow {
     Password,
 }
 
-/// Policy "Permitted Users".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PermittedUsers {
@@ -59,9 +57,9 @@ pub enum RefreshTokenPolicy {
     UntilRevoked,
     Immediately,
     /// Expire if not used for so many seconds; 30 days is the idle limit of 2026. docs/salesforce.md#idle-limit
-    Idle(#[serde(with = "crate::seconds")] Duration),
+    Idle(#[serde(deserialize_with = "crate::durations::seconds")] Duration),
     /// Expire so many seconds after they were issued.
-    After(#[serde(with = "crate::seconds")] Duration),
+    After(#[serde(deserialize_with = "crate::durations::seconds")] Duration),
 }
 
 /// The format of access tokens. docs/salesforce.md#jwt-access-tokens
@@ -72,7 +70,7 @@ pub enum TokenFormat {
     #[default]
     Opaque,
     /// A signed JWT that carries its own expiry, so many seconds ahead, and does not slide.
-    Jwt(#[serde(with = "crate::seconds")] Duration),
+    Jwt(#[serde(deserialize_with = "crate::durations::seconds")] Duration),
 }
 
 /// An app with the settings that an administrator could change.
@@ -114,10 +112,8 @@ pub struct App {
     /// PKCE is demanded; default for external client apps and for connected apps since Winter '23.
     #[serde(default = "yes")]
     pub requires_pkce: bool,
-    /// "Require secret for web server flow".
     #[serde(default = "yes")]
     pub secret_for_web_server_flow: bool,
-    /// "Require secret for refresh token flow".
     #[serde(default = "yes")]
     pub secret_for_refresh_flow: bool,
     /// Certificate or public key (PEM) of the JWT bearer flow; at most 4 KB.
@@ -131,7 +127,7 @@ pub struct App {
     #[serde(default)]
     pub refresh_ip_refused: bool,
     /// Session timeout of this app; the org's when absent.
-    #[serde(default, with = "crate::optional_seconds")]
+    #[serde(default, deserialize_with = "crate::durations::optional_seconds")]
     pub session_timeout: Option<Duration>,
     #[serde(default)]
     pub token_format: TokenFormat,

@@ -12,7 +12,6 @@ pub struct Clock {
 }
 
 impl Clock {
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.frozen_at
             .unwrap_or_else(|| saturating(Timestamp::now(), self.offset))

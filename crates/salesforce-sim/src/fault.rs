@@ -23,7 +23,6 @@ pub struct FaultRule {
     /// Only this consumer key, where the request names one or bears a token of it.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Only this `grant_type`.
     #[serde(default)]
     pub grant_type: Option<String>,
     /// Let so many matching requests pass first.
@@ -36,7 +35,6 @@ pub struct FaultRule {
 
 impl FaultRule {
     /// Strikes every request until cleared.
-    #[must_use]
     pub fn always(fault: Fault) -> Self {
         Self {
             fault,
@@ -50,7 +48,6 @@ impl FaultRule {
     }
 
     /// Strikes the next request.
-    #[must_use]
     pub fn once(fault: Fault) -> Self {
         Self::always(fault).times(1)
     }
@@ -94,7 +91,6 @@ impl FaultRule {
         self
     }
 
-    /// Only for this `grant_type`.
     #[must_use]
     pub fn grant_type(mut self, grant_type: &str) -> Self {
         self.grant_type = Some(grant_type.to_owned());
@@ -112,7 +108,6 @@ impl FaultRule {
     }
 }
 
-/// What a fault rule looks at.
 pub(crate) struct Seen<'a> {
     pub(crate) endpoint: Endpoint,
     pub(crate) host: &'a str,
@@ -120,14 +115,12 @@ pub(crate) struct Seen<'a> {
     pub(crate) grant_type: Option<&'a str>,
 }
 
-/// What may go wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// Any answer in place of the proper one; nothing is done.
     Answer {
         status: u16,
-        /// `Content-Type`.
         #[serde(default = "html")]
         content_type: String,
         #[serde(default)]
@@ -140,7 +133,6 @@ pub enum Fault {
         /// HTTP status; 400 in the catalogue unless stated.
         #[serde(default = "bad_request")]
         status: u16,
-        /// Value of `error`.
         error: String,
         /// Value of `error_description`; left out when empty.
         #[serde(default)]
@@ -149,9 +141,7 @@ pub enum Fault {
     /// `[{"message", "errorCode"}]`: forces any row of docs/salesforce.md#rest-errors
     RestRefusal {
         status: u16,
-        /// Value of `errorCode`.
         error_code: String,
-        /// Value of `message`.
         message: String,
     },
     /// The maintenance page: 503 in HTML. docs/salesforce.md#maintenance
@@ -182,10 +172,7 @@ pub enum Fault {
     /// 200 with a JSON string of so many bytes; nothing is done.
     Oversized { bytes: usize },
     /// 302 to another place; nothing is done.
-    Redirect {
-        /// `Location`.
-        location: String,
-    },
+    Redirect { location: String },
 }
 
 /// The two forms of `Retry-After`.

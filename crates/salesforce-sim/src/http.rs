@@ -7,11 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-/// A request, read whole.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// `http` or `https`.
     pub(crate) scheme: &'static str,
     /// Host header without the port, lower case.
     pub(crate) host: String,
@@ -91,7 +89,6 @@ fn percent_decode(text: &str) -> String {
         .to_owned()
 }
 
-/// An answer, whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,

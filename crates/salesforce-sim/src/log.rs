@@ -19,17 +19,14 @@ pub struct LogEntry {
     /// Path without the query.
     pub path: String,
     pub endpoint: Endpoint,
-    /// Parameter `grant_type`, as sent.
     pub grant_type: Option<String>,
     /// Consumer key: sent, or that of the bearer token.
     pub client_id: Option<String>,
     /// Username: sent, or that of the token concerned.
     pub username: Option<String>,
-    /// The refresh token that was presented.
     pub refresh_token: Option<RefreshTokenLabel>,
     /// The presented refresh token had been spent before: the caller sent a single-use token twice.
     pub replay: bool,
-    /// The fault that was in force.
     pub fault: Option<String>,
     pub outcome: Outcome,
 }
@@ -49,11 +46,9 @@ impl fmt::Display for RefreshTokenLabel {
     }
 }
 
-/// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is still being worked on.
     Pending,
     Answered {
         status: u16,
@@ -63,9 +58,7 @@ pub enum Outcome {
     Dropped,
     /// The request took effect and then the connection was closed; the status is what the caller never saw.
     ReplyLost {
-        /// HTTP status of the lost reply.
         status: u16,
-        /// Salesforce's error code in the lost reply.
         error: Option<String>,
     },
     /// The connection stays open without an answer; nothing was done.
@@ -73,7 +66,6 @@ pub enum Outcome {
 }
 
 impl LogEntry {
-    #[must_use]
     pub fn succeeded(&self) -> bool {
         matches!(
             self.outcome,

@@ -9,7 +9,6 @@ use crate::http::Reply;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OAuthRefusal {
     pub status: u16,
-    /// Value of `error`.
     pub error: &'static str,
     /// Value of `error_description`; the field is left out when empty.
     pub description: &'static str,
@@ -19,9 +18,7 @@ pub struct OAuthRefusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestRefusal {
     pub status: u16,
-    /// Value of `errorCode`.
     pub error_code: &'static str,
-    /// Value of `message`.
     pub message: &'static str,
 }
 

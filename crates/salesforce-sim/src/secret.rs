@@ -15,7 +15,6 @@ impl Secret {
         Self(value.into())
     }
 
-    #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }

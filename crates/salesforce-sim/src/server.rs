@@ -23,7 +23,6 @@ use crate::shared::Shared;
 #[error("the simulated fault closes the connection")]
 pub(crate) struct Closed;
 
-/// Which service a listener offers.
 #[derive(Clone)]
 pub(crate) enum Service {
     /// Plain HTTP; it also is a forward proxy whose tunnels all end at the simulated Salesforce's HTTPS.

@@ -43,7 +43,6 @@ impl Default for Addresses {
 pub struct WaitError {
     pub what: String,
     pub waited: Duration,
-    /// The newest entries of the log.
     pub last: Vec<LogEntry>,
 }
 
@@ -109,36 +108,29 @@ impl Simulator {
     }
 
     /// Where HTTP is served; also a forward proxy.
-    #[must_use]
     pub fn http_addr(&self) -> SocketAddr {
         self.http
     }
 
-    #[must_use]
     pub fn https_addr(&self) -> SocketAddr {
         self.https
     }
 
-    /// Where the control API is served.
-    #[must_use]
     pub fn control_addr(&self) -> Option<SocketAddr> {
         self.control
     }
 
     /// `http://127.0.0.1:PORT`; reaches the world's first org.
-    #[must_use]
     pub fn http_url(&self) -> String {
         format!("http://{}", self.http)
     }
 
     /// `https://localhost:PORT`; reaches the world's first org.
-    #[must_use]
     pub fn https_url(&self) -> String {
         format!("https://localhost:{}", self.https.port())
     }
 
     /// The certificate authority to trust, as PEM.
-    #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
@@ -160,13 +152,11 @@ impl Simulator {
         self.world(World::clear_faults);
     }
 
-    #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
         self.world(|world| world.log().to_vec())
     }
 
     /// How many requests an endpoint has seen.
-    #[must_use]
     pub fn count(&self, endpoint: Endpoint) -> u64 {
         self.world(|world| world.count(endpoint))
     }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-/// Why a simulator cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("failed to listen on {address}")]

@@ -35,7 +35,6 @@ pub struct User {
     /// Logins are refused at this hour by the profile.
     #[serde(default)]
     pub outside_login_hours: bool,
-    /// Permission "API Enabled".
     #[serde(default = "yes")]
     pub api_enabled: bool,
     /// Read on `Organization`; some API-only users lack it. docs/salesforce.md#organization-query
@@ -55,7 +54,6 @@ pub struct User {
     pub needs_high_assurance: bool,
 }
 
-/// Whether a user may log in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {

@@ -37,7 +37,6 @@ pub struct World {
     pub(crate) logins: HashMap<String, (Timestamp, u32)>,
 }
 
-/// What a Host header stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// `login.salesforce.com` or `test.salesforce.com`.
@@ -49,7 +48,6 @@ pub(crate) enum Place {
 }
 
 impl World {
-    #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
@@ -168,34 +166,26 @@ impl World {
         }
     }
 
-    #[must_use]
     pub fn orgs(&self) -> &[Org] {
         &self.orgs
     }
 
-    /// All apps, in no particular order.
     pub fn apps(&self) -> impl Iterator<Item = &App> {
         self.apps.values().map(Arc::as_ref)
     }
 
-    /// All users, in no particular order.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.values().map(Arc::as_ref)
     }
 
-    /// Is there an app with this consumer key?
-    #[must_use]
     pub fn has_app(&self, client_id: &str) -> bool {
         self.apps.contains_key(client_id)
     }
 
-    #[must_use]
     pub fn has_user(&self, username: &str) -> bool {
         self.users.contains_key(&username.to_lowercase())
     }
 
-    /// Is there an org with this My Domain host?
-    #[must_use]
     pub fn has_org(&self, host: &str) -> bool {
         self.hosts.contains_key(&host.to_lowercase())
     }

@@ -80,19 +80,16 @@ impl ControlPlane {
         }
     }
 
-    #[must_use]
     pub fn kubeconfig_path(&self) -> &Path {
         &self.kubeconfig
     }
 
     /// A folder for files of the test. Removed with a control plane that was started here.
-    #[must_use]
     pub fn scratch(&self) -> &Path {
         &self.scratch
     }
 
     /// Whether the cluster is the user's own, where tests have to leave nothing behind.
-    #[must_use]
     pub fn is_existing(&self) -> bool {
         self.process.is_none()
     }
@@ -122,7 +119,6 @@ impl ControlPlane {
 
     /// Writes a copy of a kubeconfig file by which the API server is reached at another address, such as that of
     /// a [`crate::proxy::TcpProxy`]. The certificate is still checked against 127.0.0.1.
-    #[must_use]
     pub fn kubeconfig_through(&self, kubeconfig: &Path, address: std::net::SocketAddr) -> PathBuf {
         let name = kubeconfig.file_stem().unwrap_or_default().to_string_lossy();
         let path = self.scratch.join(format!("{name}.{}.kubeconfig", address.port()));
@@ -133,7 +129,6 @@ impl ControlPlane {
         path
     }
 
-    #[must_use]
     pub fn api_server_address(&self) -> std::net::SocketAddr {
         access::server_address(&self.kubeconfig)
     }

@@ -25,7 +25,6 @@ impl TestNamespace {
         }
     }
 
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -20,7 +20,6 @@ pub enum ConditionType {
 
 impl ConditionType {
     /// As in `status.conditions[].type`.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "Ready",
@@ -33,18 +32,15 @@ impl ConditionType {
     }
 }
 
-/// Whether something is so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
     True,
     False,
-    /// It has not been found out.
     Unknown,
 }
 
 impl Truth {
     /// As in `status.conditions[].status`.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::True => "True",
@@ -64,7 +60,6 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with the reason's own words.
-    #[must_use]
     pub fn plain(truth: Truth, reason: impl Into<Reason>) -> Self {
         let reason = reason.into();
         Self {
@@ -74,7 +69,6 @@ impl Finding {
         }
     }
 
-    #[must_use]
     pub fn with(truth: Truth, reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self {
             truth,
@@ -88,7 +82,6 @@ impl Finding {
 const MESSAGE_BYTES: usize = 32_768;
 
 /// The conditions for `findings`. The time of transition moves only where the status of a condition changes.
-#[must_use]
 pub fn merge(
     before: &[Condition],
     findings: &[(ConditionType, Finding)],
@@ -114,7 +107,6 @@ pub fn merge(
 }
 
 /// At most `limit` bytes of `text`, cut between characters.
-#[must_use]
 pub fn truncate(text: &str, limit: usize) -> &str {
     let end = (0..=limit.min(text.len()))
         .rev()

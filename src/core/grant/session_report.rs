@@ -31,7 +31,6 @@ pub struct SessionReport {
 
 impl SessionReport {
     /// What came of obtaining a token. Nothing where the session only closed what was open.
-    #[must_use]
     pub fn minted(&self, connector: &Connector, why: MintReason) -> Option<Minted> {
         let failed = |problem| Some(Minted::Failed { why, problem });
         match self.outcome.end {

@@ -19,7 +19,6 @@ pub struct Connector {
     /// Kind of org expected.
     pub environment: Environment,
     pub host: Host,
-    /// The app to log in as.
     pub app: App,
     /// Name of the login method in the spec; a label in metrics.
     pub method_name: &'static str,
@@ -33,7 +32,6 @@ pub struct Connector {
     pub test_timeout: Duration,
     pub api_version: String,
     pub template: Template,
-    /// Whether the username may be shown.
     pub username_display: UsernameDisplay,
     /// Digest of everything that determines the token.
     pub inputs_digest: Digest,
@@ -48,7 +46,6 @@ pub enum UsernameDisplay {
     Hidden,
 }
 
-/// How tokens are obtained.
 #[derive(Debug, Clone)]
 pub enum Method {
     /// By a login, which can always be repeated.
@@ -70,7 +67,6 @@ pub enum LoginMethod {
     Password(PasswordLogin),
 }
 
-/// What the spec says of a grant.
 #[derive(Debug, Clone)]
 pub struct GrantSettings {
     /// The bootstrap token: a refresh token to begin with.
@@ -98,7 +94,6 @@ pub enum OnDelete {
     Revoke,
 }
 
-/// Username, password and security token.
 #[derive(Clone)]
 pub struct PasswordLogin {
     pub username: String,
@@ -115,7 +110,6 @@ impl fmt::Debug for PasswordLogin {
 
 impl Method {
     /// Name of the method in the spec; a label in metrics.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Login(method) => method.name(),
@@ -130,8 +124,6 @@ impl GrantSettings {
 }
 
 impl LoginMethod {
-    /// The token request that logs in.
-    #[must_use]
     pub fn token_request(&self, now: Timestamp) -> TokenRequest {
         match self {
             Self::ClientCredentials => TokenRequest::ClientCredentials,
@@ -154,7 +146,6 @@ impl LoginMethod {
     }
 
     /// Name of the method in the spec; a label in metrics.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::ClientCredentials => "clientCredentials",
@@ -166,7 +157,6 @@ impl LoginMethod {
 
 impl PasswordLogin {
     /// Keyed digest by which a refused password is remembered: host, user and password, not the connector.
-    #[must_use]
     pub fn refusal_digest(&self, host: &Host, key: &DigestKey) -> Digest {
         let token = self.security_token.as_ref().map_or("", SecurityToken::expose);
         let user = self.username.to_lowercase();

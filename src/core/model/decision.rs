@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use crate::core::model::rejection::Rejection;
 
-/// What to do in this pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Something stands in the way that a person must change; nothing is sent.
@@ -32,7 +31,6 @@ pub enum WaitReason {
     InputMustChange,
 }
 
-/// Why the connection is to be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TestReason {
     /// It never was, or not with this spec.
@@ -44,7 +42,6 @@ pub enum TestReason {
     Requested,
 }
 
-/// Why a token must be obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MintReason {
     /// Somebody asked by annotation.
@@ -69,7 +66,6 @@ pub enum MintReason {
 
 impl MintReason {
     /// Label in metrics and logs.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "Requested",

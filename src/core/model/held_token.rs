@@ -16,7 +16,6 @@ pub struct HeldToken {
     /// When it expires, and how that is known.
     pub expiration: Expiration,
     pub identity: Identity,
-    /// What it may be used for.
     pub scopes: Vec<String>,
     /// The inputs it was obtained with.
     pub inputs_digest: Digest,
@@ -31,7 +30,6 @@ pub struct Expiration {
     pub renewal: Renewal,
 }
 
-/// When a token is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
     Ahead,
@@ -48,13 +46,11 @@ pub struct Identity {
 
 impl Identity {
     /// As it stands in an annotation.
-    #[must_use]
     pub fn to_text(&self) -> String {
         format!("{}/{}", self.organization_id, self.user_id)
     }
 
     /// Read back from an annotation.
-    #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let (organization_id, user_id) = text.split_once('/')?;
         Some(Self {

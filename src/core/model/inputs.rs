@@ -47,7 +47,6 @@ impl Inputs {
 }
 
 /// Every reference of a spec. Only these Secrets are ever read.
-#[must_use]
 pub fn references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     let mut found: Vec<&SecretKeyRef> = Vec::new();
     found.extend(&spec.app.client_id_ref);

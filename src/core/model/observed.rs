@@ -43,7 +43,6 @@ pub enum Source {
     Grant(Box<GrantSource>),
 }
 
-/// A connector that logs in.
 #[derive(Debug, Clone)]
 pub struct LoginSource {
     /// Spec and inputs, checked.
@@ -58,7 +57,6 @@ pub struct LoginSource {
 pub struct GrantSource {
     /// Spec and inputs, checked.
     pub connector: Arc<Connector>,
-    /// What the spec says of the grant.
     pub settings: GrantSettings,
     pub view: GrantView,
     /// Connectors whose access token goes with the grant of this one.
@@ -67,7 +65,6 @@ pub struct GrantSource {
     pub claim_reported: bool,
 }
 
-/// Values of the request annotations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requests {
     /// salesforce-connector.dev/test-requested-at
@@ -76,7 +73,6 @@ pub struct Requests {
     pub renew: Option<String>,
 }
 
-/// Whether the connector is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
     Active,
@@ -86,7 +82,6 @@ pub enum Activity {
 
 impl Observed {
     /// Spec and inputs, if they can be used.
-    #[must_use]
     pub fn connector(&self) -> Option<&Arc<Connector>> {
         match &self.source {
             Source::Unusable(_) => None,
@@ -96,7 +91,6 @@ impl Observed {
     }
 
     /// The stored grant and what belongs to it, for a connector that has to do with one.
-    #[must_use]
     pub fn grant(&self) -> Option<&GrantSource> {
         match &self.source {
             Source::Grant(source) => Some(source),
@@ -104,13 +98,11 @@ impl Observed {
         }
     }
 
-    #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.activity == Activity::Suspended
     }
 
     /// Whether a renewal was asked for and not yet carried out.
-    #[must_use]
     pub fn renewal_requested(&self) -> bool {
         let handled = self
             .status
@@ -121,7 +113,6 @@ impl Observed {
     }
 
     /// Whether a test was asked for and not yet carried out.
-    #[must_use]
     pub fn test_requested(&self) -> bool {
         let handled = self
             .status
@@ -132,13 +123,11 @@ impl Observed {
     }
 
     /// Whether a token is wanted, and can be delivered. If not, all that is done is for the life of a stored grant.
-    #[must_use]
     pub fn is_at_work(&self) -> bool {
         self.activity == Activity::Active && !matches!(self.target, Target::Refused(_))
     }
 
     /// Whether the consumer's Secret already carries a token of the same org and user as the one that is held.
-    #[must_use]
     pub fn identity_verified(&self, held: &HeldToken) -> bool {
         let annotations = self
             .target

@@ -12,15 +12,12 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::rejection::{Rejection, explain};
 use crate::core::pass::connection_test::TestReport;
 
-/// What was done.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub held: Option<HeldToken>,
     /// What came of obtaining a token, if that was tried.
     pub minted: Option<Minted>,
-    /// What a test found, if one ran.
     pub tested: Option<TestReport>,
-    /// What became of the consumer's Secret.
     pub secret: SecretOutcome,
     /// A new token was not verified, and so it was forgotten.
     pub forgot_new_token: bool,
@@ -35,7 +32,6 @@ pub struct GrantOutcome {
     pub serial: i64,
     /// Digest of the bootstrap token that was imported last.
     pub imported: Option<redeem::TokenDigest>,
-    /// How long the grant is good for.
     pub outlook: Option<Outlook>,
     /// When Salesforce ends it however often it is used.
     pub end: Option<Timestamp>,
@@ -47,7 +43,6 @@ pub struct GrantOutcome {
 
 impl Outcome {
     /// Nothing was done; this token is held.
-    #[must_use]
     pub fn untouched(held: Option<HeldToken>) -> Self {
         Self {
             held,
@@ -60,7 +55,6 @@ impl Outcome {
     }
 }
 
-/// What came of obtaining a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Minted {
     Obtained {
@@ -76,7 +70,6 @@ pub enum Minted {
     },
 }
 
-/// Why something was not obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub reason: Reason,
@@ -107,7 +100,6 @@ impl From<&Failure> for Problem {
     }
 }
 
-/// What became of the consumer's Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOutcome {
     InStep,

@@ -11,7 +11,6 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// A rejection for `reason` about `subject`.
     pub fn new(reason: impl Into<Reason>, subject: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -20,14 +19,12 @@ impl Rejection {
     }
 
     /// The sentence for status: what is wrong, with what, and what to do.
-    #[must_use]
     pub fn message(&self) -> String {
         explain(self.reason, &self.subject)
     }
 }
 
 /// What happened, the particulars if there are any, and what to do: the form of every message about a problem.
-#[must_use]
 pub fn explain(reason: Reason, particulars: &str) -> String {
     let (meaning, remedy) = (reason.meaning(), reason.remedy());
     if particulars.is_empty() {

@@ -19,7 +19,6 @@ use crate::core::model::connector::Connector;
 use crate::core::model::held_token::{HeldToken, Identity};
 use crate::core::pass::unexpected::UnexpectedReply;
 
-/// A connection test in progress.
 #[derive(Debug)]
 pub struct ConnectionTest {
     steps: Steps,
@@ -33,9 +32,7 @@ pub struct ConnectionTest {
     asked: &'static str,
 }
 
-/// Where a test stands.
 pub enum TestStage {
-    /// It needs the answer to this call.
     Asks(Box<ConnectionTest>, TestCall),
     Ended(TestReport),
 }
@@ -54,7 +51,6 @@ pub enum TestCall {
 
 impl TestCall {
     /// Name for logs and tests.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Versions(_) => "TestVersions",
@@ -67,13 +63,9 @@ impl TestCall {
 
 #[derive(Debug)]
 pub enum TestAnswer {
-    /// To [`TestCall::Versions`].
     Versions(Result<Vec<AvailableVersion>, Failure>),
-    /// To [`TestCall::Identity`].
     Identity(Result<RestAnswer<UserIdentity>, Failure>),
-    /// To [`TestCall::Organization`].
     Organization(Box<Result<RestAnswer<Organization>, Failure>>),
-    /// To [`TestCall::Resources`].
     Resources(Result<RestAnswer<Resources>, Failure>),
     /// The whole test took longer than it may.
     TimedOut,
@@ -93,7 +85,6 @@ impl TestAnswer {
 }
 
 impl ConnectionTest {
-    #[must_use]
     pub fn begin(connector: &Arc<Connector>, held: &HeldToken) -> TestStage {
         let steps = Steps::new(connector.clone());
         let unusable = |mut steps: Steps, what| {

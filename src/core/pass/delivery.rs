@@ -18,7 +18,6 @@ use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::secret::merge::in_step;
 use crate::core::secret::ownership::Target;
 
-/// What is done with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
     Test,
@@ -26,7 +25,6 @@ pub(super) enum Task {
     Write,
 }
 
-/// A token on its way.
 pub(super) struct Delivery {
     held: HeldToken,
     tasks: VecDeque<Task>,
@@ -35,7 +33,6 @@ pub(super) struct Delivery {
     secret: SecretOutcome,
 }
 
-/// The task in progress.
 enum Current {
     Testing(Box<ConnectionTest>),
     Writing,

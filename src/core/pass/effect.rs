@@ -23,7 +23,6 @@ pub enum PassEffect {
     /// Bring the annotation of the stored grant in step that says where to revoke it: at this host, or nowhere. Outside of
     /// any session, so only at this version of the state. [`PassReply::Done`], also where it could not be written.
     RecordRevocation {
-        /// Login host to revoke the grant at.
         host: Option<String>,
         /// Version of the state Secret that was read.
         version: ResourceVersion,
@@ -92,9 +91,7 @@ pub enum PassEffect {
     },
     /// The consumer's Secret is in step: delete those that the connector had under other names. [`PassReply::Done`].
     DeleteFormerSecrets {
-        /// The name that it has now.
         current: String,
-        /// The names that it had.
         former: Vec<String>,
     },
     /// Read the connector's status live: the redeem protocol has written a part of it. [`PassReply::Status`].
@@ -110,14 +107,12 @@ pub enum PassEffect {
     Done(Box<PassEnd>),
 }
 
-/// What came of an effect.
 pub enum PassReply {
     Done,
     /// What came of an earlier request to renew, if there was one.
     RequestAnswer(Option<Problem>),
     /// What is remembered of a password, if anything.
     Password(Option<PasswordMemory>),
-    /// What came of a token request.
     Token(TokenReply),
     /// What Salesforce says of a token, if it says anything.
     Introspection(Option<Introspection>),
@@ -130,7 +125,6 @@ pub enum PassReply {
     Status(Option<Box<LiveStatus>>),
 }
 
-/// What came of a token request.
 pub enum TokenReply {
     Granted(Box<TokenResponse>),
     Refused(Box<Failure>),
@@ -145,9 +139,7 @@ pub struct SessionOrder {
     pub goal: SessionGoal,
     /// The bootstrap token to import, if there is one to be taken in.
     pub bootstrap: Option<Bootstrap>,
-    /// Whom the grant must belong to.
     pub expect: Expect,
-    /// Whom a new grant is granted to.
     pub client: OAuthClient,
     /// Whether Salesforce can be asked about a refresh token.
     pub introspectable: Introspectable,
@@ -165,7 +157,6 @@ pub enum SessionReply {
     BudgetSpent(Duration),
 }
 
-/// The connector's status as it is now.
 pub struct LiveStatus {
     pub status: SalesforceConnectorStatus,
     pub resource_version: Option<String>,
@@ -193,7 +184,6 @@ pub struct PassReport {
 
 impl PassEffect {
     /// Name for logs and tests.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::RecordRevocation { .. } => "RecordRevocation",

@@ -23,7 +23,6 @@ use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::schedule::time::whole_seconds;
 use crate::core::secret::read_back::read_back;
 
-/// A renewal in progress.
 pub(super) struct GrantRenewal {
     why: MintReason,
     step: RenewalStep,
@@ -38,10 +37,8 @@ enum RenewalStep {
     },
 }
 
-/// Where a renewal stands.
 pub(super) enum GrantStage {
     Asks(Box<GrantRenewal>, PassEffect),
-    /// There is a token to deliver.
     Brought {
         held: Box<HeldToken>,
         why: MintReason,

@@ -15,7 +15,6 @@ pub enum PasswordMemory {
 
 impl PasswordMemory {
     /// Whether the password must not be sent now.
-    #[must_use]
     pub fn forbids(self, now: Timestamp) -> bool {
         match self {
             Self::Refused => true,

@@ -18,7 +18,6 @@ const KEY_BYTES: usize = 32;
 /// How long to wait for the API server, or for the namespace and rights that an installation makes in parallel.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum DigestKeyError {
     #[error("Secret \"{namespace}/{name}\" contains no key of at least {KEY_BYTES} bytes; restore it from a backup", name = names::DIGEST_KEY_SECRET)]

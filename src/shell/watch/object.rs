@@ -18,7 +18,6 @@ use crate::api::SalesforceConnector;
 #[derive(Debug, Clone)]
 pub struct Guarded(pub Result<SalesforceConnector, Unparsable>);
 
-/// An object that this version can't parse.
 #[derive(Debug, Clone)]
 pub struct Unparsable {
     pub error: String,

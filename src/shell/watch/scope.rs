@@ -2,7 +2,6 @@
 
 use crate::settings::Settings;
 
-/// What one watch covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WatchScope {
     Cluster,
@@ -10,7 +9,6 @@ pub(crate) enum WatchScope {
 }
 
 impl WatchScope {
-    /// The scopes that the settings ask for.
     pub(crate) fn of(settings: &Settings) -> Vec<Self> {
         if settings.watch_namespaces.is_empty() {
             return vec![Self::Cluster];

@@ -32,12 +32,10 @@ impl Connectors {
         let _ = self.listed.subscribe().wait_for(|listed| *listed >= stores).await;
     }
 
-    #[must_use]
     pub fn count(&self) -> usize {
         self.stores_mut().iter().map(Store::len).sum()
     }
 
-    #[must_use]
     pub fn stores(&self) -> Vec<Store<Guarded>> {
         self.stores_mut().clone()
     }

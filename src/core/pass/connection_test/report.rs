@@ -9,7 +9,6 @@ use crate::core::model::rejection::explain;
 /// What a finished test says when all is well; people and programs look for these very words.
 pub const SUCCEEDED: &str = "Connection test succeeded";
 
-/// What a test found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestReport {
     /// The steps, up to the first that failed.
@@ -22,7 +21,6 @@ pub struct TestReport {
     pub api_usage: Option<ApiUsageStatus>,
 }
 
-/// How a test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestVerdict {
     /// Every step passed, or could not be verified without this being a failure.
@@ -35,18 +33,15 @@ pub enum TestVerdict {
     Failed {
         reason: Reason,
         message: String,
-        /// How long Salesforce asks to wait.
         retry_after: Option<std::time::Duration>,
     },
 }
 
-/// Facts about an org.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgFacts {
     pub name: String,
     /// Its edition, such as Enterprise Edition.
     pub edition: String,
-    /// The instance that it runs on.
     pub instance_name: Option<String>,
     pub environment: Environment,
 }
@@ -54,7 +49,6 @@ pub struct OrgFacts {
 impl TestReport {
     /// Whether the environment was checked, by the org or by its host, and fits; only then may a first token reach the
     /// consumer.
-    #[must_use]
     pub fn environment_holds(&self) -> bool {
         self.steps
             .iter()
@@ -62,7 +56,6 @@ impl TestReport {
     }
 
     /// Label in metrics.
-    #[must_use]
     pub fn result_label(&self) -> &'static str {
         match &self.verdict {
             TestVerdict::Succeeded => "Succeeded",
@@ -72,7 +65,6 @@ impl TestReport {
     }
 
     /// The sentence for status.
-    #[must_use]
     pub fn message(&self) -> String {
         match &self.verdict {
             TestVerdict::Succeeded => SUCCEEDED.to_owned(),
