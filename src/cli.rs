@@ -179,7 +179,6 @@ fn distinct(namespaces: &[String]) -> Vec<String> {
 
 impl RunArgs {
     /// Settings of the controller.
-    #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
             namespace: self.namespace.clone(),

@@ -20,37 +20,26 @@ use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
 use crate::{server, telemetry};
 
-/// Why the process could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A setting.
     #[error("invalid setting")]
     Settings(#[from] SettingsError),
-    /// The log filter.
     #[error("invalid setting")]
     Log(#[from] telemetry::InvalidFilter),
-    /// The asynchronous runtime or the signal handlers.
     #[error("failed to start")]
     Start(#[source] std::io::Error),
-    /// Kubernetes.
     #[error(
         "failed to load the Kubernetes client configuration; set KUBECONFIG, or run in a pod with a service account"
     )]
     Kubernetes(#[source] kube::Error),
-    /// The Salesforce client.
     #[error("failed to set up the Salesforce client")]
     Salesforce(#[source] salesforce_client::BuildError),
-    /// The listener.
     #[error("failed to listen on {address}; choose another address with --{flag}")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// The flag that sets it.
         flag: &'static str,
-        /// Why.
         source: std::io::Error,
     },
-    /// The key of the keyed digests.
     #[error("failed to read or create the operator's digest key")]
     DigestKey(#[source] digest_key::DigestKeyError),
 }
@@ -65,7 +54,6 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 const API_SERVER: &str = "API server";
 const CONNECTORS: &str = "list of connectors";
 
-/// Runs the operator until SIGTERM or SIGINT.
 pub fn run(args: &RunArgs) -> Result<(), RunError> {
     telemetry::start(args.log_format, &args.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -253,7 +241,6 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

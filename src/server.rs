@@ -26,18 +26,14 @@ pub struct Readiness(Arc<Mutex<BTreeSet<&'static str>>>);
 
 impl Readiness {
     /// Not ready until each of these is done.
-    #[must_use]
     pub fn waiting_for(what: &[&'static str]) -> Self {
         Self(Arc::new(Mutex::new(what.iter().copied().collect())))
     }
 
-    /// One of them is done.
     pub fn done(&self, what: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
     }
 
-    /// What is still missing.
-    #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         self.0
             .lock()

@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Such as `200 OK`.
     pub status: String,
-    /// What follows the headers.
     pub body: String,
 }
 

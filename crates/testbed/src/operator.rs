@@ -37,7 +37,6 @@ pub struct OperatorProcess {
 
 impl OperatorProcess {
     /// The command that runs `program` against the cluster of a kubeconfig file; the caller adds flags to it.
-    #[must_use]
     pub fn command(program: impl AsRef<Path>, kubeconfig: &Path) -> Command {
         let mut command = Command::new(program.as_ref());
         command
@@ -75,13 +74,10 @@ impl OperatorProcess {
     }
 
     /// The file that its log is in.
-    #[must_use]
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Its number.
-    #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -125,12 +121,10 @@ impl OperatorProcess {
         .await;
     }
 
-    /// Freezes the whole process.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets a frozen process go on.
     pub fn go_on(&self) {
         self.signal(Signal::CONT);
     }
@@ -145,7 +139,6 @@ impl OperatorProcess {
         kill_process(pid, signal).unwrap_or_else(|error| panic!("failed to send {signal:?}: {error}"));
     }
 
-    /// How it ended, if it has.
     pub fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }

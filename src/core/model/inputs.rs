@@ -14,7 +14,6 @@ use crate::core::model::rejection::Rejection;
 pub enum Input {
     /// The value, without white space around it.
     Found(SecretString),
-    /// There is no such Secret.
     SecretMissing,
     /// The Secret has no such key, or nothing readable under it.
     KeyMissing,
@@ -25,7 +24,6 @@ pub enum Input {
 pub struct Inputs(BTreeMap<(String, String), Input>);
 
 impl Inputs {
-    /// Records what was found.
     pub fn insert(&mut self, reference: &SecretKeyRef, input: Input) {
         self.0
             .insert((reference.name.clone(), reference.key.clone()), input);
@@ -49,7 +47,6 @@ impl Inputs {
 }
 
 /// Every reference of a spec. Only these Secrets are ever read.
-#[must_use]
 pub fn references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     let mut found: Vec<&SecretKeyRef> = Vec::new();
     found.extend(&spec.app.client_id_ref);

@@ -19,7 +19,6 @@ use crate::shell::kubernetes::own_secret;
 /// Longest text of the API server that is shown.
 const REFUSAL_BYTES: usize = 300;
 
-/// Reads a Secret by name.
 pub(crate) async fn read(context: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
     api.get_opt(name).await.map_err(|source| Error::ReadSecret {
