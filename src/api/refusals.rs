@@ -171,7 +171,7 @@ guidance! {
     /// Salesforce has no org for this host: it was deleted, has expired or has moved.
     HostNotRouted => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL of the org; a deleted or expired scratch org has none.";
     /// The host answered with a redirect, which is never followed.
-    RedirectRefused => Uncertain, Developer, "Correct host: it points elsewhere, as a renamed My Domain, a Lightning host or a captive proxy does.";
+    RedirectRefused => Uncertain, Developer, "Set spec.host to the host that the message names, if it is your org's: see Setup > My Domain > Current My Domain URL. If the message names none, look for a captive proxy between the cluster and Salesforce.";
     /// The host answered with a page instead of data.
     UnexpectedPage => Uncertain, Developer, "Correct host: it must be the My Domain or login host of an org, not a Lightning, Setup or web page host.";
 

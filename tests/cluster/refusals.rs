@@ -69,7 +69,8 @@ type TokenRow = (
 const TOKEN_ROWS: &[TokenRow] = &[
     (App,      400, "invalid_grant", "authentication failure", "AuthenticationFailed", Hourly, "locked, frozen or inactive user"),
     (Password, 400, "invalid_grant", "authentication failure", "WrongPassword", Final, "correct the password or security token"),
-    (App,      400, "invalid_grant", "expired access/refresh token", "RefreshTokenExpired", Final, "Refresh Token Policy"),
+    (App,      400, "invalid_grant", "expired access/refresh token", "AuthenticationFailed", Hourly, "Login History"),
+    (Password, 400, "invalid_grant", "expired access/refresh token", "WrongPassword", Final, "Login History"),
     (App,      400, "invalid_grant", "token request is already being processed", "TokenRequestInProgress", BackOff, "the other program that holds this refresh token"),
     (Jwt,      400, "invalid_grant", "expired authorization code", "AssertionExpired", BackOff, "clock of the node"),
     (App,      400, "invalid_grant", "invalid authorization code", "AuthorizationCodeInvalid", Final, "on the same host the code is redeemed at"),
@@ -185,7 +186,7 @@ fn wire_rows() -> Vec<(Endpoint, Fault, &'static str, &'static str, Course, &'st
         (token, answer(404, "text/html", page), "HTTP 404", "UnexpectedPage", Uncertain, "not a Lightning, Setup or web page host"),
         (token, answer(200, "text/html", page), "", "UnexpectedPage", Uncertain, "not a Lightning, Setup or web page host"),
         (token, answer(414, "text/plain", ""), "HTTP 414", "RequestTooLarge", Hourly, "Report this to the maintainers"),
-        (token, Fault::Redirect { location: elsewhere }, "", "RedirectRefused", Uncertain, "it points elsewhere"),
+        (token, Fault::Redirect { location: elsewhere }, "", "RedirectRefused", Uncertain, "Set spec.host to the host that the message names"),
         (token, Fault::Garbage, "", "UnreadableAnswer", Uncertain, "nothing between cluster and Salesforce rewrites answers"),
         (token, Fault::Oversized { bytes: 3_000_000 }, "", "AnswerTooLarge", Uncertain, "Check that host is the org's My Domain"),
         (token, Fault::DropBeforeProcessing, "", "ConnectionLost", BackOff, "check proxies and firewalls"),

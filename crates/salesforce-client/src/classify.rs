@@ -16,8 +16,8 @@ use crate::refusal::Refusal;
 pub(crate) struct Classification {
     pub(crate) refusal: Refusal,
     pub(crate) said: String,
-    /// Whether these are Salesforce's own words in its own form, and known: not those of a proxy, a gateway or a page.
-    pub(crate) understood: bool,
+    /// Whether this is a refusal in OAuth's own form, known or not: not the words of a proxy, a gateway or a page.
+    pub(crate) oauth: bool,
 }
 
 /// What an answer that is no success means. `grant` is what was presented at the token endpoint; `None` is for
@@ -46,7 +46,7 @@ pub(crate) fn judge(
         kind.known(grant)
     };
     Classification {
-        understood: known.is_some() && matches!(kind, BodyKind::Oauth(_)),
+        oauth: kind.is_oauth_refusal(status, known.is_some()),
         refusal: known.unwrap_or_else(|| by_status(grant, status, &kind)),
         said: kind.words(status),
     }
@@ -127,6 +127,22 @@ impl BodyKind {
                 Some(first) => format!("{}: {}", first.code, first.message),
                 None => format!("HTTP {status} with an empty list of errors"),
             },
+        }
+    }
+
+    /// Words that no rule knows count only with the statuses of RFC 6749, and with a code that has its form: gateways answer
+    /// `{"error": "Bad Request"}`.
+    fn is_oauth_refusal(&self, status: u16, known: bool) -> bool {
+        let is_code = |error: &str| {
+            error
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+        };
+        match self {
+            Self::Oauth(said) => {
+                known || matches!(status, 400 | 401) && !said.error.is_empty() && is_code(&said.error)
+            }
+            Self::Empty | Self::Rest(_) | Self::OtherJson | Self::Page { .. } | Self::Text(_) => false,
         }
     }
 

@@ -13,7 +13,21 @@ use crate::refusal::Refusal as R;
 const DESCRIPTIONS: &[(&str, Option<GrantKind>, R)] = &[
     ("authentication failure", Some(Password), R::WrongPassword),
     ("authentication failure", None, R::AuthenticationFailed),
-    ("expired access/refresh token", None, R::RefreshTokenExpired),
+    (
+        "expired access/refresh token",
+        Some(RefreshToken),
+        R::RefreshTokenExpired,
+    ),
+    // A token past its fixed lifetime: jetstreamapp/jetstream, `shared-constants.ts`.
+    (
+        "token validity expired",
+        Some(RefreshToken),
+        R::RefreshTokenExpired,
+    ),
+    ("activation secret", Some(RefreshToken), R::RefreshTokenExpired),
+    // A login has no refresh token: Force.com-Toolkit-for-NET issue 12.
+    ("expired access/refresh token", Some(Password), R::WrongPassword),
+    ("expired access/refresh token", None, R::AuthenticationFailed),
     (
         "token request is already being processed",
         None,
@@ -136,6 +150,7 @@ const ERRORS: &[(&str, Option<GrantKind>, R)] = &[
     ("unknown_error", None, R::SalesforceUnknownError),
     ("server_error", None, R::SalesforceServerError),
     ("service_unavailable", None, R::SalesforceUnavailable),
+    ("temporarily_unavailable", None, R::SalesforceUnavailable),
     ("system_down", None, R::SalesforceDown),
     ("slow_down", None, R::SlowDown),
 ];

@@ -38,6 +38,43 @@ const OAUTH: &[(&[GrantKind], &str, &str, Refusal)] = &[
     (
         &[RefreshToken],
         "invalid_grant",
+        "token validity expired",
+        RefreshTokenExpired,
+    ),
+    (
+        &[RefreshToken],
+        "invalid_grant",
+        "activation secret invalid",
+        RefreshTokenExpired,
+    ),
+    (
+        &[RefreshToken],
+        "invalid_grant",
+        "activation secret missing",
+        RefreshTokenExpired,
+    ),
+    (
+        &[RefreshToken],
+        "invalid_grant",
+        "activation secret not expected",
+        RefreshTokenExpired,
+    ),
+    (
+        &[ClientCredentials, JwtBearer],
+        "invalid_grant",
+        "expired access/refresh token",
+        AuthenticationFailed,
+    ),
+    (
+        &[Password],
+        "invalid_grant",
+        "expired access/refresh token",
+        WrongPassword,
+    ),
+    (&GRANTS, "temporarily_unavailable", "", SalesforceUnavailable),
+    (
+        &[RefreshToken],
+        "invalid_grant",
         "token request is already being processed",
         TokenRequestInProgress,
     ),
