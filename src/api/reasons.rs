@@ -94,6 +94,9 @@ own_reasons! {
     /// The API server rejected the write of the Secret.
     SecretWriteRefused => Uncertain, ClusterAdministrator, "Read the message. Check quotas, admission policies, and the permissions of the operator's service account.";
 
+    /// The API server failed to write the Secret, for example because an admission webhook does not answer.
+    SecretWriteFailed => Transient, ClusterAdministrator, "Read the message. If the problem persists, check the admission webhooks for Secrets, and the API server.";
+
     // What a login turned out to be.
     /// The operator did not publish the token, because the org's type does not match spec.environment.
     EnvironmentMismatch => FixInSalesforce, Developer, "Set spec.environment to Live or Sandbox to match the org, or set spec.host and spec.app to those of the intended org.";
@@ -159,6 +162,15 @@ impl Reason {
             Self::Salesforce(refusal) => refusal.as_str(),
             Self::Grant(problem) => problem.as_str(),
         }
+    }
+
+    /// Whether a Secret that the connector refers to lacks what it should have.
+    #[must_use]
+    pub fn is_about_inputs(self) -> bool {
+        matches!(
+            self,
+            Self::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing)
+        )
     }
 
     /// When it is worth trying again.

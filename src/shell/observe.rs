@@ -39,13 +39,16 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         uid: connector.uid().unwrap_or_default(),
     };
     let inputs = read_inputs(context, connector).await?;
-    let checked = validate(
-        &owner.name,
-        &connector.spec,
-        &inputs,
-        &context.allow_list,
-        &context.digest_key,
-    );
+    let checked = |inputs: &Inputs| {
+        let (spec, allow_list) = (&connector.spec, &context.allow_list);
+        validate(&owner.name, spec, inputs, allow_list, &context.digest_key)
+    };
+    let (checked, missing) = match checked(&inputs) {
+        Err(rejection) if rejection.reason.is_about_inputs() => {
+            (checked(&inputs.filled(&connector.spec)), Some(rejection))
+        }
+        checked => (checked, None),
+    };
     let template = checked.as_ref().ok().map(|(connector, _)| &connector.template);
     let target = match template {
         Some(template) => {
@@ -73,7 +76,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         }
         Source::Login(_) | Source::Unusable(_) => noted,
     };
-    Ok(Observed {
+    let observed = Observed {
         owner,
         generation: connector.metadata.generation.unwrap_or_default(),
         requests: requests(connector),
@@ -89,6 +92,11 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         former_secrets,
         last_test: context.last_test(connector),
         resync_period: resync_period(context),
+        missing: None,
+    };
+    Ok(match missing {
+        Some(rejection) => observed.without_input(rejection, context.clock.now()),
+        None => observed,
     })
 }
 

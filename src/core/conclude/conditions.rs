@@ -71,7 +71,11 @@ impl Facts<'_> {
             );
             return Finding::with(Truth::True, OwnReason::Suspended, message);
         }
-        let note = self.bootstrap_note();
+        let missing = self.observed.missing.as_ref();
+        let note = match missing.map(Rejection::message) {
+            Some(missing) => format!(" The next renewal needs an input that is not there: {missing}"),
+            None => self.bootstrap_note(),
+        };
         let message = format!("The token is valid and in Secret \"{secret}\".{note}{siblings}");
         Finding::with(Truth::True, OwnReason::TokenValid, message)
     }

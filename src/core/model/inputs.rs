@@ -31,6 +31,20 @@ impl Inputs {
             .insert((reference.name.clone(), reference.key.clone()), input);
     }
 
+    /// These inputs with something in the place of what is missing. It is never sent: what is made of it only keeps and tests a
+    /// token that exists.
+    #[must_use]
+    pub fn filled(&self, spec: &SalesforceConnectorSpec) -> Self {
+        let mut filled = self.clone();
+        for reference in needed_references(spec) {
+            let place = (reference.name.clone(), reference.key.clone());
+            if !matches!(self.0.get(&place), Some(Input::Found(_))) {
+                filled.insert(reference, Input::Found(SecretString::from("missing")));
+            }
+        }
+        filled
+    }
+
     /// The value that `field` of the spec refers to.
     pub fn get(&self, field: &str, reference: &SecretKeyRef) -> Result<&SecretString, Rejection> {
         let SecretKeyRef { name, key } = reference;
@@ -51,20 +65,23 @@ impl Inputs {
 /// Every reference of a spec. Only these Secrets are ever read.
 #[must_use]
 pub fn references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
+    let code = spec.auth.authorization_code.as_ref();
+    let bootstrap = code.and_then(|code| code.bootstrap.as_ref());
+    let mut found = needed_references(spec);
+    if let Some(bootstrap) = bootstrap {
+        found.extend(&bootstrap.refresh_token_ref);
+        found.extend(&bootstrap.sfdx_auth_url_ref);
+    }
+    found
+}
+
+/// The references without which no token can be obtained. A bootstrap token is needed once.
+fn needed_references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     let mut found: Vec<&SecretKeyRef> = Vec::new();
     found.extend(&spec.app.client_id_ref);
     found.extend(&spec.app.client_secret_ref);
     if let Some(jwt) = &spec.auth.jwt_bearer {
         found.push(&jwt.private_key_ref);
-    }
-    if let Some(bootstrap) = spec
-        .auth
-        .authorization_code
-        .as_ref()
-        .and_then(|code| code.bootstrap.as_ref())
-    {
-        found.extend(&bootstrap.refresh_token_ref);
-        found.extend(&bootstrap.sfdx_auth_url_ref);
     }
     if let Some(password) = &spec.auth.password {
         found.extend(&password.username_ref);

@@ -204,6 +204,7 @@ pub(crate) fn fresh() -> Observed {
         former_secrets: Vec::new(),
         last_test: None,
         resync_period: RESYNC,
+        missing: None,
     }
 }
 
