@@ -65,11 +65,11 @@ macro_rules! guidance {
 guidance! {
     // The grant itself.
     /// Salesforce refused the username, password or security token.
-    WrongPassword => InputMustChange, Developer, "Read the reason in Setup > Users > (user) > Login History, then correct the password or security token (a password change resets the token), or free the locked user; do not retry before, it can lock the user.";
+    WrongPassword => InputMustChange, Developer, "Read the reason in Setup > Users > (user) > Login History, then correct the password or security token (a password change resets the token), or free the locked user; do not retry before, it can lock the user. Username-Password Flow Disabled means that the org blocks this flow. With MFA for API Logins Salesforce asks for a code, which this flow can not give.";
     /// Salesforce refused the login of this user without saying why.
-    AuthenticationFailed => FixInSalesforce, SalesforceAdministrator, "Read the reason in Setup > Users > (user) > Login History: a locked, frozen or inactive user, an expired password, login IP ranges or login hours are the usual ones.";
+    AuthenticationFailed => FixInSalesforce, SalesforceAdministrator, "Read the reason in Setup > Users > (user) > Login History: a locked, frozen or inactive user, an expired password, login IP ranges or login hours are the usual ones. Also check that spec.host and spec.environment are those of the org. If Salesforce froze the user for its address, change the address before you unfreeze the user.";
     /// The refresh token is revoked, expired, already used, pushed out by the limit of five approvals, or from another org.
-    RefreshTokenExpired => InputMustChange, Developer, "Authorize again; if it keeps happening, see Setup > External Client App Manager > (app) > Policies > Refresh Token Policy, and use one user or app per connector (five approvals per user and app).";
+    RefreshTokenExpired => InputMustChange, Developer, "Authorize again. If it keeps happening, look for the cause: the token was unused for 30 days (fixed for new apps); another program used it; Salesforce froze the user (administrators receive the mail Salesforce Security notification); more than five approvals for one user and app; or Setup > External Client App Manager > (app) > Policies > Refresh Token Policy.";
     /// Another request is using the same refresh token at this moment.
     TokenRequestInProgress => Transient, Nobody, "Nothing to do if it passes; otherwise find the other program that holds this refresh token, since only one may.";
     /// The authorization code was used already or is older than 15 minutes.
@@ -85,7 +85,7 @@ guidance! {
     /// The signature of the JWT does not fit the app's certificate, or the app has not spread through Salesforce yet.
     AssertionInvalid => Uncertain, Developer, "Upload the certificate that belongs to the private key: Setup > External Client App Manager > (app) > Settings > OAuth Settings > Enable JWT Bearer Flow; new apps take up to 10 minutes.";
     /// The audience of the JWT does not fit the org.
-    AudienceInvalid => InputMustChange, Developer, "Set the environment to what the org is: the audience is https://login.salesforce.com for production and Developer Edition, https://test.salesforce.com for sandboxes.";
+    AudienceInvalid => InputMustChange, Developer, "Set the environment to what the org is: the audience is https://login.salesforce.com for production and Developer Edition, https://test.salesforce.com for sandboxes. Some apps want the My Domain URL: set spec.auth.jwtBearer.audience.";
 
     // The private key, before anything is sent.
     /// The private key is encrypted with a passphrase.
@@ -93,11 +93,11 @@ guidance! {
     /// The private key is not an RSA key; Salesforce accepts RS256 alone.
     PrivateKeyNotRsa => InputMustChange, Developer, "Make an RSA key (openssl genrsa 2048), and upload its certificate to the app.";
     /// The private key can't be read as PEM of the form PKCS#8 or PKCS#1, or is shorter than 2048 bits.
-    PrivateKeyInvalid => InputMustChange, Developer, "Give the whole PEM block, from -----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY----- to its END line, of a key of 2048 to 4096 bits; not the certificate.";
+    PrivateKeyInvalid => InputMustChange, Developer, "Read the message. Store the whole PEM block of an RSA key with 2048 to 4096 bits, from BEGIN to END: kubectl create secret generic NAME --from-file=tls.key=FILE. To convert another format: openssl pkcs8 -topk8 -nocrypt -in FILE, or ssh-keygen -p -m PEM -f FILE.";
 
     // Who may use the app.
     /// The user has not approved the app, and it is not pre-authorized for the user.
-    UserNotApproved => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: set Permitted Users to Admin approved users are pre-authorized and select the user's profile or permission set.";
+    UserNotApproved => FixInSalesforce, SalesforceAdministrator, "Check spec.host and the username first: both lead here. Then Setup > External Client App Manager > (app) > Policies: set Permitted Users to Admin approved users are pre-authorized and select the user's profile or permission set. For a connected app (until Summer '27): Setup > Manage Connected Apps > (app) > Edit Policies.";
     /// The app is for admin-approved users, and this user is not among them.
     UserNotAdminApproved => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies > App Policies: select the user's profile or permission set.";
     /// The user is inactive.
@@ -107,11 +107,11 @@ guidance! {
     /// The org is locked, closed or suspended.
     OrgInactive => FixInSalesforce, SalesforceAdministrator, "Contact Salesforce about the org's status.";
     /// The address the request came from is not allowed.
-    IpRestricted => FixInSalesforce, SalesforceAdministrator, "Add the cluster's egress address to the profile's Login IP Ranges or to Setup > Network Access, or relax it: Setup > External Client App Manager > (app) > Policies > IP Relaxation.";
+    IpRestricted => FixInSalesforce, SalesforceAdministrator, "Setup > Profiles > (profile of the user) > Login IP Ranges: add the cluster's egress address. Network Access does not lift this, and the app's IP Relaxation does not help JWT bearer.";
     /// The address the request came from, or the hour, is not allowed.
-    IpOrLoginHoursRestricted => FixInSalesforce, SalesforceAdministrator, "Setup > Profiles > (profile of the user): correct Login IP Ranges and Login Hours, or relax IP restrictions in the app's Policies.";
+    IpOrLoginHoursRestricted => FixInSalesforce, SalesforceAdministrator, "Setup > Profiles > (profile of the user): correct Login IP Ranges and Login Hours. Relaxed IP restrictions in the app's Policies do not help JWT bearer.";
     /// The developer of the app restricts where refresh tokens may be used from.
-    IpRestrictedByAppDeveloper => FixInSalesforce, Developer, "Ask the developer of the app to add the cluster's egress address to its refresh token IP allowlist.";
+    IpRestrictedByAppDeveloper => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Edit Settings > Refresh Token IP Allowlist: add the cluster's egress address. For a packaged app, its developer does this.";
     /// The org or the app demands a high-assurance session.
     SessionLevelTooLow => FixInSalesforce, SalesforceAdministrator, "Remove the High Assurance requirement for this user: Setup > Session Settings, the profile's Session Settings, and the app's Policies.";
 
@@ -119,17 +119,17 @@ guidance! {
     /// Salesforce does not know this consumer key in this org, or does not know it yet.
     ClientIdInvalid => Uncertain, Developer, "Compare with Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret, and check that host is that org's; new apps take up to 10 minutes.";
     /// Salesforce refused the consumer secret.
-    ClientSecretInvalid => Uncertain, Developer, "Copy the current secret from Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret; after a rotation both may fail for up to 10 minutes.";
+    ClientSecretInvalid => Uncertain, Developer, "Copy the current secret from Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret, and encode it once at most. A rotation of an external client app changes the key and the secret: update spec.app.clientId too. After a rotation both may fail for up to 10 minutes.";
     /// The way the client id and secret were sent was not understood.
     ClientAuthenticationMalformed => Bug, Maintainers, "Report this to the maintainers.";
     /// The app is not installed in the org, which blocks uninstalled apps.
-    AppNotInstalled => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage > (app): Install; or give the user the permission Approve Uninstalled Connected Apps.";
+    AppNotInstalled => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage or External Client Apps OAuth Usage > (app): Install. That takes Customize Application with Modify All Data or Manage Connected Apps. Or give the user the permission Approve Uninstalled Connected Apps; under API Access Control only Use Any API Client works.";
     /// The external client app does not exist in the org behind this host.
-    AppNotFound => FixInSalesforce, Developer, "Set host to the My Domain of the org that has the app (a local external client app exists in one org only), or install its package there.";
+    AppNotFound => Uncertain, Developer, "Set spec.host to the My Domain of the org that has the app: a local external client app exists in one org only, and a new or refreshed sandbox needs its app again. Otherwise install its package there. If the app is new, wait: every server of Salesforce knows it after about 10 minutes.";
     /// The external client app or its OAuth plugin is switched off.
     AppDisabled => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: enable the app and its OAuth plugin.";
     /// An administrator, or API Access Control, blocks the app.
-    AppBlocked => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage > (app): Unblock; with API Access Control, allow-list the app.";
+    AppBlocked => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage or External Client Apps OAuth Usage > (app): Unblock, and see Denied Attempts Due to Usage Restriction; with API Access Control, allow-list the app.";
     /// Salesforce could not find out whether the app is blocked, and refused it to be safe.
     AppBlockCheckFailed => Uncertain, SalesforceAdministrator, "If it stays: Setup > Connected Apps OAuth Usage > (app), and API Access Control.";
     /// Salesforce could not approve the app for this user.
@@ -138,12 +138,14 @@ guidance! {
     AppPolicyMissing => Uncertain, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: save the policies once; new apps take up to 10 minutes.";
     /// The installation of the app in the org failed.
     AppInstallationFailed => FixInSalesforce, SalesforceAdministrator, "Install the app's package again, or allow the app in Setup > Connected Apps OAuth Usage.";
+    /// The app's distribution state does not permit its use in this org.
+    AppDistributionInvalid => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Edit > Basic Information > Distribution State: set Local for an app of this org, or install the package of a packaged app.";
     /// The client credentials flow has no user to run as.
     RunAsUserMissing => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies > Enable Client Credentials Flow: enter the username in Run As.";
     /// The client credentials flow is not enabled for the app.
     ClientCredentialsFlowDisabled => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app): tick Enable Client Credentials Flow in Settings and in Policies.";
     /// The org or the app does not permit the username-password flow, which Salesforce retires on 2027-02-20.
-    PasswordFlowBlocked => FixInSalesforce, SalesforceAdministrator, "Use client credentials or JWT bearer instead; until 2027-02-20: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows.";
+    PasswordFlowBlocked => FixInSalesforce, SalesforceAdministrator, "Use client credentials or JWT bearer instead. Until 2027-02-20: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows; this is not possible in orgs made since Summer '26.";
     /// The app does not permit this kind of login.
     GrantTypeNotSupported => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Settings > Flow Enablement: enable the flow, or choose another auth method.";
     /// The app has no scope that this flow can use.
@@ -170,6 +172,8 @@ guidance! {
     DnsUnavailable => Transient, ClusterAdministrator, "If it stays, check the cluster's DNS.";
     /// Salesforce has no org for this host: it was deleted, has expired or has moved.
     HostNotRouted => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL of the org; a deleted or expired scratch org has none.";
+    /// The address is not the org's any more; a new login returns the right one.
+    InstanceAddressOutdated => Uncertain, Developer, "If it stays after a new login, set spec.host to Setup > My Domain > Current My Domain URL: the org has moved.";
     /// The host answered with a redirect, which is never followed.
     RedirectRefused => Uncertain, Developer, "Set spec.host to the host that the message names, if it is your org's: see Setup > My Domain > Current My Domain URL. If the message names none, look for a captive proxy between the cluster and Salesforce.";
     /// The host answered with a page instead of data.
@@ -177,7 +181,7 @@ guidance! {
 
     // The access token and API access.
     /// The access token is expired or revoked.
-    SessionExpired => RenewToken, Nobody, "Nothing to do: a new token is obtained; if it recurs at once, see Setup > Session Management for who ends the sessions.";
+    SessionExpired => RenewToken, Nobody, "Nothing to do: a new token is obtained. If it recurs at once, see Setup > Session Management for who ends the sessions, and Setup > Transaction Security Policies. If workloads are refused while the operator's test succeeds, see Setup > Session Settings > Lock sessions to the IP address from which they originated.";
     /// Salesforce does not accept the access token.
     BadOauthToken => RenewToken, Nobody, "Nothing to do: a new token is obtained.";
     /// The request was answered 401 without a reason we know.
@@ -206,12 +210,16 @@ guidance! {
     InsufficientAccess => FixInSalesforce, SalesforceAdministrator, "Give the user the missing permission by a permission set.";
     /// A feature the request needs is not enabled in the org.
     FunctionalityNotEnabled => FixInSalesforce, SalesforceAdministrator, "Enable the named feature in Setup, or ask Salesforce for it.";
+    /// A Transaction Security policy of the org forbids the request.
+    TransactionSecurityBlocked => FixInSalesforce, SalesforceAdministrator, "Setup > Transaction Security Policies: find the policy that blocks API calls of this user, or demands multi-factor authentication, and exempt the user.";
+    /// The org demands mutual TLS of this user.
+    MutualTlsRequired => FixInSalesforce, SalesforceAdministrator, "Remove the permission Enforce SSL/TLS Mutual Authentication from the user: Setup > Profiles or Permission Sets > System Permissions.";
     /// The network, a proxy or a firewall forbids the request; the token is not at fault.
     ForbiddenByNetwork => Uncertain, ClusterAdministrator, "Check proxies and firewalls between the cluster and Salesforce, and the org's network rules for the cluster's egress address.";
 
     // Limits.
     /// The user or app logs in too often: more than 3,600 times an hour.
-    LoginRateExceeded => Transient, Developer, "Find the program that logs in again and again in Setup > Users > (user) > Login History, stop it, and wait an hour.";
+    LoginRateExceeded => Transient, Developer, "Find the program that logs in again and again in Setup > Users > (user) > Login History, stop it, and wait an hour. OAuth logins count: 3,600 an hour for each user.";
     /// The org has used up its API calls of the last 24 hours.
     ApiLimitExceeded => Transient, SalesforceAdministrator, "See Setup > Company Information > API Requests, Last 24 Hours; stop the heaviest caller or buy more calls.";
     /// Too many long-running calls at once in the org.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
-use secrecy::SecretString;
 
 use crate::api::{SalesforceConnector, names};
 use crate::core::grant::shared_session as siblings;
@@ -220,13 +219,7 @@ async fn read_inputs(context: &Context, connector: &SalesforceConnector) -> Resu
 
 fn value(secret: &Secret, key: &str) -> Input {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-    let text = bytes
-        .and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
-        .map(str::trim);
-    match text {
-        Some(text) if !text.is_empty() => Input::Found(SecretString::from(text)),
-        Some(_) | None => Input::KeyMissing,
-    }
+    Input::read(bytes.map(|bytes| bytes.0.as_slice()))
 }
 
 /// Whether Salesforce has refused this password before. What is merely unclear is for the login: it waits, and says until when.

@@ -75,7 +75,7 @@ impl Received {
     /// A success that could not be understood, for this reason.
     pub(crate) fn not_understood(&self, why: &str, scrubber: &Scrubber) -> Failure {
         let refusal = match judge(None, self.status, self.content_type(), &self.body).refusal {
-            Refusal::UnexpectedPage => Refusal::UnexpectedPage,
+            page @ (Refusal::UnexpectedPage | Refusal::MaintenancePage) => page,
             _ => Refusal::UnreadableAnswer,
         };
         let failure = Failure::unknown(refusal, scrubber.clean(why));

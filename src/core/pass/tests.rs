@@ -392,6 +392,27 @@ scenarios! {
         }
     }
 
+    fn an_address_that_is_not_the_orgs_is_worth_one_login_and_ready_turns_false_if_that_does_not_help() {
+        let logs_in = json!({ "host": "login.salesforce.com", "auth": fixtures::jwt() });
+        let observed = Observed { source: fixtures::source(&spec(logs_in)), ..settled() };
+        let held = held(&fixtures::connector(&spec(json!({ "host": "login.salesforce.com", "auth": fixtures::jwt() }))));
+        let observed = carrying(observed, held);
+        let moved = |effect: &PassEffect| match effect {
+            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(TestAnswer::Organization(
+                Box::new(Err(failure(Refusal::InstanceAddressOutdated))),
+            ))),
+            _ => None,
+        };
+        let ran = run_with(&observed, after(901), moved);
+        assert_eq!(ran.effects.iter().filter(|effect| **effect == "RequestToken").count(), 1);
+        assert_eq!(ready_after(&ran), "True TokenValid");
+        let later = run_with(&ran.left, after(901 + 901), moved);
+        assert!(!later.effects.contains(&"RequestToken"), "{:?}", later.effects);
+        assert_eq!(ready_after(&later), "False InstanceAddressOutdated");
+        let healed = run(&later.left, after(901 + 901 + 3700));
+        assert_eq!(ready_after(&healed), "True TokenValid");
+    }
+
     fn former_secrets_go_once_the_new_one_exists() {
         let renamed = Observed {
             source: fixtures::source(&spec(json!({ "secret": { "name": "other" } }))),

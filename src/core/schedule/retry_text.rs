@@ -56,6 +56,7 @@ fn retry_of_own(own: OwnReason) -> String {
             format!("Immediately in Watch mode; otherwise {}.", every(LATE))
         }
         OwnReason::HostInvalid
+        | OwnReason::InputNotText
         | OwnReason::SfdxAuthUrlInvalid
         | OwnReason::SfdxAuthUrlMismatch
         | OwnReason::GrantedElsewhere
@@ -83,6 +84,7 @@ fn retry_of_own(own: OwnReason) -> String {
         OwnReason::EnvironmentMismatch
         | OwnReason::UnexpectedOrganization
         | OwnReason::UnexpectedUser
+        | OwnReason::IdentityNotReadable
         | OwnReason::FreshTokenRejected
         | OwnReason::TokenExpired
         | OwnReason::SessionEnded

@@ -155,6 +155,12 @@ async fn a_page_instead_of_a_token_may_have_spent_the_grant() {
     let failure = failure_of(response("200 OK", &["Content-Type: text/html"], PAGE)).await;
     assert_eq!(
         verdict(&failure),
+        (Refusal::MaintenancePage, Sent::Unknown, Some(200))
+    );
+    let login = "<html><head><title>Login | Salesforce</title></head></html>";
+    let failure = failure_of(response("200 OK", &["Content-Type: text/html"], login)).await;
+    assert_eq!(
+        verdict(&failure),
         (Refusal::UnexpectedPage, Sent::Unknown, Some(200))
     );
 }
