@@ -63,6 +63,8 @@ own_reasons! {
     // What the connector says.
     /// The connector is suspended.
     Suspended => Uncertain, Developer, "Set spec.suspend to false to resume.";
+    /// The connector is in the operator's own namespace, where the stored grants of all connectors are.
+    NamespaceNotAllowed => InputMustChange, Developer, "Create the connector in another namespace, and delete this one.";
     /// A Secret that the connector refers to does not exist.
     InputSecretMissing => Uncertain, Developer, "Create the Secret in the connector's namespace, or correct the reference.";
     /// A Secret that the connector refers to lacks the key, or its value is empty.

@@ -32,6 +32,14 @@ fn username_display(auth: &AuthSpec) -> UsernameDisplay {
 /// Salesforce's own idle limit for apps where it is turned on (docs/salesforce.md#idle-limit).
 const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
 
+/// Refuses a connector in the operator's own namespace: its references could name the stored grants of other tenants.
+pub fn check_namespace(namespace: &str, of_the_operator: &str) -> Result<(), Rejection> {
+    if namespace == of_the_operator {
+        return Err(Rejection::new(OwnReason::NamespaceNotAllowed, namespace));
+    }
+    Ok(())
+}
+
 /// Checks spec and inputs, and says how tokens are obtained. The schema and the CEL rules have seen the spec before; what they can't see is judged here.
 pub fn validate(
     name: &str,

@@ -20,7 +20,7 @@ use crate::core::schedule::backoff::resync_period as period_for;
 use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::core::secret::read_back::read_back;
-use crate::core::validate::validate;
+use crate::core::validate::{check_namespace, validate};
 use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
@@ -37,17 +37,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         namespace: namespace(connector),
         uid: connector.uid().unwrap_or_default(),
     };
-    let inputs = read_inputs(context, connector).await?;
-    let checked = |inputs: &Inputs| {
-        let (spec, allow_list) = (&connector.spec, &context.allow_list);
-        validate(&owner.name, spec, inputs, allow_list, &context.digest_key)
-    };
-    let (checked, missing) = match checked(&inputs) {
-        Err(rejection) if rejection.reason.is_about_inputs() => {
-            (checked(&inputs.filled(&connector.spec)), Some(rejection))
-        }
-        checked => (checked, None),
-    };
+    let (checked, missing) = check(context, connector, &owner).await?;
     let template = checked.as_ref().ok().map(|(connector, _)| &connector.template);
     let target = match template {
         Some(template) => {
@@ -96,6 +86,27 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
     Ok(match missing {
         Some(rejection) => observed.without_input(rejection, context.clock.now()),
         None => observed,
+    })
+}
+
+/// Spec and inputs, checked; where an input is missing, what goes without it, and the rejection.
+type Checked = (Result<(Connector, Method), Rejection>, Option<Rejection>);
+
+/// The connector, validated with its inputs. Nothing is read for one in the operator's own namespace.
+async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner) -> Result<Checked, Error> {
+    if let Err(rejection) = check_namespace(&owner.namespace, &context.settings.namespace) {
+        return Ok((Err(rejection), None));
+    }
+    let inputs = read_inputs(context, connector).await?;
+    let checked = |inputs: &Inputs| {
+        let (spec, allow_list) = (&connector.spec, &context.allow_list);
+        validate(&owner.name, spec, inputs, allow_list, &context.digest_key)
+    };
+    Ok(match checked(&inputs) {
+        Err(rejection) if rejection.reason.is_about_inputs() => {
+            (checked(&inputs.filled(&connector.spec)), Some(rejection))
+        }
+        checked => (checked, None),
     })
 }
 

@@ -148,6 +148,23 @@ fn the_chart_has_the_version_of_the_operator() {
 #[test]
 fn the_admission_policy_looks_at_the_label_that_the_operator_sets() {
     let policy = read("templates/admission-policy.yaml");
-    let lookup = format!("[\"{}\"] == \"{}\"", names::MANAGED_BY, names::MANAGED_BY_VALUE);
-    assert!(policy.contains(&lookup), "{lookup} is not in the policy");
+    let label = format!(
+        "labels[?\"{}\"].orValue(\"\") == \"{}\"",
+        names::MANAGED_BY,
+        names::MANAGED_BY_VALUE
+    );
+    let uid = format!("annotations[?\"{}\"].hasValue()", names::CONNECTOR_UID);
+    let own = [
+        names::STATE_PREFIX,
+        names::REFUSED_PASSWORD_PREFIX,
+        names::LEDGER_PREFIX,
+    ];
+    assert!(own.iter().all(|prefix| prefix.starts_with("sfc-")));
+    let names = format!(
+        "startsWith(\"sfc-\")\n      || variables.touched.metadata.name == \"{}\"",
+        names::DIGEST_KEY_SECRET
+    );
+    for lookup in [label, uid, names] {
+        assert!(policy.contains(&lookup), "{lookup} is not in the policy");
+    }
 }

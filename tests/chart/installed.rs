@@ -121,7 +121,7 @@ async fn nothing_outside_the_namespace_is_left_but_the_crd() {
         let all = plane.kubectl(&["get", kinds, "--output=name"]).await.stdout();
         all.lines().filter(|line| line.contains(&name)).count()
     };
-    assert_eq!(ours().await, 8);
+    assert_eq!(ours().await, 10);
     release.uninstall().await;
     assert_eq!(ours().await, 0);
 }

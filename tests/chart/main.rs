@@ -6,6 +6,7 @@
     reason = "a test ends when its helpers fail"
 )]
 
+mod authors;
 mod files;
 mod generated;
 mod installed;

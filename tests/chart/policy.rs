@@ -10,8 +10,11 @@ use crate::release::{Release, SOON};
 
 const LABEL_NEEDED: &str =
     "the operator may write only Secrets labelled app.kubernetes.io/managed-by=salesforce-connector-operator";
-const TYPE_REFUSED: &str =
-    "the operator may not write Secrets of types that begin with kubernetes.io/ or bootstrap.kubernetes.io/";
+const TYPE_REFUSED: &str = "the operator may not write Secrets of types that belong to Kubernetes or Helm";
+const UID_NEEDED: &str = "annotated with salesforce-connector.dev/connector-uid outside its own namespace";
+const NAME_REFUSED: &str = "named sfc-* or salesforce-connector-digest-key in its own namespace";
+const NAMESPACE_REFUSED: &str = "the operator may not write Secrets in the namespaces of Kubernetes itself";
+const KEY_REFUSED: &str = "the operator may not add labels or annotations of other controllers to Secrets";
 const TOKEN: &str = "kubernetes.io/service-account-token";
 
 /// The Secrets of one namespace, as the operator and as the administrator see them.
@@ -87,13 +90,14 @@ fn plain(name: &str) -> Value {
 
 fn labelled(name: &str, mut secret: Value) -> Value {
     let label = json!({ "app.kubernetes.io/managed-by": "salesforce-connector-operator" });
-    secret["metadata"] = json!({ "name": name, "labels": label });
+    let uid = json!({ "salesforce-connector.dev/connector-uid": "4f1b7f0c-5a4e-4d5e-9a4f-0c7d1e2b3a4d" });
+    secret["metadata"] = json!({ "name": name, "labels": label, "annotations": uid });
     secret
 }
 
 fn token_of_default(name: &str) -> Value {
     let mut secret = labelled(name, json!({ "type": TOKEN }));
-    secret["metadata"]["annotations"] = json!({ "kubernetes.io/service-account.name": "default" });
+    secret["metadata"]["annotations"]["kubernetes.io/service-account.name"] = json!("default");
     secret
 }
 
@@ -149,6 +153,11 @@ async fn secrets_that_kubernetes_gives_a_meaning_to_are_refused_although_labelle
     let secrets = enforced(&release, &tenant).await;
 
     assert_refused(secrets.create(&token_of_default("token")).await, TYPE_REFUSED);
+    let helm = labelled(
+        "sh.helm.release.v1.crm.v2",
+        json!({ "type": "helm.sh/release.v1" }),
+    );
+    assert_refused(secrets.create(&helm).await, TYPE_REFUSED);
     let bootstrap = labelled("bootstrap", json!({ "type": "bootstrap.kubernetes.io/token" }));
     assert_refused(secrets.create(&bootstrap).await, TYPE_REFUSED);
     let given = labelled(
@@ -172,6 +181,57 @@ async fn in_its_own_namespace_the_operator_writes_a_secret_whose_label_is_gone()
     own.given(&plain("sfc-state-stripped")).await;
     own.update("sfc-state-stripped").await.unwrap();
     own.delete("sfc-state-stripped").await.unwrap();
-    assert_refused(own.create(&token_of_default("token")).await, TYPE_REFUSED);
+    assert_refused(own.create(&token_of_default("sfc-token")).await, TYPE_REFUSED);
+    assert_refused(own.create(&plain("other-component")).await, NAME_REFUSED);
+    own.given(&plain("other-component")).await;
+    assert_refused(own.update("other-component").await, NAME_REFUSED);
+    assert_refused(own.delete("other-component").await, NAME_REFUSED);
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn grants_of_another_installation_are_out_of_reach_although_labelled() {
+    let release = Release::install(&[]).await;
+    let other = release.plane.namespace("operator").await;
+    let secrets = enforced(&release, &other).await;
+
+    let mut state = labelled("sfc-state-theirs", json!({}));
+    state["metadata"].as_object_mut().unwrap().remove("annotations");
+    secrets.given(&state).await;
+    assert_refused(secrets.update("sfc-state-theirs").await, UID_NEEDED);
+    assert_refused(secrets.delete("sfc-state-theirs").await, UID_NEEDED);
+    let system = Secrets::of(&release, "kube-system").await;
+    assert_refused(
+        system.create(&labelled("crm", json!({}))).await,
+        NAMESPACE_REFUSED,
+    );
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn keys_that_other_controllers_act_on_are_refused_unless_somebody_else_put_them_there() {
+    let release = Release::install(&[]).await;
+    let tenant = release.plane.namespace("tenant").await;
+    let secrets = enforced(&release, &tenant).await;
+
+    for (name, place, key) in [
+        ("cluster", "labels", "argocd.argoproj.io/secret-type"),
+        (
+            "copied",
+            "annotations",
+            "reflector.v1.k8s.emberstack.com/reflection-auto-namespaces",
+        ),
+        (
+            "replicated",
+            "annotations",
+            "replicator.v1.mittwald.de/replicate-to",
+        ),
+    ] {
+        let mut secret = labelled(name, json!({}));
+        secret["metadata"][place][key] = json!("cluster");
+        assert_refused(secrets.create(&secret).await, KEY_REFUSED);
+        secrets.given(&secret).await;
+        secrets.update(name).await.unwrap();
+    }
     release.uninstall().await;
 }

@@ -98,7 +98,9 @@ async fn by_default_there_is_all_that_is_needed() {
         format!("Service {full}-metrics"),
         format!("ServiceAccount {full}"),
         format!("ValidatingAdmissionPolicy {full}.sfc-system"),
+        format!("ValidatingAdmissionPolicy {full}.sfc-system-connectors"),
         format!("ValidatingAdmissionPolicyBinding {full}.sfc-system"),
+        format!("ValidatingAdmissionPolicyBinding {full}.sfc-system-connectors"),
     ];
     wanted.sort();
     assert_eq!(kinds(&documents), wanted);

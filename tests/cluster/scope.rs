@@ -3,18 +3,64 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
 use k8s_openapi::api::core::v1::Secret;
-use kube::ResourceExt;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::{Api, ResourceExt};
+use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::default_world as world;
+use serde_json::json;
 use testbed::{ControlPlane, eventually};
 
 use crate::grants::{assert_nothing_burned, brought, renew};
 use crate::healing::tested_daily;
 use crate::in_both_modes;
 use crate::stage::{DEADLINE, Plane, Stage, client_credentials, condition, value};
-use crate::tenant::Tenant;
+use crate::tenant::{Tenant, object};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connector_in_the_operators_own_namespace_is_refused_and_reads_nothing() {
+    let mut stage = on_a_plane_of_its_own(SecretWatch::ByName).await;
+    stage.start_operator().await;
+    let home: Api<SalesforceConnector> = Api::namespaced(stage.client.clone(), stage.home.name());
+    let state = json!({ "name": "sfc-state-theirs", "key": "refresh-token" });
+    let spec = json!({
+        "host": world::PRODUCTION,
+        "app": { "clientId": world::ECA },
+        "auth": { "authorizationCode": { "bootstrap": { "refreshTokenRef": state } } },
+    });
+    let connector = serde_json::from_value(object("crm", &spec)).unwrap();
+    without_the_policy_for_connectors(&stage).await;
+    eventually(DEADLINE, "the API server admits the connector", async || {
+        let created = home.create(&PostParams::default(), &connector).await;
+        created.map(drop).map_err(|error| error.to_string())
+    })
+    .await;
+    eventually(DEADLINE, "the connector is refused", async || {
+        let ready = condition(&home.get("crm").await.unwrap(), "Ready");
+        if (ready.0.as_str(), ready.1.as_str()) == ("False", "NamespaceNotAllowed") {
+            return Ok(());
+        }
+        Err(format!("{ready:?}"))
+    })
+    .await;
+    assert_eq!(stage.token_calls(), 0);
+    stage.finish().await;
+}
+
+/// As where `admissionPolicy.enabled` is false: nobody but the operator itself refuses.
+async fn without_the_policy_for_connectors(stage: &Stage) {
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(stage.client.clone());
+    for binding in bindings.list(&ListParams::default()).await.unwrap() {
+        if binding.name_any().ends_with("-connectors") {
+            let _ = bindings
+                .delete(&binding.name_any(), &DeleteParams::default())
+                .await
+                .unwrap();
+        }
+    }
+}
 
 in_both_modes!(Stage::bare => an_operator_with_roles_in_one_namespace_does_its_job_there,);
 

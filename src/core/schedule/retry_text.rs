@@ -51,6 +51,7 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::InStep
         | OwnReason::TestSucceeded
         | OwnReason::Pending => "Not applicable.".to_owned(),
+        OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
         OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
         OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
             format!("Immediately in Watch mode; otherwise {}.", every(LATE))
