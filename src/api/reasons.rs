@@ -27,7 +27,6 @@ macro_rules! own_reasons {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
             /// Whether a person must act where it does not pass, wherever that person sits.
-            #[must_use]
             pub const fn needs_person(self) -> bool {
                 !matches!(self.actor(), Actor::Nobody)
             }
@@ -155,13 +154,11 @@ impl Reason {
     }
 
     /// The reason of this name, as it stands in a status.
-    #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::all().find(|reason| reason.as_str() == name)
     }
 
     /// The name, as in conditions, events and metrics.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.as_str(),
@@ -180,7 +177,6 @@ impl Reason {
     }
 
     /// When it is worth trying again.
-    #[must_use]
     pub fn class(self) -> Class {
         match self {
             Self::Own(reason) => reason.class(),
@@ -190,7 +186,6 @@ impl Reason {
     }
 
     /// Who can do something about it.
-    #[must_use]
     pub fn actor(self) -> Actor {
         match self {
             Self::Own(reason) => reason.actor(),
@@ -200,17 +195,15 @@ impl Reason {
     }
 
     /// What it means, in one sentence.
-    #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.meaning(),
-            Self::Salesforce(refusal) => guidance(refusal).meaning,
+            Self::Salesforce(refusal) => refusal.meaning(),
             Self::Grant(problem) => grant_problem_texts::meaning(problem),
         }
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.remedy(),

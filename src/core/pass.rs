@@ -46,7 +46,6 @@ use login::{Login, LoginEnd};
 use probe::write_probe;
 use progress::PartProgress;
 
-/// One pass over a connector.
 pub struct Pass<'key> {
     observed: Observed,
     key: &'key DigestKey,
@@ -60,7 +59,6 @@ pub struct Pass<'key> {
     stage: PassStage,
 }
 
-/// Where a pass stands.
 enum PassStage {
     RecordingRevocation,
     ProbingSecret(MintReason),
@@ -79,7 +77,6 @@ enum PassStage {
 
 impl<'key> Pass<'key> {
     /// Begins a pass. Returns it with its first effect.
-    #[must_use]
     pub fn begin(observed: Observed, key: &'key DigestKey, now: Timestamp) -> (Self, PassEffect) {
         let revocation = grant::revocation_to_record(&observed);
         let mut pass = Self {
@@ -150,7 +147,6 @@ impl<'key> Pass<'key> {
         self.observed.connector().cloned().ok_or(UnexpectedReply)
     }
 
-    /// Decides, and begins what was decided.
     fn decide(&mut self, now: Timestamp) -> PassEffect {
         self.decision = decide(&self.observed, self.evidence, now);
         let Some(connector) = self.observed.connector().cloned() else {

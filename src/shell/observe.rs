@@ -30,7 +30,6 @@ use crate::shell::salesforce::refused_passwords as passwords;
 /// In mode `Watch` changes are noticed at once; the resync is only the safety net.
 const SAFETY_NET: std::time::Duration = std::time::Duration::from_hours(1);
 
-/// Observes one connector.
 pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Result<Observed, Error> {
     let owner = Owner {
         name: connector.name_any(),
@@ -110,7 +109,6 @@ async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner
     })
 }
 
-/// Where the connector's tokens come from.
 async fn source(
     context: &Context,
     object: &SalesforceConnector,
@@ -194,7 +192,6 @@ fn siblings(context: &Context, connector: &SalesforceConnector) -> Siblings {
     Siblings::of(connector, parsed.filter_map(Peer::of))
 }
 
-/// The resync period at this time.
 pub fn resync_period(context: &Context) -> std::time::Duration {
     match context.settings.secret_watch {
         SecretWatch::ByName => period_for(context.connectors.count()),

@@ -23,10 +23,8 @@ use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::{grant_session, report};
 
-/// Carries out the effects of one pass.
 pub(crate) struct Performer<'a> {
     context: &'a Arc<Context>,
-    /// The connector as it was observed.
     object: &'a SalesforceConnector,
     owner: Owner,
     /// While a login of this user is reserved.

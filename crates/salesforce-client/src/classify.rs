@@ -22,7 +22,6 @@ pub(crate) struct Classification {
 
 /// What an answer that is no success means. `grant` is what was presented at the token endpoint; `None` is for
 /// every other call.
-#[must_use]
 pub fn classify(
     grant: Option<GrantKind>,
     http_status: u16,

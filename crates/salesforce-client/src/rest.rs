@@ -1,12 +1,12 @@
-//! The REST calls of a connection test and of the planned inventory.
+//! The REST calls of a connection test.
 
 mod model;
 mod parse;
 mod wire;
 
 pub use model::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Limit, ObjectCounts, OrgLimits, Organization,
-    Resources, RestAnswer, UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, Resources, RestAnswer,
+    UserIdentity,
 };
 
 use reqwest::header::HeaderName;
@@ -122,31 +122,4 @@ pub(crate) async fn organization(
             )
         }),
     }
-}
-
-pub(crate) async fn describe_global(
-    transport: &Transport,
-    instance: &InstanceUrl,
-    version: ApiVersion,
-    token: &AccessToken,
-) -> Result<RestAnswer<ObjectCounts>, Failure> {
-    let path = format!("/services/data/v{version}/sobjects");
-    let objects: RestAnswer<wire::Objects> = get(transport, instance, &path, Some(token)).await?;
-    Ok(objects.map(|it| it.counts()))
-}
-
-pub(crate) async fn limits(
-    transport: &Transport,
-    instance: &InstanceUrl,
-    version: ApiVersion,
-    token: &AccessToken,
-) -> Result<RestAnswer<OrgLimits>, Failure> {
-    let by_name = get(
-        transport,
-        instance,
-        &format!("/services/data/v{version}/limits"),
-        Some(token),
-    )
-    .await?;
-    Ok(by_name.map(|by_name| OrgLimits { by_name }))
 }

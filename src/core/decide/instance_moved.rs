@@ -13,7 +13,6 @@ use crate::core::pass::connection_test::{TestReport, TestVerdict};
 /// Whether a test has just found the instance of the held token gone, so that one login at another host is worth a try. Once:
 /// where the test before found the same, that login was made. Never for a person's grant or a password, which cost more than
 /// an address is worth; nor where the login host is what is gone.
-#[must_use]
 pub fn instance_is_gone(observed: &Observed, decision: &Decision, report: &TestReport) -> bool {
     let (Source::Login(source), Some(held), Decision::Keep { .. }) =
         (&observed.source, &observed.held, decision)

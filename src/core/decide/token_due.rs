@@ -29,7 +29,6 @@ pub(super) fn token_due(
     (renewal <= now).then_some(MintReason::RenewalDue)
 }
 
-/// When the held token is due.
 pub(super) fn renewal_of(held: &HeldToken, connector: &Connector, uid: &str) -> Timestamp {
     renewal_time(held.issue_time, &held.expiration, connector.renew_before, uid)
 }

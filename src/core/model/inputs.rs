@@ -14,7 +14,6 @@ use crate::core::model::rejection::Rejection;
 pub enum Input {
     /// The value, without white space around it.
     Found(SecretString),
-    /// There is no such Secret.
     SecretMissing,
     /// The Secret has no such key, or an empty value under it.
     KeyMissing,
@@ -63,7 +62,6 @@ fn kind(bytes: &[u8]) -> String {
 pub struct Inputs(BTreeMap<(String, String), Input>);
 
 impl Inputs {
-    /// Records what was found.
     pub fn insert(&mut self, reference: &SecretKeyRef, input: Input) {
         self.0
             .insert((reference.name.clone(), reference.key.clone()), input);
@@ -105,7 +103,6 @@ impl Inputs {
 }
 
 /// Every reference of a spec. Only these Secrets are ever read.
-#[must_use]
 pub fn references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     let code = spec.auth.authorization_code.as_ref();
     let bootstrap = code.and_then(|code| code.bootstrap.as_ref());

@@ -17,19 +17,13 @@ use crate::core::secret::ownership::Target;
 /// What was observed of a connector and what it refers to.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// Name, namespace and uid.
     pub owner: Owner,
-    /// Generation of the spec.
     pub generation: i64,
-    /// Requests by annotation.
     pub requests: Requests,
     /// `spec.suspend`.
     pub activity: Activity,
-    /// The status as it is.
     pub status: SalesforceConnectorStatus,
-    /// Where tokens come from.
     pub source: Source,
-    /// The consumer's Secret.
     pub target: Target,
     /// The token that is held: in the consumer's Secret, or in the operator's state for authorizationCode.
     pub held: Option<HeldToken>,
@@ -37,7 +31,6 @@ pub struct Observed {
     pub former_secrets: Vec<String>,
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
-    /// Resync period at this time.
     pub resync_period: std::time::Duration,
     /// The input that is missing, while a token that the consumer has goes on without it.
     pub missing: Option<Rejection>,
@@ -50,16 +43,13 @@ pub enum Source {
     Unusable(Rejection),
     /// From a login, which can always be repeated.
     Login(LoginSource),
-    /// From a stored grant.
     Grant(Box<GrantSource>),
 }
 
-/// A connector that logs in.
 #[derive(Debug, Clone)]
 pub struct LoginSource {
     /// Spec and inputs, checked.
     pub connector: Arc<Connector>,
-    /// How it logs in.
     pub method: LoginMethod,
     /// Whether Salesforce has refused this password before, for this user at this host.
     pub password_refused: bool,
@@ -70,9 +60,7 @@ pub struct LoginSource {
 pub struct GrantSource {
     /// Spec and inputs, checked.
     pub connector: Arc<Connector>,
-    /// What the spec says of the grant.
     pub settings: GrantSettings,
-    /// The stored grant.
     pub view: GrantView,
     /// Connectors whose access token goes with the grant of this one.
     pub siblings: Siblings,
@@ -80,7 +68,6 @@ pub struct GrantSource {
     pub claim_reported: bool,
 }
 
-/// Values of the request annotations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requests {
     /// salesforce-connector.dev/test-requested-at
@@ -89,10 +76,8 @@ pub struct Requests {
     pub renew: Option<String>,
 }
 
-/// Whether the connector is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// It is.
     Active,
     /// `spec.suspend` is true.
     Suspended,
@@ -131,7 +116,6 @@ impl Observed {
     }
 
     /// Spec and inputs, if they can be used.
-    #[must_use]
     pub fn connector(&self) -> Option<&Arc<Connector>> {
         match &self.source {
             Source::Unusable(_) => None,
@@ -141,7 +125,6 @@ impl Observed {
     }
 
     /// The stored grant and what belongs to it, for a connector that has to do with one.
-    #[must_use]
     pub fn grant(&self) -> Option<&GrantSource> {
         match &self.source {
             Source::Grant(source) => Some(source),
@@ -149,14 +132,11 @@ impl Observed {
         }
     }
 
-    /// Whether the connector is suspended.
-    #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.activity == Activity::Suspended
     }
 
     /// Whether a renewal was asked for and not yet carried out.
-    #[must_use]
     pub fn renewal_requested(&self) -> bool {
         let handled = self
             .status
@@ -167,7 +147,6 @@ impl Observed {
     }
 
     /// Whether a test was asked for and not yet carried out.
-    #[must_use]
     pub fn test_requested(&self) -> bool {
         let handled = self
             .status
@@ -178,13 +157,11 @@ impl Observed {
     }
 
     /// Whether a token is wanted, and can be delivered. If not, all that is done is for the life of a stored grant.
-    #[must_use]
     pub fn is_at_work(&self) -> bool {
         self.activity == Activity::Active && !matches!(self.target, Target::Refused(_))
     }
 
     /// Whether the consumer's Secret already carries a token of the same org and user as the one that is held.
-    #[must_use]
     pub fn identity_verified(&self, held: &HeldToken) -> bool {
         let annotations = self
             .target

@@ -12,7 +12,6 @@ use crate::core::schedule::backoff::{
 };
 
 /// When the operator retries by itself after `reason`.
-#[must_use]
 pub fn retry(reason: Reason) -> String {
     match reason {
         Reason::Own(own) => retry_of_own(own),
@@ -29,7 +28,6 @@ pub fn retry(reason: Reason) -> String {
 }
 
 /// When the operator repeats a failed test of the current token.
-#[must_use]
 pub fn retest() -> String {
     format!(
         "The operator repeats a failed test of the current token after {first}. If the failure is transient, the wait then grows \

@@ -15,7 +15,6 @@ use crate::api::reasons::Class;
 use crate::shell::grant_session::driver::SessionDriver;
 
 impl SessionDriver {
-    /// Presents the refresh token, once.
     pub(crate) async fn send(
         &mut self,
         token: &redeem::RefreshToken,

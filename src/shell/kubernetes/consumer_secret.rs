@@ -37,7 +37,6 @@ impl Write {
     }
 }
 
-/// Reads a Secret by name.
 pub(crate) async fn read(context: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
     api.get_opt(name).await.map_err(|source| Error::ReadSecret {

@@ -30,15 +30,11 @@ pub struct Steps {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Flow {
-    /// With the next step.
     Continue,
-    /// Not: this step failed.
     Stop,
 }
 
 impl Steps {
-    /// A test of a connector's token.
-    #[must_use]
     pub fn new(connector: Arc<Connector>) -> Self {
         let report = TestReport {
             steps: Vec::new(),
@@ -72,7 +68,6 @@ impl Steps {
         };
     }
 
-    /// The step at which a test stands.
     fn next_step(&self) -> StepName {
         match self.report.steps.last().map(|step| step.name) {
             None => StepName::HostAnswers,
@@ -81,8 +76,6 @@ impl Steps {
         }
     }
 
-    /// The result.
-    #[must_use]
     pub fn finish(mut self) -> TestReport {
         if self.report.verdict == TestVerdict::Succeeded {
             match self.report.api_usage {
@@ -347,11 +340,9 @@ impl Steps {
     }
 }
 
-/// What to do after the Organization query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum OrgFlow {
-    /// The test is at its end.
     Done,
     /// Ask for the list of resources: the org's facts can't be read.
     AskResources,

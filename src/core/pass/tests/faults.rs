@@ -6,7 +6,6 @@ use std::panic::catch_unwind;
 use super::SCENARIOS;
 use crate::core::testing::driver::fault::{Fault, with};
 
-/// The faults, with what they stand for.
 const FAULTS: &[(Fault, &str)] = &[
     (
         Fault::Leaves("RecordRevocation"),
