@@ -96,7 +96,7 @@ const TOKEN_ROWS: &[TokenRow] = &[
     (App,      400, "invalid_client_id", "client identifier invalid", "ClientIdInvalid", Uncertain, "check that host is that org's"),
     // After a rotation, old and new secret may both fail for some minutes.
     (App,      400, "invalid_client", "invalid client credentials", "ClientSecretInvalid", Uncertain, "Copy the current secret"),
-    (App,      400, "invalid_client", "app must be installed into org", "AppNotInstalled", Hourly, "Connected Apps OAuth Usage > (app): Install"),
+    (App,      400, "invalid_client", "app must be installed into org", "AppNotInstalled", Hourly, "External Client Apps OAuth Usage > (app): Install"),
     (App,      400, "app_not_found", "External client app is not installed in this org", "AppNotFound", Uncertain, "org that has the app"),
     (App,      400, "oauth_flow_disabled", "The external client app or the OAuth plugin is disabled.", "AppDisabled", Hourly, "enable the app and its OAuth plugin"),
     (App,      400, "app_blocked", "app blocked by admin", "AppBlocked", Hourly, "Unblock"),

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
-use kube::ResourceExt;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::{Api, ResourceExt};
 use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
@@ -590,5 +591,50 @@ async fn ready_formats_serve_their_readers() {
     assert!(!data.contains_key("access_token") && !data.contains_key("org_id"));
     assert_eq!(data.len(), 14);
     assert!(stage.sim.world(|world| world.access_token_is_good(&token)));
+    stage.finish().await;
+}
+
+/// A webhook for Secrets of one namespace that nobody answers.
+fn dead_webhook(namespace: &str) -> ValidatingWebhookConfiguration {
+    serde_json::from_value(json!({
+        "metadata": { "name": format!("{namespace}-dead") },
+        "webhooks": [{
+            "name": "dead.acme.example",
+            "clientConfig": { "url": "https://127.0.0.1:1/" },
+            "failurePolicy": "Fail",
+            "sideEffects": "None",
+            "timeoutSeconds": 1,
+            "admissionReviewVersions": ["v1"],
+            "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } },
+            "rules": [{ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["secrets"] }],
+        }],
+    }))
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_that_is_down_is_said_in_the_status_and_costs_no_login_for_each_retry() {
+    let stage = by_name().await;
+    stage
+        .input("crm-app", &[("client-secret", world::ECA_SECRET)])
+        .await;
+    let webhook = dead_webhook(stage.namespace.name());
+    let name = webhook.name_any();
+    let webhooks: Api<ValidatingWebhookConfiguration> = Api::all(stage.secrets().into_client());
+    webhooks.create(&PostParams::default(), &webhook).await.unwrap();
+    stage.create("crm", client_credentials("crm-app")).await;
+    let connector = stage.not_ready("crm", "SecretWriteFailed").await;
+    let message = condition(&connector, "Ready").2;
+    assert!(message.contains("dead.acme.example"), "{message}");
+    stage
+        .until("it has been tried three times", "crm", |connector| {
+            let failures = status(connector).failures;
+            failures.filter(|failures| failures.count >= 3)
+        })
+        .await;
+    assert_eq!(stage.token_calls(), 1, "the Secret is tried by a dry run");
+    webhooks.delete(&name, &DeleteParams::default()).await.unwrap();
+    stage.ready("crm").await;
+    assert_eq!(stage.token_calls(), 2);
     stage.finish().await;
 }
