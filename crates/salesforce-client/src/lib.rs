@@ -42,6 +42,7 @@ pub use rest::{
     ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Limit, ObjectCounts, OrgLimits, Organization,
     Resources, RestAnswer, UserIdentity,
 };
+pub use scrub::visible;
 pub use secrets::{
     AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
     SecurityToken,

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use crate::api::SalesforceConnectorSpec;
 use crate::api::reasons::OwnReason;
 use crate::api::spec::SecretKeyRef;
+use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 
 /// What was found under one key of one Secret.
@@ -14,6 +15,8 @@ use crate::core::model::rejection::Rejection;
 pub enum Input {
     /// The value, without white space around it.
     Found(SecretString),
+    /// The value has so many bytes, more than any input may have, and was left where it is.
+    TooLong(usize),
     /// There is no such Secret.
     SecretMissing,
     /// The Secret has no such key, or nothing readable under it.
@@ -31,11 +34,20 @@ impl Inputs {
             .insert((reference.name.clone(), reference.key.clone()), input);
     }
 
-    /// The value that `field` of the spec refers to.
-    pub fn get(&self, field: &str, reference: &SecretKeyRef) -> Result<&SecretString, Rejection> {
+    /// The value of at most `limit` bytes that `field` of the spec refers to.
+    pub fn get(
+        &self,
+        field: &str,
+        reference: &SecretKeyRef,
+        limit: usize,
+    ) -> Result<&SecretString, Rejection> {
         let SecretKeyRef { name, key } = reference;
         match self.0.get(&(name.clone(), key.clone())) {
-            Some(Input::Found(value)) => Ok(value),
+            Some(Input::Found(value)) => {
+                limits::check_secret(field, value, limit)?;
+                Ok(value)
+            }
+            Some(Input::TooLong(bytes)) => Err(limits::too_long(field, *bytes, limit)),
             Some(Input::KeyMissing) => Err(Rejection::new(
                 OwnReason::InputKeyMissing,
                 format!("{field}: Secret \"{name}\", key \"{key}\""),

@@ -30,8 +30,6 @@ pub enum PassEffect {
     },
     /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
     ReserveUser {
-        /// Host and user.
-        connector: Arc<Connector>,
         /// The user.
         username: String,
     },

@@ -1,13 +1,15 @@
 //! Which refresh token does a bootstrap Secret bring, and is it for this connector?
 
 use salesforce_client::{App, Host, RefreshToken, SfdxAuthUrl};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::reasons::OwnReason;
 use crate::api::spec::AuthorizationCodeSpec;
 use crate::core::model::inputs::Inputs;
+use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 
+const TOKEN_FIELD: &str = "spec.auth.authorizationCode.bootstrap.refreshTokenRef";
 const FIELD: &str = "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef";
 
 /// The brought token, if the spec names one and its Secret is there. A missing bootstrap Secret is no error: after the
@@ -22,19 +24,25 @@ pub(super) fn bootstrap_token(
         return Ok(None);
     };
     if let Some(reference) = &bootstrap.refresh_token_ref {
-        return Ok(inputs
-            .get("refreshTokenRef", reference)
-            .ok()
-            .cloned()
-            .map(RefreshToken::from));
+        let found = inputs.get(TOKEN_FIELD, reference, limits::REFRESH_TOKEN);
+        return Ok(if_there(found)?.cloned().map(RefreshToken::from));
     }
     let Some(reference) = &bootstrap.sfdx_auth_url_ref else {
         return Ok(None);
     };
-    let Ok(value) = inputs.get("sfdxAuthUrlRef", reference) else {
-        return Ok(None);
-    };
-    from_auth_url(value.expose_secret(), host, app).map(Some)
+    match if_there(inputs.get(FIELD, reference, limits::SFDX_AUTH_URL))? {
+        Some(value) => from_auth_url(value.expose_secret(), host, app).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Of what may be wrong with an input, only that it is too long.
+fn if_there(input: Result<&SecretString, Rejection>) -> Result<Option<&SecretString>, Rejection> {
+    match input {
+        Ok(value) => Ok(Some(value)),
+        Err(rejection) if rejection.reason == OwnReason::InputTooLong.into() => Err(rejection),
+        Err(_) => Ok(None),
+    }
 }
 
 fn from_auth_url(text: &str, host: &Host, app: &App) -> Result<RefreshToken, Rejection> {
