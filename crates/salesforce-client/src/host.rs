@@ -97,8 +97,9 @@ impl Host {
     #[must_use]
     pub fn kind(&self) -> HostKind {
         match self.name.as_str() {
-            "login.salesforce.com" | "welcome.salesforce.com" => return HostKind::SharedLogin,
-            "login.sfcrmproducts.cn" => return HostKind::SharedLogin,
+            "login.salesforce.com" | "welcome.salesforce.com" | "login.sfcrmproducts.cn" => {
+                return HostKind::SharedLogin;
+            }
             "test.salesforce.com" | "test.sfcrmproducts.cn" => return HostKind::SharedTest,
             _ => {}
         }
