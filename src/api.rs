@@ -1,4 +1,5 @@
 //! The contract with users: the resource, its reasons, and every name that is visible in a cluster.
+#![warn(missing_docs)]
 
 pub mod crd;
 mod environment;

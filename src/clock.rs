@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use crate::core::schedule::time::signed;
 
 /// Reading of a monotonic clock that goes on while the machine sleeps, so that a window can't be slept through.
-#[must_use]
 pub fn boot_time() -> Duration {
     let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(boot.tv_sec).unwrap_or_default();
@@ -15,7 +14,6 @@ pub fn boot_time() -> Duration {
     Duration::new(seconds, nanos)
 }
 
-/// The clock of the process.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Timestamp,
@@ -25,15 +23,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Real time.
-    #[must_use]
     pub fn real() -> Self {
         Self::at_speed(1)
     }
 
     /// Time that runs `speed` times as fast from now on: an outage of 40 minutes then takes a test under a minute.
     #[cfg(feature = "test-switches")]
-    #[must_use]
     pub fn faster(speed: u32) -> Self {
         Self::at_speed(speed.max(1))
     }
@@ -47,8 +42,6 @@ impl Clock {
         }
     }
 
-    /// The time now.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         match self.speed {
             1 => Timestamp::now(),
@@ -57,13 +50,11 @@ impl Clock {
     }
 
     /// How long this process has run, which no change of the wall clock touches; it goes on while the machine sleeps.
-    #[must_use]
     pub fn running_for(&self) -> Duration {
         boot_time().saturating_sub(self.booted) * self.speed
     }
 
     /// How long to sleep for `duration` to pass on this clock.
-    #[must_use]
     pub fn sleep_for(&self, duration: Duration) -> Duration {
         duration / self.speed
     }

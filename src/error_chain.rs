@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 /// An error with its sources, as one line.
-#[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

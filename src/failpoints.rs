@@ -26,8 +26,6 @@ macro_rules! failpoints {
             /// All of them. A test kills the process at each, so that none comes in without it.
             pub const ALL: &[Self] = &[$(Self::$failpoint),*];
 
-            /// Its name, in files and logs.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$failpoint => stringify!($failpoint),)*
@@ -38,45 +36,29 @@ macro_rules! failpoints {
 }
 
 failpoints! {
-    /// Reading the state.
     ReadState,
-    /// Reading the connector.
     ReadConnector,
-    /// Reading the consumer's Secret.
     ReadConsumer,
-    /// Claiming the connector for this installation.
     Claim,
-    /// Creating a ledger entry.
     CreateLedger,
-    /// Asking Salesforce about a refresh token.
     Introspect,
-    /// Creating the state.
     CreateState,
-    /// Reading a ledger entry.
     ReadLedger,
-    /// Marking a ledger entry as used.
     MarkLedgerUsed,
     /// Writing the state with the intent to present a token.
     Intent,
     /// Copying the serial of the intent to the status.
     Announce,
-    /// Reading the intent back.
     ReadBack,
-    /// Presenting the refresh token.
     Send,
-    /// Writing the state with what Salesforce answered.
     Store,
     /// Any other write of the state: what was found out about an attempt, or a grant that is taken into use.
     WriteState,
-    /// Asking for the username.
     Identify,
-    /// Handing the stored token on.
     Derive,
     /// Waiting before something that failed is tried again.
     Pause,
-    /// Writing the consumer's Secret.
     SecretWrite,
-    /// Writing the status.
     StatusWrite,
 }
 
@@ -93,16 +75,13 @@ const _: () = assert!(size_of::<Failpoints>() == 0, "a release has no failpoints
 /// On which side of what is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Before it begins.
     Before,
-    /// After it has ended.
     After,
 }
 
 #[cfg(feature = "test-switches")]
 impl Failpoints {
     /// Failpoints that tests name in this folder.
-    #[must_use]
     pub fn in_folder(folder: Option<PathBuf>) -> Self {
         Self { folder }
     }

@@ -26,7 +26,6 @@ use std::time::Duration;
 pub use elector::{Elector, identity};
 pub use state::{LeaseState, Role};
 
-/// The three times of leader election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseSettings {
     duration: Duration,
@@ -34,32 +33,18 @@ pub struct LeaseSettings {
     retry: Duration,
 }
 
-/// Why the times can't be used together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLeaseSettings {
-    /// The deadline must lie before the end.
     #[error(
         "--lease-renew-deadline-seconds ({deadline:?}) must be less than --lease-duration-seconds ({duration:?}): \
          a leader must stop before another replica takes over"
     )]
-    DeadlineNotBeforeEnd {
-        /// The renew deadline.
-        deadline: Duration,
-        /// The duration.
-        duration: Duration,
-    },
-    /// There must be time for a second try.
+    DeadlineNotBeforeEnd { deadline: Duration, duration: Duration },
     #[error(
         "--lease-retry-seconds ({retry:?}) must be at most half of --lease-renew-deadline-seconds ({deadline:?}): \
          one failed request must not lose the lease"
     )]
-    RetryTooLong {
-        /// The time between two tries.
-        retry: Duration,
-        /// The renew deadline.
-        deadline: Duration,
-    },
-    /// Nothing can be done all the time.
+    RetryTooLong { retry: Duration, deadline: Duration },
     #[error("--lease-retry-seconds must be more than 0")]
     NoRetry,
 }

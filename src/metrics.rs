@@ -58,8 +58,6 @@ struct ConnectorLabels {
 const TEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 impl Metrics {
-    /// All metrics, at zero.
-    #[must_use]
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("salesforce_connector"),
@@ -83,7 +81,6 @@ impl Metrics {
         metrics
     }
 
-    /// What the operator does.
     fn register_work(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -109,7 +106,6 @@ impl Metrics {
         );
     }
 
-    /// How each connector is.
     fn register_connectors(&mut self) {
         let registry = &mut self.registry;
         registry.register("ready", "1 if the connector is Ready, else 0", self.ready.clone());
@@ -138,7 +134,6 @@ impl Metrics {
         );
     }
 
-    /// How this process is.
     fn register_process(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -160,14 +155,12 @@ impl Metrics {
         );
     }
 
-    /// Counts a request to the token endpoint.
     pub fn token_request(&self, method: &'static str, result: &'static str) {
         self.token_requests
             .get_or_create(&TokenRequestLabels { method, result })
             .inc();
     }
 
-    /// Counts a connection test.
     pub fn connection_test(&self, result: &'static str, duration: Duration) {
         self.connection_tests
             .get_or_create(&ResultLabels { result })
@@ -175,14 +168,12 @@ impl Metrics {
         self.test_duration.observe(duration.as_secs_f64());
     }
 
-    /// Counts a failed reconcile.
     pub fn reconcile_errors(&self, operation: &'static str) {
         self.reconcile_errors
             .get_or_create(&OperationLabels { operation })
             .inc();
     }
 
-    /// Shows how a connector stands.
     pub fn connector(&self, namespace: &str, name: &str, status: Option<&SalesforceConnectorStatus>) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),
@@ -220,7 +211,6 @@ impl Metrics {
         }
     }
 
-    /// Shows whether another installation manages a connector.
     pub fn claimed_elsewhere(&self, namespace: &str, name: &str, claimed: bool) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),
@@ -233,7 +223,6 @@ impl Metrics {
         }
     }
 
-    /// Forgets a connector that is gone.
     pub fn forget(&self, namespace: &str, name: &str) {
         let labels = ConnectorLabels {
             namespace: namespace.to_owned(),
@@ -258,13 +247,11 @@ impl Metrics {
             .set(i64::try_from(resync.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Shows whether this process holds the lease.
     pub fn leader(&self, leads: bool) {
         self.leader.set(leads.into());
     }
 
     /// The text that Prometheus reads (`OpenMetrics`).
-    #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a String can't fail.

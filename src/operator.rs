@@ -20,35 +20,26 @@ use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
 use crate::{server, telemetry};
 
-/// Why the process could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A setting.
     #[error("invalid setting")]
     Settings(#[from] SettingsError),
-    /// The log filter.
     #[error("invalid setting")]
     Log(#[from] telemetry::InvalidFilter),
-    /// The asynchronous runtime or the signal handlers.
     #[error("failed to start")]
     Start(#[source] std::io::Error),
-    /// Kubernetes.
     #[error(
         "failed to load the Kubernetes client configuration; set KUBECONFIG, or run in a pod with a service account"
     )]
     Kubernetes(#[source] kube::Error),
-    /// The Salesforce client.
     #[error("failed to set up the Salesforce client")]
     Salesforce(#[source] salesforce_client::BuildError),
-    /// The listener.
-    #[error("failed to listen on {address}; choose another address with --listen")]
+    #[error("failed to listen on {address}; choose another address with --{flag}")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// Why.
+        flag: &'static str,
         source: std::io::Error,
     },
-    /// The key of the keyed digests.
     #[error("failed to read or create the operator's digest key")]
     DigestKey(#[source] digest_key::DigestKeyError),
 }
@@ -63,7 +54,6 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 const API_SERVER: &str = "API server";
 const CONNECTORS: &str = "list of connectors";
 
-/// Runs the operator until SIGTERM or SIGINT.
 pub fn run(args: &RunArgs) -> Result<(), RunError> {
     telemetry::start(args.log_format, &args.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -87,18 +77,13 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let config = Config::infer().await.map_err(kube::Error::InferConfig);
     let config = config.map_err(RunError::Kubernetes)?;
     let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
-    let listener = listen(args.listen).await?;
-    let address = listener.local_addr().map_err(RunError::Start)?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     let metrics = Arc::new(Metrics::new());
-    let shown = Shown {
-        readiness: readiness.clone(),
-        metrics: metrics.clone(),
-    };
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(server::serve(listener, shown, end.map(|_| ())));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %address, "Started");
+    let reviewer = args.authenticate_metrics.then(|| clients.usual.clone());
+    let shown = Shown::new(metrics.clone(), reviewer);
+    let server = tokio::spawn(serve(args, readiness.clone(), shown, end.map(|_| ()).shared()).await?);
 
     let key = tokio::select! {
         key = digest_key::read_or_create(&clients.usual, &args.namespace) => key.map_err(RunError::DigestKey)?,
@@ -126,10 +111,33 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| RunError::Listen { address, source })
+/// Binds both listeners, and yields what serves them until `end` resolves.
+async fn serve(
+    args: &RunArgs,
+    readiness: Readiness,
+    shown: Shown,
+    end: impl Future<Output = ()> + Clone + Send + 'static,
+) -> Result<impl Future<Output = ()> + Send + 'static, RunError> {
+    let probes = listen(args.listen, "listen").await?;
+    let metrics = listen(args.metrics_listen, "metrics-listen").await?;
+    let addresses = [&probes, &metrics].map(TcpListener::local_addr);
+    let [listen, metrics_listen] = addresses.map(|address| address.map_err(RunError::Start));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %listen?, metrics = %metrics_listen?, "Started");
+    Ok(async move {
+        tokio::join!(
+            server::probes(probes, readiness, end.clone()),
+            server::metrics(metrics, shown, end)
+        );
+    })
+}
+
+async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, RunError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| RunError::Listen {
+        address,
+        flag,
+        source,
+    })
 }
 
 fn stand(args: &RunArgs, config: Config, settings: LeaseSettings) -> Result<Elector, RunError> {
@@ -233,7 +241,6 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

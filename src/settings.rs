@@ -15,14 +15,11 @@ pub enum SecretWatch {
     Watch,
 }
 
-/// Settings of the controller.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The operator's own namespace.
     pub namespace: String,
     /// Namespaces to work in; empty means all.
     pub watch_namespaces: Vec<String>,
-    /// How changed Secrets are noticed.
     pub secret_watch: SecretWatch,
     /// Token requests that one login host is sent at a stretch, and an hour.
     pub token_requests_per_hour: u32,
@@ -30,7 +27,6 @@ pub struct Settings {
     pub state_retention: Duration,
     /// Bound of one request that presents a refresh token, as a whole.
     pub token_request_limit: Duration,
-    /// Where tests stop the process.
     pub failpoints: Failpoints,
 }
 

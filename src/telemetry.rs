@@ -9,7 +9,6 @@ use crate::cli::LogFormat;
 #[error("invalid --log {0:?}; use a filter such as info or salesforce_connector_operator=debug")]
 pub struct InvalidFilter(String);
 
-/// Begins logging.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), InvalidFilter> {
     let filter = EnvFilter::try_new(filter).map_err(|_| InvalidFilter(filter.to_owned()))?;
     // It logs the bodies of answers that it can't parse, Secrets among them.

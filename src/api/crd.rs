@@ -15,7 +15,6 @@ use crate::api::SalesforceConnector;
 ///
 /// # Panics
 /// Never in practice: the types are fixed at compile time, and a test generates the CRD.
-#[must_use]
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = serde_json::to_value(SalesforceConnector::crd()).expect("a CRD should serialize");
     strip_nullable(&mut crd);
@@ -29,7 +28,6 @@ pub fn crd() -> CustomResourceDefinition {
 ///
 /// # Panics
 /// Never in practice, as with [`crd`].
-#[must_use]
 pub fn crd_yaml() -> String {
     let value = serde_json::to_value(crd()).expect("a CRD should serialize");
     let yaml = serde_yaml::to_string(&value).expect("a CRD should be expressible in YAML");

@@ -85,13 +85,11 @@ pub const UNCLEAR_UNTIL: &str = "salesforce-connector.dev/unclear-until";
 pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
 
 /// Name of the consumer's Secret if `spec.secret.name` is not set.
-#[must_use]
 pub fn default_secret_name(connector: &str) -> String {
     format!("{connector}-salesforce")
 }
 
 /// Name of the Secret with the stored grants of the connector of that uid.
-#[must_use]
 pub fn state_name(uid: &str) -> String {
     format!("{STATE_PREFIX}{uid}")
 }

@@ -27,7 +27,6 @@ macro_rules! own_reasons {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
             /// Whether a person must act where it does not pass, wherever that person sits.
-            #[must_use]
             pub const fn needs_person(self) -> bool {
                 !matches!(self.actor(), Actor::Nobody)
             }
@@ -67,10 +66,12 @@ own_reasons! {
     NamespaceNotAllowed => InputMustChange, Developer, "Create the connector in another namespace, and delete this one.";
     /// A Secret that the connector refers to does not exist.
     InputSecretMissing => Uncertain, Developer, "Create the Secret in the connector's namespace, or correct the reference.";
-    /// A Secret that the connector refers to lacks the key, or its value is empty or not text.
+    /// A Secret that the connector refers to lacks the key, or its value is empty.
     InputKeyMissing => Uncertain, Developer, "Put the value under that key of the Secret, or correct the reference.";
     /// A value that the connector refers to is longer than any value of its kind.
     InputTooLong => InputMustChange, Developer, "Put the value itself under that key of the Secret, and nothing else, or correct the reference.";
+    /// A value in a Secret that the connector refers to is not text.
+    InputNotText => InputMustChange, Developer, "Store the value as UTF-8 text, for example with kubectl create secret generic NAME --from-file=KEY=FILE, or under stringData of the Secret. The message says what the value is instead.";
     /// spec.host is not a valid login host.
     HostInvalid => InputMustChange, Developer, "Set spec.host to the org's My Domain, such as acme.my.salesforce.com.";
     /// The sfdx auth URL in the bootstrap Secret is invalid.
@@ -98,6 +99,9 @@ own_reasons! {
     /// The API server rejected the write of the Secret.
     SecretWriteRefused => Uncertain, ClusterAdministrator, "Read the message. Check quotas, admission policies, and the permissions of the operator's service account.";
 
+    /// The API server failed to write the Secret, for example because an admission webhook does not answer.
+    SecretWriteFailed => Transient, ClusterAdministrator, "Read the message. If the problem persists, check the admission webhooks for Secrets, and the API server.";
+
     // What a login turned out to be.
     /// The operator did not publish the token, because the org's type does not match spec.environment.
     EnvironmentMismatch => FixInSalesforce, Developer, "Set spec.environment to Live or Sandbox to match the org, or set spec.host and spec.app to those of the intended org.";
@@ -105,8 +109,10 @@ own_reasons! {
     UnexpectedOrganization => FixInSalesforce, Developer, "Compare spec.expect.organizationId with Setup > Company Information. A refreshed sandbox has a new organization ID.";
     /// The operator did not publish the token, because it belongs to a different user than expected.
     UnexpectedUser => FixInSalesforce, Developer, "Correct spec.expect.username, or change the user that logs in. For clientCredentials this is the run-as user in the app's policies.";
+    /// The operator did not publish the token, because Salesforce does not tell whose it is.
+    IdentityNotReadable => FixInSalesforce, SalesforceAdministrator, "Add the scope Access the identity URL service (id, profile, email, address, phone) in Setup > External Client App Manager > (app) > Settings > OAuth Settings, or remove spec.expect.username.";
     /// Salesforce rejected a new token immediately.
-    FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Check Setup > Session Settings and the app's policies for a setting that ends new sessions: IP relaxation, session security level, API Access Control.";
+    FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Check Setup > Session Settings and the app's policies for a setting that ends new sessions: IP relaxation, session security level, API Access Control, Lock sessions to the IP address from which they originated. Also check whether Salesforce froze the user.";
     /// The token has expired, and the operator has not obtained a new one.
     TokenExpired => Transient, Nobody, "Read the Authenticated condition to see why the renewal fails.";
     /// Salesforce ended the session, and the operator is obtaining a new token.
@@ -150,13 +156,11 @@ impl Reason {
     }
 
     /// The reason of this name, as it stands in a status.
-    #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::all().find(|reason| reason.as_str() == name)
     }
 
     /// The name, as in conditions, events and metrics.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.as_str(),
@@ -165,8 +169,21 @@ impl Reason {
         }
     }
 
-    /// When it is worth trying again.
+    /// Whether a Secret that the connector refers to lacks what it should have.
     #[must_use]
+    pub fn is_about_inputs(self) -> bool {
+        matches!(
+            self,
+            Self::Own(
+                OwnReason::InputSecretMissing
+                    | OwnReason::InputKeyMissing
+                    | OwnReason::InputNotText
+                    | OwnReason::InputTooLong
+            )
+        )
+    }
+
+    /// When it is worth trying again.
     pub fn class(self) -> Class {
         match self {
             Self::Own(reason) => reason.class(),
@@ -176,7 +193,6 @@ impl Reason {
     }
 
     /// Who can do something about it.
-    #[must_use]
     pub fn actor(self) -> Actor {
         match self {
             Self::Own(reason) => reason.actor(),
@@ -186,17 +202,15 @@ impl Reason {
     }
 
     /// What it means, in one sentence.
-    #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.meaning(),
-            Self::Salesforce(refusal) => guidance(refusal).meaning,
+            Self::Salesforce(refusal) => refusal.meaning(),
             Self::Grant(problem) => grant_problem_texts::meaning(problem),
         }
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Own(reason) => reason.remedy(),

@@ -1,4 +1,6 @@
-//! What does the operator say about each refusal by Salesforce: its meaning, when to try again, who acts, and the remedy?
+//! What does the operator say about each refusal by Salesforce: when to try again, who acts, and the remedy?
+//!
+//! [`Refusal::meaning`] says what happened.
 
 use salesforce_client::Refusal;
 
@@ -36,8 +38,6 @@ pub enum Actor {
 
 /// What the operator says about a refusal.
 pub(super) struct Guidance {
-    /// What happened, in one sentence.
-    pub(super) meaning: &'static str,
     /// When it is worth trying again.
     pub(super) class: Class,
     /// Who can remove the cause.
@@ -47,12 +47,11 @@ pub(super) struct Guidance {
 }
 
 macro_rules! guidance {
-    ($(#[doc = $meaning:literal] $name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
+    ($($name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
         /// The guidance on a refusal. A refusal that the client learns to recognise must get a row here.
         pub(super) const fn guidance(refusal: Refusal) -> Guidance {
             match refusal {
                 $(Refusal::$name => Guidance {
-                    meaning: $meaning.trim_ascii(),
                     class: Class::$class,
                     actor: Actor::$actor,
                     remedy: $remedy,
@@ -64,221 +63,125 @@ macro_rules! guidance {
 
 guidance! {
     // The grant itself.
-    /// Salesforce refused the username, password or security token.
-    WrongPassword => InputMustChange, Developer, "Read the reason in Setup > Users > (user) > Login History, then correct the password or security token (a password change resets the token), or free the locked user; do not retry before, it can lock the user.";
-    /// Salesforce refused the login of this user without saying why.
-    AuthenticationFailed => FixInSalesforce, SalesforceAdministrator, "Read the reason in Setup > Users > (user) > Login History: a locked, frozen or inactive user, an expired password, login IP ranges or login hours are the usual ones.";
-    /// The refresh token is revoked, expired, already used, pushed out by the limit of five approvals, or from another org.
-    RefreshTokenExpired => InputMustChange, Developer, "Authorize again; if it keeps happening, see Setup > External Client App Manager > (app) > Policies > Refresh Token Policy, and use one user or app per connector (five approvals per user and app).";
-    /// Another request is using the same refresh token at this moment.
+    WrongPassword => InputMustChange, Developer, "Read the reason in Setup > Users > (user) > Login History, then correct the password or security token (a password change resets the token), or free the locked user; do not retry before, it can lock the user. Username-Password Flow Disabled means that the org blocks this flow. With MFA for API Logins Salesforce asks for a code, which this flow can not give.";
+    AuthenticationFailed => FixInSalesforce, SalesforceAdministrator, "Read the reason in Setup > Users > (user) > Login History: a locked, frozen or inactive user, an expired password, login IP ranges or login hours are the usual ones. Also check that spec.host and spec.environment are those of the org. If Salesforce froze the user for its address, change the address before you unfreeze the user.";
+    RefreshTokenExpired => InputMustChange, Developer, "Authorize again. If it keeps happening, look for the cause: the token was unused for 30 days (fixed for new apps); another program used it; Salesforce froze the user (administrators receive the mail Salesforce Security notification); more than five approvals for one user and app; or Setup > External Client App Manager > (app) > Policies > Refresh Token Policy.";
     TokenRequestInProgress => Transient, Nobody, "Nothing to do if it passes; otherwise find the other program that holds this refresh token, since only one may.";
-    /// The authorization code was used already or is older than 15 minutes.
-    AuthorizationCodeExpired => InputMustChange, Developer, "Start the login again and finish it within 15 minutes.";
-    /// Salesforce does not know this authorization code.
     AuthorizationCodeInvalid => InputMustChange, Developer, "Start the login again, on the same host the code is redeemed at.";
-    /// The PKCE code verifier does not belong to the challenge of this login.
     CodeVerifierInvalid => InputMustChange, Developer, "Start the login again; a login can't be finished with another login's verifier.";
-    /// The user, or a policy, denied the authorization.
     AccessDenied => InputMustChange, Developer, "Start the login again and allow the access; if the page refuses it, ask the administrator to permit the app to this user.";
-    /// The JWT was out of date when it arrived: the clocks of client and Salesforce differ.
     AssertionExpired => Transient, ClusterAdministrator, "Correct the clock of the node (NTP); Salesforce accepts about 3 minutes of difference.";
-    /// The signature of the JWT does not fit the app's certificate, or the app has not spread through Salesforce yet.
     AssertionInvalid => Uncertain, Developer, "Upload the certificate that belongs to the private key: Setup > External Client App Manager > (app) > Settings > OAuth Settings > Enable JWT Bearer Flow; new apps take up to 10 minutes.";
-    /// The audience of the JWT does not fit the org.
-    AudienceInvalid => InputMustChange, Developer, "Set the environment to what the org is: the audience is https://login.salesforce.com for production and Developer Edition, https://test.salesforce.com for sandboxes.";
+    AudienceInvalid => InputMustChange, Developer, "Set the environment to what the org is: the audience is https://login.salesforce.com for production and Developer Edition, https://test.salesforce.com for sandboxes. Some apps want the My Domain URL: set spec.auth.jwtBearer.audience.";
 
     // The private key, before anything is sent.
-    /// The private key is encrypted with a passphrase.
     PrivateKeyEncrypted => InputMustChange, Developer, "Decrypt the key once (openssl rsa -in encrypted.pem -out key.pem) and store the result.";
-    /// The private key is not an RSA key; Salesforce accepts RS256 alone.
     PrivateKeyNotRsa => InputMustChange, Developer, "Make an RSA key (openssl genrsa 2048), and upload its certificate to the app.";
-    /// The private key can't be read as PEM of the form PKCS#8 or PKCS#1, or is shorter than 2048 bits.
-    PrivateKeyInvalid => InputMustChange, Developer, "Give the whole PEM block, from -----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY----- to its END line, of a key of 2048 to 4096 bits; not the certificate.";
+    PrivateKeyInvalid => InputMustChange, Developer, "Read the message. Store the whole PEM block of an RSA key with 2048 to 4096 bits, from BEGIN to END: kubectl create secret generic NAME --from-file=tls.key=FILE. To convert another format: openssl pkcs8 -topk8 -nocrypt -in FILE, or ssh-keygen -p -m PEM -f FILE.";
 
     // Who may use the app.
-    /// The user has not approved the app, and it is not pre-authorized for the user.
-    UserNotApproved => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: set Permitted Users to Admin approved users are pre-authorized and select the user's profile or permission set.";
-    /// The app is for admin-approved users, and this user is not among them.
+    UserNotApproved => FixInSalesforce, SalesforceAdministrator, "Check spec.host and the username first: both lead here. Then Setup > External Client App Manager > (app) > Policies: set Permitted Users to Admin approved users are pre-authorized and select the user's profile or permission set. For a connected app (until Summer '27): Setup > Manage Connected Apps > (app) > Edit Policies.";
     UserNotAdminApproved => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies > App Policies: select the user's profile or permission set.";
-    /// The user is inactive.
     UserInactive => FixInSalesforce, SalesforceAdministrator, "Setup > Users > (user): activate the user, or choose another one.";
-    /// The user's password has expired.
     PasswordExpired => FixInSalesforce, SalesforceAdministrator, "Set a new password for the user, or set Password Never Expires in a permission set.";
-    /// The org is locked, closed or suspended.
     OrgInactive => FixInSalesforce, SalesforceAdministrator, "Contact Salesforce about the org's status.";
-    /// The address the request came from is not allowed.
-    IpRestricted => FixInSalesforce, SalesforceAdministrator, "Add the cluster's egress address to the profile's Login IP Ranges or to Setup > Network Access, or relax it: Setup > External Client App Manager > (app) > Policies > IP Relaxation.";
-    /// The address the request came from, or the hour, is not allowed.
-    IpOrLoginHoursRestricted => FixInSalesforce, SalesforceAdministrator, "Setup > Profiles > (profile of the user): correct Login IP Ranges and Login Hours, or relax IP restrictions in the app's Policies.";
-    /// The developer of the app restricts where refresh tokens may be used from.
-    IpRestrictedByAppDeveloper => FixInSalesforce, Developer, "Ask the developer of the app to add the cluster's egress address to its refresh token IP allowlist.";
-    /// The org or the app demands a high-assurance session.
+    IpRestricted => FixInSalesforce, SalesforceAdministrator, "Setup > Profiles > (profile of the user) > Login IP Ranges: add the cluster's egress address. Network Access does not lift this, and the app's IP Relaxation does not help JWT bearer.";
+    IpOrLoginHoursRestricted => FixInSalesforce, SalesforceAdministrator, "Setup > Profiles > (profile of the user): correct Login IP Ranges and Login Hours. Relaxed IP restrictions in the app's Policies do not help JWT bearer.";
+    IpRestrictedByAppDeveloper => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Edit Settings > Refresh Token IP Allowlist: add the cluster's egress address. For a packaged app, its developer does this.";
     SessionLevelTooLow => FixInSalesforce, SalesforceAdministrator, "Remove the High Assurance requirement for this user: Setup > Session Settings, the profile's Session Settings, and the app's Policies.";
 
     // The app.
-    /// Salesforce does not know this consumer key in this org, or does not know it yet.
     ClientIdInvalid => Uncertain, Developer, "Compare with Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret, and check that host is that org's; new apps take up to 10 minutes.";
-    /// Salesforce refused the consumer secret.
-    ClientSecretInvalid => Uncertain, Developer, "Copy the current secret from Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret; after a rotation both may fail for up to 10 minutes.";
-    /// The way the client id and secret were sent was not understood.
+    ClientSecretInvalid => Uncertain, Developer, "Copy the current secret from Setup > External Client App Manager > (app) > Settings > Consumer Key and Secret, and encode it once at most. A rotation of an external client app changes the key and the secret: update spec.app.clientId too. After a rotation both may fail for up to 10 minutes.";
     ClientAuthenticationMalformed => Bug, Maintainers, "Report this to the maintainers.";
-    /// The app is not installed in the org, which blocks uninstalled apps.
-    AppNotInstalled => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage > (app): Install; or give the user the permission Approve Uninstalled Connected Apps.";
-    /// The external client app does not exist in the org behind this host.
-    AppNotFound => FixInSalesforce, Developer, "Set host to the My Domain of the org that has the app (a local external client app exists in one org only), or install its package there.";
-    /// The external client app or its OAuth plugin is switched off.
+    AppNotInstalled => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage or External Client Apps OAuth Usage > (app): Install. That takes Customize Application with Modify All Data or Manage Connected Apps. Or give the user the permission Approve Uninstalled Connected Apps; under API Access Control only Use Any API Client works.";
+    AppNotFound => Uncertain, Developer, "Set spec.host to the My Domain of the org that has the app: a local external client app exists in one org only, and a new or refreshed sandbox needs its app again. Otherwise install its package there. If the app is new, wait: every server of Salesforce knows it after about 10 minutes.";
     AppDisabled => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: enable the app and its OAuth plugin.";
-    /// An administrator, or API Access Control, blocks the app.
-    AppBlocked => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage > (app): Unblock; with API Access Control, allow-list the app.";
-    /// Salesforce could not find out whether the app is blocked, and refused it to be safe.
+    AppBlocked => FixInSalesforce, SalesforceAdministrator, "Setup > Connected Apps OAuth Usage or External Client Apps OAuth Usage > (app): Unblock, and see Denied Attempts Due to Usage Restriction; with API Access Control, allow-list the app.";
     AppBlockCheckFailed => Uncertain, SalesforceAdministrator, "If it stays: Setup > Connected Apps OAuth Usage > (app), and API Access Control.";
-    /// Salesforce could not approve the app for this user.
     AppApprovalFailed => FixInSalesforce, SalesforceAdministrator, "Install the app (Setup > Connected Apps OAuth Usage) or give the user the permission Approve Uninstalled Connected Apps.";
-    /// The app has no policies in this org.
     AppPolicyMissing => Uncertain, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies: save the policies once; new apps take up to 10 minutes.";
-    /// The installation of the app in the org failed.
     AppInstallationFailed => FixInSalesforce, SalesforceAdministrator, "Install the app's package again, or allow the app in Setup > Connected Apps OAuth Usage.";
-    /// The client credentials flow has no user to run as.
+    AppDistributionInvalid => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Edit > Basic Information > Distribution State: set Local for an app of this org, or install the package of a packaged app.";
     RunAsUserMissing => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Policies > Enable Client Credentials Flow: enter the username in Run As.";
-    /// The client credentials flow is not enabled for the app.
     ClientCredentialsFlowDisabled => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app): tick Enable Client Credentials Flow in Settings and in Policies.";
-    /// The org or the app does not permit the username-password flow, which Salesforce retires on 2027-02-20.
-    PasswordFlowBlocked => FixInSalesforce, SalesforceAdministrator, "Use client credentials or JWT bearer instead; until 2027-02-20: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows.";
-    /// The app does not permit this kind of login.
+    PasswordFlowBlocked => FixInSalesforce, SalesforceAdministrator, "Use client credentials or JWT bearer instead. Until 2027-02-20: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows; this is not possible in orgs made since Summer '26.";
     GrantTypeNotSupported => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Settings > Flow Enablement: enable the flow, or choose another auth method.";
-    /// The app has no scope that this flow can use.
     NoValidScopes => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add Manage user data via APIs (api).";
-    /// A scope that was asked for is not among the app's scopes.
     ScopeInvalid => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add the scope, or do not ask for it.";
-    /// JWT bearer needs the scope for refresh tokens on the app, although it never returns a refresh token.
     RefreshTokenScopeRequired => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Scopes: add Perform requests at any time (refresh_token, offline_access), and pre-authorize the user.";
-    /// The callback URL is not one of the app's.
     RedirectUriMismatch => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings > OAuth Settings > Callback URL: add the exact address.";
-    /// The app requires DPoP-bound tokens, which this client does not support.
     DpopRequired => FixInSalesforce, SalesforceAdministrator, "Setup > External Client App Manager > (app) > Settings: do not require DPoP for this app.";
 
     // The host.
-    /// This host does not offer the requested login.
     DomainNotSupported => InputMustChange, Developer, "Set host to the org's My Domain, for example acme.my.salesforce.com: client credentials do not work on login.salesforce.com, test.salesforce.com or Setup and Lightning hosts.";
-    /// The host is not one of Salesforce's own, and not one that the operator's flags allow.
     HostNotAllowed => InputMustChange, ClusterAdministrator, "Use the org's My Domain host; a host outside Salesforce's own domains must be allowed by the cluster administrator.";
-    /// Salesforce named an instance URL outside the allowed hosts; no token is sent there.
     InstanceUrlNotAllowed => Uncertain, ClusterAdministrator, "If the address is right, the cluster administrator must allow the host; otherwise correct host.";
-    /// The host has no address in DNS.
     HostNotFound => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL; a renamed or deleted org, or an expired scratch org, loses its name.";
-    /// The name server did not answer.
     DnsUnavailable => Transient, ClusterAdministrator, "If it stays, check the cluster's DNS.";
-    /// Salesforce has no org for this host: it was deleted, has expired or has moved.
     HostNotRouted => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL of the org; a deleted or expired scratch org has none.";
-    /// The host answered with a redirect, which is never followed.
-    RedirectRefused => Uncertain, Developer, "Correct host: it points elsewhere, as a renamed My Domain, a Lightning host or a captive proxy does.";
-    /// The host answered with a page instead of data.
+    InstanceAddressOutdated => Uncertain, Developer, "If it stays after a new login, set spec.host to Setup > My Domain > Current My Domain URL: the org has moved.";
+    RedirectRefused => Uncertain, Developer, "Set spec.host to the host that the message names, if it is your org's: see Setup > My Domain > Current My Domain URL. If the message names none, look for a captive proxy between the cluster and Salesforce.";
     UnexpectedPage => Uncertain, Developer, "Correct host: it must be the My Domain or login host of an org, not a Lightning, Setup or web page host.";
 
     // The access token and API access.
-    /// The access token is expired or revoked.
-    SessionExpired => RenewToken, Nobody, "Nothing to do: a new token is obtained; if it recurs at once, see Setup > Session Management for who ends the sessions.";
-    /// Salesforce does not accept the access token.
+    SessionExpired => RenewToken, Nobody, "Nothing to do: a new token is obtained. If it recurs at once, see Setup > Session Management for who ends the sessions, and Setup > Transaction Security Policies. If workloads are refused while the operator's test succeeds, see Setup > Session Settings > Lock sessions to the IP address from which they originated.";
     BadOauthToken => RenewToken, Nobody, "Nothing to do: a new token is obtained.";
-    /// The request was answered 401 without a reason we know.
     Unauthorized => RenewToken, Nobody, "Nothing to do at first: a new token is obtained; if it stays, check what stands between cluster and Salesforce.";
-    /// The token is alive, but not for the REST API; a new token does not help.
     SessionNotValidForApi => FixInSalesforce, SalesforceAdministrator, "Add the scope api to the app; check API Access Control (Use Any API Client), the profile's High Assurance setting and the IP relaxation of the app.";
-    /// The app is not attached to the agent it is used for.
     AppNotAttachedToAgent => FixInSalesforce, SalesforceAdministrator, "Attach the app to the agent: Setup > Agentforce Agents > (agent) > Connections.";
-    /// The request carried no token.
     MissingOauthToken => Bug, Maintainers, "Report this to the maintainers.";
-    /// The authorization header was malformed.
     AuthHeaderInvalid => Bug, Maintainers, "Report this to the maintainers.";
-    /// The token belongs to another org than the identity that was asked for.
     WrongOrg => Uncertain, Developer, "Check that host and credentials belong to the same org; after a sandbox refresh, authorize again.";
-    /// The identity URL is not one that Salesforce knows.
     IdentityUnknown => Uncertain, Developer, "Check that the user still exists in the org; after a sandbox refresh, authorize again.";
-    /// The org's edition has no API, or the user lacks API Enabled.
     ApiDisabled => FixInSalesforce, SalesforceAdministrator, "Give the user API Enabled (profile or permission set > System Permissions); check that the org's edition includes the API.";
-    /// The user lacks API Enabled.
     ApiDisabledForUser => FixInSalesforce, SalesforceAdministrator, "Give the user API Enabled: profile or permission set > System Permissions.";
-    /// The user may not read the org's limits.
     LimitsNotVisible => FixInSalesforce, SalesforceAdministrator, "Give the user View Setup and Configuration if limits should be shown; nothing else needs it.";
-    /// The user may not read an object that was asked for.
     ObjectNotReadable => FixInSalesforce, SalesforceAdministrator, "Give the user read access to the object, or leave it: the connection works without the org's facts.";
-    /// The user lacks a permission for this request.
     InsufficientAccess => FixInSalesforce, SalesforceAdministrator, "Give the user the missing permission by a permission set.";
-    /// A feature the request needs is not enabled in the org.
     FunctionalityNotEnabled => FixInSalesforce, SalesforceAdministrator, "Enable the named feature in Setup, or ask Salesforce for it.";
-    /// The network, a proxy or a firewall forbids the request; the token is not at fault.
+    TransactionSecurityBlocked => FixInSalesforce, SalesforceAdministrator, "Setup > Transaction Security Policies: find the policy that blocks API calls of this user, or demands multi-factor authentication, and exempt the user.";
+    MutualTlsRequired => FixInSalesforce, SalesforceAdministrator, "Remove the permission Enforce SSL/TLS Mutual Authentication from the user: Setup > Profiles or Permission Sets > System Permissions.";
     ForbiddenByNetwork => Uncertain, ClusterAdministrator, "Check proxies and firewalls between the cluster and Salesforce, and the org's network rules for the cluster's egress address.";
 
     // Limits.
-    /// The user or app logs in too often: more than 3,600 times an hour.
-    LoginRateExceeded => Transient, Developer, "Find the program that logs in again and again in Setup > Users > (user) > Login History, stop it, and wait an hour.";
-    /// The org has used up its API calls of the last 24 hours.
+    LoginRateExceeded => Transient, Developer, "Find the program that logs in again and again in Setup > Users > (user) > Login History, stop it, and wait an hour. OAuth logins count: 3,600 an hour for each user.";
     ApiLimitExceeded => Transient, SalesforceAdministrator, "See Setup > Company Information > API Requests, Last 24 Hours; stop the heaviest caller or buy more calls.";
-    /// Too many long-running calls at once in the org.
     ConcurrentRequestLimitExceeded => Transient, SalesforceAdministrator, "Reduce long-running calls (20 seconds and more) in the org.";
-    /// Too many requests.
     TooManyRequests => Transient, Nobody, "Nothing to do. The operator retries later.";
-    /// Salesforce asks to slow down.
     SlowDown => Transient, Nobody, "Nothing to do. The operator retries later.";
 
     // Failures inside Salesforce.
-    /// Salesforce failed for a reason it does not name.
     SalesforceUnknownError => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
-    /// Salesforce failed inside.
     SalesforceServerError => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
-    /// Salesforce's service is unavailable.
     SalesforceUnavailable => Transient, Nobody, "Nothing to do if it passes; see status.salesforce.com for maintenance windows.";
-    /// Salesforce says that the system is down.
     SalesforceDown => Transient, Nobody, "Nothing to do; see status.salesforce.com.";
-    /// Salesforce answers with a maintenance or overload page.
     MaintenancePage => Transient, Nobody, "Nothing to do; see status.salesforce.com for maintenance windows.";
-    /// Salesforce's edge could not reach the org's instance.
     BadGateway => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
-    /// Salesforce's edge, or a proxy, waited too long for an answer.
     GatewayTimeout => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com.";
-    /// The answer could not be understood, although it claims success.
     UnreadableAnswer => Uncertain, Maintainers, "Check that nothing between cluster and Salesforce rewrites answers; otherwise report this to the maintainers.";
-    /// The answer is larger than any such answer should be.
     AnswerTooLarge => Uncertain, Maintainers, "Check that host is the org's My Domain; otherwise report this to the maintainers.";
 
     // The way there.
-    /// No connection could be made.
     ConnectionFailed => Transient, ClusterAdministrator, "If it stays, check the cluster's egress rules, proxies and NetworkPolicies for port 443.";
-    /// No connection could be made in time.
     ConnectTimedOut => Transient, ClusterAdministrator, "If it stays, check the cluster's egress rules, proxies and NetworkPolicies for port 443.";
-    /// The host's certificate is not trusted, or TLS failed otherwise.
     TlsFailed => Uncertain, ClusterAdministrator, "If a proxy intercepts TLS, give its CA to the operator; otherwise the host is not who it claims to be.";
-    /// The proxy refused the connection or demands a login.
     ProxyRefused => Uncertain, ClusterAdministrator, "Check HTTPS_PROXY, NO_PROXY and the proxy's rules for the host.";
-    /// No answer came in time.
     TimedOut => Transient, Nobody, "Nothing to do if it passes; otherwise see status.salesforce.com and the network between.";
-    /// The connection broke before the answer was complete.
     ConnectionLost => Transient, Nobody, "Nothing to do if it passes; otherwise check proxies and firewalls between.";
 
     // What should not happen.
-    /// The request carried a scope where Salesforce accepts none.
     ScopeParameterNotSupported => Bug, Maintainers, "Report this to the maintainers.";
-    /// The login request carried no PKCE challenge.
     CodeChallengeMissing => Bug, Maintainers, "Report this to the maintainers.";
-    /// The request carried no callback URL.
     RedirectUriMissing => Bug, Maintainers, "Report this to the maintainers.";
-    /// What was sent to be examined or revoked is not a token that Salesforce knows.
     TokenTypeNotSupported => Bug, Maintainers, "Nothing to do if the token was revoked already; otherwise report this to the maintainers.";
-    /// The token to be revoked is not valid any more.
     TokenInvalid => InputMustChange, Nobody, "Nothing to do: the token is dead already.";
-    /// The resource does not exist at this address or in this API version.
     ResourceNotFound => Bug, Developer, "Check that the API version exists in this org; otherwise report this to the maintainers.";
-    /// The API version has been retired.
     ApiVersionRetired => Bug, Developer, "Use a current API version, v60.0 or later.";
-    /// The query was refused.
     QueryRefused => Bug, Maintainers, "Report this to the maintainers.";
-    /// The address or the headers of the request are too long.
     RequestTooLarge => Bug, Maintainers, "Report this to the maintainers.";
-    /// Salesforce did not accept the form of the request.
     RequestMalformed => Bug, Maintainers, "Report this to the maintainers.";
-    /// The request could not be built.
     RequestNotBuilt => Bug, Maintainers, "Report this to the maintainers.";
-    /// Salesforce refused for a reason this version does not know.
     UnknownRefusal => Uncertain, Maintainers, "Read the message; if it names a setting, correct it, and report the text to the maintainers.";
 }
 
@@ -303,7 +206,6 @@ mod tests {
             GrantKind::JwtBearer,
             GrantKind::RefreshToken,
             GrantKind::Password,
-            GrantKind::AuthorizationCode,
         ];
         for status in 100..600 {
             for body in [

@@ -43,7 +43,6 @@ impl Outcome {
     }
 }
 
-/// What is to be reported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conclusion {
     /// The new status; `None` if nothing changed.
@@ -56,28 +55,21 @@ pub struct Conclusion {
     pub claimed_elsewhere: bool,
 }
 
-/// An event to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventDraft {
-    /// Whether it is good news.
     pub kind: EventKind,
     /// Why; the same as the condition's.
     pub reason: Reason,
-    /// In words.
     pub note: String,
 }
 
-/// Whether an event is good news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// It is.
     Normal,
-    /// It is not.
     Warning,
 }
 
 /// Draws the conclusion. The same facts give the same status: a second run changes nothing.
-#[must_use]
 pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now: Timestamp) -> Conclusion {
     let before = &observed.status;
     if let Some(claim) = claimed_elsewhere(decision, outcome) {

@@ -16,7 +16,6 @@ use crate::core::model::decision::{Decision, Evidence};
 use crate::core::model::observed::{Observed, Source};
 
 /// What to do about what was observed, and about what a test of this pass has shown since.
-#[must_use]
 pub fn decide(observed: &Observed, evidence: Evidence, now: Timestamp) -> Decision {
     match &observed.source {
         Source::Unusable(rejection) => Decision::Reject(rejection.clone()),

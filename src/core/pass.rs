@@ -14,6 +14,7 @@ mod delivery;
 pub mod effect;
 mod grant;
 mod login;
+mod probe;
 mod progress;
 mod unexpected;
 
@@ -36,14 +37,15 @@ use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::{Observed, Source};
 use crate::core::model::outcome::{Minted, Outcome};
+use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use addition::Addition;
 use delivery::{Delivery, Task, undelivered};
 use grant::{GrantRenewal, GrantStage};
 use login::{Login, LoginEnd};
+use probe::write_probe;
 use progress::PartProgress;
 
-/// One pass over a connector.
 pub struct Pass<'key> {
     observed: Observed,
     key: &'key DigestKey,
@@ -57,9 +59,9 @@ pub struct Pass<'key> {
     stage: PassStage,
 }
 
-/// Where a pass stands.
 enum PassStage {
     RecordingRevocation,
+    ProbingSecret(MintReason),
     LoggingIn(Box<Login>, MintReason),
     RenewingGrant(Box<GrantRenewal>),
     Delivering(Box<Delivery>, Addition),
@@ -75,7 +77,6 @@ enum PassStage {
 
 impl<'key> Pass<'key> {
     /// Begins a pass. Returns it with its first effect.
-    #[must_use]
     pub fn begin(observed: Observed, key: &'key DigestKey, now: Timestamp) -> (Self, PassEffect) {
         let revocation = grant::revocation_to_record(&observed);
         let mut pass = Self {
@@ -98,6 +99,7 @@ impl<'key> Pass<'key> {
     pub fn on(&mut self, reply: PassReply, now: Timestamp) -> Result<PassEffect, UnexpectedReply> {
         match (std::mem::replace(&mut self.stage, PassStage::Ended), reply) {
             (PassStage::RecordingRevocation, PassReply::Done) => Ok(self.decide(now)),
+            (PassStage::ProbingSecret(why), PassReply::Secret(answer)) => self.probed(why, answer, now),
             (PassStage::LoggingIn(login, why), reply) => {
                 let progress = login.on(reply, &self.observed, now)?;
                 self.logging_in(progress, why, now)
@@ -145,7 +147,6 @@ impl<'key> Pass<'key> {
         self.observed.connector().cloned().ok_or(UnexpectedReply)
     }
 
-    /// Decides, and begins what was decided.
     fn decide(&mut self, now: Timestamp) -> PassEffect {
         self.decision = decide(&self.observed, self.evidence, now);
         let Some(connector) = self.observed.connector().cloned() else {
@@ -174,12 +175,13 @@ impl<'key> Pass<'key> {
 
     fn obtain(&mut self, connector: &Arc<Connector>, why: MintReason, now: Timestamp) -> PassEffect {
         match &self.observed.source {
-            Source::Login(source) => {
-                let (login, effect) =
-                    Login::begin(&self.observed, connector, &source.method, why, self.key, now);
-                self.stage = PassStage::LoggingIn(Box::new(login), why);
-                effect
-            }
+            Source::Login(_) => match write_probe(&self.observed, connector, self.key, now) {
+                Some(effect) => {
+                    self.stage = PassStage::ProbingSecret(why);
+                    effect
+                }
+                None => self.log_in(connector, why, now),
+            },
             Source::Grant(source) => {
                 let (renewal, effect) = GrantRenewal::begin(&self.observed, source, why, self.key);
                 self.stage = PassStage::RenewingGrant(Box::new(renewal));
@@ -187,6 +189,32 @@ impl<'key> Pass<'key> {
             }
             Source::Unusable(_) => self.finish(Outcome::untouched(self.observed.held.clone()), now),
         }
+    }
+
+    fn log_in(&mut self, connector: &Arc<Connector>, why: MintReason, now: Timestamp) -> PassEffect {
+        let Source::Login(source) = &self.observed.source else {
+            return self.finish(Outcome::untouched(self.observed.held.clone()), now);
+        };
+        let (login, effect) = Login::begin(&self.observed, connector, &source.method, why, self.key, now);
+        self.stage = PassStage::LoggingIn(Box::new(login), why);
+        effect
+    }
+
+    /// Nothing is sent while the Secret can't be written.
+    fn probed(
+        &mut self,
+        why: MintReason,
+        answer: Result<(), Rejection>,
+        now: Timestamp,
+    ) -> Result<PassEffect, UnexpectedReply> {
+        let connector = self.connector()?;
+        Ok(match answer {
+            Ok(()) => self.log_in(&connector, why, now),
+            Err(rejection) => {
+                let test = self.test_meanwhile(now);
+                self.keep(&connector, test, Addition::Undeliverable(why, rejection), now)
+            }
+        })
     }
 
     fn logging_in(

@@ -9,7 +9,6 @@ use k8s_openapi::api::coordination::v1::Lease;
 use crate::lease::decide::{Action, Presence, Sight, decide};
 use crate::lease::{LeaseSettings, record};
 
-/// One candidate for the lease.
 #[derive(Debug)]
 pub struct Candidate {
     name: String,
@@ -24,56 +23,41 @@ pub struct Candidate {
 /// Until when a candidate leads, by its own monotonic clock, if it does not renew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Term {
-    /// It stops leading.
     pub renew_by: Duration,
     /// Others may take over: not before this, since they count from when they saw the record that this is counted from.
     pub ends: Duration,
 }
 
-/// A moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
-    /// Reading of the local monotonic clock.
     pub monotonic: Duration,
     /// What the record tells people; nothing is decided by it.
     pub wall: Timestamp,
 }
 
-/// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Ask the API server, and report the answer.
     Ask {
-        /// What.
         call: Call,
-        /// How long to wait for the answer.
         limit: Duration,
     },
-    /// Nothing until then.
     WaitUntil(Duration),
-    /// Nothing any more.
     Done,
 }
 
-/// A call to the API server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
-    /// Read the record.
     Read,
-    /// Create it.
     Create(Box<Lease>),
     /// Write over it, if its resourceVersion is still the one in there.
     Replace(Box<Lease>),
 }
 
-/// What became of a call.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// This was read.
     Found(Box<Lease>),
-    /// There is no record.
     Missing,
-    /// This was written.
     Written(Box<Lease>),
     /// The record is not what we took it for: another resourceVersion, there already, or there no more.
     Refused,
@@ -83,19 +67,15 @@ pub enum Answer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Read the record.
     Look,
     /// Do what follows from the record that was seen.
     Act,
-    /// Nothing until then.
     Rest(Duration),
-    /// Nothing any more.
     Over,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// To lead.
     Lead,
     /// To keep others waiting while something is finished, where the lease is held.
     Hold,
@@ -105,7 +85,6 @@ enum Purpose {
 
 impl Candidate {
     /// A candidate called `me` for the lease `name`.
-    #[must_use]
     pub fn new(name: &str, me: &str, settings: LeaseSettings) -> Self {
         Self {
             name: name.to_owned(),
@@ -119,7 +98,6 @@ impl Candidate {
     }
 
     /// Until when it leads. `None` if it does not. The reader compares with its clock: nobody may come and tell in time.
-    #[must_use]
     pub fn term(&self) -> Option<Term> {
         match self.purpose {
             Purpose::Lead => self.term,
@@ -128,7 +106,6 @@ impl Candidate {
     }
 
     /// Who holds the lease, as far as is known.
-    #[must_use]
     pub fn holder(&self) -> Option<&str> {
         record::holder(&self.sight.as_ref()?.lease)
     }
@@ -138,7 +115,6 @@ impl Candidate {
         self.purpose = Purpose::Hold;
     }
 
-    /// Releases the lease where it is held.
     pub fn leave(&mut self) {
         self.purpose = Purpose::Leave;
         // A call may have been given up in the middle: without a term it is not known who holds the lease.

@@ -10,36 +10,28 @@ use crate::lease::{LeaseSettings, record};
 /// The record as it was last seen.
 #[derive(Debug, Clone)]
 pub struct Sight {
-    /// The record.
     pub lease: Lease,
     /// When it was first seen like this, by the local monotonic clock: later than it was written, never earlier.
     pub changed: Duration,
-    /// Whether it is there still.
     pub presence: Presence,
 }
 
-/// Whether the record is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It is.
     There,
     /// It was, and somebody deleted it: its holder may not know yet.
     Deleted,
 }
 
-/// What to do about the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Write the first record.
     Create,
-    /// Write over the record that was seen.
     Replace,
     /// It is another's until then, as far as is known now.
     WaitUntil(Duration),
 }
 
 /// What `me` may do at `now`.
-#[must_use]
 pub fn decide(sight: Option<&Sight>, me: &str, now: Duration, settings: &LeaseSettings) -> Action {
     let Some(sight) = sight else { return Action::Create };
     let expiry = sight

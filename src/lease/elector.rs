@@ -21,7 +21,6 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The name of this process in the lease: of its pod, and a random suffix, because a container that is started again has
 /// the same pod name and must not take itself for the one before.
-#[must_use]
 pub fn identity(pod: Option<&str>) -> String {
     let mut bytes = [0; size_of::<u64>()];
     // Without random numbers the process does not come this far: it has no digest key.
@@ -67,7 +66,6 @@ impl Elector {
     }
 
     /// What the rest of the process may ask.
-    #[must_use]
     pub fn state(&self) -> LeaseState {
         LeaseState::elected(self.published.subscribe())
     }
@@ -143,7 +141,6 @@ impl Elector {
     }
 }
 
-/// The lease at the API server.
 #[derive(Debug)]
 struct Leases {
     api: Api<Lease>,

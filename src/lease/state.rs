@@ -6,12 +6,9 @@ use futures::{Stream, stream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Whether a process leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It does the work.
     Leader,
-    /// It keeps its caches warm.
     Follower,
 }
 
@@ -41,7 +38,6 @@ pub(super) struct Until {
 
 impl LeaseState {
     /// A process that stands for no election and always leads, as in tests.
-    #[must_use]
     pub fn sole() -> Self {
         Self {
             source: Leadership::Sole,
@@ -56,8 +52,6 @@ impl LeaseState {
         }
     }
 
-    /// Whether this process leads now.
-    #[must_use]
     pub fn role(&self) -> Role {
         match (&self.source, self.until()) {
             (Leadership::Sole, _) => Role::Leader,
@@ -66,14 +60,11 @@ impl LeaseState {
         }
     }
 
-    /// Whether this process leads now.
-    #[must_use]
     pub fn leads(&self) -> bool {
         self.role() == Role::Leader
     }
 
     /// How long nobody else can be leader, even if the lease is never renewed again. Zero for a follower.
-    #[must_use]
     pub fn lease_left(&self) -> Duration {
         match (&self.source, self.role(), self.until()) {
             (Leadership::Sole, _, _) => Duration::MAX,

@@ -23,34 +23,24 @@ use crate::shell::watch::stores::Connectors;
 /// and for all watches together.
 pub(crate) const WORKERS: u16 = 16;
 
-/// What every reconcile shares.
 pub struct Context {
-    /// Kubernetes.
     pub client: Client,
     /// Kubernetes, without any retry below us: for writes whose outcome must be known.
     pub once: Client,
     /// Kubernetes, for watches.
     pub(crate) watching: Client,
-    /// Sessions of the redeem protocol.
     pub grants: crate::shell::grant_session::Grants,
     pub(crate) place: tokio::sync::OnceCell<crate::shell::grant_session::Place>,
-    /// Salesforce.
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
     pub allow_list: HostAllowList,
-    /// How this process is set up.
     pub settings: Settings,
-    /// The key of all keyed digests.
     pub digest_key: DigestKey,
-    /// The clock.
     pub clock: Clock,
-    /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Whether this process leads.
     pub lease: LeaseState,
     /// Token requests that each login host may still be sent.
     pub budget: Budget,
-    /// The connectors that are known.
     pub connectors: Connectors,
     /// Places for reconciles, of all watches together.
     pub(crate) places: Semaphore,
@@ -61,21 +51,14 @@ pub struct Context {
 
 /// What a context is made of.
 pub struct Parts {
-    /// Kubernetes.
     pub clients: crate::shell::kubernetes::clients::Clients,
-    /// Whether this process leads.
     pub lease: LeaseState,
-    /// Salesforce.
     pub salesforce: salesforce_client::Client,
     /// Hosts that credentials may be sent to.
     pub allow_list: HostAllowList,
-    /// How this process is set up.
     pub settings: Settings,
-    /// The key of all keyed digests.
     pub digest_key: DigestKey,
-    /// The clock.
     pub clock: Clock,
-    /// Metrics.
     pub metrics: Arc<Metrics>,
 }
 
@@ -114,8 +97,6 @@ impl Replaced {
 }
 
 impl Context {
-    /// A context made of these parts.
-    #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts {
             clients,
@@ -243,12 +224,10 @@ impl Context {
         before
     }
 
-    /// A reconcile has come to its end.
     pub(crate) fn forget_errors(&self, connector: &SalesforceConnector) {
         self.memorize(connector.uid(), |memory| memory.errors = 0);
     }
 
-    /// Forgets connectors that are gone.
     pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
         self.grants.forget_except(alive);
         self.passwords.forget_except(alive);
@@ -274,7 +253,6 @@ impl Context {
 }
 
 /// The namespace of a connector; the API server never yields one without.
-#[must_use]
 pub fn namespace(connector: &SalesforceConnector) -> String {
     connector.namespace().unwrap_or_default()
 }

@@ -4,78 +4,43 @@ use std::time::Duration;
 
 use crate::core::pass::UnexpectedReply;
 
-/// A failed operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Reading the connector.
     #[error("failed to read the connector")]
     ReadConnector(#[source] kube::Error),
-    /// Reading an input.
     #[error("failed to read Secret \"{name}\"")]
-    ReadSecret {
-        /// Name of the Secret.
-        name: String,
-        /// What went wrong.
-        source: kube::Error,
-    },
-    /// Creating or updating a Secret.
+    ReadSecret { name: String, source: kube::Error },
     #[error("failed to write Secret \"{name}\"")]
-    WriteSecret {
-        /// Name of the Secret.
-        name: String,
-        /// What went wrong.
-        source: kube::Error,
-    },
-    /// Listing the operator's own Secrets.
+    WriteSecret { name: String, source: kube::Error },
     #[error("failed to list the Secrets with purpose {purpose} in the operator's namespace")]
     ListSecrets {
-        /// What they hold.
         purpose: &'static str,
-        /// What went wrong.
         source: kube::Error,
     },
-    /// Deleting a Secret.
     #[error("failed to delete Secret \"{name}\"")]
-    DeleteSecret {
-        /// Name of the Secret.
-        name: String,
-        /// What went wrong.
-        source: kube::Error,
-    },
-    /// Reading a namespace, for its uid.
+    DeleteSecret { name: String, source: kube::Error },
     #[error("failed to read namespace \"{name}\"")]
-    ReadNamespace {
-        /// Name of the namespace.
-        name: String,
-        /// What went wrong.
-        source: kube::Error,
-    },
+    ReadNamespace { name: String, source: kube::Error },
     /// A session of the redeem protocol ended in a panic; whatever it had done stands in its Secrets.
     #[error("a session of the redeem protocol was interrupted")]
     Session,
     /// The process is stopping, and a session that had begun no redeem was left to the next leader.
     #[error("the process is shutting down")]
     Stopping,
-    /// A time limit of the redeem protocol.
     #[error("failed to set the limits of the redeem protocol")]
     Limits(#[source] redeem::TimeLimitsError),
-    /// The reply to an effect is of another kind than the effect.
     #[error("a pass received a reply of the wrong kind")]
     Reply(#[from] UnexpectedReply),
-    /// Random names.
     #[error("the system provides no random numbers")]
     Random,
-    /// Writing the status.
     #[error("failed to write the status")]
     WriteStatus(#[source] kube::Error),
-    /// The whole reconcile.
     #[error("the reconcile timed out")]
     TookTooLong,
 }
 
 impl Error {
     /// Label in metrics.
-    #[must_use]
     pub fn operation(&self) -> &'static str {
         match self {
             Self::ReadConnector(_) => "ReadConnector",
@@ -95,7 +60,6 @@ impl Error {
     }
 
     /// Whether somebody else changed the object meanwhile, so that looking again is all there is to do.
-    #[must_use]
     pub fn is_conflict(&self) -> bool {
         let source = match self {
             Self::ReadConnector(source)
@@ -119,7 +83,6 @@ impl Error {
 
     /// When to look again after so many errors in a row: soon after a conflict, ever later where the API server has
     /// problem. What Salesforce had answered meanwhile is asked for again, so this is a back-off of logins too.
-    #[must_use]
     pub fn retry_after(&self, before: u32) -> Duration {
         const LONGEST: Duration = Duration::from_secs(300);
         let first = if self.is_conflict() {

@@ -109,9 +109,7 @@ fn log(secret: &Secret, result: Result<(), Error>) {
     tracing::info!(secret.name = %name, error = %error, "Garbage collection skipped a Secret until the next run");
 }
 
-/// Connectors that the watches know of.
 struct Known {
-    /// Their uids.
     uids: HashSet<String>,
     /// Whether a uid that is not among them is nowhere in the cluster.
     complete: bool,
@@ -311,7 +309,6 @@ async fn read_connector(context: &Context, connector: &ConnectorRef) -> Connecto
 ///
 /// Only a 404 that names the object says that the object is gone. It looks the same in a namespace that is gone; where the
 /// CRD is gone, the 404 is about the path and names nothing.
-#[must_use]
 pub fn judge(name: &str, answer: kube::Result<Option<String>>) -> ConnectorRead {
     let status = match answer {
         Ok(Some(uid)) => return ConnectorRead::Found(uid.into()),

@@ -19,13 +19,12 @@ use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
+use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::{grant_session, report};
 
-/// Carries out the effects of one pass.
 pub(crate) struct Performer<'a> {
     context: &'a Arc<Context>,
-    /// The connector as it was observed.
     object: &'a SalesforceConnector,
     owner: Owner,
     /// While a login of this user is reserved.
@@ -70,12 +69,23 @@ impl<'a> Performer<'a> {
                 let reply = grant_session::run(context, &self.owner, *order).await?;
                 PassReply::Session(Box::new(reply))
             }
+            PassEffect::ProbeSecret {
+                connector,
+                found,
+                wanted,
+            } => PassReply::Secret(match found {
+                Some(found) => consumer_secret::update(context, &found, &wanted, Write::DryRun).await?,
+                None => {
+                    consumer_secret::create(context, &self.owner, &connector, &wanted, Write::DryRun).await?
+                }
+            }),
             PassEffect::CreateSecret { connector, wanted } => {
-                let written = consumer_secret::create(context, &self.owner, &connector, &wanted);
+                let written =
+                    consumer_secret::create(context, &self.owner, &connector, &wanted, Write::ForReal);
                 self.written(written).await?
             }
             PassEffect::UpdateSecret { found, wanted } => {
-                self.written(consumer_secret::update(context, &found, &wanted))
+                self.written(consumer_secret::update(context, &found, &wanted, Write::ForReal))
                     .await?
             }
             PassEffect::ReadStatus => self.read_status().await?,
@@ -138,6 +148,7 @@ impl<'a> Performer<'a> {
             | PassEffect::Introspect { .. }
             | PassEffect::Test { .. }
             | PassEffect::RunSession(_)
+            | PassEffect::ProbeSecret { .. }
             | PassEffect::CreateSecret { .. }
             | PassEffect::UpdateSecret { .. }
             | PassEffect::ReadStatus

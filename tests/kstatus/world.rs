@@ -369,7 +369,7 @@ impl World {
             namespace: "sales".to_owned(),
             uid: format!("2b6f6d6e-3f0c-4c2e-9f8e-{:012}", self.incarnation),
         };
-        let checked = validate("crm", &spec, &inputs, &HostAllowList::default(), &self.key);
+        let checked = validate("crm", "uid", &spec, &inputs, &HostAllowList::default(), &self.key);
         let target = checked.as_ref().map_or(Target::Absent, |(connector, _)| {
             Target::judge(self.target(&connector.template.name), &owner, &connector.template)
         });
@@ -410,6 +410,7 @@ impl World {
             former_secrets: Vec::new(),
             last_test: self.last_test,
             resync_period: Duration::from_mins(1),
+            missing: None,
             owner,
             target,
         }
@@ -434,6 +435,7 @@ impl World {
                 let end = self.session(owner, imported);
                 PassReply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
             }
+            PassEffect::ProbeSecret { .. } => PassReply::Secret(Ok(())),
             PassEffect::CreateSecret { wanted, .. } | PassEffect::UpdateSecret { wanted, .. } => {
                 PassReply::Secret(self.write(*wanted))
             }

@@ -10,7 +10,6 @@ use crate::Failed;
 /// Requests by verb and resource, such as `create secrets` and `update salesforceconnectors/status`.
 pub(crate) type Requests = BTreeMap<String, u64>;
 
-/// The audit log.
 pub(crate) struct Audit {
     log: PathBuf,
 }
@@ -70,12 +69,10 @@ pub(crate) fn between(before: &Requests, after: &Requests) -> Requests {
     requests
 }
 
-/// How many there are.
 pub(crate) fn total(requests: &Requests) -> u64 {
     requests.values().sum()
 }
 
-/// How many of them write.
 pub(crate) fn writes(requests: &Requests) -> u64 {
     let reads = ["get ", "list ", "watch "];
     let writing = requests

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use crate::{Failed, parallel, salesforce};
 
-/// Longest that a fleet may take.
 const LIMIT: Duration = Duration::from_mins(3);
 
 /// Connectors of one namespace, as the simulator's fleet of apps has them.
@@ -23,7 +22,6 @@ pub(crate) struct Fleet {
     namespace: String,
 }
 
-/// The connectors of a namespace.
 pub(crate) fn connectors(client: Client, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client, namespace, &resource())
 }
@@ -37,7 +35,6 @@ fn name(number: usize) -> String {
     format!("connector-{number:05}")
 }
 
-/// A Secret with these text values.
 pub(crate) fn secret(name: &str, values: &Value) -> Result<Secret, serde_json::Error> {
     serde_json::from_value(json!({ "metadata": { "name": name }, "stringData": values }))
 }
@@ -61,7 +58,6 @@ pub(crate) fn connector(number: usize, suspend: &Value) -> Result<DynamicObject,
 }
 
 impl Fleet {
-    /// A fleet without members yet.
     pub(crate) fn new(clients: Vec<Client>, namespace: String) -> Self {
         Self { clients, namespace }
     }

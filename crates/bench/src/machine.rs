@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-/// What the figures depend on.
 pub(crate) struct Facts {
     pub(crate) date: String,
     pub(crate) cores: usize,

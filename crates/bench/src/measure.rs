@@ -17,7 +17,6 @@ use crate::process::{self, Memory};
 use crate::salesforce::{self, Calls};
 use crate::{Failed, parallel};
 
-/// The programs that are measured.
 pub(crate) struct Programs {
     pub(crate) operator: PathBuf,
     pub(crate) simulator: PathBuf,
@@ -25,19 +24,16 @@ pub(crate) struct Programs {
     pub(crate) logs: Option<PathBuf>,
 }
 
-/// How much of it.
 pub(crate) struct Scale {
     /// Sizes of the fleets; the first is 1.
     pub(crate) sizes: Vec<usize>,
     /// Objects that the bare rates are measured with.
     pub(crate) bare: usize,
-    /// Foreign Secrets.
     pub(crate) foreign: usize,
     /// How long memory is left to settle.
     settle: Duration,
 }
 
-/// Bytes of a foreign Secret.
 pub(crate) const FOREIGN_BYTES: usize = 20 * 1024;
 /// After the last connector is Ready: what was under way has ended.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -66,7 +62,6 @@ impl Scale {
     }
 }
 
-/// All of it.
 pub(crate) struct Everything {
     pub(crate) version: String,
     pub(crate) rounds: Vec<Round>,
@@ -167,7 +162,6 @@ pub(crate) struct Foreign {
     pub(crate) watch_started: f64,
 }
 
-/// Measures everything.
 pub(crate) async fn everything(programs: &Programs, scale: &Scale) -> Result<Everything, Failed> {
     let began = Instant::now();
     testbed::install_crypto();

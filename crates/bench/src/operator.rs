@@ -37,7 +37,6 @@ fn tunables() -> &'static str {
     line.trim().trim_start_matches("value: ")
 }
 
-/// A running operator.
 pub(crate) struct Operator {
     process: OperatorProcess,
 }
@@ -105,7 +104,6 @@ impl Operator {
         Err("the operator did not end within 15 s of SIGTERM".into())
     }
 
-    /// Its memory.
     pub(crate) fn memory(&self) -> Result<Memory, Failed> {
         process::memory_of(self.process.id())
     }

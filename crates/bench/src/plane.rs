@@ -84,17 +84,14 @@ impl Plane {
         self.cluster.namespace("other").await
     }
 
-    /// The connectors to be measured.
     pub(crate) fn fleet(&self) -> Fleet {
         Fleet::new(self.clients.clone(), self.namespace.name().to_owned())
     }
 
-    /// Where files of this stage are.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The version of the API server.
     pub(crate) async fn version(&self) -> Result<String, Failed> {
         let client = self.clients.first().ok_or("there is no client")?;
         Ok(client.apiserver_version().await?.git_version)

@@ -35,7 +35,6 @@ impl Process {
         }
     }
 
-    /// Its number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

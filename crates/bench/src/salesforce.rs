@@ -56,7 +56,6 @@ impl Salesforce {
         Err("the simulator did not start within 10 s".into())
     }
 
-    /// Requests so far, by endpoint.
     pub(crate) async fn calls(&self) -> Result<Calls, Failed> {
         let url = format!("http://{}/control/counts", self.control);
         let answer: serde_json::Value = reqwest::get(url).await?.json().await?;

@@ -8,7 +8,6 @@ use crate::machine::Facts;
 use crate::measure::{Everything, Round, Scale};
 use crate::salesforce::Calls;
 
-/// The whole document.
 pub(crate) fn report(facts: &Facts, scale: &Scale, result: &Everything) -> String {
     let mut text = String::from("# Benchmarks\n\n<!-- Written by `make bench`. -->\n\n");
     text.push_str(&header(facts, result));
@@ -79,7 +78,6 @@ fn fleet(rounds: &[Round]) -> String {
     text
 }
 
-/// How long it takes.
 fn times() -> Vec<Row> {
     vec![
         row("all Ready after the first create, s", "5 for 1,000", |round| {
@@ -142,7 +140,6 @@ fn work() -> Vec<Row> {
     ]
 }
 
-/// What stays resident.
 fn memory() -> Vec<Row> {
     vec![
         row("resident memory before the first connector, MB", "12", |round| {
@@ -157,7 +154,6 @@ fn memory() -> Vec<Row> {
     ]
 }
 
-/// What a restart costs.
 fn restart() -> Vec<Row> {
     vec![
         row("… after a restart", "", |round| {
@@ -244,7 +240,6 @@ fn sum(calls: &Calls) -> u64 {
     calls.values().sum()
 }
 
-/// With a comma between thousands.
 fn thousands(number: usize) -> String {
     match (number / 1000, number % 1000) {
         (0, rest) => rest.to_string(),

@@ -6,9 +6,7 @@ use crate::failure::Failure;
 use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspect, TokenToRevoke};
 use crate::host::{Host, InstanceUrl};
 use crate::ids::IdentityUrl;
-use crate::rest::{
-    ApiVersion, AvailableVersion, ObjectCounts, OrgLimits, Organization, Resources, RestAnswer, UserIdentity,
-};
+use crate::rest::{ApiVersion, AvailableVersion, Organization, Resources, RestAnswer, UserIdentity};
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
 use crate::transport::{BuildError, Transport};
@@ -55,7 +53,6 @@ impl Client {
     }
 
     /// The base address of a host, to be asked before there is a token. Used by the planned check of a new connector.
-    #[must_use]
     pub fn base_of(&self, host: &Host) -> InstanceUrl {
         self.transport.base_of(host)
     }
@@ -99,25 +96,5 @@ impl Client {
         token: &AccessToken,
     ) -> Result<RestAnswer<Organization>, Failure> {
         crate::rest::organization(&self.transport, instance, version, token).await
-    }
-
-    /// Counts the objects that the user may see (describe global). Used by the planned inventory.
-    pub async fn describe_global(
-        &self,
-        instance: &InstanceUrl,
-        version: ApiVersion,
-        token: &AccessToken,
-    ) -> Result<RestAnswer<ObjectCounts>, Failure> {
-        crate::rest::describe_global(&self.transport, instance, version, token).await
-    }
-
-    /// The org's limits. Needs View Setup and Configuration. Used by the planned inventory.
-    pub async fn limits(
-        &self,
-        instance: &InstanceUrl,
-        version: ApiVersion,
-        token: &AccessToken,
-    ) -> Result<RestAnswer<OrgLimits>, Failure> {
-        crate::rest::limits(&self.transport, instance, version, token).await
     }
 }

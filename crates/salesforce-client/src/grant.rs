@@ -8,10 +8,7 @@ use jiff::Timestamp;
 
 use crate::host::{HostEnvironment, InstanceUrl};
 use crate::ids::IdentityUrl;
-use crate::secrets::{
-    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
-    SecurityToken,
-};
+use crate::secrets::{AccessToken, ClientSecret, Password, PrivateKeyPem, RefreshToken, SecurityToken};
 
 /// An app in Salesforce: an External Client App or an older connected app.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,15 +55,6 @@ pub enum TokenRequest {
         /// Appended to the password where the caller's address is not trusted.
         security_token: Option<SecurityToken>,
     },
-    /// The code that the browser brought back from a login. Used by the planned login.
-    AuthorizationCode {
-        /// The code, which is good once.
-        code: AuthorizationCode,
-        /// The callback URL of the login, exactly as it was.
-        redirect_uri: String,
-        /// The verifier of the login's PKCE challenge.
-        code_verifier: CodeVerifier,
-    },
 }
 
 /// The kind alone: a username, too, may be from a Secret.
@@ -89,20 +77,16 @@ pub enum GrantKind {
     RefreshToken,
     /// `password`, RFC 6749 section 4.3.
     Password,
-    /// `authorization_code`, RFC 6749 section 4.1. Used by the planned login.
-    AuthorizationCode,
 }
 
 impl TokenRequest {
     /// The kind of this grant.
-    #[must_use]
     pub fn kind(&self) -> GrantKind {
         match self {
             Self::ClientCredentials => GrantKind::ClientCredentials,
             Self::JwtBearer { .. } => GrantKind::JwtBearer,
             Self::RefreshToken(_) => GrantKind::RefreshToken,
             Self::Password { .. } => GrantKind::Password,
-            Self::AuthorizationCode { .. } => GrantKind::AuthorizationCode,
         }
     }
 }
@@ -120,7 +104,6 @@ pub enum Audience {
 
 impl Audience {
     /// The audience for orgs of an environment.
-    #[must_use]
     pub fn of(environment: HostEnvironment) -> Self {
         match environment {
             HostEnvironment::Live => Self::Login,
@@ -129,7 +112,6 @@ impl Audience {
     }
 
     /// The value of the claim, an address.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Login => "https://login.salesforce.com",

@@ -82,19 +82,16 @@ const MY_DOMAIN_SUFFIXES: [&str; 4] = [
 
 impl Host {
     /// The name, without the port.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The port, where one was given.
-    #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
     /// What kind of host this is, by its form.
-    #[must_use]
     pub fn kind(&self) -> HostKind {
         match self.name.as_str() {
             "login.salesforce.com" | "welcome.salesforce.com" | "login.sfcrmproducts.cn" => {
@@ -122,7 +119,6 @@ impl Host {
     }
 
     /// The environment of the orgs on this host, where the form of the host tells it.
-    #[must_use]
     pub fn environment(&self) -> Option<HostEnvironment> {
         match self.kind() {
             HostKind::SharedLogin | HostKind::MyDomain | HostKind::Developer => Some(HostEnvironment::Live),

@@ -15,7 +15,6 @@ macro_rules! id {
 
         impl $name {
             /// The 18 characters.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -3,7 +3,6 @@
 //! [`Client`] has one method for each call. What Salesforce refuses is a value: [`Failure`] says why
 //! ([`Refusal`]) and whether Salesforce may have acted ([`Sent`]).
 
-mod authorize;
 mod classify;
 mod client;
 mod failure;
@@ -23,7 +22,6 @@ mod sfdx;
 mod token;
 mod transport;
 
-pub use authorize::{AuthorizeRequest, Pkce, authorize_url, generate_state};
 pub use classify::classify;
 pub use client::Client;
 pub use failure::{Failure, Sent};
@@ -39,14 +37,11 @@ pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
 pub use refusal::Refusal;
 pub use rest::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Limit, ObjectCounts, OrgLimits, Organization,
-    Resources, RestAnswer, UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, Resources, RestAnswer,
+    UserIdentity,
 };
 pub use scrub::visible;
-pub use secrets::{
-    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
-    SecurityToken,
-};
+pub use secrets::{AccessToken, ClientSecret, Password, PrivateKeyPem, RefreshToken, SecurityToken};
 pub use settings::{ClientSettings, ConnectTo, InvalidConnectTo, Proxies, TransportSecurity};
 pub use sfdx::{InvalidSfdxAuthUrl, SfdxAuthUrl};
 pub use transport::{BuildError, install_crypto_provider};

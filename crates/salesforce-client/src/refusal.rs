@@ -3,19 +3,23 @@
 //! How an answer is recognised as one of these, and where its behaviour was learned, stands in `classify.rs`.
 
 macro_rules! refusals {
-    ($($(#[doc = $meaning:literal])+ $name:ident;)+) => {
+    ($(#[doc = $meaning:literal] $name:ident;)+) => {
         /// Why a call to Salesforce did not give what was asked for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Refusal { $($(#[doc = $meaning])+ $name,)+ }
+        pub enum Refusal { $(#[doc = $meaning] $name,)+ }
 
         impl Refusal {
             /// Every refusal, in the order of this file.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             /// The name, for example `RefreshTokenExpired`.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// What happened, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning.trim_ascii(),)+ }
             }
         }
     };
@@ -31,8 +35,6 @@ refusals! {
     RefreshTokenExpired;
     /// Another request is using the same refresh token at this moment.
     TokenRequestInProgress;
-    /// The authorization code was used already or is older than 15 minutes.
-    AuthorizationCodeExpired;
     /// Salesforce does not know this authorization code.
     AuthorizationCodeInvalid;
     /// The PKCE code verifier does not belong to the challenge of this login.
@@ -97,6 +99,8 @@ refusals! {
     AppPolicyMissing;
     /// The installation of the app in the org failed.
     AppInstallationFailed;
+    /// The app's distribution state does not permit its use in this org.
+    AppDistributionInvalid;
     /// The client credentials flow has no user to run as.
     RunAsUserMissing;
     /// The client credentials flow is not enabled for the app.
@@ -129,6 +133,8 @@ refusals! {
     DnsUnavailable;
     /// Salesforce has no org for this host: it was deleted, has expired or has moved.
     HostNotRouted;
+    /// The address is not that of the org: a login tells the right one.
+    InstanceAddressOutdated;
     /// The host answered with a redirect, which is never followed.
     RedirectRefused;
     /// The host answered with a page instead of data.
@@ -158,8 +164,6 @@ refusals! {
     /// The user lacks API Enabled.
     ApiDisabledForUser;
     /// The user may not read the org's limits.
-    ///
-    /// Used by the planned inventory.
     LimitsNotVisible;
     /// The user may not read an object that was asked for.
     ObjectNotReadable;
@@ -167,6 +171,10 @@ refusals! {
     InsufficientAccess;
     /// A feature the request needs is not enabled in the org.
     FunctionalityNotEnabled;
+    /// A Transaction Security policy of the org forbids the request.
+    TransactionSecurityBlocked;
+    /// The org demands mutual TLS of this user.
+    MutualTlsRequired;
     /// The network, a proxy or a firewall forbids the request; the token is not at fault.
     ForbiddenByNetwork;
 

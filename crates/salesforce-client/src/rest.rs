@@ -1,12 +1,12 @@
-//! The REST calls of a connection test and of the planned inventory.
+//! The REST calls of a connection test.
 
 mod model;
 mod parse;
 mod wire;
 
 pub use model::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Limit, ObjectCounts, OrgLimits, Organization,
-    Resources, RestAnswer, UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, Resources, RestAnswer,
+    UserIdentity,
 };
 
 use reqwest::header::HeaderName;
@@ -18,7 +18,7 @@ use crate::ids::IdentityUrl;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
-use crate::transport::{Connection, LIST_CAP, OBJECTS_CAP, RECORD_CAP, Transport};
+use crate::transport::{Connection, LIST_CAP, RECORD_CAP, Transport};
 
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 
@@ -126,33 +126,4 @@ pub(crate) async fn organization(
             )
         }),
     }
-}
-
-pub(crate) async fn describe_global(
-    transport: &Transport,
-    instance: &InstanceUrl,
-    version: ApiVersion,
-    token: &AccessToken,
-) -> Result<RestAnswer<ObjectCounts>, Failure> {
-    let path = format!("/services/data/v{version}/sobjects");
-    let objects: RestAnswer<wire::Objects> =
-        get(transport, instance, &path, Some(token), OBJECTS_CAP).await?;
-    Ok(objects.map(|it| it.counts()))
-}
-
-pub(crate) async fn limits(
-    transport: &Transport,
-    instance: &InstanceUrl,
-    version: ApiVersion,
-    token: &AccessToken,
-) -> Result<RestAnswer<OrgLimits>, Failure> {
-    let by_name = get(
-        transport,
-        instance,
-        &format!("/services/data/v{version}/limits"),
-        Some(token),
-        LIST_CAP,
-    )
-    .await?;
-    Ok(by_name.map(|by_name| OrgLimits { by_name }))
 }

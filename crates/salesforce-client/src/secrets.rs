@@ -13,13 +13,11 @@ macro_rules! secret {
 
         impl $name {
             /// Wraps a value; the string's own buffer is taken over.
-            #[must_use]
             pub fn new(value: String) -> Self {
                 Self(SecretString::from(value))
             }
 
             /// The value itself. Where this is called, the secret leaves its guard.
-            #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
@@ -71,14 +69,6 @@ secret! {
     /// A private key as PEM text.
     PrivateKeyPem
 }
-secret! {
-    /// An authorization code, good once for 15 minutes.
-    AuthorizationCode
-}
-secret! {
-    /// The verifier of a PKCE challenge.
-    CodeVerifier
-}
 
 #[cfg(test)]
 mod tests {
@@ -101,9 +91,7 @@ mod tests {
             ClientSecret,
             Password,
             SecurityToken,
-            PrivateKeyPem,
-            AuthorizationCode,
-            CodeVerifier
+            PrivateKeyPem
         );
     }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::host::{Host, InstanceUrl};
-use crate::received::{Received, unreadable};
+use crate::received::{Received, redirect_host, unreadable};
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
@@ -22,10 +22,8 @@ use crate::settings::{ClientSettings, Proxies, TransportSecurity};
 pub(crate) const OAUTH_CAP: usize = 64 * 1024;
 /// The most that is read of the answer about a user or an org, in bytes. Real ones have about 4 KiB.
 pub(crate) const RECORD_CAP: usize = 64 * 1024;
-/// The most that is read of a list of API versions, of resources or of limits, in bytes. Real ones have up to 30 KiB.
+/// The most that is read of a list of API versions or of resources, in bytes. Real ones have up to 30 KiB.
 pub(crate) const LIST_CAP: usize = 256 * 1024;
-/// The most that is read of describe global, in bytes. That of a large org has a few MiB.
-pub(crate) const OBJECTS_CAP: usize = 8 * 1024 * 1024;
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -178,7 +176,7 @@ impl Transport {
             Connection::Fresh => &self.fresh,
             Connection::Pooled => &self.pooled,
         };
-        let start = Instant::now();
+        let (start, url) = (Instant::now(), request.url().clone());
         let response = client
             .execute(request)
             .await
@@ -197,11 +195,13 @@ impl Transport {
                 return Err(Interrupted { failure, partial });
             }
         };
+        let redirect = redirect_host(&url, status.as_u16(), &headers);
         Ok(Received {
             status: status.as_u16(),
             headers,
             body,
             latency: start.elapsed(),
+            redirect: redirect.filter(|host| self.settings.allow_list.check(host).is_ok()),
         })
     }
 }

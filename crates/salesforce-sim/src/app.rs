@@ -22,26 +22,18 @@ pub enum AppKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flow {
-    /// Authorization code ("web server flow").
     AuthorizationCode,
-    /// Refresh token.
     RefreshToken,
-    /// Client credentials.
     ClientCredentials,
-    /// JWT bearer.
     JwtBearer,
-    /// Username-password.
     Password,
 }
 
-/// Policy "Permitted Users".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PermittedUsers {
-    /// All users may self-authorize.
     #[default]
     AllMaySelfAuthorize,
-    /// Admin approved users are pre-authorized.
     AdminApproved,
 }
 
@@ -49,7 +41,6 @@ pub enum PermittedUsers {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AppStanding {
-    /// Yes.
     #[default]
     Enabled,
     /// Blocked by an administrator: `app_blocked`.
@@ -62,15 +53,13 @@ pub enum AppStanding {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshTokenPolicy {
-    /// Valid until revoked.
     #[default]
     UntilRevoked,
-    /// Immediately expire.
     Immediately,
     /// Expire if not used for so many seconds; 30 days is the idle limit of 2026. docs/salesforce.md#idle-limit
-    Idle(#[serde(with = "crate::seconds")] Duration),
+    Idle(#[serde(deserialize_with = "crate::durations::seconds")] Duration),
     /// Expire so many seconds after they were issued.
-    After(#[serde(with = "crate::seconds")] Duration),
+    After(#[serde(deserialize_with = "crate::durations::seconds")] Duration),
 }
 
 /// The format of access tokens. docs/salesforce.md#jwt-access-tokens
@@ -81,7 +70,7 @@ pub enum TokenFormat {
     #[default]
     Opaque,
     /// A signed JWT that carries its own expiry, so many seconds ahead, and does not slide.
-    Jwt(#[serde(with = "crate::seconds")] Duration),
+    Jwt(#[serde(deserialize_with = "crate::durations::seconds")] Duration),
 }
 
 /// An app with the settings that an administrator could change.
@@ -94,11 +83,8 @@ pub enum TokenFormat {
 pub struct App {
     /// `connected_app_name`, shown on the consent page.
     pub name: String,
-    /// Consumer key.
     pub client_id: String,
-    /// Consumer secret.
     pub client_secret: Secret,
-    /// Which kind of app.
     pub kind: AppKind,
     /// My Domain host of the org it was made in.
     pub org_host: String,
@@ -109,56 +95,45 @@ pub struct App {
     /// docs/salesforce.md#uninstalled-apps
     #[serde(default)]
     pub uninstalled: bool,
-    /// May it be used?
     #[serde(default)]
     pub standing: AppStanding,
-    /// Flows that are switched on.
     pub flows: HashSet<Flow>,
-    /// Selected OAuth scopes.
     pub scopes: Vec<String>,
     /// Run-as user of the client credentials flow, by username.
     #[serde(default)]
     pub run_as: Option<String>,
-    /// Who may use it.
     #[serde(default)]
     pub permitted_users: PermittedUsers,
     /// Usernames approved by the administrator through a profile or permission set.
     #[serde(default)]
     pub pre_authorized: HashSet<String>,
-    /// Registered callbacks.
     #[serde(default)]
     pub callbacks: Vec<String>,
     /// PKCE is demanded; default for external client apps and for connected apps since Winter '23.
     #[serde(default = "yes")]
     pub requires_pkce: bool,
-    /// "Require secret for web server flow".
     #[serde(default = "yes")]
     pub secret_for_web_server_flow: bool,
-    /// "Require secret for refresh token flow".
     #[serde(default = "yes")]
     pub secret_for_refresh_flow: bool,
     /// Certificate or public key (PEM) of the JWT bearer flow; at most 4 KB.
     #[serde(default)]
     pub certificate_pem: Option<String>,
-    /// Refresh token rotation.
     #[serde(default)]
     pub rotates_refresh_tokens: bool,
-    /// Policy on refresh tokens.
     #[serde(default)]
     pub refresh_token_policy: RefreshTokenPolicy,
     /// The refresh token IP allowlist of the app does not hold the caller. docs/salesforce.md#refresh-token-ip-allowlist
     #[serde(default)]
     pub refresh_ip_refused: bool,
     /// Session timeout of this app; the org's when absent.
-    #[serde(default, with = "crate::optional_seconds")]
+    #[serde(default, deserialize_with = "crate::durations::optional_seconds")]
     pub session_timeout: Option<Duration>,
-    /// Format of its access tokens.
     #[serde(default)]
     pub token_format: TokenFormat,
     /// "Introspect all tokens": may ask about other apps' tokens. docs/salesforce.md#introspection-own-tokens
     #[serde(default)]
     pub introspects_all: bool,
-    /// Allow-listed for API access control.
     #[serde(default = "yes")]
     pub api_allow_listed: bool,
     /// The app's sessions may use REST. Where not: `Connected app is not attached to Agent`.

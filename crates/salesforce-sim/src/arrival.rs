@@ -19,7 +19,6 @@ pub(crate) struct Arrival {
     pub(crate) course: Course,
     /// The grant whose refresh this is: nobody else may refresh it until this one is done.
     pub(crate) refreshing: Option<usize>,
-    /// How long the work takes.
     pub(crate) takes: Duration,
 }
 
@@ -56,7 +55,6 @@ impl World {
         }
     }
 
-    /// Notes how a request ended.
     pub(crate) fn depart(&mut self, number: u64, refreshing: Option<usize>, outcome: Outcome) {
         if let Some(grant) = refreshing.and_then(|grant| self.vault.grant_mut(grant)) {
             grant.busy = false;

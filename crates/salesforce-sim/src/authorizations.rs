@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-/// An authorization code.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
     pub(crate) client_id: String,

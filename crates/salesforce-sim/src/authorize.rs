@@ -18,7 +18,6 @@ use crate::{ids, pages, refusal};
 const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const ERROR_PAGE: &str = "/setup/secur/RemoteAccessErrorPage.apexp";
 
-/// `GET /services/oauth2/authorize`
 pub(crate) fn start(world: &mut World, request: &Request) -> Reply {
     let params = if request.method == Method::POST {
         request.form()
@@ -131,7 +130,6 @@ fn next_page(world: &mut World, request: &Request, mut ongoing: Ongoing, params:
     }
 }
 
-/// `POST /login`
 pub(crate) fn login(world: &mut World, request: &Request) -> Reply {
     let form = request.form();
     let id = form.get("request").unwrap_or_default();
@@ -280,7 +278,6 @@ fn error_redirect(code: &str, description: &str) -> Reply {
     Reply::redirect(&format!("{ERROR_PAGE}?{}", query.finish())).noting(code)
 }
 
-/// `GET /setup/secur/RemoteAccessErrorPage.apexp`
 pub(crate) fn error_page_for(request: &Request) -> Reply {
     let code = request.query.get("error").unwrap_or("UNKNOWN");
     Reply::html(

@@ -12,14 +12,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The simulated time.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.frozen_at
             .unwrap_or_else(|| saturating(Timestamp::now(), self.offset))
     }
 
-    /// Moves time forward.
     pub fn advance(&mut self, by: Duration) {
         let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
         match &mut self.frozen_at {

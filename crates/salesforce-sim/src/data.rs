@@ -47,7 +47,6 @@ fn label(version: u32) -> String {
 struct Caller {
     user: Arc<User>,
     org: Org,
-    /// Identity URL.
     identity: String,
 }
 
@@ -61,7 +60,6 @@ pub(crate) fn answer(world: &mut World, request: &Request, endpoint: Endpoint) -
     resource(request, endpoint, &caller, usage).with("sforce-limit-info", &usage.header())
 }
 
-/// Used and allowed API calls.
 #[derive(Clone, Copy)]
 struct Usage {
     used: u64,

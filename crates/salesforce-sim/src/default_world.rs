@@ -15,60 +15,44 @@ pub const DEVELOPER: &str = "dev-ed.develop.my.salesforce.com";
 /// External client app of the production org: client credentials, run as [`INTEGRATION_USER`]; authorization code
 /// and refresh tokens without rotation, callback [`CALLBACK`]. Admin approval is not needed.
 pub const ECA: &str = "3MVG9GreenItrExternalClientApp";
-/// Secret of [`ECA`].
 pub const ECA_SECRET: &str = "sim-secret-external-client-app";
 /// External client app with rotating refresh tokens.
 pub const ROTATING: &str = "3MVG9GreenItrRotatingApp";
-/// Secret of [`ROTATING`].
 pub const ROTATING_SECRET: &str = "sim-secret-rotating-app";
 /// External client app for JWT bearer: admin approved users, [`INTEGRATION_USER`] is; certificate
 /// [`JWT_CERTIFICATE`].
 pub const JWT: &str = "3MVG9GreenItrJwtApp";
-/// Secret of [`JWT`].
 pub const JWT_SECRET: &str = "sim-secret-jwt-app";
 /// Connected app of the production org: the username-password flow, and everything else.
 pub const CONNECTED: &str = "3MVG9GreenItrConnectedApp";
-/// Secret of [`CONNECTED`].
 pub const CONNECTED_SECRET: &str = "sim-secret-connected-app";
 /// External client app of the sandbox, run as [`SANDBOX_USER`].
 pub const SANDBOX_ECA: &str = "3MVG9GreenItrSandboxApp";
-/// Secret of [`SANDBOX_ECA`].
 pub const SANDBOX_ECA_SECRET: &str = "sim-secret-sandbox-app";
 /// External client app for JWT bearer in the sandbox: audience `https://test.salesforce.com`.
 pub const SANDBOX_JWT: &str = "3MVG9GreenItrSandboxJwtApp";
 /// External client app of the Developer Edition org, run as [`DEVELOPER_USER`].
 pub const DEVELOPER_ECA: &str = "3MVG9DevEdExternalClientApp";
-/// Secret of [`DEVELOPER_ECA`].
 pub const DEVELOPER_ECA_SECRET: &str = "sim-secret-developer-app";
 
 /// Integration user of the production org: API Enabled, View Setup, reads Organization.
 pub const INTEGRATION_USER: &str = "integration@green-itr.example";
-/// User without API Enabled.
 pub const NO_API_USER: &str = "no-api@green-itr.example";
 /// User with API Enabled who may not read Organization, and has no View Setup.
 pub const API_ONLY_USER: &str = "api-only@green-itr.example";
-/// Integration user of the sandbox.
 pub const SANDBOX_USER: &str = "integration@green-itr.example.uat";
-/// User of the Developer Edition org.
 pub const DEVELOPER_USER: &str = "developer@dev-ed.example";
-/// Everybody's password.
 pub const PASSWORD: &str = "sim-password-1";
-/// Everybody's security token.
 pub const SECURITY_TOKEN: &str = "SimSecurityToken";
-/// Registered callback of all apps.
 pub const CALLBACK: &str = "http://localhost:1717/OauthRedirect";
 
 /// Certificate of the apps that allow JWT bearer.
 pub const JWT_CERTIFICATE: &str = include_str!("../keys/jwt-test-cert.pem");
-/// Its private key, PKCS#8.
 pub const JWT_KEY_PKCS8: &str = include_str!("../keys/jwt-test-key.pk8.pem");
-/// Its private key, PKCS#1.
 pub const JWT_KEY_PKCS1: &str = include_str!("../keys/jwt-test-key.pkcs1.pem");
 /// A private key that no app knows, PKCS#8.
 pub const WRONG_KEY_PKCS8: &str = include_str!("../keys/jwt-wrong-key.pk8.pem");
 
-/// The default world.
-#[must_use]
 pub fn build() -> World {
     let mut world = World::empty();
     add_orgs(&mut world);

@@ -6,37 +6,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// `POST /services/oauth2/token`
     Token,
-    /// `GET /services/oauth2/authorize`
     Authorize,
-    /// `POST /services/oauth2/introspect`
     Introspect,
-    /// `/services/oauth2/revoke`
     Revoke,
-    /// `GET /services/oauth2/userinfo`
     Userinfo,
-    /// `GET /id/<org>/<user>`
     Identity,
-    /// `GET /id/keys`
     Keys,
-    /// `GET /.well-known/openid-configuration`
     Discovery,
     /// `GET /services/data/`, open to everybody
     Versions,
-    /// `GET /services/data/vXX.X/`
     Resources,
-    /// `GET /services/data/vXX.X/query`
     Query,
-    /// `GET /services/data/vXX.X/sobjects`
     Sobjects,
-    /// `GET /services/data/vXX.X/limits`
     Limits,
-    /// The login form.
     Login,
-    /// The consent form.
     Consent,
-    /// Anything else.
     Other,
 }
 
@@ -44,8 +29,6 @@ impl Endpoint {
     /// The REST API: everything below `/services/data/vXX.X/`.
     pub const DATA: [Self; 4] = [Self::Resources, Self::Query, Self::Sobjects, Self::Limits];
 
-    /// The endpoint of a path.
-    #[must_use]
     pub fn of(path: &str) -> Self {
         let path = if path.len() > 1 {
             path.trim_end_matches('/')

@@ -14,18 +14,15 @@ use crate::refusal::{oauth_reply, rest_reply};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What happens.
     pub fault: Fault,
     /// Only these endpoints; all when empty.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
-    /// Only this host.
     #[serde(default)]
     pub host: Option<String>,
     /// Only this consumer key, where the request names one or bears a token of it.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Only this `grant_type`.
     #[serde(default)]
     pub grant_type: Option<String>,
     /// Let so many matching requests pass first.
@@ -38,7 +35,6 @@ pub struct FaultRule {
 
 impl FaultRule {
     /// Strikes every request until cleared.
-    #[must_use]
     pub fn always(fault: Fault) -> Self {
         Self {
             fault,
@@ -52,7 +48,6 @@ impl FaultRule {
     }
 
     /// Strikes the next request.
-    #[must_use]
     pub fn once(fault: Fault) -> Self {
         Self::always(fault).times(1)
     }
@@ -71,7 +66,6 @@ impl FaultRule {
         self
     }
 
-    /// Only so many times.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
@@ -85,21 +79,18 @@ impl FaultRule {
         self
     }
 
-    /// Only on this host.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         self.host = Some(host.to_owned());
         self
     }
 
-    /// Only for this consumer key.
     #[must_use]
     pub fn client(mut self, client_id: &str) -> Self {
         self.client_id = Some(client_id.to_owned());
         self
     }
 
-    /// Only for this `grant_type`.
     #[must_use]
     pub fn grant_type(mut self, grant_type: &str) -> Self {
         self.grant_type = Some(grant_type.to_owned());
@@ -117,7 +108,6 @@ impl FaultRule {
     }
 }
 
-/// What a fault rule looks at.
 pub(crate) struct Seen<'a> {
     pub(crate) endpoint: Endpoint,
     pub(crate) host: &'a str,
@@ -125,21 +115,16 @@ pub(crate) struct Seen<'a> {
     pub(crate) grant_type: Option<&'a str>,
 }
 
-/// What may go wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// Any answer in place of the proper one; nothing is done.
     Answer {
-        /// HTTP status.
         status: u16,
-        /// `Content-Type`.
         #[serde(default = "html")]
         content_type: String,
-        /// Body.
         #[serde(default)]
         body: String,
-        /// Further headers.
         #[serde(default)]
         headers: Vec<(String, String)>,
     },
@@ -148,7 +133,6 @@ pub enum Fault {
         /// HTTP status; 400 in the catalogue unless stated.
         #[serde(default = "bad_request")]
         status: u16,
-        /// Value of `error`.
         error: String,
         /// Value of `error_description`; left out when empty.
         #[serde(default)]
@@ -156,11 +140,8 @@ pub enum Fault {
     },
     /// `[{"message", "errorCode"}]`: forces any row of docs/salesforce.md#rest-errors
     RestRefusal {
-        /// HTTP status.
         status: u16,
-        /// Value of `errorCode`.
         error_code: String,
-        /// Value of `message`.
         message: String,
     },
     /// The maintenance page: 503 in HTML. docs/salesforce.md#maintenance
@@ -171,15 +152,11 @@ pub enum Fault {
     NoRoute,
     /// 429, with or without `Retry-After`: seen by some clients, promised by no document. docs/salesforce.md#throttling
     Throttled {
-        /// The header.
         #[serde(default)]
         retry_after: Option<RetryAfter>,
     },
     /// The proper answer, so many milliseconds late.
-    Delay {
-        /// Milliseconds.
-        millis: u64,
-    },
+    Delay { millis: u64 },
     /// The connection is closed; nothing is done.
     DropBeforeProcessing,
     /// The request takes effect, then the connection is closed: the reply is lost.
@@ -193,22 +170,15 @@ pub enum Fault {
     /// The request takes effect and its body is cut in the middle, with a matching `Content-Length`.
     TruncatedBody,
     /// 200 with a JSON string of so many bytes; nothing is done.
-    Oversized {
-        /// Size of the body.
-        bytes: usize,
-    },
+    Oversized { bytes: usize },
     /// 302 to another place; nothing is done.
-    Redirect {
-        /// `Location`.
-        location: String,
-    },
+    Redirect { location: String },
 }
 
 /// The two forms of `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
-    /// A number of seconds.
     Seconds(u64),
     /// A date, so many seconds from the simulated now.
     DateIn(u64),
@@ -216,7 +186,6 @@ pub enum RetryAfter {
 
 /// What the server does with a request under a fault.
 pub(crate) enum Course {
-    /// Answers this instead.
     Answer(Reply),
     /// Works on the request, then does this.
     Process(Ending),

@@ -7,11 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-/// A request, read whole.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// `http` or `https`.
     pub(crate) scheme: &'static str,
     /// Host header without the port, lower case.
     pub(crate) host: String,
@@ -52,7 +50,6 @@ impl Request {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The form of a POST.
     pub(crate) fn form(&self) -> Params {
         Params::parse(&self.body)
     }
@@ -92,7 +89,6 @@ fn percent_decode(text: &str) -> String {
         .to_owned()
 }
 
-/// An answer, whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,

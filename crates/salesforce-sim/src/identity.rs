@@ -95,7 +95,6 @@ fn userinfo_of(world: &World, request: &Request, user: &User, org: &Org) -> Valu
     })
 }
 
-/// URL templates with `{version}`.
 fn urls(instance: &str, org: &Org) -> Value {
     json!({
         "enterprise": format!("{instance}/services/Soap/c/{{version}}/{}", &org.id),

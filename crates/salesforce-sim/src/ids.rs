@@ -7,7 +7,6 @@ const CHECK: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
 /// The 18-character form of a record id: key prefix, number, and the three characters that tell upper from lower
 /// case. docs/salesforce.md#record-ids
-#[must_use]
 pub(crate) fn record_id(prefix: &str, number: u64) -> String {
     let mut short = format!("{prefix}{}", base62(number, 15 - prefix.len()));
     let check: String = short.as_bytes().chunks(5).map(check_character).collect();
@@ -36,8 +35,6 @@ fn base62(mut number: u64, width: usize) -> String {
     String::from_utf8(digits).unwrap_or_default()
 }
 
-/// Unpredictable letters and digits.
-#[must_use]
 pub(crate) fn random(length: usize) -> String {
     let mut bytes = vec![0_u8; length];
     // The system generator does not fail on the platforms that run tests; zeros would only make tokens collide.
@@ -51,7 +48,6 @@ pub(crate) fn random(length: usize) -> String {
 
 /// An opaque access token: `00D` with the organization's id, `!`, then letters, digits, `.` and `_`.
 /// docs/salesforce.md#access-token-shape
-#[must_use]
 pub(crate) fn access_token(org_id: &str) -> String {
     let short = org_id.get(..15).unwrap_or(org_id);
     format!("{short}!AQEAQ{}.{}_{}", random(40), random(30), random(16))
@@ -59,7 +55,6 @@ pub(crate) fn access_token(org_id: &str) -> String {
 
 /// A refresh token: `5Aep861` and more letters, digits, `.` and `_`, within the characters that an sfdx auth URL
 /// allows. docs/salesforce.md#sfdx-auth-url
-#[must_use]
 pub(crate) fn refresh_token() -> String {
     format!("5Aep861{}._{}", random(50), random(26))
 }

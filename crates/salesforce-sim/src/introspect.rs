@@ -16,7 +16,6 @@ use crate::token;
 use crate::vault::GrantEnd;
 use crate::world::World;
 
-/// `POST /services/oauth2/introspect`
 pub(crate) fn introspect(world: &mut World, request: &Request) -> Reply {
     if request.method != Method::POST {
         return refusal::MUST_POST.reply();

@@ -12,29 +12,22 @@ use crate::Endpoint;
 pub struct LogEntry {
     /// Position in the log, from 1.
     pub number: u64,
-    /// Simulated time of arrival.
     pub at: Timestamp,
-    /// HTTP method.
     pub method: String,
     /// Host called, without the port.
     pub host: String,
     /// Path without the query.
     pub path: String,
-    /// Endpoint called.
     pub endpoint: Endpoint,
-    /// Parameter `grant_type`, as sent.
     pub grant_type: Option<String>,
     /// Consumer key: sent, or that of the bearer token.
     pub client_id: Option<String>,
     /// Username: sent, or that of the token concerned.
     pub username: Option<String>,
-    /// The refresh token that was presented.
     pub refresh_token: Option<RefreshTokenLabel>,
     /// The presented refresh token had been spent before: the caller sent a single-use token twice.
     pub replay: bool,
-    /// The fault that was in force.
     pub fault: Option<String>,
-    /// What became of it.
     pub outcome: Outcome,
 }
 
@@ -53,26 +46,19 @@ impl fmt::Display for RefreshTokenLabel {
     }
 }
 
-/// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is still being worked on.
     Pending,
-    /// It was answered.
     Answered {
-        /// HTTP status.
         status: u16,
-        /// Salesforce's error code.
         error: Option<String>,
     },
     /// The connection was closed before anything was done.
     Dropped,
     /// The request took effect and then the connection was closed; the status is what the caller never saw.
     ReplyLost {
-        /// HTTP status of the lost reply.
         status: u16,
-        /// Salesforce's error code in the lost reply.
         error: Option<String>,
     },
     /// The connection stays open without an answer; nothing was done.
@@ -80,8 +66,6 @@ pub enum Outcome {
 }
 
 impl LogEntry {
-    /// Was it answered with success?
-    #[must_use]
     pub fn succeeded(&self) -> bool {
         matches!(
             self.outcome,

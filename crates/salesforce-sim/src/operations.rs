@@ -16,18 +16,13 @@ use crate::{Endpoint, Secret, ids};
 pub struct GrantState {
     /// Number of the grant, as in [`crate::RefreshTokenLabel`].
     pub number: u64,
-    /// Consumer key.
     pub client_id: String,
-    /// Who approved.
     pub username: String,
-    /// Rotations so far.
     pub rotation: u64,
-    /// Why it is over.
     pub ended: Option<GrantEnd>,
 }
 
 impl World {
-    /// Moves simulated time forward.
     pub fn advance(&mut self, by: Duration) {
         self.clock.advance(by);
     }
@@ -168,12 +163,6 @@ impl World {
         self.end_everything_of_org(&id);
     }
 
-    /// Moves an org to another instance: only `InstanceName` changes.
-    #[track_caller]
-    pub fn migrate_instance(&mut self, host: &str, instance: &str) {
-        instance.clone_into(&mut self.org(host).instance);
-    }
-
     /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void, and by switch its apps have new
     /// consumer keys and secrets. Returns the new organization id. docs/salesforce.md#sandbox-refresh
     #[track_caller]
@@ -198,13 +187,11 @@ impl World {
         self.faults.push(rule);
     }
 
-    /// Ends all faults.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
     }
 
     /// What the simulator has seen, oldest first.
-    #[must_use]
     pub fn log(&self) -> &[LogEntry] {
         &self.log
     }
@@ -216,43 +203,34 @@ impl World {
     }
 
     /// How many requests an endpoint has seen.
-    #[must_use]
     pub fn count(&self, endpoint: Endpoint) -> u64 {
         self.counts.get(&endpoint).copied().unwrap_or_default()
     }
 
     /// Presentations of spent refresh tokens.
-    #[must_use]
     pub fn replays(&self) -> usize {
         self.log.iter().filter(|entry| entry.replay).count()
     }
 
     /// Families of refresh tokens that were killed because a spent token was presented.
-    #[must_use]
     pub fn revoked_families(&self) -> u64 {
         self.revoked_families
     }
 
     /// All refresh token families, oldest first.
-    #[must_use]
     pub fn grants(&self) -> Vec<GrantState> {
         self.vault.grants().iter().map(GrantState::from).collect()
     }
 
     /// Every access and refresh token ever issued, for a scan of other programs' output.
-    #[must_use]
     pub fn issued_secrets(&self) -> Vec<String> {
         self.vault.issued_secrets().cloned().collect()
     }
 
-    /// Is this access token good now?
-    #[must_use]
     pub fn access_token_is_good(&self, token: &str) -> bool {
         self.living_session(token).is_some()
     }
 
-    /// Is this refresh token good now?
-    #[must_use]
     pub fn refresh_token_is_good(&self, token: &str) -> bool {
         self.vault.present(token).is_some_and(|presented| {
             presented.current

@@ -20,7 +20,6 @@ pub enum OrgKind {
 
 impl OrgKind {
     /// The shared login host whose users these are. docs/salesforce.md#shared-login-hosts
-    #[must_use]
     pub fn login_host(self) -> &'static str {
         match self {
             Self::Production | Self::Developer => "login.salesforce.com",
@@ -29,13 +28,11 @@ impl OrgKind {
     }
 
     /// What `Organization.IsSandbox` says. docs/salesforce.md#organization-query
-    #[must_use]
     pub fn is_sandbox(self) -> bool {
         matches!(self, Self::Sandbox | Self::Scratch)
     }
 
     /// What `Organization.OrganizationType` says.
-    #[must_use]
     pub fn edition(self) -> &'static str {
         match self {
             Self::Production | Self::Sandbox => "Enterprise Edition",
@@ -55,16 +52,11 @@ pub struct Org {
     /// Organization id, 18 characters; filled in when empty.
     #[serde(default)]
     pub id: String,
-    /// `Organization.Name`.
     pub name: String,
-    /// Its My Domain host.
     pub host: String,
-    /// What sort of org it is.
     pub kind: OrgKind,
-    /// `Organization.InstanceName`.
     #[serde(default = "default_instance")]
     pub instance: String,
-    /// Access to the org.
     #[serde(default)]
     pub status: OrgStatus,
     /// Names of custom objects that describe global shows besides the standard ones.
@@ -91,7 +83,7 @@ pub struct Org {
     #[serde(default)]
     pub caller_ip_trusted: bool,
     /// Idle session timeout; Salesforce's default is two hours. docs/salesforce.md#session-timeout
-    #[serde(default = "two_hours", with = "crate::seconds")]
+    #[serde(default = "two_hours", deserialize_with = "crate::durations::seconds")]
     pub session_timeout: Duration,
     /// Wrong passwords in a row after which a user is locked out; Salesforce's default is 10.
     #[serde(default = "ten")]
@@ -115,7 +107,6 @@ pub struct Org {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgStatus {
-    /// In use.
     #[default]
     Active,
     /// Locked, closed or suspended: `inactive_org`. docs/salesforce.md#token-endpoint-errors
@@ -139,7 +130,6 @@ pub enum IpRestriction {
 }
 
 impl Org {
-    /// An org with Salesforce's default settings.
     pub fn new(name: impl Into<String>, host: impl Into<String>, kind: OrgKind) -> Self {
         Self {
             id: String::new(),

@@ -1,6 +1,5 @@
 //! What do people see in the browser?
 
-/// Makes text harmless in HTML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -8,9 +8,7 @@ use crate::http::Reply;
 /// A refusal of the token endpoint and its siblings: `{"error": …, "error_description": …}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OAuthRefusal {
-    /// HTTP status.
     pub status: u16,
-    /// Value of `error`.
     pub error: &'static str,
     /// Value of `error_description`; the field is left out when empty.
     pub description: &'static str,
@@ -19,11 +17,8 @@ pub struct OAuthRefusal {
 /// A refusal of the REST API: `[{"message": …, "errorCode": …}]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestRefusal {
-    /// HTTP status.
     pub status: u16,
-    /// Value of `errorCode`.
     pub error_code: &'static str,
-    /// Value of `message`.
     pub message: &'static str,
 }
 

@@ -7,7 +7,6 @@ use crate::world::{Place, World};
 use crate::{Endpoint, access_jwt, authorize, data, identity, introspect, pages, token};
 
 impl World {
-    /// The proper answer to a request.
     pub(crate) fn answer(&mut self, request: &Request) -> Reply {
         if self.place(&request.host) == Place::Unknown {
             return no_route();

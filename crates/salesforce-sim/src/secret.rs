@@ -11,13 +11,10 @@ use serde::Deserialize;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a credential.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The credential itself.
-    #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }

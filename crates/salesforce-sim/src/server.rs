@@ -23,18 +23,14 @@ use crate::shared::Shared;
 #[error("the simulated fault closes the connection")]
 pub(crate) struct Closed;
 
-/// Which service a listener offers.
 #[derive(Clone)]
 pub(crate) enum Service {
     /// Plain HTTP; it also is a forward proxy whose tunnels all end at the simulated Salesforce's HTTPS.
     Http(TlsAcceptor),
-    /// HTTPS.
     Https(TlsAcceptor),
-    /// The control API.
     Control,
 }
 
-/// Accepts connections for ever.
 pub(crate) async fn listen(listener: TcpListener, shared: Arc<Shared>, service: Service) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {

@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use crate::log::Outcome;
 use crate::world::World;
 
-/// What all connections share.
 pub(crate) struct Shared {
     world: Mutex<World>,
     /// Counts arrivals and endings of requests, to wake those who wait.

@@ -21,7 +21,6 @@ use crate::{Endpoint, FaultRule, tls};
 pub struct Addresses {
     /// HTTP, and forward proxy (`CONNECT`) whose every tunnel ends at this Salesforce.
     pub http: SocketAddr,
-    /// HTTPS.
     pub https: SocketAddr,
     /// Control API; none when absent.
     pub control: Option<SocketAddr>,
@@ -42,11 +41,8 @@ impl Default for Addresses {
 #[derive(Debug, thiserror::Error)]
 #[error("{what} did not happen within {waited:?}; the last requests were {last:#?}")]
 pub struct WaitError {
-    /// What was waited for.
     pub what: String,
-    /// How long.
     pub waited: Duration,
-    /// The newest entries of the log.
     pub last: Vec<LogEntry>,
 }
 
@@ -76,7 +72,6 @@ impl Simulator {
         Self::start_on(world, Addresses::default())
     }
 
-    /// Starts on given addresses.
     pub fn start_on(world: World, addresses: Addresses) -> Result<Self, StartError> {
         let tls = tls::make()?;
         let acceptor = TlsAcceptor::from(tls.config);
@@ -113,37 +108,29 @@ impl Simulator {
     }
 
     /// Where HTTP is served; also a forward proxy.
-    #[must_use]
     pub fn http_addr(&self) -> SocketAddr {
         self.http
     }
 
-    /// Where HTTPS is served.
-    #[must_use]
     pub fn https_addr(&self) -> SocketAddr {
         self.https
     }
 
-    /// Where the control API is served.
-    #[must_use]
     pub fn control_addr(&self) -> Option<SocketAddr> {
         self.control
     }
 
     /// `http://127.0.0.1:PORT`; reaches the world's first org.
-    #[must_use]
     pub fn http_url(&self) -> String {
         format!("http://{}", self.http)
     }
 
     /// `https://localhost:PORT`; reaches the world's first org.
-    #[must_use]
     pub fn https_url(&self) -> String {
         format!("https://localhost:{}", self.https.port())
     }
 
     /// The certificate authority to trust, as PEM.
-    #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
@@ -153,29 +140,23 @@ impl Simulator {
         f(&mut self.shared.lock())
     }
 
-    /// Moves simulated time forward.
     pub fn advance(&self, by: Duration) {
         self.world(|world| world.advance(by));
     }
 
-    /// Puts a fault in force.
     pub fn fault(&self, rule: FaultRule) {
         self.world(|world| world.add_fault(rule));
     }
 
-    /// Ends all faults.
     pub fn clear_faults(&self) {
         self.world(World::clear_faults);
     }
 
-    /// What was seen, oldest first.
-    #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
         self.world(|world| world.log().to_vec())
     }
 
     /// How many requests an endpoint has seen.
-    #[must_use]
     pub fn count(&self, endpoint: Endpoint) -> u64 {
         self.world(|world| world.count(endpoint))
     }

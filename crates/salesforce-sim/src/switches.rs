@@ -26,9 +26,8 @@ pub struct Switches {
     /// Approvals per user and app; sources say 4 or 5. docs/salesforce.md#approvals
     pub approval_limit: usize,
     /// How long a refresh is worked on; a second one in that time is refused. docs/salesforce.md#concurrent-refresh
-    #[serde(with = "crate::milliseconds")]
+    #[serde(deserialize_with = "crate::durations::milliseconds")]
     pub refresh_processing: Duration,
-    /// Where `instance_url` points.
     pub instance_url: InstanceUrl,
     /// In which words a user without API Enabled is refused. docs/salesforce.md#api-disabled
     pub api_disabled_wording: ApiDisabledWording,
@@ -43,11 +42,11 @@ pub struct Switches {
     /// Apps of a refreshed sandbox get new consumer keys and secrets; they "may". docs/salesforce.md#sandbox-refresh
     pub sandbox_refresh_changes_app_keys: bool,
     /// An `exp` of a JWT assertion this far in the past is forgiven. docs/salesforce.md#jwt-exp
-    #[serde(with = "crate::seconds")]
+    #[serde(deserialize_with = "crate::durations::seconds")]
     pub jwt_exp_tolerance: Duration,
     /// The farthest `exp` of a JWT assertion that is accepted. Guides speak of 3 or 5 minutes, in practice none is seen.
     /// What a later one would be answered is not known. docs/salesforce.md#open-jwt-exp
-    #[serde(with = "crate::optional_seconds")]
+    #[serde(deserialize_with = "crate::durations::optional_seconds")]
     pub jwt_exp_at_most: Option<Duration>,
     /// Being introspected counts as use, and so extends a session. docs/salesforce.md#open-sliding
     pub introspection_extends_sessions: bool,
@@ -60,7 +59,6 @@ pub struct Switches {
     pub userinfo_needs_api_enabled: bool,
 }
 
-/// Where `instance_url` points.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceUrl {
@@ -82,7 +80,6 @@ pub enum ApiDisabledWording {
     ForOrg,
     /// `API_DISABLED_FOR_ORG` with `… or user type`.
     ForOrgOrUserType,
-    /// `API_CURRENTLY_DISABLED`.
     ForUser,
 }
 

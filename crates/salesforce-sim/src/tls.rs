@@ -11,7 +11,6 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::start_error::StartError;
 
-/// Names in the server's certificate.
 const NAMES: [&str; 9] = [
     "*.my.salesforce.com",
     "*.sandbox.my.salesforce.com",

@@ -17,30 +17,24 @@ pub struct User {
     pub id: String,
     /// My Domain host of the user's org.
     pub org_host: String,
-    /// Login name.
     pub username: String,
-    /// Display name.
     #[serde(default)]
     pub name: String,
-    /// Password.
     pub password: Secret,
     /// Security token, to be appended to the password where the caller's address is not trusted.
     /// docs/salesforce.md#security-token
     #[serde(default)]
     pub security_token: Secret,
-    /// May the user log in?
     #[serde(default)]
     pub standing: Standing,
     /// Wrong passwords since the last good one.
     #[serde(default)]
     pub failed_logins: u32,
-    /// The password has run out.
     #[serde(default)]
     pub password_expired: bool,
     /// Logins are refused at this hour by the profile.
     #[serde(default)]
     pub outside_login_hours: bool,
-    /// Permission "API Enabled".
     #[serde(default = "yes")]
     pub api_enabled: bool,
     /// Read on `Organization`; some API-only users lack it. docs/salesforce.md#organization-query
@@ -60,18 +54,14 @@ pub struct User {
     pub needs_high_assurance: bool,
 }
 
-/// Whether a user may log in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Yes.
     #[default]
     Active,
     /// Locked out after too many wrong passwords.
     Locked,
-    /// Frozen by an administrator.
     Frozen,
-    /// Deactivated by an administrator.
     Inactive,
 }
 

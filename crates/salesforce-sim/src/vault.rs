@@ -86,7 +86,6 @@ struct IssuedRefreshToken {
     rotation: u64,
 }
 
-/// All tokens that were ever issued.
 #[derive(Debug, Default)]
 pub(crate) struct Vault {
     sessions: HashMap<String, Session>,
@@ -96,7 +95,6 @@ pub(crate) struct Vault {
     approvals: HashMap<(String, String), Vec<usize>>,
 }
 
-/// A presented refresh token.
 pub(crate) struct Presented {
     pub(crate) grant: usize,
     pub(crate) label: RefreshTokenLabel,
@@ -222,7 +220,6 @@ impl Vault {
         }
     }
 
-    /// Ends all grants that fit.
     pub(crate) fn end_grants_where(&mut self, end: GrantEnd, fits: impl Fn(&Grant) -> bool) -> usize {
         let matching: Vec<usize> = (0_usize..)
             .zip(&self.grants)

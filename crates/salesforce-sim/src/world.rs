@@ -20,9 +20,7 @@ use crate::{Endpoint, ids};
 /// A simulated Salesforce: its orgs, apps, users, tokens, time, faults and log.
 #[derive(Debug, Default)]
 pub struct World {
-    /// Simulated time.
     pub clock: Clock,
-    /// Uncertain and configurable behaviours.
     pub switches: Switches,
     orgs: Vec<Org>,
     hosts: HashMap<String, usize>,
@@ -39,7 +37,6 @@ pub struct World {
     pub(crate) logins: HashMap<String, (Timestamp, u32)>,
 }
 
-/// What a Host header stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// `login.salesforce.com` or `test.salesforce.com`.
@@ -51,8 +48,6 @@ pub(crate) enum Place {
 }
 
 impl World {
-    /// A Salesforce without orgs.
-    #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
@@ -171,36 +166,26 @@ impl World {
         }
     }
 
-    /// All orgs.
-    #[must_use]
     pub fn orgs(&self) -> &[Org] {
         &self.orgs
     }
 
-    /// All apps, in no particular order.
     pub fn apps(&self) -> impl Iterator<Item = &App> {
         self.apps.values().map(Arc::as_ref)
     }
 
-    /// All users, in no particular order.
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.values().map(Arc::as_ref)
     }
 
-    /// Is there an app with this consumer key?
-    #[must_use]
     pub fn has_app(&self, client_id: &str) -> bool {
         self.apps.contains_key(client_id)
     }
 
-    /// Is there a user with this username?
-    #[must_use]
     pub fn has_user(&self, username: &str) -> bool {
         self.users.contains_key(&username.to_lowercase())
     }
 
-    /// Is there an org with this My Domain host?
-    #[must_use]
     pub fn has_org(&self, host: &str) -> bool {
         self.hosts.contains_key(&host.to_lowercase())
     }

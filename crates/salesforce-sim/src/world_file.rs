@@ -13,10 +13,8 @@ pub struct WorldFile {
     pub switches: Switches,
     /// Orgs; the first is what `localhost` reaches.
     pub orgs: Vec<Org>,
-    /// Users.
     #[serde(default)]
     pub users: Vec<User>,
-    /// Apps.
     #[serde(default)]
     pub apps: Vec<App>,
 }
@@ -24,28 +22,22 @@ pub struct WorldFile {
 /// What is wrong with a world file.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldFileError {
-    /// Not JSON, or not this JSON.
     #[error("failed to read the world file")]
     Parse(#[from] serde_json::Error),
-    /// An app or user names an org that is not there.
     #[error("{what} {name:?} has org_host {org_host:?}, but no org has that host; add it under \"orgs\"")]
     UnknownOrg {
         /// `app` or `user`.
         what: &'static str,
-        /// Its name.
         name: String,
-        /// The host.
         org_host: String,
     },
 }
 
 impl WorldFile {
-    /// Reads a world file.
     pub fn parse(json: &str) -> Result<Self, WorldFileError> {
         Ok(serde_json::from_str(json)?)
     }
 
-    /// Makes the world.
     pub fn into_world(self) -> Result<World, WorldFileError> {
         let mut world = World::empty();
         world.switches = self.switches;

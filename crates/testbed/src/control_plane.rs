@@ -80,20 +80,16 @@ impl ControlPlane {
         }
     }
 
-    /// The administrator's kubeconfig file.
-    #[must_use]
     pub fn kubeconfig_path(&self) -> &Path {
         &self.kubeconfig
     }
 
     /// A folder for files of the test. Removed with a control plane that was started here.
-    #[must_use]
     pub fn scratch(&self) -> &Path {
         &self.scratch
     }
 
     /// Whether the cluster is the user's own, where tests have to leave nothing behind.
-    #[must_use]
     pub fn is_existing(&self) -> bool {
         self.process.is_none()
     }
@@ -108,10 +104,15 @@ impl ControlPlane {
         access::client(&self.kubeconfig_for(namespace, service_account).await).await
     }
 
+    /// A token of a service account, good for a day. Waits for a service account that is not there yet.
+    pub async fn token_of(&self, namespace: &str, service_account: &str) -> String {
+        access::token(&self.client().await, namespace, service_account).await
+    }
+
     /// Writes a kubeconfig file with a token of a service account, good for a day: the operator runs under it
     /// with the rights that the chart gives it. Waits for a service account that is not there yet.
     pub async fn kubeconfig_for(&self, namespace: &str, service_account: &str) -> PathBuf {
-        let token = access::token(&self.client().await, namespace, service_account).await;
+        let token = self.token_of(namespace, service_account).await;
         let path = self
             .scratch
             .join(format!("{namespace}.{service_account}.kubeconfig"));
@@ -123,7 +124,6 @@ impl ControlPlane {
 
     /// Writes a copy of a kubeconfig file by which the API server is reached at another address, such as that of
     /// a [`crate::proxy::TcpProxy`]. The certificate is still checked against 127.0.0.1.
-    #[must_use]
     pub fn kubeconfig_through(&self, kubeconfig: &Path, address: std::net::SocketAddr) -> PathBuf {
         let name = kubeconfig.file_stem().unwrap_or_default().to_string_lossy();
         let path = self.scratch.join(format!("{name}.{}.kubeconfig", address.port()));
@@ -134,8 +134,6 @@ impl ControlPlane {
         path
     }
 
-    /// Where the API server listens.
-    #[must_use]
     pub fn api_server_address(&self) -> std::net::SocketAddr {
         access::server_address(&self.kubeconfig)
     }
@@ -218,14 +216,12 @@ impl ControlPlane {
         blocking(move || run(command, &input)).await
     }
 
-    /// Runs kubectl as administrator.
     pub async fn kubectl<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
         let mut command = self.kubectl_command();
         command.args(args);
         blocking(move || run(command, "")).await
     }
 
-    /// Runs helm as administrator.
     pub async fn helm<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
         let mut command = self.command("helm");
         for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {

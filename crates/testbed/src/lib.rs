@@ -12,6 +12,10 @@
 //!
 //! A failure of the test bed itself is a panic with the program, its arguments and its output, because there is
 //! nothing a test could do about it.
+#![allow(
+    missing_docs,
+    reason = "a part of the tests: comments say what a name does not"
+)]
 #![expect(
     clippy::panic,
     clippy::missing_panics_doc,

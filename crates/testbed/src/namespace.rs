@@ -25,8 +25,6 @@ impl TestNamespace {
         }
     }
 
-    /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -35,29 +35,22 @@ impl Programs {
     }
 }
 
-/// What a program did.
 #[derive(Debug, Clone)]
 pub struct Ran {
-    /// The program with its arguments.
     pub command: String,
     /// The exit code, or `None` where a signal ended it.
     pub code: Option<i32>,
-    /// What it wrote to standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
     pub stderr: String,
 }
 
 impl Ran {
-    /// Whether it exited with 0.
-    #[must_use]
     pub fn succeeded(&self) -> bool {
         self.code == Some(0)
     }
 
     /// Standard output of a program that succeeded. Panics with everything it wrote where it did not.
     #[track_caller]
-    #[must_use]
     pub fn stdout(self) -> String {
         assert!(self.succeeded(), "{self}");
         self.stdout
@@ -65,7 +58,6 @@ impl Ran {
 
     /// Standard error of a program that was to fail. Panics with everything it wrote where it succeeded.
     #[track_caller]
-    #[must_use]
     pub fn refusal(self) -> String {
         assert!(!self.succeeded(), "should have failed: {self}");
         self.stderr

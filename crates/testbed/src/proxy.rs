@@ -39,7 +39,6 @@ struct Link {
 }
 
 impl TcpProxy {
-    /// Starts to carry connections to `server`.
     pub async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await;
         let listener = listener.unwrap_or_else(|error| panic!("failed to listen on 127.0.0.1: {error}"));
@@ -59,14 +58,11 @@ impl TcpProxy {
         }
     }
 
-    /// Where clients connect.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// How many connections were accepted so far, those that were closed at once included.
-    #[must_use]
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
@@ -182,7 +178,6 @@ async fn answer(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpi
 /// What the client of a connection said last.
 #[derive(Debug, Clone, Copy, Default)]
 struct Spoke {
-    /// During which silence.
     silence: u64,
     /// Whether the server has said nothing since.
     unanswered: bool,
@@ -196,7 +191,6 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Waits until the client is heard.
     async fn out(&mut self) {
         let heard = |link: &Link| matches!(link.state, State::Up | State::AnswersOnly);
         // An error says that the proxy is gone; `carry` sees it as well and ends the connection.
@@ -208,7 +202,6 @@ impl Way<'_> {
         });
     }
 
-    /// Waits until the server is heard.
     async fn back(&mut self) {
         let mut client_spoke = self.client_spoke.subscribe();
         loop {

@@ -8,13 +8,9 @@ use crate::api::Reason;
 /// Types of conditions, in the order in which they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConditionType {
-    /// Sums up.
     Ready,
-    /// A valid token is held.
     Authenticated,
-    /// The Secret carries it.
     SecretSynced,
-    /// The connection test succeeded.
     ConnectionTested,
     /// The operator is still at it; exists only while true.
     Reconciling,
@@ -24,7 +20,6 @@ pub enum ConditionType {
 
 impl ConditionType {
     /// As in `status.conditions[].type`.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "Ready",
@@ -37,20 +32,15 @@ impl ConditionType {
     }
 }
 
-/// Whether something is so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
-    /// It is.
     True,
-    /// It is not.
     False,
-    /// It has not been found out.
     Unknown,
 }
 
 impl Truth {
     /// As in `status.conditions[].status`.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::True => "True",
@@ -63,17 +53,13 @@ impl Truth {
 /// What is to be said under one type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether it is so.
     pub truth: Truth,
-    /// Why.
     pub reason: Reason,
-    /// In words.
     pub message: String,
 }
 
 impl Finding {
     /// A finding with the reason's own words.
-    #[must_use]
     pub fn plain(truth: Truth, reason: impl Into<Reason>) -> Self {
         let reason = reason.into();
         Self {
@@ -83,8 +69,6 @@ impl Finding {
         }
     }
 
-    /// A finding with particulars.
-    #[must_use]
     pub fn with(truth: Truth, reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self {
             truth,
@@ -98,7 +82,6 @@ impl Finding {
 const MESSAGE_BYTES: usize = 32_768;
 
 /// The conditions for `findings`. The time of transition moves only where the status of a condition changes.
-#[must_use]
 pub fn merge(
     before: &[Condition],
     findings: &[(ConditionType, Finding)],
@@ -124,7 +107,6 @@ pub fn merge(
 }
 
 /// At most `limit` bytes of `text`, cut between characters.
-#[must_use]
 pub fn truncate(text: &str, limit: usize) -> &str {
     let end = (0..=limit.min(text.len()))
         .rev()

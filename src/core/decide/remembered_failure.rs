@@ -7,7 +7,6 @@ use crate::core::model::observed::Observed;
 
 /// Whether a failure is over although no attempt has succeeded: it was given up for what the grant was in, and the grant
 /// is out of that.
-#[must_use]
 pub(crate) fn is_over(failures: &FailuresStatus, observed: &Observed) -> bool {
     failures.next_attempt_time.is_none() && !may_still_be(failures, observed)
 }

@@ -17,7 +17,6 @@ use crate::core::schedule::jitter::{jittered, shortened};
 use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// Why a test is due, if it is.
-#[must_use]
 pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<TestReason> {
     if observed
         .held
@@ -53,7 +52,6 @@ fn verification_may_run(observed: &Observed, connector: &Connector, now: Timesta
 
 /// Whether the token that is held goes on being tested where no other one comes in its place: the consumer has it, and it
 /// has not expired. Who asks for a test of another one is answered, too.
-#[must_use]
 pub fn is_in_use(observed: &Observed, evidence: Evidence, now: Timestamp) -> bool {
     let Some(held) = &observed.held else { return false };
     let elsewhere = observed
@@ -65,7 +63,6 @@ pub fn is_in_use(observed: &Observed, evidence: Evidence, now: Timestamp) -> boo
 }
 
 /// Why a test of the token in use is due although another one is wanted and was not obtained.
-#[must_use]
 pub fn meanwhile(observed: &Observed, evidence: Evidence, now: Timestamp) -> Option<TestReason> {
     let connector = observed.connector()?;
     is_in_use(observed, evidence, now)
@@ -89,7 +86,6 @@ pub(super) fn instead_of_waiting(
 }
 
 /// When the next test is due after this one, which this process may have repeated since at a time that the status does not show.
-#[must_use]
 pub fn next_test(
     last: &ConnectionTestStatus,
     repeated: Option<Timestamp>,
@@ -128,7 +124,6 @@ fn first_failure_time(test: &ConnectionTestStatus) -> Timestamp {
 }
 
 /// Why the last recorded test failed, and what class of problem that is.
-#[must_use]
 pub fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)> {
     if test.result == TestResult::Succeeded {
         return None;
@@ -143,7 +138,6 @@ pub fn failed_test(test: &ConnectionTestStatus) -> Option<(Reason, Class)> {
 
 /// A failed test with what its repetition depends on: since when tests have failed, and until when Salesforce wants to be left
 /// alone, if that is longer than it would be anyway.
-#[must_use]
 pub fn to_be_repeated(
     found: ConnectionTestStatus,
     retry_after: Option<Duration>,
@@ -169,7 +163,6 @@ pub fn to_be_repeated(
 
 /// What is shown for a test that somebody asked for and that can't be made, as there is no token to test: whoever waits for
 /// the echo of the request gets an answer.
-#[must_use]
 pub fn impossible(reason: Reason, message: &str, now: Timestamp) -> ConnectionTestStatus {
     ConnectionTestStatus {
         result: TestResult::Failed,
@@ -189,7 +182,6 @@ pub fn impossible(reason: Reason, message: &str, now: Timestamp) -> ConnectionTe
 }
 
 /// Whether anything was sent at all. One that could not be made is made up for as soon as there is a token.
-#[must_use]
 pub fn has_run(test: &ConnectionTestStatus) -> bool {
     let first = test.steps.first().map(|step| step.name);
     first != Some(StepName::TokenAccepted)

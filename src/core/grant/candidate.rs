@@ -19,10 +19,8 @@ use crate::core::model::rejection::explain;
 /// After how long a session asks again about a grant whose outcome is unknown, while another one works.
 const ASK_AGAIN: Duration = Duration::from_mins(15);
 
-/// What a session notes beside its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionNotes {
-    /// Of the bootstrap token.
     pub bootstrap: Option<BootstrapNote>,
     /// Of the grant that waits.
     pub candidate: Option<GrantProblem>,
@@ -30,7 +28,6 @@ pub struct SessionNotes {
 
 /// What a session came to, for the current grant, and apart from it the problem with the candidate. Where no grant works, every
 /// problem is the connector's own.
-#[must_use]
 pub fn apart(
     observed: &Observed,
     source: &GrantSource,
@@ -53,7 +50,6 @@ pub fn apart(
 }
 
 /// Whether the grant in use works as it stands in this state, which is not an old one that came back.
-#[must_use]
 pub fn stands(source: &GrantSource, state: &State) -> bool {
     let view = &source.view;
     !state.is_rolled_back(&view.cluster, view.floor) && works(state, &source.connector.expect)
@@ -73,7 +69,6 @@ fn problem(notes: SessionNotes) -> Option<Problem> {
 }
 
 /// The problem with a candidate grant that is remembered for these inputs.
-#[must_use]
 pub fn remembered<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
     let failures = observed.status.candidate_grant_failures.as_ref()?;
     let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
@@ -81,7 +76,6 @@ pub fn remembered<'a>(observed: &'a Observed, connector: &Connector) -> Option<&
 }
 
 /// Whether the candidate grant is left alone for now.
-#[must_use]
 pub fn is_left_alone(observed: &Observed, source: &GrantSource, now: Timestamp) -> bool {
     remembered(observed, &source.connector).is_some_and(|failures| {
         failures

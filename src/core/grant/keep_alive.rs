@@ -9,7 +9,6 @@ use crate::core::model::observed::Observed;
 use crate::core::schedule::jitter::jitter_byte;
 use crate::core::schedule::time::{later, signed};
 
-/// How long a grant is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outlook {
     /// Until it lapses, and for as long again with each use.
@@ -19,7 +18,6 @@ pub enum Outlook {
 }
 
 /// Looks at the grant in use. `None` where there is none, or it was never used.
-#[must_use]
 pub fn outlook(state: &State, policy: &GrantPolicy, uid: &str) -> Option<Outlook> {
     let grant = state.current.as_ref()?;
     if grant.is_dead() {
@@ -35,7 +33,6 @@ pub fn outlook(state: &State, policy: &GrantPolicy, uid: &str) -> Option<Outlook
 }
 
 /// When Salesforce ends the grant however often it is used, where the app's policy does so.
-#[must_use]
 pub fn end(state: &State, policy: &GrantPolicy) -> Option<Timestamp> {
     let begun = state.access()?.begun_at;
     policy.lifetime.map(|lifetime| later(begun, lifetime))
@@ -45,28 +42,24 @@ pub fn end(state: &State, policy: &GrantPolicy) -> Option<Timestamp> {
 const SALT: i32 = 3;
 
 /// The outlook of the grant that was observed.
-#[must_use]
 pub fn observed_outlook(observed: &Observed) -> Option<Outlook> {
     let source = observed.grant()?;
     outlook(source.view.state()?, &source.settings.policy, &observed.owner.uid)
 }
 
 /// The end of the grant that was observed.
-#[must_use]
 pub fn observed_end(observed: &Observed) -> Option<Timestamp> {
     let source = observed.grant()?;
     end(source.view.state()?, &source.settings.policy)
 }
 
 /// Whether the grant must be used now, so that it doesn't lapse.
-#[must_use]
 pub fn is_due(observed: &Observed, now: Timestamp) -> bool {
     matches!(observed_outlook(observed), Some(Outlook::Alive(plan)) if plan.due <= now)
 }
 
 /// By when a person must log in, where the operator alone may not be enough: a grant that can't be renewed for whatever
 /// reason lapses in the end, and a dead one brings no token after the one that expires then.
-#[must_use]
 pub fn action_required_time(
     outlook: Outlook,
     expires: Timestamp,

@@ -8,7 +8,6 @@ use crate::core::model::observed::{GrantSource, Observed};
 /// What a session is for. A token is due as the consumer has it; only a grant that is kept alive is due as it stands in the
 /// state, whatever became of its token. The token of a grant whose user is not known reaches nobody before the user is: such a
 /// grant is spent to keep it alive, or where somebody asks, and otherwise only where Salesforce can't tell without.
-#[must_use]
 pub fn session_goal(observed: &Observed, source: &GrantSource, why: MintReason) -> SessionGoal {
     let view = &source.view;
     let stored = view.state().and_then(|state| Some(state.access()?.serial));

@@ -18,7 +18,6 @@ const BEGIN_AGAIN: Duration = Duration::from_secs(10);
 
 /// What a session came to, and what was heard on the way.
 pub struct SessionReport {
-    /// What the protocol says.
     pub outcome: SessionOutcome,
     /// Whether Salesforce granted a new token in this session.
     pub granted: bool,
@@ -32,7 +31,6 @@ pub struct SessionReport {
 
 impl SessionReport {
     /// What came of obtaining a token. Nothing where the session only closed what was open.
-    #[must_use]
     pub fn minted(&self, connector: &Connector, why: MintReason) -> Option<Minted> {
         let failed = |problem| Some(Minted::Failed { why, problem });
         match self.outcome.end {

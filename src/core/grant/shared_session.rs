@@ -21,7 +21,6 @@ pub struct Peer<'a> {
 
 impl<'a> Peer<'a> {
     /// A connector that is known to have logged in, and is to stay.
-    #[must_use]
     pub fn of(connector: &'a SalesforceConnector) -> Option<Self> {
         let metadata = &connector.metadata;
         if metadata.deletion_timestamp.is_some() {
@@ -51,7 +50,6 @@ impl<'a> Peer<'a> {
 }
 
 /// Whether the grant of a connector is revoked when it is deleted; the siblings of any other don't matter.
-#[must_use]
 pub fn matter(connector: &SalesforceConnector) -> bool {
     let code = connector.spec.auth.authorization_code.as_ref();
     code.is_some_and(|code| code.revoke_on_delete)
@@ -68,7 +66,6 @@ pub struct Siblings {
 
 impl Siblings {
     /// The siblings of a connector, where they matter.
-    #[must_use]
     pub fn of<'a>(connector: &SalesforceConnector, others: impl Iterator<Item = Peer<'a>>) -> Self {
         let own = Peer::of(connector).filter(|_| matter(connector));
         let Some(own) = own else { return Self::default() };
@@ -85,7 +82,6 @@ impl Siblings {
     }
 
     /// A sentence for Ready, if there is anything to say.
-    #[must_use]
     pub fn note(&self) -> Option<String> {
         let names = self.here.get(..SHOWN).unwrap_or(&self.here).join(", ");
         let rest = if self.here.len() > SHOWN {

@@ -19,7 +19,6 @@ use crate::core::model::rejection::Rejection;
 use crate::core::schedule::expiry;
 use crate::core::schedule::time::{later, whole_seconds};
 
-/// What was observed of a grant.
 #[derive(Debug, Clone)]
 pub struct GrantView {
     /// The operator's Secret with the state.
@@ -30,7 +29,6 @@ pub struct GrantView {
     pub bootstrap: Option<TokenDigest>,
     /// The highest serial that was copied elsewhere: to the status or to the consumer's Secret.
     pub floor: Serial,
-    /// This cluster.
     pub cluster: ClusterUid,
     /// Another installation of the operator looks after the connector.
     pub claimed_elsewhere: bool,
@@ -49,7 +47,6 @@ pub enum Business {
 
 impl GrantView {
     /// Whether the redeem protocol has something to do.
-    #[must_use]
     pub fn business(&self) -> Business {
         match &self.state {
             StateSeen::Absent if self.bootstrap.is_none() && self.floor == Serial::default() => {
@@ -70,7 +67,6 @@ impl GrantView {
     }
 
     /// The state, if it can be read and is not an old one that came back.
-    #[must_use]
     pub fn state(&self) -> Option<&State> {
         match &self.state {
             StateSeen::Found(state, _) if !state.is_rolled_back(&self.cluster, self.floor) => Some(state),
@@ -82,13 +78,11 @@ impl GrantView {
     }
 
     /// Whether the grant in use can be renewed as it stands, whatever else is open beside it.
-    #[must_use]
     pub fn works(&self, expect: &ExpectSpec) -> bool {
         self.state().is_some_and(|state| works(state, expect))
     }
 
     /// Whether nobody knows whether the grant in use belongs to the user that `spec.expect` names, as its username is not known.
-    #[must_use]
     pub fn is_unnamed(&self, expect: &ExpectSpec) -> bool {
         let Some(state) = self.state() else { return false };
         let grant = state.current.as_ref();
@@ -96,14 +90,12 @@ impl GrantView {
     }
 
     /// Whether an attempt to renew a grant stands open.
-    #[must_use]
     pub fn has_attempt(&self) -> bool {
         self.state()
             .is_some_and(|state| state.grants().any(|grant| grant.attempt.is_some()))
     }
 
     /// Whether there is a grant that Salesforce has not called dead, in use or waiting.
-    #[must_use]
     pub fn has_life(&self) -> bool {
         self.state()
             .is_some_and(|state| state.grants().any(|grant| !grant.is_dead()))
@@ -111,7 +103,6 @@ impl GrantView {
 
     /// Whether a problem that was told of the grant may still be there. A late result, an answer about the token, or a
     /// person who restored the state ends it, and no input changes with that.
-    #[must_use]
     pub fn may_still_be(&self, problem: GrantProblem, expect: &ExpectSpec) -> bool {
         if self.works(expect) {
             return false;
@@ -141,7 +132,6 @@ impl GrantView {
     }
 
     /// Whether the brought token has been imported, so that nobody needs its Secret any more.
-    #[must_use]
     pub fn imported(&self) -> bool {
         let imported = self.state().and_then(|state| state.imported.as_ref());
         self.bootstrap.is_some() && self.bootstrap.as_ref() == imported
@@ -149,7 +139,6 @@ impl GrantView {
 }
 
 /// Whether the grant in use can be renewed as it stands.
-#[must_use]
 pub fn works(state: &State, expect: &ExpectSpec) -> bool {
     state.current.as_ref().is_some_and(|grant| {
         grant.access.is_some()
@@ -185,13 +174,10 @@ fn judged(state: &State, grant: &Grant, expect: &ExpectSpec) -> Option<Judgement
 
 /// The serial to copy to the status: as high as can be, so that an older state is known for one, but below that of an
 /// attempt that stands open. Only who is about to present a token copies that one: where it is missing, nothing was sent.
-#[must_use]
 pub fn copied_serial(state: &State) -> i64 {
     i64::try_from(state.reported_serial().0).unwrap_or(i64::MAX)
 }
 
-/// Whom a grant is granted to.
-#[must_use]
 pub fn client(connector: &Connector) -> OAuthClient {
     OAuthClient {
         host: connector.host.name().into(),
@@ -201,7 +187,6 @@ pub fn client(connector: &Connector) -> OAuthClient {
 
 /// What is wrong where Salesforce calls a grant expired and somebody else's word would count: it was granted to another app,
 /// or at another host.
-#[must_use]
 pub fn granted_elsewhere(state: &State, connector: &Connector) -> Option<Rejection> {
     let client = client(connector);
     let granted_to = state
@@ -218,7 +203,6 @@ pub fn granted_elsewhere(state: &State, connector: &Connector) -> Option<Rejecti
 }
 
 /// Host to revoke the grant at once the connector is gone, if it is to be revoked.
-#[must_use]
 pub fn revoke_at<'a>(connector: &'a Connector, settings: &GrantSettings) -> Option<&'a str> {
     match settings.policy.on_delete {
         OnDelete::Revoke => Some(connector.host.name()),
@@ -227,7 +211,6 @@ pub fn revoke_at<'a>(connector: &'a Connector, settings: &GrantSettings) -> Opti
 }
 
 /// The state as far as it speaks of this connector: another's, put there by hand, is none of ours to read.
-#[must_use]
 pub fn of_connector(seen: StateSeen, uid: &str) -> StateSeen {
     match seen {
         StateSeen::Found(state, _) if state.connector.uid != uid.into() => StateSeen::Unreadable,
@@ -236,7 +219,6 @@ pub fn of_connector(seen: StateSeen, uid: &str) -> StateSeen {
 }
 
 /// The token that a state holds. What the consumer's Secret remembers of the same token (its expiration above all) counts.
-#[must_use]
 pub fn token_of_state(state: &State, noted: Option<&HeldToken>, connector: &Connector) -> Option<HeldToken> {
     let access = state.access()?;
     let identity = state.current.as_ref()?.identity.as_ref()?;
@@ -287,7 +269,6 @@ fn lifetime(from: Timestamp, connector: &Connector) -> (Timestamp, ExpirySource)
 }
 
 /// The digest of a renewed grant's token is that of the inputs it was renewed with.
-#[must_use]
 pub fn renewed_with(held: HeldToken, inputs: &Digest) -> HeldToken {
     HeldToken {
         inputs_digest: inputs.clone(),

@@ -18,9 +18,7 @@ use crate::core::secret::template::Template;
 pub struct Connector {
     /// Kind of org expected.
     pub environment: Environment,
-    /// Where to log in.
     pub host: Host,
-    /// The app to log in as.
     pub app: App,
     /// Name of the login method in the spec; a label in metrics.
     pub method_name: &'static str,
@@ -30,15 +28,10 @@ pub struct Connector {
     pub lifetime: Option<Duration>,
     /// How long before the expiration to renew, where the user has declared it.
     pub renew_before: Option<Duration>,
-    /// Time between tests.
     pub test_interval: Duration,
-    /// Time limit of a test.
     pub test_timeout: Duration,
-    /// REST API version.
     pub api_version: String,
-    /// The consumer's Secret.
     pub template: Template,
-    /// Whether the username may be shown.
     pub username_display: UsernameDisplay,
     /// Digest of everything that determines the token.
     pub inputs_digest: Digest,
@@ -49,13 +42,10 @@ pub struct Connector {
 /// Whether the username may be shown: not where it came through a reference, which may point at anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsernameDisplay {
-    /// It may.
     Shown,
-    /// It may not.
     Hidden,
 }
 
-/// How tokens are obtained.
 #[derive(Debug, Clone)]
 pub enum Method {
     /// By a login, which can always be repeated.
@@ -67,29 +57,22 @@ pub enum Method {
 /// A login method with all that it needs.
 #[derive(Debug, Clone)]
 pub enum LoginMethod {
-    /// OAuth client credentials.
     ClientCredentials,
-    /// OAuth JWT bearer.
     JwtBearer {
-        /// The user.
         username: String,
-        /// The app's key.
         private_key: PrivateKeyPem,
         /// `aud` of the assertion.
         audience: Audience,
     },
-    /// OAuth username and password.
     Password(PasswordLogin),
 }
 
-/// What the spec says of a grant.
 #[derive(Debug, Clone)]
 pub struct GrantSettings {
     /// The bootstrap token: a refresh token to begin with.
     pub bootstrap: Option<RefreshToken>,
     /// Why the bootstrap Secret holds no usable refresh token; a grant that is there already goes on without it.
     pub fault: Option<Rejection>,
-    /// What holds for the grant.
     pub policy: GrantPolicy,
 }
 
@@ -107,20 +90,14 @@ pub struct GrantPolicy {
 /// What becomes of a grant in Salesforce when its connector is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDelete {
-    /// It lives on.
     Leave,
-    /// It is revoked.
     Revoke,
 }
 
-/// Username, password and security token.
 #[derive(Clone)]
 pub struct PasswordLogin {
-    /// The user.
     pub username: String,
-    /// The password.
     pub password: Password,
-    /// The user's security token.
     pub security_token: Option<SecurityToken>,
 }
 
@@ -133,7 +110,6 @@ impl fmt::Debug for PasswordLogin {
 
 impl Method {
     /// Name of the method in the spec; a label in metrics.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Login(method) => method.name(),
@@ -148,8 +124,6 @@ impl GrantSettings {
 }
 
 impl LoginMethod {
-    /// The token request that logs in.
-    #[must_use]
     pub fn token_request(&self, now: Timestamp) -> TokenRequest {
         match self {
             Self::ClientCredentials => TokenRequest::ClientCredentials,
@@ -172,7 +146,6 @@ impl LoginMethod {
     }
 
     /// Name of the method in the spec; a label in metrics.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::ClientCredentials => "clientCredentials",
@@ -185,7 +158,6 @@ impl LoginMethod {
 impl PasswordLogin {
     /// Keyed digest by which a refused password is remembered: user and password, not the connector. Nor the host: a username
     /// is unique across Salesforce, and an org has several hosts.
-    #[must_use]
     pub fn refusal_digest(&self, key: &DigestKey) -> Digest {
         let token = self.security_token.as_ref().map_or("", SecurityToken::expose);
         let user = self.username.to_lowercase();

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use crate::core::model::rejection::Rejection;
 
-/// What to do in this pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Something stands in the way that a person must change; nothing is sent.
@@ -16,9 +15,7 @@ pub enum Decision {
         /// Why a test is due, if it is.
         test: Option<TestReason>,
     },
-    /// Obtain a token.
     Mint {
-        /// Why.
         why: MintReason,
     },
 }
@@ -34,20 +31,17 @@ pub enum WaitReason {
     InputMustChange,
 }
 
-/// Why the connection is to be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TestReason {
     /// It never was, or not with this spec.
     First,
     /// The token must be verified before it may reach the consumer.
     Verification,
-    /// The interval has passed.
     Interval,
     /// Somebody asked by annotation.
     Requested,
 }
 
-/// Why a token must be obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MintReason {
     /// Somebody asked by annotation.
@@ -72,7 +66,6 @@ pub enum MintReason {
 
 impl MintReason {
     /// Label in metrics and logs.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "Requested",
@@ -91,10 +84,7 @@ impl MintReason {
 /// What a test of this pass has shown about the token that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// Nothing that speaks against it.
     None,
-    /// Salesforce refuses it.
     TokenRejected,
-    /// Its instance is gone.
     InstanceGone,
 }

@@ -12,20 +12,17 @@ pub struct DigestKey(hmac::Key);
 
 impl DigestKey {
     /// A key from the bytes in the operator's Secret.
-    #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
     /// The key itself, for the ledger of brought refresh tokens.
-    #[must_use]
     pub fn hmac(&self) -> &hmac::Key {
         &self.0
     }
 
     /// Digest of `parts`, each with its length before it, so that no two lists of parts look alike. `purpose` keeps the
     /// digests of different questions apart.
-    #[must_use]
     pub fn digest<'a>(&self, purpose: &'a str, parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
         let mut context = hmac::Context::with_key(&self.0);
         for part in std::iter::once(purpose.as_bytes()).chain(parts) {
@@ -53,19 +50,15 @@ pub struct Digest(String);
 
 impl Digest {
     /// A digest read back from where it was written.
-    #[must_use]
     pub fn from_text(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The digest as part of an object's name: hexadecimal, since names have no upper case.
-    #[must_use]
     pub fn object_name_part(&self) -> String {
         let bytes = URL_SAFE_NO_PAD.decode(&self.0).unwrap_or_default();
         bytes.iter().fold(String::new(), |mut text, byte| {

@@ -9,17 +9,13 @@ use crate::core::model::digest::Digest;
 /// A token that was obtained earlier, with what was remembered about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldToken {
-    /// The token.
     pub token: AccessToken,
     /// Base of REST calls.
     pub instance_url: String,
-    /// When Salesforce issued it.
     pub issue_time: Timestamp,
     /// When it expires, and how that is known.
     pub expiration: Expiration,
-    /// Who it belongs to.
     pub identity: Identity,
-    /// What it may be used for.
     pub scopes: Vec<String>,
     /// The inputs it was obtained with.
     pub inputs_digest: Digest,
@@ -27,21 +23,15 @@ pub struct HeldToken {
     pub serial: Option<u64>,
 }
 
-/// When a token expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiration {
-    /// When.
     pub time: Timestamp,
-    /// How that is known.
     pub source: ExpirySource,
-    /// When to renew.
     pub renewal: Renewal,
 }
 
-/// When a token is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// Well ahead of its expiration.
     Ahead,
     /// At its expiration: an attempt ahead of it returned the same token again.
     AtExpiry,
@@ -50,21 +40,17 @@ pub enum Renewal {
 /// Org and user of a token, 18 characters each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The org.
     pub organization_id: String,
-    /// The user.
     pub user_id: String,
 }
 
 impl Identity {
     /// As it stands in an annotation.
-    #[must_use]
     pub fn to_text(&self) -> String {
         format!("{}/{}", self.organization_id, self.user_id)
     }
 
     /// Read back from an annotation.
-    #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let (organization_id, user_id) = text.split_once('/')?;
         Some(Self {

@@ -8,6 +8,7 @@ use crate::api::SalesforceConnectorStatus;
 use crate::core::grant::shared_session::Siblings;
 use crate::core::grant::view::GrantView;
 use crate::core::model::connector::{Connector, GrantSettings, LoginMethod};
+use crate::core::model::digest::Digest;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
@@ -16,19 +17,13 @@ use crate::core::secret::ownership::Target;
 /// What was observed of a connector and what it refers to.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// Name, namespace and uid.
     pub owner: Owner,
-    /// Generation of the spec.
     pub generation: i64,
-    /// Requests by annotation.
     pub requests: Requests,
     /// `spec.suspend`.
     pub activity: Activity,
-    /// The status as it is.
     pub status: SalesforceConnectorStatus,
-    /// Where tokens come from.
     pub source: Source,
-    /// The consumer's Secret.
     pub target: Target,
     /// The token that is held: in the consumer's Secret, or in the operator's state for authorizationCode.
     pub held: Option<HeldToken>,
@@ -36,8 +31,9 @@ pub struct Observed {
     pub former_secrets: Vec<String>,
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
-    /// Resync period at this time.
     pub resync_period: std::time::Duration,
+    /// The input that is missing, while a token that the consumer has goes on without it.
+    pub missing: Option<Rejection>,
 }
 
 /// Where the tokens of a connector come from. A connector that logs in has nothing to do with grants.
@@ -47,16 +43,13 @@ pub enum Source {
     Unusable(Rejection),
     /// From a login, which can always be repeated.
     Login(LoginSource),
-    /// From a stored grant.
     Grant(Box<GrantSource>),
 }
 
-/// A connector that logs in.
 #[derive(Debug, Clone)]
 pub struct LoginSource {
     /// Spec and inputs, checked.
     pub connector: Arc<Connector>,
-    /// How it logs in.
     pub method: LoginMethod,
     /// Whether Salesforce has refused this password before, for this user at this host.
     pub password_refused: bool,
@@ -67,9 +60,7 @@ pub struct LoginSource {
 pub struct GrantSource {
     /// Spec and inputs, checked.
     pub connector: Arc<Connector>,
-    /// What the spec says of the grant.
     pub settings: GrantSettings,
-    /// The stored grant.
     pub view: GrantView,
     /// Connectors whose access token goes with the grant of this one.
     pub siblings: Siblings,
@@ -77,7 +68,6 @@ pub struct GrantSource {
     pub claim_reported: bool,
 }
 
-/// Values of the request annotations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requests {
     /// salesforce-connector.dev/test-requested-at
@@ -86,18 +76,46 @@ pub struct Requests {
     pub renew: Option<String>,
 }
 
-/// Whether the connector is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// It is.
     Active,
     /// `spec.suspend` is true.
     Suspended,
 }
 
 impl Observed {
-    /// Spec and inputs, if they can be used.
+    /// While an input is missing, a token that the consumer has goes on as it is until it expires. Without one, nothing can be
+    /// done.
     #[must_use]
+    pub fn without_input(mut self, rejection: Rejection, now: Timestamp) -> Self {
+        let in_use = |held: &&HeldToken| held.expiration.time > now && self.identity_verified(held);
+        let Some(held) = self.held.clone().as_ref().filter(in_use).cloned() else {
+            return Self {
+                source: Source::Unusable(rejection),
+                target: Target::Absent,
+                held: None,
+                former_secrets: Vec::new(),
+                ..self
+            };
+        };
+        let failures = self.status.failures.as_ref();
+        let attempted = failures.and_then(|failures| failures.inputs_digest.clone());
+        let connector = match &mut self.source {
+            Source::Unusable(_) => return self,
+            Source::Login(source) => &mut source.connector,
+            Source::Grant(source) => &mut source.connector,
+        };
+        // Nobody knows whether the inputs have changed.
+        let connector = Arc::make_mut(connector);
+        connector.inputs_digest = held.inputs_digest;
+        if let Some(attempted) = attempted {
+            connector.attempt_digest = Digest::from_text(&attempted);
+        }
+        self.missing = Some(rejection);
+        self
+    }
+
+    /// Spec and inputs, if they can be used.
     pub fn connector(&self) -> Option<&Arc<Connector>> {
         match &self.source {
             Source::Unusable(_) => None,
@@ -107,7 +125,6 @@ impl Observed {
     }
 
     /// The stored grant and what belongs to it, for a connector that has to do with one.
-    #[must_use]
     pub fn grant(&self) -> Option<&GrantSource> {
         match &self.source {
             Source::Grant(source) => Some(source),
@@ -115,14 +132,11 @@ impl Observed {
         }
     }
 
-    /// Whether the connector is suspended.
-    #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.activity == Activity::Suspended
     }
 
     /// Whether a renewal was asked for and not yet carried out.
-    #[must_use]
     pub fn renewal_requested(&self) -> bool {
         let handled = self
             .status
@@ -133,7 +147,6 @@ impl Observed {
     }
 
     /// Whether a test was asked for and not yet carried out.
-    #[must_use]
     pub fn test_requested(&self) -> bool {
         let handled = self
             .status
@@ -144,13 +157,11 @@ impl Observed {
     }
 
     /// Whether a token is wanted, and can be delivered. If not, all that is done is for the life of a stored grant.
-    #[must_use]
     pub fn is_at_work(&self) -> bool {
         self.activity == Activity::Active && !matches!(self.target, Target::Refused(_))
     }
 
     /// Whether the consumer's Secret already carries a token of the same org and user as the one that is held.
-    #[must_use]
     pub fn identity_verified(&self, held: &HeldToken) -> bool {
         let annotations = self
             .target

@@ -12,16 +12,12 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::rejection::{Rejection, explain};
 use crate::core::pass::connection_test::TestReport;
 
-/// What was done.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The token held afterwards.
     pub held: Option<HeldToken>,
     /// What came of obtaining a token, if that was tried.
     pub minted: Option<Minted>,
-    /// What a test found, if one ran.
     pub tested: Option<TestReport>,
-    /// What became of the consumer's Secret.
     pub secret: SecretOutcome,
     /// A new token was not verified, and so it was forgotten.
     pub forgot_new_token: bool,
@@ -36,7 +32,6 @@ pub struct GrantOutcome {
     pub serial: i64,
     /// Digest of the bootstrap token that was imported last.
     pub imported: Option<redeem::TokenDigest>,
-    /// How long the grant is good for.
     pub outlook: Option<Outlook>,
     /// When Salesforce ends it however often it is used.
     pub end: Option<Timestamp>,
@@ -48,7 +43,6 @@ pub struct GrantOutcome {
 
 impl Outcome {
     /// Nothing was done; this token is held.
-    #[must_use]
     pub fn untouched(held: Option<HeldToken>) -> Self {
         Self {
             held,
@@ -61,34 +55,24 @@ impl Outcome {
     }
 }
 
-/// What came of obtaining a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Minted {
-    /// A token.
     Obtained {
-        /// Why it was wanted.
         why: MintReason,
     },
     /// Not now: something else must happen first, by itself.
     Waiting {
-        /// How long.
         length: Duration,
     },
-    /// None.
     Failed {
-        /// Why it was wanted.
         why: MintReason,
-        /// Why it was not obtained.
         problem: Problem,
     },
 }
 
-/// Why something was not obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Why.
     pub reason: Reason,
-    /// In words, with the remedy.
     pub message: String,
     /// How long the other side asks to wait.
     pub retry_after: Option<Duration>,
@@ -116,10 +100,8 @@ impl From<&Failure> for Problem {
     }
 }
 
-/// What became of the consumer's Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOutcome {
-    /// It carries the held token.
     InStep,
     /// There was nothing to write, or nothing was to be written now.
     Untouched,

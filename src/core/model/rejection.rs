@@ -5,14 +5,12 @@ use crate::api::Reason;
 /// What stands in the way, in words: the reason says what it means and what to do, the subject says what it is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejection {
-    /// Which reason.
     pub reason: Reason,
     /// The field, object or value concerned; never a value that came through a reference.
     pub subject: String,
 }
 
 impl Rejection {
-    /// A rejection for `reason` about `subject`.
     pub fn new(reason: impl Into<Reason>, subject: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -21,14 +19,12 @@ impl Rejection {
     }
 
     /// The sentence for status: what is wrong, with what, and what to do.
-    #[must_use]
     pub fn message(&self) -> String {
         explain(self.reason, &self.subject)
     }
 }
 
 /// What happened, the particulars if there are any, and what to do: the form of every message about a problem.
-#[must_use]
 pub fn explain(reason: Reason, particulars: &str) -> String {
     let (meaning, remedy) = (reason.meaning(), reason.remedy());
     if particulars.is_empty() {

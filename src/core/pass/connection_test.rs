@@ -19,7 +19,6 @@ use crate::core::model::connector::Connector;
 use crate::core::model::held_token::{HeldToken, Identity};
 use crate::core::pass::unexpected::UnexpectedReply;
 
-/// A connection test in progress.
 #[derive(Debug)]
 pub struct ConnectionTest {
     steps: Steps,
@@ -33,11 +32,8 @@ pub struct ConnectionTest {
     asked: &'static str,
 }
 
-/// Where a test stands.
 pub enum TestStage {
-    /// It needs the answer to this call.
     Asks(Box<ConnectionTest>, TestCall),
-    /// It found this.
     Ended(TestReport),
 }
 
@@ -46,7 +42,6 @@ pub enum TestStage {
 pub enum TestCall {
     /// Which versions of the REST API the instance offers. Needs no token.
     Versions(InstanceUrl),
-    /// Whose the token is.
     Identity(InstanceUrl, IdentityUrl, AccessToken),
     /// What the org says about itself.
     Organization(InstanceUrl, ApiVersion, AccessToken),
@@ -56,7 +51,6 @@ pub enum TestCall {
 
 impl TestCall {
     /// Name for logs and tests.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Versions(_) => "TestVersions",
@@ -67,16 +61,11 @@ impl TestCall {
     }
 }
 
-/// What a call was answered.
 #[derive(Debug)]
 pub enum TestAnswer {
-    /// To [`TestCall::Versions`].
     Versions(Result<Vec<AvailableVersion>, Failure>),
-    /// To [`TestCall::Identity`].
     Identity(Result<RestAnswer<UserIdentity>, Failure>),
-    /// To [`TestCall::Organization`].
     Organization(Box<Result<RestAnswer<Organization>, Failure>>),
-    /// To [`TestCall::Resources`].
     Resources(Result<RestAnswer<Resources>, Failure>),
     /// The whole test took longer than it may.
     TimedOut,
@@ -96,8 +85,6 @@ impl TestAnswer {
 }
 
 impl ConnectionTest {
-    /// Begins a test with a token.
-    #[must_use]
     pub fn begin(connector: &Arc<Connector>, held: &HeldToken) -> TestStage {
         let steps = Steps::new(connector.clone());
         let unusable = |mut steps: Steps, what| {

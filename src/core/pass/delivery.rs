@@ -18,16 +18,13 @@ use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::secret::merge::in_step;
 use crate::core::secret::ownership::Target;
 
-/// What is done with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
-    /// Test the connection with it.
     Test,
     /// Bring the Secret in step with it.
     Write,
 }
 
-/// A token on its way.
 pub(super) struct Delivery {
     held: HeldToken,
     tasks: VecDeque<Task>,
@@ -36,7 +33,6 @@ pub(super) struct Delivery {
     secret: SecretOutcome,
 }
 
-/// The task in progress.
 enum Current {
     Testing(Box<ConnectionTest>),
     Writing,

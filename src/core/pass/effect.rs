@@ -23,43 +23,36 @@ pub enum PassEffect {
     /// Bring the annotation of the stored grant in step that says where to revoke it: at this host, or nowhere. Outside of
     /// any session, so only at this version of the state. [`PassReply::Done`], also where it could not be written.
     RecordRevocation {
-        /// Login host to revoke the grant at.
         host: Option<String>,
         /// Version of the state Secret that was read.
         version: ResourceVersion,
     },
     /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
     ReserveUser {
-        /// The user.
         username: String,
     },
     /// Let other logins of the reserved user go on. [`PassReply::Done`].
     ReleaseUser,
     /// Say what came of this request to renew, if this process has carried it out already. [`PassReply::RequestAnswer`].
     ReadRequestAnswer {
-        /// Which password.
         digest: Digest,
         /// Value of the annotation.
         request: String,
     },
     /// Say what is remembered of a password. [`PassReply::Password`].
     RecallPassword {
-        /// Which password.
         digest: Digest,
     },
     /// Remember what came of a password; first the answer to the request, which takes no time. [`PassReply::Done`], also where the
     /// Secret could not be written.
     RecordPassword {
-        /// Which password.
         digest: Digest,
-        /// What came of it.
         memory: PasswordMemory,
         /// The request that it was sent for, and the answer to it.
         answered: Option<(String, Problem)>,
     },
     /// Forget what came of a password, which has just been accepted. [`PassReply::Done`].
     ForgetPassword {
-        /// Which password.
         digest: Digest,
         /// Whether its Secret is to be deleted: only a login that was requested is sent in spite of one.
         stored: bool,
@@ -68,44 +61,44 @@ pub enum PassEffect {
     RequestToken {
         /// Host and app.
         connector: Arc<Connector>,
-        /// What is sent.
         request: Box<TokenRequest>,
     },
     /// Ask Salesforce about an access token. [`PassReply::Introspection`].
     Introspect {
         /// Host and app.
         connector: Arc<Connector>,
-        /// The token.
         token: AccessToken,
     },
     /// Make one call of the connection test. [`PassReply::Test`].
     Test {
-        /// The call.
         call: TestCall,
         /// Time limit of the whole test, counted from its first call.
         limit: Duration,
     },
     /// Run a session of the redeem protocol to its end. [`PassReply::Session`].
     RunSession(Box<SessionOrder>),
-    /// Create the consumer's Secret. [`PassReply::Secret`].
-    CreateSecret {
+    /// Find out whether the consumer's Secret can be written, by a dry run. [`PassReply::Secret`].
+    ProbeSecret {
         /// Its template.
         connector: Arc<Connector>,
-        /// The Secret.
+        /// As it was read, if it exists.
+        found: Option<Box<Secret>>,
+        /// What stands in for the Secret that is to be written.
+        wanted: Box<Secret>,
+    },
+    /// Create the consumer's Secret. [`PassReply::Secret`].
+    CreateSecret {
+        connector: Arc<Connector>,
         wanted: Box<Secret>,
     },
     /// Update the consumer's Secret at the version that was read. [`PassReply::Secret`].
     UpdateSecret {
-        /// As it was read.
         found: Box<Secret>,
-        /// As it must be.
         wanted: Box<Secret>,
     },
     /// The consumer's Secret is in step: delete those that the connector had under other names. [`PassReply::Done`].
     DeleteFormerSecrets {
-        /// The name that it has now.
         current: String,
-        /// The names that it had.
         former: Vec<String>,
     },
     /// Read the connector's status live: the redeem protocol has written a part of it. [`PassReply::Status`].
@@ -114,30 +107,24 @@ pub enum PassEffect {
     Record(Arc<PassReport>),
     /// Replace the connector's status. [`PassReply::Done`].
     WriteStatus {
-        /// The status.
         status: Box<SalesforceConnectorStatus>,
         /// The version to replace, where it is not the one that was observed.
         resource_version: Option<String>,
     },
-    /// The pass has ended.
     Done(Box<PassEnd>),
 }
 
-/// What came of an effect.
 pub enum PassReply {
-    /// It was carried out.
     Done,
     /// What came of an earlier request to renew, if there was one.
     RequestAnswer(Option<Problem>),
     /// What is remembered of a password, if anything.
     Password(Option<PasswordMemory>),
-    /// What came of a token request.
     Token(TokenReply),
     /// What Salesforce says of a token, if it says anything.
     Introspection(Option<Introspection>),
     /// What a call of the connection test was answered.
     Test(TestAnswer),
-    /// What a session came to.
     Session(Box<SessionReply>),
     /// Whether the Secret was written, or why the API server or its owner does not let us.
     Secret(Result<(), Rejection>),
@@ -145,11 +132,8 @@ pub enum PassReply {
     Status(Option<Box<LiveStatus>>),
 }
 
-/// What came of a token request.
 pub enum TokenReply {
-    /// A token.
     Granted(Box<TokenResponse>),
-    /// A refusal, or no answer.
     Refused(Box<Failure>),
     /// Nothing was sent: the login host has used up its budget, for so long.
     BudgetSpent(Duration),
@@ -159,13 +143,10 @@ pub enum TokenReply {
 pub struct SessionOrder {
     /// Host and app.
     pub connector: Arc<Connector>,
-    /// What the session is for.
     pub goal: SessionGoal,
     /// The bootstrap token to import, if there is one to be taken in.
     pub bootstrap: Option<Bootstrap>,
-    /// Whom the grant must belong to.
     pub expect: Expect,
-    /// Whom a new grant is granted to.
     pub client: OAuthClient,
     /// Whether Salesforce can be asked about a refresh token.
     pub introspectable: Introspectable,
@@ -178,21 +159,16 @@ pub struct SessionOrder {
 
 /// What came of the order for a session.
 pub enum SessionReply {
-    /// It ended.
     Ended(SessionReport),
     /// It was not begun: the login host has used up its budget, for so long.
     BudgetSpent(Duration),
 }
 
-/// The connector's status as it is now.
 pub struct LiveStatus {
-    /// The status.
     pub status: SalesforceConnectorStatus,
-    /// The connector's version.
     pub resource_version: Option<String>,
 }
 
-/// How a pass has ended.
 pub enum PassEnd {
     /// The connector is gone; there is nothing to report.
     Gone,
@@ -200,17 +176,12 @@ pub enum PassEnd {
     Reported(Arc<PassReport>),
 }
 
-/// What a pass has to report.
 pub struct PassReport {
-    /// What was decided last.
     pub decision: Decision,
-    /// What was done.
     pub outcome: Outcome,
     /// How each connection test of the pass ended, as labels in metrics.
     pub tests: Vec<&'static str>,
-    /// The status that it leaves.
     pub status: SalesforceConnectorStatus,
-    /// Events for people.
     pub events: Vec<EventDraft>,
     /// When to look again.
     pub next: Duration,
@@ -220,7 +191,6 @@ pub struct PassReport {
 
 impl PassEffect {
     /// Name for logs and tests.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::RecordRevocation { .. } => "RecordRevocation",
@@ -234,6 +204,7 @@ impl PassEffect {
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),
             Self::RunSession(_) => "RunSession",
+            Self::ProbeSecret { .. } => "ProbeSecret",
             Self::CreateSecret { .. } => "CreateSecret",
             Self::UpdateSecret { .. } => "UpdateSecret",
             Self::DeleteFormerSecrets { .. } => "DeleteFormerSecrets",

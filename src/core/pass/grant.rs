@@ -23,7 +23,6 @@ use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::schedule::time::whole_seconds;
 use crate::core::secret::read_back::read_back;
 
-/// A renewal in progress.
 pub(super) struct GrantRenewal {
     why: MintReason,
     step: RenewalStep,
@@ -38,11 +37,8 @@ enum RenewalStep {
     },
 }
 
-/// Where a renewal stands.
 pub(super) enum GrantStage {
-    /// It needs this.
     Asks(Box<GrantRenewal>, PassEffect),
-    /// There is a token to deliver.
     Brought {
         held: Box<HeldToken>,
         why: MintReason,
@@ -71,7 +67,6 @@ pub(super) fn revocation_to_record(observed: &Observed) -> Option<PassEffect> {
 }
 
 impl GrantRenewal {
-    /// Begins a renewal.
     pub(super) fn begin(
         observed: &Observed,
         source: &GrantSource,

@@ -29,7 +29,6 @@ use crate::core::validate::identity::check_organization;
 /// What a login comes to: the token, or why there is none.
 pub(super) type LoginEnd = Result<HeldToken, Problem>;
 
-/// A login in progress.
 pub(super) struct Login {
     connector: Arc<Connector>,
     method: LoginMethod,
@@ -63,7 +62,6 @@ struct Refused {
 }
 
 impl Login {
-    /// Begins a login.
     pub(super) fn begin(
         observed: &Observed,
         connector: &Arc<Connector>,

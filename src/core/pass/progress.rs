@@ -6,6 +6,5 @@ use crate::core::pass::effect::PassEffect;
 pub(super) enum PartProgress<Part, End> {
     /// It needs this, and takes the reply.
     Asks(Part, PassEffect),
-    /// It came to this.
     Ended(End),
 }

@@ -17,7 +17,6 @@ pub(crate) const BACK_OFF_LONGEST: Duration = Duration::from_mins(10);
 /// Settings in Salesforce take 2 to 10 minutes to spread (docs/salesforce.md#propagation): so long an uncertain refusal is
 /// tried at the short interval.
 pub const UNCERTAIN_FOR: Duration = Duration::from_mins(15);
-/// The short interval.
 pub(crate) const UNCERTAIN_EVERY: Duration = Duration::from_mins(2);
 /// Terminal refusals that may be mended in Salesforce without any input changing.
 pub(crate) const MENDED_EVERY: Duration = Duration::from_hours(1);
@@ -44,6 +43,9 @@ pub fn late_wait(missing_for: Duration) -> Option<Duration> {
     (missing_for < LATE_FOR).then(|| missing_for.clamp(LATE_FIRST, LATE))
 }
 
+/// A Secret that could not be written is tried again after this time at the latest.
+pub(crate) const WRITE_AGAIN_LATEST: Duration = Duration::from_mins(5);
+
 /// Reads of the API server that the resync may cause, a second, over all connectors.
 pub const SWEEP_READS_PER_SECOND: u32 = 12;
 /// No connector is looked at more often than this by the resync.
@@ -53,7 +55,6 @@ pub const SWEEP_SHORTEST: Duration = Duration::from_mins(1);
 const SWEEP_READS_PER_CONNECTOR: u32 = 3;
 
 /// When to try again after failure number `count` (1 is the first), or never without a change.
-#[must_use]
 pub fn next_attempt(
     class: Class,
     count: i32,
@@ -78,10 +79,25 @@ pub fn next_attempt(
     Some(whole_seconds(later(now, wait)))
 }
 
+/// Whether a token could not be delivered. Another login does not help; the Secret is tried by a dry run.
+#[must_use]
+pub fn is_write_failure(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Own(OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed)
+    )
+}
+
+/// When a Secret that could not be written is tried again: with the resync, and no later than every 5 minutes.
+#[must_use]
+pub fn next_write(resync: Duration, now: Timestamp, uid: &str) -> Timestamp {
+    let wait = resync.clamp(SWEEP_SHORTEST, WRITE_AGAIN_LATEST);
+    whole_seconds(later(now, jittered(wait, uid, 0)))
+}
+
 /// How long after a failed test of a token in use it is repeated, where tests have failed for so long; never later than a
 /// test that succeeded would be. A transient failure is left alone for as long again as it has lasted. People
 /// fix anything else: it is tested often for a quarter of an hour, then hourly.
-#[must_use]
 pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> Duration {
     let wait = match class {
         Class::Transient => failing_for.max(RETEST_FIRST),
@@ -102,7 +118,6 @@ pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> D
 
 /// How long a password is not sent whose answer was lost: twice as long as the last time, where that was the last failure.
 /// Salesforce locks a user after as few as three wrong ones, and forgets them at a right one only.
-#[must_use]
 pub fn unclear_password_wait(failures: Option<&FailuresStatus>) -> Duration {
     let unclear = Reason::from(OwnReason::PasswordOutcomeUnknown).as_str();
     let before = failures.filter(|failures| failures.reason == unclear);
@@ -128,7 +143,6 @@ fn back_off(count: i32) -> Duration {
 /// Period of the resync that notices changed Secrets in mode `ByName`: as long as it takes to read everything once
 /// within the budget of [`SWEEP_READS_PER_SECOND`], and at least [`SWEEP_SHORTEST`]. 1,000 connectors: 250 s, and less
 /// than 300 s with the jitter.
-#[must_use]
 pub fn resync_period(connectors: usize) -> Duration {
     let reads = u64::try_from(connectors)
         .unwrap_or(u64::MAX)

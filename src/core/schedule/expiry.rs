@@ -18,7 +18,6 @@ const MARGIN_SHORTEST: Duration = Duration::from_mins(5);
 const MARGIN_LONGEST: Duration = Duration::from_hours(1);
 
 /// Expiration of the token that a login has just returned. `earlier` is the token held before it.
-#[must_use]
 pub fn of_new_token(
     token: &TokenResponse,
     introspection: Option<&Introspection>,
@@ -77,7 +76,6 @@ fn known_expiry(
 }
 
 /// When to renew a token that was issued at `issue` and expires as `expiration` says.
-#[must_use]
 pub fn renewal_time(
     issue: Timestamp,
     expiration: &Expiration,

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 /// `wait`, lengthened by up to a tenth, by an amount that depends on the connector and `salt` only. A herd that was
 /// struck at one moment comes back spread out, and the same run can be repeated.
-#[must_use]
 pub fn jittered(wait: Duration, uid: &str, salt: i32) -> Duration {
     wait.saturating_add(jitter(wait, uid, salt))
 }
 
 /// `wait`, shortened likewise: for what was promised to come within it.
-#[must_use]
 pub fn shortened(wait: Duration, uid: &str, salt: i32) -> Duration {
     wait.saturating_sub(jitter(wait, uid, salt))
 }
@@ -26,7 +24,6 @@ fn fraction(uid: &str, salt: i32) -> f64 {
 }
 
 /// The same as a number of 0 to 255.
-#[must_use]
 pub fn jitter_byte(uid: &str, salt: i32) -> u8 {
     let [first, ..] = mixed(uid, salt);
     first

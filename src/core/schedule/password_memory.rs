@@ -5,7 +5,6 @@ use jiff::Timestamp;
 /// What is remembered of a password that was sent without success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordMemory {
-    /// Salesforce refused it.
     Refused,
     /// Salesforce may have refused it: no answer came, or none that tells.
     Unclear {
@@ -16,7 +15,6 @@ pub enum PasswordMemory {
 
 impl PasswordMemory {
     /// Whether the password must not be sent now.
-    #[must_use]
     pub fn forbids(self, now: Timestamp) -> bool {
         match self {
             Self::Refused => true,

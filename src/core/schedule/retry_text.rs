@@ -8,11 +8,10 @@ use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
 use crate::core::schedule::backoff::{
     BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, LATE_FOR, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY,
-    UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST,
+    UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
 };
 
 /// When the operator retries by itself after `reason`.
-#[must_use]
 pub fn retry(reason: Reason) -> String {
     match reason {
         Reason::Own(own) => retry_of_own(own),
@@ -29,7 +28,6 @@ pub fn retry(reason: Reason) -> String {
 }
 
 /// When the operator repeats a failed test of the current token.
-#[must_use]
 pub fn retest() -> String {
     format!(
         "The operator repeats a failed test of the current token after {first}. If the failure is transient, the wait then grows \
@@ -60,8 +58,9 @@ fn retry_of_own(own: OwnReason) -> String {
                 words(LATE_FOR)
             )
         }
-        OwnReason::InputTooLong
-        | OwnReason::HostInvalid
+        OwnReason::HostInvalid
+        | OwnReason::InputTooLong
+        | OwnReason::InputNotText
         | OwnReason::SfdxAuthUrlInvalid
         | OwnReason::SfdxAuthUrlMismatch
         | OwnReason::GrantedElsewhere
@@ -72,11 +71,15 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::SecretConflict
         | OwnReason::SecretImmutable
         | OwnReason::SecretLabelRemoved
-        | OwnReason::SecretTypeDiffers
-        | OwnReason::SecretWriteRefused => {
+        | OwnReason::SecretTypeDiffers => {
             "Immediately in Watch mode; otherwise at the next resync (metric salesforce_connector_resync_period_seconds)."
                 .to_owned()
         }
+        OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed => format!(
+            "At the next resync (metric salesforce_connector_resync_period_seconds), at the latest {}. The operator tries a dry run \
+             first, and does not log in while that fails.",
+            every(WRITE_AGAIN_LATEST)
+        ),
         OwnReason::PasswordOutcomeUnknown => format!(
             "After {}, with exponential backoff up to {}; sooner when the password changes or you request a renewal.",
             words(UNCLEAR_PASSWORD_FIRST),
@@ -85,6 +88,7 @@ fn retry_of_own(own: OwnReason) -> String {
         OwnReason::EnvironmentMismatch
         | OwnReason::UnexpectedOrganization
         | OwnReason::UnexpectedUser
+        | OwnReason::IdentityNotReadable
         | OwnReason::FreshTokenRejected
         | OwnReason::TokenExpired
         | OwnReason::SessionEnded

@@ -5,26 +5,22 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 /// Time from `earlier` to `later`; zero if the clock went backwards.
-#[must_use]
 pub fn since(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
 /// The moment `wait` after `at`. Saturates, as `+` of a timestamp would panic: a wait may be what somebody else asked for.
-#[must_use]
 pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
     // It fails for calendar units alone, which a duration has not.
     at.saturating_add(signed(wait)).unwrap_or(Timestamp::MAX)
 }
 
 /// For reckoning with timestamps; saturates far beyond every interval used here.
-#[must_use]
 pub fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
 /// Times in status are cut to whole seconds: Kubernetes writes seconds, and a value must equal itself read back.
-#[must_use]
 pub fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

@@ -11,7 +11,6 @@ type Strings = BTreeMap<String, String>;
 
 /// `found`, changed as far as `wanted` asks for. Data is ours alone; of labels and annotations we replace those that we
 /// wrote before, which the managed fields tell, and leave those of others.
-#[must_use]
 pub fn merged(found: &Secret, wanted: &Secret) -> Secret {
     let mut secret = found.clone();
     let metadata = &mut secret.metadata;
@@ -34,8 +33,6 @@ pub fn merged(found: &Secret, wanted: &Secret) -> Secret {
     secret
 }
 
-/// Whether nothing needs to be written.
-#[must_use]
 pub fn in_step(found: &Secret, wanted: &Secret) -> bool {
     let mut as_is = found.clone();
     as_is.metadata.managed_fields = None;

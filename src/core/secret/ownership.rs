@@ -13,7 +13,6 @@ use crate::core::secret::template::Template;
 /// The Secret of the wanted name, as it was found.
 #[derive(Clone)]
 pub enum Target {
-    /// There is none.
     Absent,
     /// It belongs to the connector and can be written.
     Ours(Box<Secret>),
@@ -34,7 +33,6 @@ impl fmt::Debug for Target {
 impl Target {
     /// Judges what was found. Ownership is the annotation with the connector's uid; an owner reference alone proves
     /// nothing, as anybody can write one.
-    #[must_use]
     pub fn judge(found: Option<Secret>, owner: &Owner, template: &Template) -> Self {
         let Some(secret) = found else { return Self::Absent };
         match Self::problem(&secret, owner, template) {
@@ -70,7 +68,6 @@ impl Target {
     }
 
     /// The Secret, if it is ours.
-    #[must_use]
     pub fn ours(&self) -> Option<&Secret> {
         match self {
             Self::Ours(secret) => Some(secret),
@@ -87,7 +84,6 @@ fn was_of_namesake(secret: &Secret, owner: &Owner) -> bool {
 }
 
 /// Uid of the connector that a Secret belongs to, if it belongs to any.
-#[must_use]
 pub fn owning_connector(secret: &Secret) -> Option<&str> {
     secret
         .metadata

@@ -9,7 +9,6 @@ use k8s_openapi::api::core::v1::Secret;
 
 /// Reads back the token that a Secret holds. The token is found by its digest, under whatever key it stands; an edited
 /// token is therefore no token, while a changed template changes nothing.
-#[must_use]
 pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<HeldToken> {
     let annotations = secret.metadata.annotations.as_ref()?;
     let noted = |name: &str| annotations.get(name).map(String::as_str);

@@ -19,7 +19,6 @@ use crate::core::model::rejection::Rejection;
 /// What the user wants of the Secret, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    /// Name of the Secret.
     pub name: String,
     r#type: String,
     labels: BTreeMap<String, String>,
@@ -56,8 +55,6 @@ impl Template {
         Ok(template)
     }
 
-    /// The type of the Secret.
-    #[must_use]
     pub fn secret_type(&self) -> &str {
         &self.r#type
     }
@@ -75,7 +72,6 @@ impl Template {
         Ok(())
     }
 
-    /// Every data key with what it holds.
     fn entries(&self) -> Vec<(String, Content)> {
         let keys = &self.keys;
         let named = |name: &Option<String>, default: &str| name.clone().unwrap_or_else(|| default.to_owned());
@@ -110,7 +106,6 @@ impl Template {
     }
 
     /// The Secret for a token, complete, ready to be created or applied.
-    #[must_use]
     pub fn render(&self, owner: &Owner, held: &HeldToken, key: &DigestKey) -> Secret {
         let data = self
             .entries()

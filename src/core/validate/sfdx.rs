@@ -9,11 +9,11 @@ use crate::core::model::inputs::Inputs;
 use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 
-const TOKEN_FIELD: &str = "spec.auth.authorizationCode.bootstrap.refreshTokenRef";
 const FIELD: &str = "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef";
+const TOKEN_FIELD: &str = "spec.auth.authorizationCode.bootstrap.refreshTokenRef";
 
 /// The brought token, if the spec names one and its Secret is there. A missing bootstrap Secret is no error: after the
-/// import it can be deleted.
+/// import it can be deleted. One that is there and can't be read is.
 pub(super) fn bootstrap_token(
     spec: &AuthorizationCodeSpec,
     inputs: &Inputs,
@@ -24,24 +24,23 @@ pub(super) fn bootstrap_token(
         return Ok(None);
     };
     if let Some(reference) = &bootstrap.refresh_token_ref {
-        let found = inputs.get(TOKEN_FIELD, reference, limits::REFRESH_TOKEN);
-        return Ok(if_there(found)?.cloned().map(RefreshToken::from));
+        let value = found(inputs.get(TOKEN_FIELD, reference, limits::REFRESH_TOKEN))?;
+        return Ok(value.cloned().map(RefreshToken::from));
     }
     let Some(reference) = &bootstrap.sfdx_auth_url_ref else {
         return Ok(None);
     };
-    match if_there(inputs.get(FIELD, reference, limits::SFDX_AUTH_URL))? {
-        Some(value) => from_auth_url(value.expose_secret(), host, app).map(Some),
-        None => Ok(None),
-    }
+    let Some(value) = found(inputs.get(FIELD, reference, limits::SFDX_AUTH_URL))? else {
+        return Ok(None);
+    };
+    from_auth_url(value.expose_secret(), host, app).map(Some)
 }
 
-/// Of what may be wrong with an input, only that it is too long.
-fn if_there(input: Result<&SecretString, Rejection>) -> Result<Option<&SecretString>, Rejection> {
-    match input {
-        Ok(value) => Ok(Some(value)),
-        Err(rejection) if rejection.reason == OwnReason::InputTooLong.into() => Err(rejection),
-        Err(_) => Ok(None),
+/// A value, or nothing where the Secret is not there.
+fn found(value: Result<&SecretString, Rejection>) -> Result<Option<&SecretString>, Rejection> {
+    match value {
+        Err(rejection) if rejection.reason == OwnReason::InputSecretMissing.into() => Ok(None),
+        value => value.map(Some),
     }
 }
 

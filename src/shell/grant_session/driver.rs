@@ -14,7 +14,6 @@ use crate::shell::context::Context;
 use crate::shell::grant_session::shutdown::Redeeming;
 use crate::shell::grant_session::unstored::Unstored;
 
-/// Carries out effects.
 pub(super) struct SessionDriver {
     pub(super) context: Arc<Context>,
     pub(super) owner: Owner,
@@ -29,7 +28,6 @@ pub(super) struct SessionDriver {
     pub(super) unanswered: Option<Failure>,
     /// What the API server last had against a call, if anything.
     pub(super) unavailable: Option<String>,
-    /// How many token requests were sent.
     pub(super) presented: u32,
     /// Whether Salesforce has granted a new token in this session.
     pub(super) sent: bool,

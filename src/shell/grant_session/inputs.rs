@@ -36,7 +36,6 @@ pub(crate) fn inputs(
     })
 }
 
-/// A name that nobody else makes.
 fn random() -> Result<String, Error> {
     use base64::Engine as _;
     let mut bytes = [0; 15];

@@ -90,7 +90,6 @@ fn ledger_name(name: &LedgerName) -> String {
     format!("{}{}", names::LEDGER_PREFIX, name.as_str())
 }
 
-/// The data of a Secret.
 pub(crate) fn bytes(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
     secret
         .data

@@ -10,7 +10,6 @@ use crate::shell::grant_session::shutdown::Redeems;
 /// Which installation this is, on which cluster.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Uid of the operator's own namespace.
     pub installation: InstallationUid,
     /// Uid of the namespace kube-system.
     pub cluster: ClusterUid,
@@ -31,7 +30,6 @@ impl Grants {
         self.redeems.stop().await;
     }
 
-    /// Forgets connectors that are gone.
     pub(crate) fn forget_except(&self, alive: &HashSet<String>) {
         self.memory().retain(|uid, _| alive.contains(uid));
     }

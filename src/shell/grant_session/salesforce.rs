@@ -15,7 +15,6 @@ use crate::api::reasons::Class;
 use crate::shell::grant_session::driver::SessionDriver;
 
 impl SessionDriver {
-    /// Presents the refresh token, once.
     pub(crate) async fn send(
         &mut self,
         token: &redeem::RefreshToken,
@@ -132,7 +131,7 @@ fn understood(failure: &Failure) -> RedeemAnswer {
     }
     match (failure.sent, failure.refusal) {
         (Sent::NotSent, _) => RedeemAnswer::NotSent,
-        (Sent::Unknown, _) | (_, Refusal::UnknownRefusal) => RedeemAnswer::Unclear,
+        (Sent::Unknown, _) => RedeemAnswer::Unclear,
         (Sent::Answered, Refusal::TokenRequestInProgress) => RedeemAnswer::AlreadyProcessing,
         (Sent::Answered, Refusal::RefreshTokenExpired) => {
             RedeemAnswer::Refused(redeem::RedeemRefusal::GrantDead)

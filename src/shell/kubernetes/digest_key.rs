@@ -18,15 +18,10 @@ const KEY_BYTES: usize = 32;
 /// How long to wait for the API server, or for the namespace and rights that an installation makes in parallel.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum DigestKeyError {
-    /// The Secret has no usable key.
     #[error("Secret \"{namespace}/{name}\" contains no key of at least {KEY_BYTES} bytes; restore it from a backup", name = names::DIGEST_KEY_SECRET)]
-    Unusable {
-        /// The operator's namespace.
-        namespace: String,
-    },
+    Unusable { namespace: String },
     /// The Secret is gone, and what was written with its key is not. A new key would know none of the refresh tokens that
     /// are spent.
     #[error(
@@ -36,11 +31,7 @@ pub enum DigestKeyError {
         name = names::DIGEST_KEY_SECRET,
         purpose = names::PURPOSE
     )]
-    Lost {
-        /// The operator's namespace.
-        namespace: String,
-    },
-    /// No random numbers.
+    Lost { namespace: String },
     #[error("the system provides no random numbers")]
     Random,
 }

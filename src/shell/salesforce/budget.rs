@@ -24,7 +24,6 @@ struct Bucket {
 
 impl Budget {
     /// A budget of so many requests an hour for each host.
-    #[must_use]
     pub fn new(per_hour: u32) -> Self {
         Self {
             per_hour: per_hour.max(1),

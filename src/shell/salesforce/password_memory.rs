@@ -68,7 +68,6 @@ impl InFlight {
         self.answered().remove(&sender(digest, uid));
     }
 
-    /// Forgets connectors that are gone.
     pub(crate) fn forget_except(&self, alive: &HashSet<String>) {
         self.answered().retain(|(_, uid), _| alive.contains(uid));
     }

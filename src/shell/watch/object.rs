@@ -18,12 +18,9 @@ use crate::api::SalesforceConnector;
 #[derive(Debug, Clone)]
 pub struct Guarded(pub Result<SalesforceConnector, Unparsable>);
 
-/// An object that this version can't parse.
 #[derive(Debug, Clone)]
 pub struct Unparsable {
-    /// Why.
     pub error: String,
-    /// Which one.
     pub metadata: ObjectMeta,
 }
 

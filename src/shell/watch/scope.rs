@@ -2,17 +2,13 @@
 
 use crate::settings::Settings;
 
-/// What one watch covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WatchScope {
-    /// All namespaces.
     Cluster,
-    /// One namespace.
     Namespace(String),
 }
 
 impl WatchScope {
-    /// The scopes that the settings ask for.
     pub(crate) fn of(settings: &Settings) -> Vec<Self> {
         if settings.watch_namespaces.is_empty() {
             return vec![Self::Cluster];

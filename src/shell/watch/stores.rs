@@ -17,7 +17,6 @@ pub struct Connectors {
 }
 
 impl Connectors {
-    /// Makes a store known.
     pub fn add(&self, store: Store<Guarded>) {
         self.stores_mut().push(store);
     }
@@ -33,14 +32,10 @@ impl Connectors {
         let _ = self.listed.subscribe().wait_for(|listed| *listed >= stores).await;
     }
 
-    /// How many connectors there are.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.stores_mut().iter().map(Store::len).sum()
     }
 
-    /// The stores.
-    #[must_use]
     pub fn stores(&self) -> Vec<Store<Guarded>> {
         self.stores_mut().clone()
     }

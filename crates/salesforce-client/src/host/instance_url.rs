@@ -22,7 +22,6 @@ pub struct InvalidInstanceUrl;
 
 impl InstanceUrl {
     /// The https address of a host.
-    #[must_use]
     pub fn https(host: Host) -> Self {
         Self {
             plain_http: false,
@@ -31,7 +30,6 @@ impl InstanceUrl {
     }
 
     /// The http address of a host, which the client uses only where its settings say so.
-    #[must_use]
     pub fn plain_http(host: Host) -> Self {
         Self {
             plain_http: true,
@@ -40,13 +38,11 @@ impl InstanceUrl {
     }
 
     /// The host it names.
-    #[must_use]
     pub fn host(&self) -> &Host {
         &self.host
     }
 
     /// Whether it is plain http, without TLS.
-    #[must_use]
     pub fn is_plain_http(&self) -> bool {
         self.plain_http
     }

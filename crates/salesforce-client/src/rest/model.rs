@@ -43,7 +43,6 @@ pub struct ApiUsage {
 
 impl ApiUsage {
     /// Reads `api-usage=18/5000; per-app-api-usage=17/250(appName=sample)`.
-    #[must_use]
     pub fn from_header(value: &str) -> Option<Self> {
         let usage = value
             .split([';', ','])
@@ -70,7 +69,6 @@ pub struct InvalidApiVersion;
 
 impl ApiVersion {
     /// A version with the minor number 0, as all of Salesforce's are.
-    #[must_use]
     pub const fn new(major: u16) -> Self {
         Self { major, minor: 0 }
     }
@@ -158,40 +156,4 @@ pub struct Organization {
     pub trial_expiration_date: Option<Timestamp>,
     /// The namespace of a packaging org.
     pub namespace_prefix: Option<String>,
-}
-
-impl Organization {
-    /// Whether it is a scratch org: a sandbox that ends by itself. Used by the planned inventory.
-    #[must_use]
-    pub fn is_scratch(&self) -> bool {
-        self.is_sandbox && self.trial_expiration_date.is_some()
-    }
-}
-
-/// The objects a user may see, counted. Used by the planned inventory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ObjectCounts {
-    /// All objects that the user may see.
-    pub visible: u64,
-    /// Those made in the org or by packages.
-    pub custom: u64,
-    /// Those that can be queried.
-    pub queryable: u64,
-}
-
-/// One limit of an org. Used by the planned inventory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Limit {
-    /// The most that Salesforce allows the org.
-    pub max: i64,
-    /// What the org has left; below 0 where it has used more than allowed.
-    pub remaining: i64,
-}
-
-/// The limits of an org, by Salesforce's names: `DailyApiRequests`, `DataStorageMB`, `FileStorageMB`, … Used by the planned inventory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrgLimits {
-    /// Each limit under its name.
-    pub by_name: BTreeMap<String, Limit>,
 }

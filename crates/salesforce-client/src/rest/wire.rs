@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::model::{ApiVersion, AvailableVersion, ObjectCounts};
+use super::model::{ApiVersion, AvailableVersion};
 use super::parse::parsed;
 
 #[derive(Deserialize)]
@@ -25,29 +25,4 @@ impl From<Version> for AvailableVersion {
 #[derive(Deserialize)]
 pub(super) struct Rows<T> {
     pub(super) records: Vec<T>,
-}
-
-/// The answer of describe global; all but three flags of each object are skipped.
-#[derive(Deserialize)]
-pub(super) struct Objects {
-    sobjects: Vec<Object>,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    #[serde(default)]
-    custom: bool,
-    #[serde(default)]
-    queryable: bool,
-}
-
-impl Objects {
-    pub(super) fn counts(&self) -> ObjectCounts {
-        let count = |is: fn(&Object) -> bool| self.sobjects.iter().filter(|it| is(it)).count() as u64;
-        ObjectCounts {
-            visible: self.sobjects.len() as u64,
-            custom: count(|it| it.custom),
-            queryable: count(|it| it.queryable),
-        }
-    }
 }

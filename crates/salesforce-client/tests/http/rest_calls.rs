@@ -1,10 +1,8 @@
 //! The calls of a connection test.
 
-use std::collections::BTreeMap;
-
 use salesforce_client::{
-    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, IdentityUrl, InstanceUrl, Limit,
-    ObjectCounts, Organization, Refusal, Sent,
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, IdentityUrl, InstanceUrl, Organization,
+    Refusal, Sent,
 };
 
 use crate::fake::{Fake, Reply, json, response};
@@ -56,7 +54,6 @@ async fn the_org_facts_come_from_one_query_along_with_the_api_usage() {
             allowed: 5000
         })
     );
-    assert!(answer.value.is_scratch());
     assert_eq!(
         answer.value,
         Organization {
@@ -103,47 +100,10 @@ async fn the_identity_says_who_the_token_is() {
 }
 
 #[tokio::test]
-async fn resources_objects_and_limits_are_read() {
+async fn resources_are_read() {
     let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/resources.json"))).await;
     let resources = client.resources(&instance, V66, &token()).await.unwrap().value;
     assert_eq!(resources.paths["query"], "/services/data/v66.0/query");
-
-    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/sobjects.json"))).await;
-    let counts = client
-        .describe_global(&instance, V66, &token())
-        .await
-        .unwrap()
-        .value;
-    assert_eq!(
-        counts,
-        ObjectCounts {
-            visible: 3,
-            custom: 1,
-            queryable: 2
-        }
-    );
-
-    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/limits.json"))).await;
-    let limits = client.limits(&instance, V66, &token()).await.unwrap().value;
-    assert_eq!(
-        limits.by_name,
-        BTreeMap::from([
-            (
-                "DailyApiRequests".to_owned(),
-                Limit {
-                    max: 15000,
-                    remaining: 14982
-                }
-            ),
-            (
-                "DataStorageMB".to_owned(),
-                Limit {
-                    max: 5,
-                    remaining: -1
-                }
-            ),
-        ])
-    );
 }
 
 #[tokio::test]
@@ -242,9 +202,8 @@ async fn each_call_reads_no_more_than_its_own_cap() {
             .await
             .unwrap_err()
             .refusal,
-        client.limits(&instance, V66, &token()).await.unwrap_err().refusal,
     ];
-    assert_eq!(refusals, [Refusal::AnswerTooLarge; 3]);
+    assert_eq!(refusals, [Refusal::AnswerTooLarge; 2]);
     let (_fake, client, instance) = serving(answer(64 * kib)).await;
     let refusals = [
         client

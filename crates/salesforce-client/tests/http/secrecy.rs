@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 use salesforce_client::{
-    AccessToken, ApiVersion, App, Audience, AuthorizationCode, ClientSecret, CodeVerifier, Failure,
-    Introspection, Password, Pkce, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest, TokenToInspect,
-    TokenToRevoke,
+    AccessToken, ApiVersion, App, Audience, ClientSecret, Failure, Introspection, Password, PrivateKeyPem,
+    RefreshToken, SecurityToken, TokenRequest, TokenToInspect, TokenToRevoke,
 };
 
 use crate::fake::{Fake, json, response};
@@ -54,11 +53,6 @@ fn grants() -> Vec<TokenRequest> {
             username: "canary-username".into(),
             password: Password::new("canary-password".into()),
             security_token: Some(SecurityToken::new("canary-security-token".into())),
-        },
-        TokenRequest::AuthorizationCode {
-            code: AuthorizationCode::new("canary-code".into()),
-            redirect_uri: "http://localhost:1717/OauthRedirect".into(),
-            code_verifier: CodeVerifier::new("canary-verifier".into()),
         },
     ]
 }
@@ -164,11 +158,6 @@ async fn introspection_revocation_and_rest_calls_reveal_nothing_either() {
 #[tokio::test]
 async fn debug_of_what_holds_secrets_is_redacted() {
     assert_clean(&format!("{:?}", app().client_secret));
-    let pkce = Pkce {
-        verifier: CodeVerifier::new("canary-verifier".into()),
-        challenge: String::new(),
-    };
-    assert_clean(&format!("{pkce:?}"));
     for grant in grants() {
         let text = format!("{grant:?}").replace("canary-username", "");
         assert_clean(&text);

@@ -9,22 +9,18 @@ use crate::core::model::rejection::explain;
 /// What a finished test says when all is well; people and programs look for these very words.
 pub const SUCCEEDED: &str = "Connection test succeeded";
 
-/// What a test found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestReport {
     /// The steps, up to the first that failed.
     pub steps: Vec<TestStep>,
-    /// How it ended.
     pub verdict: TestVerdict,
     /// Facts about the org, where the user may read them.
     pub facts: Option<OrgFacts>,
     /// The Salesforce username of the token.
     pub username: Option<String>,
-    /// Use of the API allocation.
     pub api_usage: Option<ApiUsageStatus>,
 }
 
-/// How a test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestVerdict {
     /// Every step passed, or could not be verified without this being a failure.
@@ -34,34 +30,25 @@ pub enum TestVerdict {
         /// Salesforce's words.
         detail: String,
     },
-    /// A step failed.
     Failed {
-        /// Why.
         reason: Reason,
-        /// In words, with the remedy.
         message: String,
-        /// How long Salesforce asks to wait.
         retry_after: Option<std::time::Duration>,
     },
 }
 
-/// Facts about an org.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgFacts {
-    /// Its name.
     pub name: String,
     /// Its edition, such as Enterprise Edition.
     pub edition: String,
-    /// The instance that it runs on.
     pub instance_name: Option<String>,
-    /// Its kind.
     pub environment: Environment,
 }
 
 impl TestReport {
     /// Whether the environment was checked, by the org or by its host, and fits; only then may a first token reach the
     /// consumer.
-    #[must_use]
     pub fn environment_holds(&self) -> bool {
         self.steps
             .iter()
@@ -69,7 +56,6 @@ impl TestReport {
     }
 
     /// Label in metrics.
-    #[must_use]
     pub fn result_label(&self) -> &'static str {
         match &self.verdict {
             TestVerdict::Succeeded => "Succeeded",
@@ -79,7 +65,6 @@ impl TestReport {
     }
 
     /// The sentence for status.
-    #[must_use]
     pub fn message(&self) -> String {
         match &self.verdict {
             TestVerdict::Succeeded => SUCCEEDED.to_owned(),

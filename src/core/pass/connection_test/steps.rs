@@ -23,21 +23,19 @@ use crate::core::pass::connection_test::report::{OrgFacts, TestReport, TestVerdi
 pub struct Steps {
     connector: Arc<Connector>,
     report: TestReport,
+    /// The identity URL refused the token, and the REST API has not been asked yet whether it is good.
+    doubted: Option<Failure>,
 }
 
 /// Whether the test goes on after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Flow {
-    /// With the next step.
     Continue,
-    /// Not: this step failed.
     Stop,
 }
 
 impl Steps {
-    /// A test of a connector's token.
-    #[must_use]
     pub fn new(connector: Arc<Connector>) -> Self {
         let report = TestReport {
             steps: Vec::new(),
@@ -46,7 +44,11 @@ impl Steps {
             username: None,
             api_usage: None,
         };
-        Self { connector, report }
+        Self {
+            connector,
+            report,
+            doubted: None,
+        }
     }
 
     /// The test took longer than it may.
@@ -67,7 +69,6 @@ impl Steps {
         };
     }
 
-    /// The step at which a test stands.
     fn next_step(&self) -> StepName {
         match self.report.steps.last().map(|step| step.name) {
             None => StepName::HostAnswers,
@@ -76,8 +77,6 @@ impl Steps {
         }
     }
 
-    /// The result.
-    #[must_use]
     pub fn finish(mut self) -> TestReport {
         if self.report.verdict == TestVerdict::Succeeded {
             match self.report.api_usage {
@@ -127,6 +126,11 @@ impl Steps {
     ) -> Flow {
         let identity = match answer {
             Ok(answer) => answer.value,
+            // It may only lack the scope for this call.
+            Err(failure) if failure.refusal == Refusal::BadOauthToken => {
+                self.doubted = Some(failure);
+                return Flow::Continue;
+            }
             Err(failure) => return self.failed(StepName::TokenAccepted, &failure),
         };
         self.passed(StepName::TokenAccepted);
@@ -148,6 +152,33 @@ impl Steps {
         }
     }
 
+    /// What the answer of the REST API says of a token that the identity URL has refused. Where REST refuses it as well, or does not
+    /// answer, it counts as refused.
+    fn cleared_by(&mut self, rest: Option<&Failure>) -> Flow {
+        let Some(doubted) = self.doubted.take() else {
+            return Flow::Continue;
+        };
+        let passing = |failure: &Failure| {
+            matches!(
+                Reason::from(failure.refusal).class(),
+                Class::RenewToken | Class::Transient
+            )
+        };
+        if rest.is_some_and(passing) {
+            return self.failed(StepName::TokenAccepted, &doubted);
+        }
+        self.passed(StepName::TokenAccepted);
+        if self.connector.expect.username.is_some() {
+            let rejection = Rejection::new(OwnReason::IdentityNotReadable, doubted.detail);
+            return self.rejected(StepName::IdentityExpected, &rejection);
+        }
+        self.unverified(
+            StepName::IdentityExpected,
+            "Salesforce does not tell whose the token is: the app lacks the scope id",
+        );
+        Flow::Continue
+    }
+
     /// Steps: the API is open to this user, and what the org says about itself. Some API-only users may not read the
     /// Organization object: then [`Steps::resources`] is to be asked instead.
     pub fn organization(
@@ -155,9 +186,15 @@ impl Steps {
         answer: Result<RestAnswer<Organization>, Failure>,
         scopes: &[String],
     ) -> OrgFlow {
+        let unreadable = |failure: &&Failure| unreadable(failure);
+        if answer.as_ref().err().as_ref().is_some_and(unreadable) {
+            return OrgFlow::AskResources;
+        }
+        if self.cleared_by(answer.as_ref().err()) == Flow::Stop {
+            return OrgFlow::Done;
+        }
         let answer = match answer {
             Ok(answer) => answer,
-            Err(failure) if unreadable(&failure) => return OrgFlow::AskResources,
             Err(failure) => {
                 let _ = self.failed(StepName::ApiEnabled, &failure);
                 return OrgFlow::Done;
@@ -173,6 +210,9 @@ impl Steps {
 
     /// Steps, where the Organization object can't be read: the API is open; the environment is judged by the host.
     pub fn resources(&mut self, answer: Result<RestAnswer<Resources>, Failure>, scopes: &[String]) {
+        if self.cleared_by(answer.as_ref().err()) == Flow::Stop {
+            return;
+        }
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
@@ -301,11 +341,9 @@ impl Steps {
     }
 }
 
-/// What to do after the Organization query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum OrgFlow {
-    /// The test is at its end.
     Done,
     /// Ask for the list of resources: the org's facts can't be read.
     AskResources,

@@ -6,7 +6,6 @@ use std::panic::catch_unwind;
 use super::SCENARIOS;
 use crate::core::testing::driver::fault::{Fault, with};
 
-/// The faults, with what they stand for.
 const FAULTS: &[(Fault, &str)] = &[
     (
         Fault::Leaves("RecordRevocation"),
@@ -44,6 +43,10 @@ const FAULTS: &[(Fault, &str)] = &[
     (
         Fault::Leaves("TestOrganization"),
         "it does not check the environment",
+    ),
+    (
+        Fault::Leaves("ProbeSecret"),
+        "a Secret that can't be written costs a login for each retry",
     ),
     (Fault::Leaves("CreateSecret"), "a token reaches nobody"),
     (Fault::Leaves("UpdateSecret"), "a renewed token reaches nobody"),

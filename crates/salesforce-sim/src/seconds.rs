@@ -1,9 +1,0 @@
-//! How are durations written in a world file? As whole seconds.
-
-use std::time::Duration;
-
-use serde::{Deserialize, Deserializer};
-
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_secs)
-}
