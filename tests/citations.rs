@@ -36,6 +36,31 @@ fn every_source_that_a_fact_names_is_listed() {
 }
 
 #[test]
+fn every_test_that_refuses_an_attack_exists() {
+    let files = files();
+    let page = files
+        .get("docs/security.md")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let attacks = page.split("## Attacks").nth(1).unwrap_or_default();
+    let rows = attacks.lines().filter(|line| line.starts_with("| ")).skip(2);
+    let named: Vec<_> = rows
+        .filter_map(|row| row.trim_end_matches(" |").rsplit("| ").next())
+        .map(|cell| cell.trim_matches('`'))
+        .collect();
+    let exists = |name: &str| {
+        let test = format!("fn {name}(");
+        let mut sources = files.iter().filter(|(path, _)| path.ends_with(".rs"));
+        sources.any(|(_, text)| text.contains(&test))
+    };
+    let missing: Vec<_> = named.iter().filter(|name| !exists(name)).collect();
+    assert!(
+        named.len() >= 28 && missing.is_empty(),
+        "no such test: {missing:?}"
+    );
+}
+
+#[test]
 fn a_citation_that_leads_nowhere_is_found() {
     let repository = Repository::of(&BTreeMap::from([
         (

@@ -45,8 +45,19 @@ pub const TOKEN_DIGEST: &str = "salesforce-connector.dev/token-digest";
 /// On a consumer's Secret: serial of the stored grant that it was derived from (authorizationCode only).
 pub const SERIAL: &str = "salesforce-connector.dev/serial";
 
-/// Prefixes of label and annotation keys that a user may not put on the consumer's Secret.
-pub const RESERVED_KEY_DOMAINS: [&str; 3] = ["kubernetes.io", "k8s.io", GROUP];
+/// Prefixes of label and annotation keys that a user may not put on the consumer's Secret: those of Kubernetes, of the
+/// operator, and of controllers that copy Secrets, or act on what a Secret says.
+pub const RESERVED_KEY_DOMAINS: [&str; 9] = [
+    "kubernetes.io",
+    "k8s.io",
+    "argoproj.io",
+    "helm.sh",
+    "fluxcd.io",
+    "emberstack.com",
+    "mittwald.de",
+    "external-secrets.io",
+    GROUP,
+];
 
 /// In the operator's namespace: the Lease of leader election.
 pub const LEASE: &str = "salesforce-connector-operator";

@@ -68,6 +68,8 @@ own_reasons! {
     InputSecretMissing => Uncertain, Developer, "Create the Secret in the connector's namespace, or correct the reference.";
     /// A Secret that the connector refers to lacks the key, or its value is empty.
     InputKeyMissing => Uncertain, Developer, "Put the value under that key of the Secret, or correct the reference.";
+    /// A value that the connector refers to is longer than any value of its kind.
+    InputTooLong => InputMustChange, Developer, "Put the value itself under that key of the Secret, and nothing else, or correct the reference.";
     /// A value in a Secret that the connector refers to is not text.
     InputNotText => InputMustChange, Developer, "Store the value as UTF-8 text, for example with kubectl create secret generic NAME --from-file=KEY=FILE, or under stringData of the Secret. The message says what the value is instead.";
     /// spec.host is not a valid login host.
@@ -128,7 +130,7 @@ own_reasons! {
     CallBudgetSpent => Transient, Nobody, "If the problem persists, find connectors that log in too often (metric salesforce_connector_token_requests_total).";
     /// To avoid locking out the user, the operator waits before it sends the password again: the previous login received no clear answer, and Salesforce may have counted it as a failed one.
     PasswordOutcomeUnknown => Transient, Nobody, "If you know that the password is right, request a login now: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
-    /// To avoid locking out the user, the operator does not send this password again: Salesforce already refused it for this user on this host.
+    /// To avoid locking out the user, the operator does not send this password again: Salesforce already refused it for this user.
     PasswordRefusedBefore => InputMustChange, Developer, "Correct the password in its Secret. If Salesforce accepts it by now, request one more login: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
 
 }
@@ -172,7 +174,12 @@ impl Reason {
     pub fn is_about_inputs(self) -> bool {
         matches!(
             self,
-            Self::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::InputNotText)
+            Self::Own(
+                OwnReason::InputSecretMissing
+                    | OwnReason::InputKeyMissing
+                    | OwnReason::InputNotText
+                    | OwnReason::InputTooLong
+            )
         )
     }
 

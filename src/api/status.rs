@@ -88,9 +88,11 @@ pub struct IdentityStatus {
     pub organization_id: Option<String>,
     /// Name of the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 120))]
     pub organization_name: Option<String>,
     /// Edition of the org, such as Enterprise Edition or Developer Edition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 120))]
     pub edition: Option<String>,
     /// Type of the org as Salesforce reports it. Absent if it could not be verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,12 +103,14 @@ pub struct IdentityStatus {
     pub instance_url: Option<String>,
     /// Salesforce instance that hosts the org, such as SWE42; see status.salesforce.com.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 120))]
     pub instance_name: Option<String>,
     /// User ID (18 characters).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// Username. Absent if it comes from a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 120))]
     pub username: Option<String>,
 }
 
@@ -271,8 +275,10 @@ pub struct LastHandledStatus {
     /// test, or reported in connectionTest why there is no token to test. A request waits while the connector is
     /// suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub test_requested_at: Option<String>,
     /// Last value of the annotation salesforce-connector.dev/renew-requested-at that the operator acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub renew_requested_at: Option<String>,
 }

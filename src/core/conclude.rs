@@ -19,6 +19,7 @@ use crate::core::grant::keep_alive::Outlook;
 use crate::core::model::connector::{Connector, UsernameDisplay};
 use crate::core::model::decision::Decision;
 use crate::core::model::held_token::HeldToken;
+use crate::core::model::limits;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
 use crate::core::schedule::expiry::renewal_time;
@@ -127,14 +128,12 @@ fn secret_name(before: Option<String>, connector: &Connector, outcome: &Outcome)
 
 fn token_status(held: &HeldToken, connector: &Connector, uid: &str) -> TokenStatus {
     let renewal = renewal_time(held.issue_time, &held.expiration, connector.renew_before, uid);
-    let mut scopes = held.scopes.clone();
-    scopes.sort();
     TokenStatus {
         issue_time: Time(whole_seconds(held.issue_time)),
         expiration_time: Time(whole_seconds(held.expiration.time)),
         expiry_source: held.expiration.source,
         renewal_time: Time(whole_seconds(renewal)),
-        scopes,
+        scopes: limits::scopes(&held.scopes),
     }
 }
 
@@ -157,13 +156,17 @@ fn identity_status(
     let Some(report) = &outcome.tested else {
         return Some(identity);
     };
-    if let (Some(username), UsernameDisplay::Shown) = (&report.username, connector.username_display) {
-        identity.username = Some(username.clone());
+    // A token of other inputs may be that of a username which came through a reference.
+    let of_these = held.inputs_digest == connector.inputs_digest;
+    if let (Some(username), UsernameDisplay::Shown, true) =
+        (&report.username, connector.username_display, of_these)
+    {
+        identity.username = Some(limits::fact(username));
     }
     if let Some(facts) = &report.facts {
-        identity.organization_name = Some(facts.name.clone());
-        identity.edition = Some(facts.edition.clone());
-        identity.instance_name.clone_from(&facts.instance_name);
+        identity.organization_name = Some(limits::fact(&facts.name));
+        identity.edition = Some(limits::fact(&facts.edition));
+        identity.instance_name = facts.instance_name.as_deref().map(limits::fact);
         identity.environment = Some(facts.environment);
     }
     Some(identity)

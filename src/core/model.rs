@@ -5,6 +5,7 @@ pub mod decision;
 pub mod digest;
 pub mod held_token;
 pub mod inputs;
+pub mod limits;
 pub mod observed;
 pub mod outcome;
 pub mod owner;

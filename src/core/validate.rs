@@ -15,7 +15,8 @@ use crate::core::model::connector::{
     Connector, GrantPolicy, GrantSettings, LoginMethod, Method, OnDelete, PasswordLogin, UsernameDisplay,
 };
 use crate::core::model::digest::{Digest, DigestKey};
-use crate::core::model::inputs::Inputs;
+use crate::core::model::inputs::{Inputs, references};
+use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::template::Template;
 
@@ -43,6 +44,7 @@ pub fn check_namespace(namespace: &str, of_the_operator: &str) -> Result<(), Rej
 /// Checks spec and inputs, and says how tokens are obtained. The schema and the CEL rules have seen the spec before; what they can't see is judged here.
 pub fn validate(
     name: &str,
+    uid: &str,
     spec: &SalesforceConnectorSpec,
     inputs: &Inputs,
     allow_list: &HostAllowList,
@@ -53,7 +55,7 @@ pub fn validate(
     let method = method(spec, inputs, &host, &app)?;
     let template = Template::new(name, spec)?;
     let inputs_digest = inputs_digest(key, &host, &app, &method);
-    let attempt_digest = attempt_digest(key, &inputs_digest, &method, spec);
+    let attempt_digest = attempt_digest(key, uid, &inputs_digest, &method, spec);
     let connector = Connector {
         environment: spec.environment,
         host,
@@ -90,12 +92,12 @@ fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Res
 fn app(spec: &SalesforceConnectorSpec, inputs: &Inputs) -> Result<App, Rejection> {
     let client_id = match (&spec.app.client_id, &spec.app.client_id_ref) {
         (Some(literal), _) => literal.clone(),
-        (None, Some(reference)) => text(inputs.get("spec.app.clientIdRef", reference)?),
+        (None, Some(reference)) => text(inputs.get("spec.app.clientIdRef", reference, limits::CLIENT_ID)?),
         (None, None) => return Err(Rejection::new(OwnReason::InputKeyMissing, "spec.app.clientId")),
     };
     let secret = spec.app.client_secret_ref.as_ref();
     let client_secret = secret
-        .map(|reference| inputs.get("spec.app.clientSecretRef", reference))
+        .map(|reference| inputs.get("spec.app.clientSecretRef", reference, limits::CLIENT_SECRET))
         .transpose()?;
     Ok(App {
         client_id,
@@ -116,7 +118,11 @@ fn method(
         password,
     } = &spec.auth;
     if let Some(jwt) = jwt_bearer {
-        let key = inputs.get("spec.auth.jwtBearer.privateKeyRef", &jwt.private_key_ref)?;
+        let key = inputs.get(
+            "spec.auth.jwtBearer.privateKeyRef",
+            &jwt.private_key_ref,
+            limits::PRIVATE_KEY,
+        )?;
         let audience = jwt
             .audience
             .clone()
@@ -132,14 +138,19 @@ fn method(
         let field = |name| format!("spec.auth.password.{name}");
         let username = match (&password.username, &password.username_ref) {
             (Some(literal), _) => literal.clone(),
-            (None, Some(reference)) => text(inputs.get(&field("usernameRef"), reference)?),
+            (None, Some(reference)) => {
+                text(inputs.get(&field("usernameRef"), reference, limits::USERNAME)?)
+            }
             (None, None) => return Err(Rejection::new(OwnReason::InputKeyMissing, field("username"))),
         };
-        let secret = Password::from(inputs.get(&field("passwordRef"), &password.password_ref)?.clone());
+        let found = inputs.get(&field("passwordRef"), &password.password_ref, limits::PASSWORD)?;
+        let secret = Password::from(found.clone());
         let token = password.security_token_ref.as_ref();
         let token = token
-            .map(|reference| inputs.get(&field("securityTokenRef"), reference))
+            .map(|reference| inputs.get(&field("securityTokenRef"), reference, limits::PASSWORD))
             .transpose()?;
+        let both = secret.expose().len() + token.map_or(0, |token| token.expose_secret().len());
+        limits::check(&field("passwordRef and securityTokenRef"), both, limits::PASSWORD)?;
         let security_token = token.cloned().map(SecurityToken::from);
         return Ok(Method::Login(LoginMethod::Password(PasswordLogin {
             username,
@@ -214,8 +225,11 @@ fn inputs_digest(key: &DigestKey, host: &Host, app: &App, method: &Method) -> Di
     key.digest("inputs", parts.into_iter().map(str::as_bytes))
 }
 
+/// It stands in the status, so it must not tell whether two values are equal that came in different ways: by another
+/// connector, another reference, or a literal.
 fn attempt_digest(
     key: &DigestKey,
+    uid: &str,
     inputs: &Digest,
     method: &Method,
     spec: &SalesforceConnectorSpec,
@@ -236,7 +250,8 @@ fn attempt_digest(
         Method::Grant(settings) => settings.bootstrap.as_ref().map_or("", RefreshToken::expose),
         Method::Login(_) => "",
     };
-    let parts = [
+    let mut parts = vec![
+        uid,
         inputs.as_str(),
         environment,
         organization,
@@ -244,7 +259,16 @@ fn attempt_digest(
         version,
         bootstrap,
     ];
-    key.digest("attempt", parts.map(str::as_bytes))
+    let password = spec.auth.password.as_ref();
+    let by_reference = [
+        spec.app.client_id_ref.is_some(),
+        password.is_some_and(|password| password.username_ref.is_some()),
+    ];
+    parts.extend(by_reference.map(|referred| if referred { "reference" } else { "literal" }));
+    for reference in references(spec) {
+        parts.extend([reference.name.as_str(), reference.key.as_str()]);
+    }
+    key.digest("attempt", parts.into_iter().map(str::as_bytes))
 }
 
 #[cfg(test)]

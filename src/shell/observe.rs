@@ -13,6 +13,7 @@ use crate::core::grant::shared_session::{Peer, Siblings};
 use crate::core::grant::view::{GrantView, of_connector, token_of_state};
 use crate::core::model::connector::{Connector, LoginMethod, Method};
 use crate::core::model::inputs::{Input, Inputs, references};
+use crate::core::model::limits;
 use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
@@ -99,7 +100,14 @@ async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner
     let inputs = read_inputs(context, connector).await?;
     let checked = |inputs: &Inputs| {
         let (spec, allow_list) = (&connector.spec, &context.allow_list);
-        validate(&owner.name, spec, inputs, allow_list, &context.digest_key)
+        validate(
+            &owner.name,
+            &owner.uid,
+            spec,
+            inputs,
+            allow_list,
+            &context.digest_key,
+        )
     };
     Ok(match checked(&inputs) {
         Err(rejection) if rejection.reason.is_about_inputs() => {
@@ -121,7 +129,7 @@ async fn source(
     };
     match method {
         Method::Login(method) => Ok(Source::Login(LoginSource {
-            password_refused: is_refused(context, &connector, &method).await?,
+            password_refused: is_refused(context, &method).await?,
             connector,
             method,
         })),
@@ -200,7 +208,19 @@ pub fn resync_period(context: &Context) -> std::time::Duration {
 }
 
 fn requests(connector: &SalesforceConnector) -> Requests {
-    let annotation = |name: &str| connector.annotations().get(name).cloned();
+    let annotation = |name: &str| {
+        let value = connector.annotations().get(name)?;
+        if value.len() > limits::REQUEST {
+            tracing::warn!(
+                annotation = name,
+                bytes = value.len(),
+                "ignored a request: the annotation has more than {} bytes",
+                limits::REQUEST
+            );
+            return None;
+        }
+        Some(value.clone())
+    };
     Requests {
         test: annotation(names::TEST_REQUESTED_AT),
         renew: annotation(names::RENEW_REQUESTED_AT),
@@ -231,11 +251,34 @@ fn value(secret: &Secret, key: &str) -> Input {
 }
 
 /// Whether Salesforce has refused this password before. What is merely unclear is for the login: it waits, and says until when.
-async fn is_refused(context: &Context, connector: &Connector, method: &LoginMethod) -> Result<bool, Error> {
+async fn is_refused(context: &Context, method: &LoginMethod) -> Result<bool, Error> {
     let LoginMethod::Password(login) = method else {
         return Ok(false);
     };
-    let digest = login.refusal_digest(&connector.host, &context.digest_key);
+    let digest = login.refusal_digest(&context.digest_key);
     let memory = passwords::recall(context, &digest).await?;
     Ok(memory == Some(PasswordMemory::Refused))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use k8s_openapi::ByteString;
+
+    use super::*;
+
+    #[test]
+    fn a_value_of_a_mebibyte_is_not_copied_out_of_its_secret() {
+        let of = |bytes: usize| {
+            let data = BTreeMap::from([("v".to_owned(), ByteString(vec![b'&'; bytes]))]);
+            let secret = Secret {
+                data: Some(data),
+                ..Secret::default()
+            };
+            value(&secret, "v")
+        };
+        assert!(matches!(of(1 << 20), Input::TooLong(bytes) if bytes == 1 << 20));
+        assert!(matches!(of(limits::LONGEST_INPUT), Input::Found(_)));
+    }
 }

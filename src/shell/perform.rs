@@ -109,8 +109,8 @@ impl<'a> Performer<'a> {
             PassEffect::RecordRevocation { host, version } => {
                 self.record_revocation(host.as_deref(), &version).await;
             }
-            PassEffect::ReserveUser { connector, username } => {
-                let user = context.passwords.of(connector.host.name(), &username);
+            PassEffect::ReserveUser { username } => {
+                let user = context.passwords.of(&username);
                 self.user = Some(user.lock_owned().await);
             }
             PassEffect::ReleaseUser => self.user = None,

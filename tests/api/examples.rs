@@ -122,6 +122,7 @@ fn login(text: &str) -> Login {
     }
     let checked = validate(
         &name,
+        "uid",
         &spec,
         &inputs,
         &salesforce_client::HostAllowList::default(),

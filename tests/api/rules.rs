@@ -538,7 +538,7 @@ fn secret() -> Vec<Case> {
                     "bootstrap.kubernetes.io/token",
                 ],
             ),
-            complaint: "spec.secret.type: Invalid value: secret.type must not be a built-in type of Kubernetes: the control plane acts on such Secrets",
+            complaint: "spec.secret.type: Invalid value: secret.type must not be a type of Kubernetes or Helm: they act on such Secrets",
         },
         Case {
             accepted: each(
@@ -554,7 +554,7 @@ fn secret() -> Vec<Case> {
                     one("salesforce-connector.dev/connector", "other"),
                 ],
             ),
-            complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they are reserved for Kubernetes or the operator",
+            complaint: "spec.secret.labels: Invalid value: secret.labels must not use keys of kubernetes.io, k8s.io, argoproj.io, helm.sh, fluxcd.io, emberstack.com, mittwald.de, external-secrets.io and salesforce-connector.dev: they are reserved for Kubernetes, the operator or other controllers",
         },
         Case {
             accepted: vec![],
@@ -584,7 +584,7 @@ fn secret() -> Vec<Case> {
                     one("salesforce-connector.dev/connector-uid", "other"),
                 ],
             ),
-            complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io and salesforce-connector.dev: they are reserved for Kubernetes or the operator",
+            complaint: "spec.secret.annotations: Invalid value: secret.annotations must not use keys of kubernetes.io, k8s.io, argoproj.io, helm.sh, fluxcd.io, emberstack.com, mittwald.de, external-secrets.io and salesforce-connector.dev: they are reserved for Kubernetes, the operator or other controllers",
         },
         Case {
             accepted: vec![],

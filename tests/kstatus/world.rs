@@ -369,7 +369,7 @@ impl World {
             namespace: "sales".to_owned(),
             uid: format!("2b6f6d6e-3f0c-4c2e-9f8e-{:012}", self.incarnation),
         };
-        let checked = validate("crm", &spec, &inputs, &HostAllowList::default(), &self.key);
+        let checked = validate("crm", "uid", &spec, &inputs, &HostAllowList::default(), &self.key);
         let target = checked.as_ref().map_or(Target::Absent, |(connector, _)| {
             Target::judge(self.target(&connector.template.name), &owner, &connector.template)
         });

@@ -33,7 +33,7 @@ pub enum HostKind {
     Developer,
     /// `acme.scratch.my.salesforce.com`.
     Scratch,
-    /// Another partition of My Domain: demo, free, patch, trailblaze, …
+    /// Another partition of My Domain: demo, free, patch, trailblaze, … (docs/salesforce.md#hosts)
     Partition,
     /// `na45.salesforce.com`; Salesforce is retiring these.
     Instance,
@@ -94,8 +94,10 @@ impl Host {
     /// What kind of host this is, by its form.
     pub fn kind(&self) -> HostKind {
         match self.name.as_str() {
-            "login.salesforce.com" | "welcome.salesforce.com" => return HostKind::SharedLogin,
-            "test.salesforce.com" => return HostKind::SharedTest,
+            "login.salesforce.com" | "welcome.salesforce.com" | "login.sfcrmproducts.cn" => {
+                return HostKind::SharedLogin;
+            }
+            "test.salesforce.com" | "test.sfcrmproducts.cn" => return HostKind::SharedTest,
             _ => {}
         }
         if let Some(domain) = MY_DOMAIN_SUFFIXES
@@ -104,8 +106,11 @@ impl Host {
         {
             return my_domain_kind(domain);
         }
-        if self.name.ends_with(".my.site.com") {
-            return HostKind::Site;
+        if let Some(domain) = self.name.strip_suffix(".my.site.com") {
+            return match my_domain_kind(domain) {
+                HostKind::Other => HostKind::Other,
+                _ => HostKind::Site,
+            };
         }
         match self.name.strip_suffix(".salesforce.com") {
             Some(label) if is_instance(label) => HostKind::Instance,
@@ -123,13 +128,17 @@ impl Host {
     }
 }
 
+/// Partitions of My Domain beside those that have a kind of their own.
+const PARTITIONS: [&str; 6] = ["demo", "free", "none", "patch", "sfdctest", "trailblaze"];
+
 /// The kind of `<domain>.my.salesforce.com`. Sandboxes of before enhanced domains have no partition, but `--`.
 fn my_domain_kind(domain: &str) -> HostKind {
     match domain.split_once('.') {
         Some((_, "sandbox")) => HostKind::Sandbox,
         Some((_, "develop")) => HostKind::Developer,
         Some((_, "scratch")) => HostKind::Scratch,
-        Some(_) => HostKind::Partition,
+        Some((_, partition)) if PARTITIONS.contains(&partition) => HostKind::Partition,
+        Some(_) => HostKind::Other,
         None if domain.contains("--") => HostKind::Sandbox,
         None => HostKind::MyDomain,
     }

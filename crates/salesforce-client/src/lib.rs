@@ -40,6 +40,7 @@ pub use rest::{
     ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, Resources, RestAnswer,
     UserIdentity,
 };
+pub use scrub::visible;
 pub use secrets::{AccessToken, ClientSecret, Password, PrivateKeyPem, RefreshToken, SecurityToken};
 pub use settings::{ClientSettings, ConnectTo, InvalidConnectTo, Proxies, TransportSecurity};
 pub use sfdx::{InvalidSfdxAuthUrl, SfdxAuthUrl};

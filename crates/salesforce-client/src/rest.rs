@@ -18,21 +18,22 @@ use crate::ids::IdentityUrl;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
-use crate::transport::{Connection, REST_CAP, Transport};
+use crate::transport::{Connection, LIST_CAP, RECORD_CAP, Transport};
 
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 
-/// One GET whose answer is JSON.
+/// One GET whose answer is JSON of at most `cap` bytes.
 async fn get<T: DeserializeOwned>(
     transport: &Transport,
     instance: &InstanceUrl,
     path: &str,
     token: Option<&AccessToken>,
+    cap: usize,
 ) -> Result<RestAnswer<T>, Failure> {
     let scrubber = Scrubber::of(token.map(AccessToken::expose));
     let request = transport.get(instance, path, token)?;
     let received = transport
-        .send(Connection::Pooled, request, REST_CAP, &scrubber)
+        .send(Connection::Pooled, request, cap, &scrubber)
         .await?
         .success(None, &scrubber)?;
     let value = serde_json::from_slice(&received.body)
@@ -52,7 +53,8 @@ pub(crate) async fn versions(
     transport: &Transport,
     instance: &InstanceUrl,
 ) -> Result<Vec<AvailableVersion>, Failure> {
-    let answer: RestAnswer<Vec<wire::Version>> = get(transport, instance, "/services/data/", None).await?;
+    let answer: RestAnswer<Vec<wire::Version>> =
+        get(transport, instance, "/services/data/", None, LIST_CAP).await?;
     let versions: Vec<AvailableVersion> = answer.value.into_iter().map(Into::into).collect();
     if versions.is_empty() {
         let failure = Failure::unknown(Refusal::UnreadableAnswer, "the list of API versions is empty");
@@ -71,7 +73,7 @@ pub(crate) async fn identity(
     token: &AccessToken,
 ) -> Result<RestAnswer<UserIdentity>, Failure> {
     let path = format!("/id/{}/{}", id.organization_id, id.user_id);
-    get(transport, instance, &path, Some(token)).await
+    get(transport, instance, &path, Some(token), RECORD_CAP).await
 }
 
 pub(crate) async fn resources(
@@ -85,6 +87,7 @@ pub(crate) async fn resources(
         instance,
         &format!("/services/data/v{version}/"),
         Some(token),
+        LIST_CAP,
     )
     .await?;
     Ok(paths.map(|paths| Resources { paths }))
@@ -101,7 +104,8 @@ pub(crate) async fn organization(
     token: &AccessToken,
 ) -> Result<RestAnswer<Organization>, Failure> {
     let path = format!("/services/data/v{version}/query?q={ORGANIZATION_QUERY}");
-    let rows: RestAnswer<wire::Rows<Organization>> = get(transport, instance, &path, Some(token)).await?;
+    let rows: RestAnswer<wire::Rows<Organization>> =
+        get(transport, instance, &path, Some(token), RECORD_CAP).await?;
     let RestAnswer {
         value,
         api_usage,

@@ -7,12 +7,15 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use zeroize::Zeroizing;
 
 const LONGEST: usize = 200;
+/// The most that a scrubber remembers, in bytes of the values themselves: each is kept in up to nine forms.
+pub(crate) const LONGEST_IN_ALL: usize = 32 * 1024;
 const REDACTED: &str = "[redacted]";
 
 /// Remembers what was sent, in the forms it may come back in.
 #[derive(Default)]
 pub(crate) struct Scrubber {
     forms: Vec<Zeroizing<String>>,
+    bytes: usize,
 }
 
 impl Scrubber {
@@ -27,7 +30,8 @@ impl Scrubber {
 
     /// Adds a value that must not be shown: raw, URL-encoded, base64 and HTML-escaped.
     pub(crate) fn add(&mut self, value: &str) {
-        if value.is_empty() {
+        self.bytes = self.bytes.saturating_add(value.len());
+        if value.is_empty() || self.is_over_full() {
             return;
         }
         let mut forms = vec![
@@ -57,8 +61,16 @@ impl Scrubber {
         self.forms.dedup();
     }
 
+    /// Whether it was given more than it may remember. Nothing is to be sent then, and no words are shown.
+    pub(crate) fn is_over_full(&self) -> bool {
+        self.bytes > LONGEST_IN_ALL
+    }
+
     /// The words without anything that was sent, without control characters, cut to 200 characters.
     pub(crate) fn clean(&self, words: &str) -> String {
+        if self.is_over_full() {
+            return REDACTED.to_owned();
+        }
         let mut words = Cow::Borrowed(words);
         for form in &self.forms {
             if !words.contains(form.as_str()) {
@@ -70,8 +82,8 @@ impl Scrubber {
             }
             words = Cow::Owned(words.replace(form.as_str(), REDACTED));
         }
-        let visible = words.chars().map(|c| if c.is_control() { ' ' } else { c });
-        let mut cut: String = visible.take(LONGEST + 1).collect();
+        let shown = words.chars().map(visible);
+        let mut cut: String = shown.take(LONGEST + 1).collect();
         if cut.chars().count() > LONGEST {
             cut = cut.chars().take(LONGEST - 1).chain(['…']).collect();
         }
@@ -79,9 +91,43 @@ impl Scrubber {
     }
 }
 
+/// The character itself, or a space for one that only changes how others are shown: control characters, and those that
+/// turn the direction of writing or have no width.
+#[must_use]
+pub fn visible(c: char) -> char {
+    match c {
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' => ' ',
+        c if c.is_control() => ' ',
+        c => c,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scrubber_of_more_than_32_kib_keeps_nothing_and_shows_nothing() {
+        let scrubber = Scrubber::of(["&".repeat(1024 * 1024).as_str()]);
+        assert!(scrubber.is_over_full() && scrubber.forms.is_empty());
+        assert_eq!(scrubber.clean("any words"), "[redacted]");
+        assert!(!Scrubber::of(["&".repeat(LONGEST_IN_ALL).as_str()]).is_over_full());
+    }
+
+    #[test]
+    fn characters_that_turn_the_direction_of_writing_are_not_shown() {
+        assert_eq!(
+            Scrubber::default().clean("a\u{202e}b\u{2066}c\u{200f}d"),
+            "a b c d"
+        );
+    }
 
     #[test]
     fn what_was_sent_is_cut_out_in_every_form() {

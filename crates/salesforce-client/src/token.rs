@@ -11,12 +11,12 @@ use oauth2::{
 };
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Sent};
 use crate::grant::{App, TokenRequest, TokenResponse};
 use crate::host::Host;
 use crate::jwt;
 use crate::refusal::Refusal;
-use crate::scrub::Scrubber;
+use crate::scrub::{LONGEST_IN_ALL, Scrubber};
 use crate::transport::Transport;
 
 use http_client::{HttpClientError, OAuthHttpClient};
@@ -46,7 +46,28 @@ pub(crate) async fn request(
     grant: &TokenRequest,
 ) -> Result<TokenResponse, Failure> {
     transport.check_host(host)?;
+    let response = present(transport, host, app, grant).await?;
+    let checked = transport.check_instance(&response.instance_url);
+    checked.map_err(|failure| Failure {
+        sent: Sent::Answered,
+        http_status: Some(200),
+        salvaged_refresh_token: response.refresh_token.clone(),
+        ..failure
+    })?;
+    Ok(response)
+}
+
+async fn present(
+    transport: &Transport,
+    host: &Host,
+    app: &App,
+    grant: &TokenRequest,
+) -> Result<TokenResponse, Failure> {
     let mut scrubber = scrubber_of(app, grant);
+    if scrubber.is_over_full() {
+        let why = format!("app and login have more than {LONGEST_IN_ALL} bytes");
+        return Err(Failure::not_sent(Refusal::RequestNotBuilt, why));
+    }
     if let TokenRequest::JwtBearer {
         username,
         private_key,

@@ -20,8 +20,10 @@ use crate::settings::{ClientSettings, Proxies, TransportSecurity};
 
 /// The most that is read of an OAuth answer, in bytes. Real ones have about 2 KiB.
 pub(crate) const OAUTH_CAP: usize = 64 * 1024;
-/// The most that is read of a REST answer, in bytes. Describe global of a large org has a few MiB.
-pub(crate) const REST_CAP: usize = 8 * 1024 * 1024;
+/// The most that is read of the answer about a user or an org, in bytes. Real ones have about 4 KiB.
+pub(crate) const RECORD_CAP: usize = 64 * 1024;
+/// The most that is read of a list of API versions or of resources, in bytes. Real ones have up to 30 KiB.
+pub(crate) const LIST_CAP: usize = 256 * 1024;
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]

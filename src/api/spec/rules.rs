@@ -76,7 +76,7 @@ pub(super) fn metadata_keys(field: &str) -> [Rule; 2] {
     let [others @ .., last] = &reserved;
     [
         Rule::new(format!("self.all(k, !k.matches('^([^/]*[.])?({domains})/'))")).message(Message::Message(format!(
-            "{field} must not use keys of {} and {last}: they are reserved for Kubernetes or the operator",
+            "{field} must not use keys of {} and {last}: they are reserved for Kubernetes, the operator or other controllers",
             others.join(", ")
         ))),
         Rule::new("self.all(k, !format.qualifiedName().validate(k).hasValue())").message(Message::Message(format!(

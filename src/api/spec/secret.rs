@@ -32,17 +32,17 @@ pub struct SecretSpec {
     /// Type of the Secret. The API server rejects Kubernetes' built-in types. Immutable. Default: Opaque.
     #[serde(default = "default_type")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/')").message("secret.type must not be a built-in type of Kubernetes: the control plane acts on such Secrets"))]
+    #[x_kube(validation = Rule::new("!self.startsWith('kubernetes.io/') && !self.startsWith('bootstrap.kubernetes.io/') && !self.startsWith('helm.sh/')").message("secret.type must not be a type of Kubernetes or Helm: they act on such Secrets"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("secret.type is immutable, because the type of a Secret is; choose a new secret.name and re-create the connector").reason(Reason::FieldValueForbidden))]
     pub r#type: String,
 
-    /// Labels of the Secret. The API server rejects keys that are reserved for Kubernetes or the operator.
+    /// Labels of the Secret. The API server rejects keys that are reserved for Kubernetes, the operator or other controllers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "labels_schema")]
     pub labels: Option<BTreeMap<String, String>>,
 
     /// Annotations of the Secret, for example for a tool that restarts workloads when it changes. The API server
-    /// rejects keys that are reserved for Kubernetes or the operator.
+    /// rejects keys that are reserved for Kubernetes, the operator or other controllers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "annotations_schema")]
     pub annotations: Option<BTreeMap<String, String>>,

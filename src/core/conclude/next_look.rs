@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use crate::api::Reason;
 use crate::api::reasons::OwnReason;
 use crate::api::status::SalesforceConnectorStatus;
+use crate::core::conclude::merge::ConditionType;
 use crate::core::decide::test_due::next_test;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::model::decision::{Decision, WaitReason};
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
-use crate::core::schedule::backoff::LATE;
+use crate::core::schedule::backoff::late_wait;
 use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::time::{later, since};
 
@@ -29,7 +30,8 @@ pub(super) fn next_look(
 ) -> Duration {
     let resync = jittered(observed.resync_period, &observed.owner.uid, 2);
     let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
-    let resync = if late { resync.min(LATE) } else { resync };
+    let late = late.then(|| late_wait(unready_for(status, now))).flatten();
+    let resync = late.map_or(resync, |late| resync.min(late));
     if was_settled(observed, outcome) {
         return SOONEST;
     }
@@ -86,6 +88,13 @@ fn moments(
         moments.push(next_test(test, repeated, connector, &observed.owner.uid));
     }
     moments
+}
+
+/// How long the connector has not been ready.
+fn unready_for(status: &SalesforceConnectorStatus, now: Timestamp) -> Duration {
+    let mut conditions = status.conditions.iter();
+    let ready = conditions.find(|condition| condition.type_ == ConditionType::Ready.as_str());
+    ready.map_or(Duration::ZERO, |ready| since(ready.last_transition_time.0, now))
 }
 
 fn may_be_late(reason: Reason) -> bool {

@@ -156,7 +156,7 @@ fn a_rejection_is_reported_and_stalls_unless_its_input_may_only_be_late() {
         );
         assert_eq!(written(&conclusion).observed_generation, Some(1));
         assert_eq!(conclusion.events, [warning(reason, "the field")]);
-        let soon = Duration::from_secs(15);
+        let soon = Duration::from_secs(2);
         assert_eq!(
             conclusion.next == soon,
             progress == "Reconciling",
@@ -415,6 +415,23 @@ fn a_username_that_came_by_reference_is_not_shown() {
         ..fresh()
     };
     let conclusion = conclude(&observed, &MINT, &first_success(&observed), now());
+    let text = serde_json::to_string(written(&conclusion)).unwrap();
+    assert!(!text.contains("robot@acme.example"), "{text}");
+}
+
+#[test]
+fn a_username_that_came_by_reference_stays_hidden_when_the_spec_names_another() {
+    let auth = json!({ "password": {
+        "username": "guess@acme.example", "passwordRef": { "name": "user", "key": "password" },
+    } });
+    let observed = Observed {
+        source: fixtures::source(&spec(json!({ "auth": auth }))),
+        ..fresh()
+    };
+    let mut outcome = first_success(&observed);
+    outcome.held.as_mut().unwrap().inputs_digest =
+        fixtures::connector(&spec(json!({}))).inputs_digest.clone();
+    let conclusion = conclude(&observed, &KEEP, &outcome, now());
     let text = serde_json::to_string(written(&conclusion)).unwrap();
     assert!(!text.contains("robot@acme.example"), "{text}");
 }

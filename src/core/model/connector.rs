@@ -156,13 +156,14 @@ impl LoginMethod {
 }
 
 impl PasswordLogin {
-    /// Keyed digest by which a refused password is remembered: host, user and password, not the connector.
-    pub fn refusal_digest(&self, host: &Host, key: &DigestKey) -> Digest {
+    /// Keyed digest by which a refused password is remembered: user and password, not the connector. Nor the host: a username
+    /// is unique across Salesforce, and an org has several hosts.
+    pub fn refusal_digest(&self, key: &DigestKey) -> Digest {
         let token = self.security_token.as_ref().map_or("", SecurityToken::expose);
         let user = self.username.to_lowercase();
         key.digest(
             "refused-password",
-            [host.name(), &user, self.password.expose(), token].map(str::as_bytes),
+            [&user, self.password.expose(), token].map(str::as_bytes),
         )
     }
 }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use crate::api::SalesforceConnectorSpec;
 use crate::api::reasons::OwnReason;
 use crate::api::spec::SecretKeyRef;
+use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 
 /// What was found under one key of one Secret.
@@ -14,6 +15,8 @@ use crate::core::model::rejection::Rejection;
 pub enum Input {
     /// The value, without white space around it.
     Found(SecretString),
+    /// The value has so many bytes, more than any input may have, and was left where it is.
+    TooLong(usize),
     SecretMissing,
     /// The Secret has no such key, or an empty value under it.
     KeyMissing,
@@ -28,6 +31,9 @@ impl Input {
         let Some(bytes) = bytes else {
             return Self::KeyMissing;
         };
+        if bytes.len() > limits::LONGEST_INPUT {
+            return Self::TooLong(bytes.len());
+        }
         let text = std::str::from_utf8(bytes)
             .ok()
             .filter(|text| !text.contains('\0'));
@@ -81,11 +87,20 @@ impl Inputs {
         filled
     }
 
-    /// The value that `field` of the spec refers to.
-    pub fn get(&self, field: &str, reference: &SecretKeyRef) -> Result<&SecretString, Rejection> {
+    /// The value of at most `limit` bytes that `field` of the spec refers to.
+    pub fn get(
+        &self,
+        field: &str,
+        reference: &SecretKeyRef,
+        limit: usize,
+    ) -> Result<&SecretString, Rejection> {
         let SecretKeyRef { name, key } = reference;
         match self.0.get(&(name.clone(), key.clone())) {
-            Some(Input::Found(value)) => Ok(value),
+            Some(Input::Found(value)) => {
+                limits::check_secret(field, value, limit)?;
+                Ok(value)
+            }
+            Some(Input::TooLong(bytes)) => Err(limits::too_long(field, *bytes, limit)),
             Some(Input::KeyMissing) => Err(Rejection::new(
                 OwnReason::InputKeyMissing,
                 format!("{field}: Secret \"{name}\", key \"{key}\""),
@@ -140,6 +155,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Result<String, String> {
         match Input::read(Some(bytes)) {
+            Input::TooLong(bytes) => Err(format!("{bytes} bytes")),
             Input::Found(value) => Ok(value.expose_secret().to_owned()),
             Input::NotText(what) => Err(what),
             Input::KeyMissing | Input::SecretMissing => Err("missing".to_owned()),

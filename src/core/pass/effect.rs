@@ -29,8 +29,6 @@ pub enum PassEffect {
     },
     /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
     ReserveUser {
-        /// Host and user.
-        connector: Arc<Connector>,
         username: String,
     },
     /// Let other logins of the reserved user go on. [`PassReply::Done`].

@@ -72,7 +72,7 @@ impl Login {
     ) -> (Self, PassEffect) {
         let password = match method {
             LoginMethod::Password(login) => Some(SentPassword {
-                digest: login.refusal_digest(&connector.host, key),
+                digest: login.refusal_digest(key),
                 username: login.username.clone(),
                 request: observed
                     .requests
@@ -90,8 +90,8 @@ impl Login {
         };
         match &login.password {
             Some(password) => {
-                let (connector, username) = (connector.clone(), password.username.clone());
-                (login, PassEffect::ReserveUser { connector, username })
+                let username = password.username.clone();
+                (login, PassEffect::ReserveUser { username })
             }
             None => login.request(now),
         }

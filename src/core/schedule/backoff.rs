@@ -32,6 +32,16 @@ pub(crate) const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
 /// What may only be late is looked for this often: with GitOps an input often arrives a moment later, and the Secret of a
 /// connector that was deleted and made anew is collected a moment later. Looking costs one read.
 pub(crate) const LATE: Duration = Duration::from_secs(15);
+/// How soon it is looked for at first.
+pub(crate) const LATE_FIRST: Duration = Duration::from_secs(2);
+/// How long it is looked for more often than by the resync.
+pub(crate) const LATE_FOR: Duration = Duration::from_mins(15);
+
+/// When to look again for what has been missing for so long: soon at first, and after a while with the resync only.
+#[must_use]
+pub fn late_wait(missing_for: Duration) -> Option<Duration> {
+    (missing_for < LATE_FOR).then(|| missing_for.clamp(LATE_FIRST, LATE))
+}
 
 /// A Secret that could not be written is tried again after this time at the latest.
 pub(crate) const WRITE_AGAIN_LATEST: Duration = Duration::from_mins(5);
@@ -244,6 +254,25 @@ mod tests {
         let often = Duration::from_mins(1);
         assert_eq!(retest_wait(Class::Transient, day, often), often);
         assert_eq!(retest_wait(Class::Uncertain, day, often), often);
+    }
+
+    #[test]
+    fn what_is_missing_is_looked_for_soon_then_every_15_seconds_and_after_15_minutes_with_the_resync() {
+        let waits = [0, 2, 5, 14, 60, 899, 900, 1_000_000].map(|s| late_wait(Duration::from_secs(s)));
+        let seconds = waits.map(|wait| wait.map(|wait| wait.as_secs()));
+        assert_eq!(
+            seconds,
+            [
+                Some(2),
+                Some(2),
+                Some(5),
+                Some(14),
+                Some(15),
+                Some(15),
+                None,
+                None
+            ]
+        );
     }
 
     #[test]

@@ -7,8 +7,8 @@ use redeem::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, GrantProblem};
 use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
 use crate::core::schedule::backoff::{
-    BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY, UNCERTAIN_FOR,
-    UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
+    BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, LATE_FOR, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY,
+    UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
 };
 
 /// When the operator retries by itself after `reason`.
@@ -52,9 +52,14 @@ fn retry_of_own(own: OwnReason) -> String {
         OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
         OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
         OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
-            format!("Immediately in Watch mode; otherwise {}.", every(LATE))
+            format!(
+                "Immediately in Watch mode; otherwise within {} for {}, then at the next resync.",
+                words(LATE),
+                words(LATE_FOR)
+            )
         }
         OwnReason::HostInvalid
+        | OwnReason::InputTooLong
         | OwnReason::InputNotText
         | OwnReason::SfdxAuthUrlInvalid
         | OwnReason::SfdxAuthUrlMismatch
@@ -178,6 +183,9 @@ mod tests {
             "{password}"
         );
         let missing = retry(OwnReason::InputSecretMissing.into());
-        assert_eq!(missing, "Immediately in Watch mode; otherwise every 15 seconds.");
+        assert_eq!(
+            missing,
+            "Immediately in Watch mode; otherwise within 15 seconds for 15 minutes, then at the next resync."
+        );
     }
 }

@@ -104,7 +104,15 @@ pub(crate) fn connector(spec: &SalesforceConnectorSpec) -> Arc<Connector> {
 
 /// Spec and inputs, and how tokens are obtained.
 pub(crate) fn checked(spec: &SalesforceConnectorSpec) -> (Connector, Method) {
-    validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key()).unwrap()
+    validate(
+        "crm",
+        "uid",
+        spec,
+        &inputs(spec),
+        &HostAllowList::default(),
+        &key(),
+    )
+    .unwrap()
 }
 
 /// Where the tokens of a connector come from: for authorizationCode a grant that nobody has authorized yet.

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::api::reasons::OwnReason;
 use crate::api::spec::AuthorizationCodeSpec;
 use crate::core::model::inputs::Inputs;
+use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 
 const FIELD: &str = "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef";
@@ -23,13 +24,13 @@ pub(super) fn bootstrap_token(
         return Ok(None);
     };
     if let Some(reference) = &bootstrap.refresh_token_ref {
-        let value = found(inputs.get(TOKEN_FIELD, reference))?;
+        let value = found(inputs.get(TOKEN_FIELD, reference, limits::REFRESH_TOKEN))?;
         return Ok(value.cloned().map(RefreshToken::from));
     }
     let Some(reference) = &bootstrap.sfdx_auth_url_ref else {
         return Ok(None);
     };
-    let Some(value) = found(inputs.get(FIELD, reference))? else {
+    let Some(value) = found(inputs.get(FIELD, reference, limits::SFDX_AUTH_URL))? else {
         return Ok(None);
     };
     from_auth_url(value.expose_secret(), host, app).map(Some)

@@ -9,7 +9,14 @@ use crate::core::testing::fixtures::{connector, inputs, jwt, key, now, password,
 use salesforce_client::{RefreshToken, TokenRequest};
 
 fn check(spec: &SalesforceConnectorSpec) -> Result<(Connector, Method), Rejection> {
-    validate("crm", spec, &inputs(spec), &HostAllowList::default(), &key())
+    validate(
+        "crm",
+        "uid",
+        spec,
+        &inputs(spec),
+        &HostAllowList::default(),
+        &key(),
+    )
 }
 
 /// The token request of a connector that logs in.
@@ -162,7 +169,7 @@ fn a_username_that_comes_by_reference_is_hidden() {
 fn authorization_code_works_with_and_without_a_bootstrap_token() {
     let brought = |fields: Value, inputs: &Inputs| {
         let spec = spec(json!({ "auth": { "authorizationCode": fields } }));
-        let checked = validate("crm", &spec, inputs, &HostAllowList::default(), &key()).unwrap();
+        let checked = validate("crm", "uid", &spec, inputs, &HostAllowList::default(), &key()).unwrap();
         match checked.1 {
             Method::Grant(settings) => settings.bootstrap,
             other @ Method::Login(_) => panic!("{other:?}"),
@@ -220,7 +227,7 @@ fn hosts_that_may_not_be_sent_credentials_are_refused() {
 fn an_administrator_can_allow_further_hosts() {
     let spec = spec(json!({ "host": "sf.acme.example" }));
     let allowed = HostAllowList::with_extra(["*.acme.example"]).unwrap();
-    assert!(validate("crm", &spec, &inputs(&spec), &allowed, &key()).is_ok());
+    assert!(validate("crm", "uid", &spec, &inputs(&spec), &allowed, &key()).is_ok());
 }
 
 #[test]
@@ -269,7 +276,7 @@ fn each_missing_input_is_named_by_its_field() {
         ] {
             let mut inputs = inputs(spec);
             inputs.insert(reference, input);
-            let found = validate("crm", spec, &inputs, &HostAllowList::default(), &key());
+            let found = validate("crm", "uid", spec, &inputs, &HostAllowList::default(), &key());
             assert_eq!(found.unwrap_err(), wanted);
         }
     }
@@ -303,13 +310,126 @@ fn a_bootstrap_secret_that_is_there_and_can_not_be_read_is_named() {
         ] {
             let mut inputs = inputs(&spec);
             inputs.insert(reference, input);
-            let (_, method) = validate("crm", &spec, &inputs, &HostAllowList::default(), &key()).unwrap();
+            let (_, method) =
+                validate("crm", "uid", &spec, &inputs, &HostAllowList::default(), &key()).unwrap();
             let Method::Grant(settings) = method else {
                 panic!("a stored grant")
             };
             assert_eq!((settings.bootstrap.is_none(), settings.fault), (true, fault));
         }
     }
+}
+
+#[test]
+fn an_input_that_is_too_long_is_refused_with_field_limit_and_size() {
+    let with_password = spec(json!({
+        "app": {
+            "clientIdRef": { "name": "a", "key": "id" },
+            "clientSecretRef": { "name": "b", "key": "secret" },
+        },
+        "auth": { "password": {
+            "usernameRef": { "name": "c", "key": "name" },
+            "passwordRef": { "name": "d", "key": "password" },
+            "securityTokenRef": { "name": "e", "key": "token" },
+        } },
+    }));
+    let with_key = spec(json!({ "auth": { "jwtBearer": {
+        "username": "robot@acme.example",
+        "privateKeyRef": { "name": "key", "key": "tls.key" },
+    } } }));
+    for (spec, field, secret, limit) in [
+        (&with_password, "spec.app.clientIdRef", "a", 512),
+        (&with_password, "spec.app.clientSecretRef", "b", 1024),
+        (&with_password, "spec.auth.password.usernameRef", "c", 80),
+        (&with_password, "spec.auth.password.passwordRef", "d", 512),
+        (&with_password, "spec.auth.password.securityTokenRef", "e", 512),
+        (&with_key, "spec.auth.jwtBearer.privateKeyRef", "key", 16_384),
+    ] {
+        let mut references = references(spec).into_iter();
+        let reference = references.find(|reference| reference.name == secret).unwrap();
+        let long = SecretString::from("x".repeat(limit + 1));
+        for (input, bytes) in [
+            (Input::Found(long), limit + 1),
+            (Input::TooLong(1 << 20), 1 << 20),
+        ] {
+            let mut inputs = inputs(spec);
+            inputs.insert(reference, input);
+            let found = validate("crm", "uid", spec, &inputs, &HostAllowList::default(), &key());
+            let subject = format!("{field}: {bytes} bytes, at most {limit} are allowed");
+            assert_eq!(
+                found.unwrap_err(),
+                Rejection::new(OwnReason::InputTooLong, subject)
+            );
+        }
+    }
+}
+
+#[test]
+fn password_and_security_token_share_one_limit() {
+    let spec = spec(json!({ "auth": { "password": {
+        "username": "robot@acme.example",
+        "passwordRef": { "name": "d", "key": "password" },
+        "securityTokenRef": { "name": "e", "key": "token" },
+    } } }));
+    let mut inputs = inputs(&spec);
+    let of_password = references(&spec).into_iter().find(|it| it.name == "d").unwrap();
+    inputs.insert(of_password, Input::Found(SecretString::from("x".repeat(512))));
+    let found = validate("crm", "uid", &spec, &inputs, &HostAllowList::default(), &key());
+    assert_eq!(found.unwrap_err().reason, OwnReason::InputTooLong.into());
+}
+
+#[test]
+fn a_bootstrap_token_that_is_too_long_is_a_fault_and_not_a_missing_one() {
+    for (field, name) in [
+        (
+            "refreshTokenRef",
+            "spec.auth.authorizationCode.bootstrap.refreshTokenRef",
+        ),
+        (
+            "sfdxAuthUrlRef",
+            "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef",
+        ),
+    ] {
+        let spec = spec(json!({ "auth": { "authorizationCode": { "bootstrap": {
+            field: { "name": "brought", "key": "token" },
+        } } } }));
+        let mut inputs = inputs(&spec);
+        inputs.insert(references(&spec).pop().unwrap(), Input::TooLong(1 << 20));
+        let checked = validate("crm", "uid", &spec, &inputs, &HostAllowList::default(), &key());
+        let Method::Grant(settings) = checked.unwrap().1 else {
+            panic!("a grant")
+        };
+        let subject = format!("{name}: 1048576 bytes, at most 8192 are allowed");
+        assert_eq!(
+            (settings.bootstrap, settings.fault),
+            (None, Some(Rejection::new(OwnReason::InputTooLong, subject)))
+        );
+    }
+}
+
+#[test]
+fn the_digest_of_an_attempt_tells_nothing_of_values_that_came_in_different_ways() {
+    let digest = |uid: &str, app: Value, value: &str| {
+        let spec = spec(json!({ "app": app }));
+        let mut inputs = Inputs::default();
+        for reference in references(&spec) {
+            inputs.insert(reference, Input::Found(SecretString::from(value)));
+        }
+        let checked = validate("crm", uid, &spec, &inputs, &HostAllowList::default(), &key());
+        checked.unwrap().0.attempt_digest
+    };
+    let secret = json!({ "name": "db", "key": "password" });
+    let referred = json!({ "clientIdRef": &secret, "clientSecretRef": &secret });
+    let guessed = json!({ "clientId": "summer2026", "clientSecretRef": &secret });
+    let elsewhere = json!({
+        "clientIdRef": { "name": "other", "key": "password" },
+        "clientSecretRef": &secret,
+    });
+    let base = digest("uid", referred.clone(), "summer2026");
+    assert_eq!(base, digest("uid", referred.clone(), "summer2026"));
+    assert_ne!(base, digest("uid", guessed, "summer2026"), "a guess");
+    assert_ne!(base, digest("uid", elsewhere, "summer2026"), "another Secret");
+    assert_ne!(base, digest("other", referred, "summer2026"), "another connector");
 }
 
 #[test]
@@ -349,7 +469,7 @@ fn an_auth_url_of_another_org_is_refused() {
     let reference = references(&spec).pop().unwrap();
     let url = SecretString::from("force://3MVG9:s:5Aep@other.my.salesforce.com");
     inputs.insert(reference, Input::Found(url));
-    let checked = validate("crm", &spec, &inputs, &HostAllowList::default(), &key()).unwrap();
+    let checked = validate("crm", "uid", &spec, &inputs, &HostAllowList::default(), &key()).unwrap();
     let Method::Grant(settings) = checked.1 else {
         panic!("{:?}", checked.1)
     };
@@ -416,25 +536,21 @@ fn the_digest_of_an_attempt_also_covers_what_the_token_is_checked_against() {
 }
 
 #[test]
-fn a_refused_password_is_known_again_whoever_brings_it() {
-    let digest = |username: &str, password: &str, token: Option<&str>, host: &str| {
+fn a_refused_password_is_known_again_whoever_brings_it_to_whichever_host() {
+    let digest = |username: &str, password: &str, token: Option<&str>| {
         let login = PasswordLogin {
             username: username.into(),
             password: Password::new(password.into()),
             security_token: token.map(|token| SecurityToken::new(token.into())),
         };
-        login.refusal_digest(&host.parse().unwrap(), &key())
+        login.refusal_digest(&key())
     };
-    let base = digest("robot@acme.example", "pw", None, "acme.my.salesforce.com");
-    assert_eq!(
-        digest("Robot@Acme.example", "pw", None, "acme.my.salesforce.com"),
-        base
-    );
+    let base = digest("robot@acme.example", "pw", None);
+    assert_eq!(digest("Robot@Acme.example", "pw", None), base);
     for other in [
-        digest("other@acme.example", "pw", None, "acme.my.salesforce.com"),
-        digest("robot@acme.example", "pw2", None, "acme.my.salesforce.com"),
-        digest("robot@acme.example", "pw", Some("t"), "acme.my.salesforce.com"),
-        digest("robot@acme.example", "pw", None, "other.my.salesforce.com"),
+        digest("other@acme.example", "pw", None),
+        digest("robot@acme.example", "pw2", None),
+        digest("robot@acme.example", "pw", Some("t")),
     ] {
         assert_ne!(other, base);
     }

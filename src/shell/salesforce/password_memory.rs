@@ -7,7 +7,7 @@ use crate::core::model::digest::Digest;
 use crate::core::model::outcome::Problem;
 use crate::core::schedule::password_memory::PasswordMemory;
 
-/// Attempts under way, by host and user.
+/// Attempts under way, by user.
 #[derive(Default)]
 pub(crate) struct InFlight {
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -26,14 +26,11 @@ struct Answered {
 }
 
 impl InFlight {
-    /// The lock for attempts of this user at this host.
-    pub(crate) fn of(&self, host: &str, username: &str) -> Arc<tokio::sync::Mutex<()>> {
+    /// The lock for attempts of this user, at whichever host of the org.
+    pub(crate) fn of(&self, username: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-        locks
-            .entry(format!("{host}\n{}", username.to_lowercase()))
-            .or_default()
-            .clone()
+        locks.entry(username.to_lowercase()).or_default().clone()
     }
 
     pub(super) fn remember(&self, digest: &Digest, memory: PasswordMemory) {

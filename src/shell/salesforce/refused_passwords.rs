@@ -1,9 +1,9 @@
 //! Which passwords were refused, or may have been? Remembered across connectors and restarts, so that no user is ever
 //! locked out.
 //!
-//! Each is a Secret in the operator's namespace, named by a keyed digest of host, user and password. It holds nothing but,
+//! Each is a Secret in the operator's namespace, named by a keyed digest of user and password. It holds nothing but,
 //! for one whose answer was lost, the time from which it may be sent again. While one attempt is under way, another one with
-//! the same user at the same host waits for it.
+//! the same user waits for it.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};

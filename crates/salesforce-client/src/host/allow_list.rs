@@ -1,19 +1,7 @@
 //! Which hosts may be sent credentials: Salesforce's own domains, and what an administrator adds.
 
-use super::Host;
+use super::{Host, HostKind};
 use crate::host_pattern::{InvalidHostPattern, Pattern};
-
-/// Salesforce's domains that serve OAuth and the APIs. Source: the list the Salesforce CLI accepts as
-/// Salesforce's own (sfdx-core, `sfdcUrl.ts`) without its content, chat and page hosts, plus Experience sites.
-const OWN_SUFFIXES: [&str; 7] = [
-    ".salesforce.com",
-    ".salesforce.mil",
-    ".sfcrmproducts.cn",
-    ".my-salesforce.com",
-    ".cloudforce.com",
-    ".force.com",
-    ".my.site.com",
-];
 
 /// Hosts of the user interface: Salesforce's own, yet no OAuth or API base.
 const UI_SUFFIXES: [&str; 9] = [
@@ -45,7 +33,7 @@ pub enum HostNotAllowed {
         /// The host that was refused.
         host: Host,
     },
-    /// Not one of Salesforce's domains.
+    /// None of the forms of a login host, My Domain, instance or site.
     #[error("{host} is not one of Salesforce's domains and not among the allowed hosts")]
     Foreign {
         /// The host that was refused.
@@ -82,10 +70,18 @@ impl HostAllowList {
         if under(&UI_SUFFIXES) {
             return Err(HostNotAllowed::UserInterface { host: host.clone() });
         }
-        if under(&OWN_SUFFIXES) {
-            Ok(())
-        } else {
-            Err(HostNotAllowed::Foreign { host: host.clone() })
+        // Any other host below Salesforce's domains may be a customer's site, a supplier's page or a name that nobody holds.
+        match host.kind() {
+            HostKind::Other => Err(HostNotAllowed::Foreign { host: host.clone() }),
+            HostKind::SharedLogin
+            | HostKind::SharedTest
+            | HostKind::MyDomain
+            | HostKind::Sandbox
+            | HostKind::Developer
+            | HostKind::Scratch
+            | HostKind::Partition
+            | HostKind::Instance
+            | HostKind::Site => Ok(()),
         }
     }
 }

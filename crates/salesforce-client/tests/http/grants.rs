@@ -159,6 +159,54 @@ async fn an_ordinary_response_is_read_whole() {
 }
 
 #[tokio::test]
+async fn a_token_for_an_address_that_is_not_allowed_is_refused_and_gives_up_its_refresh_token() {
+    let body = |instance: &str| {
+        let refresh = r#"{"refresh_token":"5Aep861","#;
+        let body = OPAQUE.replacen('{', refresh, 1);
+        json(
+            "200 OK",
+            &body.replace("https://green-itr.my.salesforce.com", instance),
+        )
+    };
+    for instance in ["https://evil.example", "https://anything.salesforce.com"] {
+        let grants = [
+            TokenRequest::ClientCredentials,
+            TokenRequest::RefreshToken(RefreshToken::new("5Aep860".into())),
+            jwt_bearer(include_str!("../data/test-key-rsa-pkcs1.pem")),
+        ];
+        for grant in grants {
+            let fake = Fake::plain(vec![body(instance)]).await;
+            let answer = plain_client().token(&host_of(&fake), &app(), &grant).await;
+            let failure = answer.unwrap_err();
+            assert_eq!(
+                (failure.refusal, failure.sent, failure.http_status),
+                (Refusal::InstanceUrlNotAllowed, Sent::Answered, Some(200)),
+                "{instance}"
+            );
+            assert_eq!(failure.salvaged_refresh_token.unwrap().expose(), "5Aep861");
+        }
+    }
+}
+
+#[tokio::test]
+async fn inputs_of_a_mebibyte_send_nothing() {
+    let large = "&".repeat(1024 * 1024);
+    let fake = Fake::plain(vec![json("200 OK", OPAQUE)]).await;
+    let grant = TokenRequest::Password {
+        username: "robot@acme.example".into(),
+        password: Password::new(large.clone()),
+        security_token: Some(SecurityToken::new(large)),
+    };
+    let answer = plain_client().token(&host_of(&fake), &app(), &grant).await;
+    let failure = answer.unwrap_err();
+    assert_eq!(
+        (failure.refusal, failure.sent),
+        (Refusal::RequestNotBuilt, Sent::NotSent)
+    );
+    assert_eq!(fake.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_token_request_can_run_in_a_task_of_its_own() {
     let fake = Fake::plain(vec![json("200 OK", OPAQUE)]).await;
     let (client, host) = (plain_client(), host_of(&fake));

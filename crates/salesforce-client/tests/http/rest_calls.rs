@@ -1,7 +1,8 @@
 //! The calls of a connection test.
 
 use salesforce_client::{
-    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, InstanceUrl, Organization, Refusal, Sent,
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, IdentityUrl, InstanceUrl, Organization,
+    Refusal, Sent,
 };
 
 use crate::fake::{Fake, Reply, json, response};
@@ -178,4 +179,43 @@ fn the_usage_header_is_read_in_each_of_its_forms() {
     ] {
         assert_eq!(ApiUsage::from_header(header), None, "{header}");
     }
+}
+
+#[tokio::test]
+async fn each_call_reads_no_more_than_its_own_cap() {
+    let answer = |bytes: usize| {
+        let padding = " ".repeat(bytes);
+        Reply::Bytes(
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[]{padding}").into_bytes(),
+        )
+    };
+    let kib = 1024;
+    let id = IdentityUrl {
+        organization_id: "00Dx0000000BV7zEAG".parse().unwrap(),
+        user_id: "005x00000012Q9PAAU".parse().unwrap(),
+    };
+    let (_fake, client, instance) = serving(answer(256 * kib)).await;
+    let refusals = [
+        client.versions(&instance).await.unwrap_err().refusal,
+        client
+            .resources(&instance, V66, &token())
+            .await
+            .unwrap_err()
+            .refusal,
+    ];
+    assert_eq!(refusals, [Refusal::AnswerTooLarge; 2]);
+    let (_fake, client, instance) = serving(answer(64 * kib)).await;
+    let refusals = [
+        client
+            .identity(&instance, &id, &token())
+            .await
+            .unwrap_err()
+            .refusal,
+        client
+            .organization(&instance, V66, &token())
+            .await
+            .unwrap_err()
+            .refusal,
+    ];
+    assert_eq!(refusals, [Refusal::AnswerTooLarge; 2]);
 }

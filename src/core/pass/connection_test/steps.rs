@@ -13,6 +13,7 @@ use crate::api::spec::Environment;
 use crate::api::status::{ApiUsageStatus, StepName, StepResult, TestStep};
 use crate::core::model::connector::Connector;
 use crate::core::model::held_token as held;
+use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 
 use crate::core::pass::connection_test::report::{OrgFacts, TestReport, TestVerdict};
@@ -244,7 +245,7 @@ impl Steps {
             self.passed(StepName::Scopes);
             return Flow::Continue;
         }
-        let subject = format!("granted: {}", scopes.join(" "));
+        let subject = format!("granted: {}", limits::scopes(scopes).join(" "));
         self.rejected(
             StepName::Scopes,
             &Rejection::new(OwnReason::ScopeMissing, subject),
