@@ -4,7 +4,7 @@ use crate::answer::{AnswerVerdict, TokenAnswer};
 use crate::deposit::access;
 use crate::identity::{Expect, Judgement, judge};
 use crate::ids::{AttemptId, GrantId, OAuthClient, Serial};
-use crate::state::{Attempt, AttemptPhase, Grant, GrantValidity, Origin, Rotation, State};
+use crate::state::{Access, Attempt, AttemptPhase, Grant, GrantValidity, Origin, Rotation, State};
 use crate::token::RefreshToken;
 
 /// State with an intent to redeem a grant, to be written under the resourceVersion that `state` was read with.
@@ -62,7 +62,8 @@ pub enum ConcludeDecision {
 ///
 /// A result is accepted wherever its grant still stands and either its attempt does or the token that was presented
 /// does: then what is held is newer than what is there. Where the state is gone, or an old one came back, the grant of
-/// the result is created again. Everything else about an attempt counts only while that attempt stands.
+/// the result is created again. Everything else about an attempt counts only while that attempt stands, and not in a
+/// state that was rolled back: each write raises the serial, so that the state would catch up with its copies.
 ///
 /// `floor` is the highest copy of the serial, read after the state. Where the state has moved on in between, it may look
 /// older than it is; then the write is a conflict, and nothing is dropped for that reason alone.
@@ -84,6 +85,11 @@ pub fn conclude(
         (AnswerVerdict::NotSent | AnswerVerdict::GrantDead | AnswerVerdict::OutcomeUnknown, None) => {
             ConcludeDecision::Discard
         }
+        (AnswerVerdict::NotSent | AnswerVerdict::GrantDead | AnswerVerdict::OutcomeUnknown, Some(state))
+            if state.is_rolled_back(&holding.base.cluster, floor) =>
+        {
+            ConcludeDecision::Discard
+        }
         (AnswerVerdict::NotSent, Some(state)) => close(state, holding, |grant| grant.attempt = None),
         (AnswerVerdict::GrantDead, Some(state)) => close(state, holding, |grant| {
             grant.attempt = None;
@@ -103,8 +109,10 @@ fn store(state: &State, holding: &PendingVerdict, expect: &Expect, floor: Serial
         return ConcludeDecision::AlreadyThere;
     }
     let ours = |attempt: &Attempt| attempt.id == holding.attempt;
-    let awaits =
-        |grant: &Grant| grant.attempt.as_ref().is_some_and(ours) || grant.refresh_token == holding.presented;
+    let awaits = |grant: &Grant| {
+        grant.attempt.as_ref().is_some_and(ours)
+            || grant.refresh_token == holding.presented && !has_newer_access(grant, holding)
+    };
     let awaited = grant.is_some_and(awaits);
     let old = state.is_rolled_back(&holding.base.cluster, floor);
     let stored = match (old, awaited) {
@@ -116,6 +124,19 @@ fn store(state: &State, holding: &PendingVerdict, expect: &Expect, floor: Serial
     stored.map_or(ConcludeDecision::Discard, |state| {
         ConcludeDecision::Write(Box::new(state))
     })
+}
+
+/// Whether a result that leaves the refresh token as it was came too late: another one was stored since its intent.
+fn has_newer_access(grant: &Grant, holding: &PendingVerdict) -> bool {
+    let AnswerVerdict::Result(answer) = &holding.verdict else {
+        return false;
+    };
+    let rotated = answer
+        .refresh_token
+        .as_ref()
+        .is_some_and(|token| *token != holding.presented);
+    let newer = |access: &Access| access.serial > holding.serial;
+    !rotated && grant.access.as_ref().is_some_and(newer)
 }
 
 /// The state for a result whose state is gone, or came back as an old one: the grant of the result and nothing but that

@@ -31,7 +31,7 @@ impl SessionFacts<'_> {
     /// Is this connector ours to act on, and its state ours to read?
     fn ownership(&self) -> Option<Move> {
         let uid = &self.inputs.connector.uid;
-        let Some(connector) = self.view.connector.as_ref().filter(|seen| seen.uid == *uid) else {
+        let Some(connector) = &self.view.connector else {
             return Some(Move::Done(SessionEnd::ConnectorGone));
         };
         match &connector.controller {

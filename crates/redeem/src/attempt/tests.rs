@@ -227,6 +227,26 @@ fn a_grant_that_does_not_rotate_keeps_its_token() {
 }
 
 #[test]
+fn without_rotation_an_older_result_does_not_replace_a_newer_one() {
+    let newer = changed(|state| {
+        let grant = current(state);
+        grant.attempt = None;
+        grant.rotation = Rotation::Fixed;
+        grant.access = Some(access(&answer(None), Serial(7)));
+        state.serial = Serial(7);
+    });
+    for same in [None, Some("r1")] {
+        let older = holding(AnswerVerdict::Result(Box::new(answer(same))));
+        assert_eq!(decide(Some(&newer), &older), ConcludeDecision::Discard);
+    }
+    assert_eq!(
+        stored(&decide(Some(&newer), &result())),
+        Some(("r2", Serial(8))),
+        "a token that replaces the stored one is newer"
+    );
+}
+
+#[test]
 fn no_intent_is_made_beside_another_or_for_a_dead_grant() {
     let (grant, attempt) = (GrantId::new("g"), AttemptId::new("b"));
     assert_eq!(intent(&open(), &grant, &attempt), None);

@@ -45,6 +45,11 @@ impl View {
         self.state().map_or(Serial::default(), |state| state.serial) < self.floor()
     }
 
+    /// Whether there is a state, and it is older than its copies.
+    pub(crate) fn is_old(&self) -> bool {
+        self.state().is_some() && self.is_behind()
+    }
+
     /// The highest copy of a serial.
     pub(crate) fn floor(&self) -> Serial {
         let status = self.connector.as_ref().and_then(|connector| connector.serial);

@@ -144,12 +144,11 @@ impl Session {
         let Read::Is(seen) = read else {
             return self.try_again();
         };
-        self.view.connector = seen;
+        self.see_connector(seen);
         let serial = self.redeem.as_ref().map(|redeem| redeem.serial);
-        let ours = self.view.connector.as_ref().filter(|connector| {
-            connector.uid == self.inputs.connector.uid
-                && connector.controller.as_ref() == Some(&self.inputs.installation)
-        });
+        let claimed =
+            |connector: &&ConnectorSeen| connector.controller.as_ref() == Some(&self.inputs.installation);
+        let ours = self.view.connector.as_ref().filter(claimed);
         match ours {
             None => self.hold(AnswerVerdict::NotSent),
             Some(connector) if connector.serial >= serial => self.step = SessionStep::ReadBack,
@@ -270,7 +269,7 @@ impl Session {
             serial,
             ..
         } = redeem;
-        let sent = self.step == SessionStep::AwaitAnswer;
+        let result = verdict.is_result();
         self.holding = Some(PendingVerdict {
             grant,
             attempt,
@@ -280,10 +279,12 @@ impl Session {
             base: Box::new(base),
             verdict,
         });
-        if sent {
+        if result {
+            // What is lost if this process dies comes first.
             self.record();
         } else {
-            // The view may be older than the intent: read before writing.
+            self.view.behind = false;
+            // The view may be older than the intent, and the copies higher than when they were read: read before writing.
             self.step = SessionStep::FindRecord;
         }
     }
@@ -333,9 +334,20 @@ impl Session {
             // What is no result can be found out again. A person is to be told now, which only an end does.
             self.holding = None;
             self.look_again();
-        } else if result {
+        } else if std::mem::take(&mut self.view.behind) && self.view.is_old() {
+            self.record();
+        } else {
             // Is it an old one that came back, or why is it gone?
             self.step = SessionStep::FindFloorInConnector;
+        }
+    }
+
+    /// A state that is behind copies read after it may have moved on in between, as others announce what they write: it is
+    /// read once more.
+    pub(super) fn on_floor_found(&mut self) {
+        if self.view.is_old() {
+            self.view.behind = true;
+            self.step = SessionStep::FindRecord;
         } else {
             self.record();
         }

@@ -5,7 +5,9 @@ use crate::answer::{IntrospectionAnswer, RedeemAnswer};
 use crate::attempt::with_username;
 use crate::ids::{AttemptId, GrantId, Serial};
 use crate::next_move::Unnamed;
-use crate::protocol::{Read, Reply, SessionGoal, SessionWait, StateSeen, Username, WriteReply};
+use crate::protocol::{
+    ConnectorSeen, Read, Reply, SessionGoal, SessionWait, StateSeen, Username, WriteReply,
+};
 use crate::state::State;
 use crate::time::Now;
 
@@ -21,7 +23,7 @@ impl Session {
                 self.step = SessionStep::LookAtConnector;
             }
             (SessionStep::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
-                self.view.connector = seen;
+                self.see_connector(seen);
                 self.step = SessionStep::LookAtConsumer;
             }
             (SessionStep::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
@@ -75,12 +77,12 @@ impl Session {
             (SessionStep::Record(state), Reply::Write(reply)) => self.on_recorded(reply, state, now),
             (SessionStep::FindRecord, Reply::State(read)) => self.on_record_looked_for(read, now),
             (SessionStep::FindFloorInConnector, Reply::Connector(Read::Is(seen))) => {
-                self.view.connector = seen;
+                self.see_connector(seen);
                 self.step = SessionStep::FindFloorInConsumer;
             }
             (SessionStep::FindFloorInConsumer, Reply::Consumer(Read::Is(serial))) => {
                 self.view.consumer = serial;
-                self.record();
+                self.on_floor_found();
             }
             (SessionStep::Pause(_, step), _) => self.step = *step,
             (SessionStep::Done(_), _) => {}
@@ -107,6 +109,11 @@ impl Session {
         let state = self.view.state().zip(self.login());
         // Once it has been there, others may spend it and put another grant in its place: it is never written again.
         self.tried.deposited |= state.is_some_and(|(state, login)| state.grant(login).is_some());
+    }
+
+    /// Takes in the connector just read. One of the same name that was created since is another one, with serials of its own.
+    pub(super) fn see_connector(&mut self, seen: Option<ConnectorSeen>) {
+        self.view.connector = seen.filter(|connector| connector.uid == self.inputs.connector.uid);
     }
 
     /// Counts a step that could go on for ever where others write the same objects.

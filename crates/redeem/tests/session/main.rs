@@ -7,5 +7,6 @@ mod failing;
 mod identity;
 mod login;
 mod open;
+mod restored;
 mod stage;
 mod turns;

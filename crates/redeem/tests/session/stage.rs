@@ -45,6 +45,7 @@ pub(crate) struct Stage {
 
 /// What becomes of a write of the state.
 pub(crate) enum Write {
+    Lands,
     /// Nothing is heard of it, and it never lands.
     Lost,
     /// Nothing is heard of it, and others have written this by the next look, on top of it or instead of it.
@@ -160,7 +161,7 @@ impl Stage {
 
     fn write(&mut self, state: State) -> Reply {
         match self.writes.pop_front() {
-            None => {
+            None | Some(Write::Lands) => {
                 self.state = Some(state);
                 self.written()
             }
