@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedI64ValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
 
 use crate::api::names::DOCS_URL;
@@ -53,9 +53,18 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_SECRET_WATCH", value_enum, default_value = "ByName")]
     pub secret_watch: SecretWatch,
 
-    /// Listen address of /metrics, /livez and /readyz.
+    /// Listen address of the probes /livez and /readyz.
     #[arg(long, env = "SFC_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+
+    /// Listen address of /metrics.
+    #[arg(long, env = "SFC_METRICS_LISTEN", default_value = "0.0.0.0:9090")]
+    pub metrics_listen: SocketAddr,
+
+    /// Serve /metrics only to clients whose bearer token the API server accepts (TokenReview) and that may get the path
+    /// /metrics (SubjectAccessReview).
+    #[arg(long, env = "SFC_AUTHENTICATE_METRICS", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    pub authenticate_metrics: bool,
 
     /// Log format.
     #[arg(long, env = "SFC_LOG_FORMAT", value_enum, default_value = "json")]

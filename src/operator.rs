@@ -34,9 +34,10 @@ pub enum RunError {
     Kubernetes(#[source] kube::Error),
     #[error("failed to set up the Salesforce client")]
     Salesforce(#[source] salesforce_client::BuildError),
-    #[error("failed to listen on {address}; choose another address with --listen")]
+    #[error("failed to listen on {address}; choose another address with --{flag}")]
     Listen {
         address: SocketAddr,
+        flag: &'static str,
         source: std::io::Error,
     },
     #[error("failed to read or create the operator's digest key")]
@@ -76,18 +77,13 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let config = Config::infer().await.map_err(kube::Error::InferConfig);
     let config = config.map_err(RunError::Kubernetes)?;
     let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
-    let listener = listen(args.listen).await?;
-    let address = listener.local_addr().map_err(RunError::Start)?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     let metrics = Arc::new(Metrics::new());
-    let shown = Shown {
-        readiness: readiness.clone(),
-        metrics: metrics.clone(),
-    };
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(server::serve(listener, shown, end.map(|_| ())));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %address, "Started");
+    let reviewer = args.authenticate_metrics.then(|| clients.usual.clone());
+    let shown = Shown::new(metrics.clone(), reviewer);
+    let server = tokio::spawn(serve(args, readiness.clone(), shown, end.map(|_| ()).shared()).await?);
 
     let key = tokio::select! {
         key = digest_key::read_or_create(&clients.usual, &args.namespace) => key.map_err(RunError::DigestKey)?,
@@ -115,10 +111,33 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| RunError::Listen { address, source })
+/// Binds both listeners, and yields what serves them until `end` resolves.
+async fn serve(
+    args: &RunArgs,
+    readiness: Readiness,
+    shown: Shown,
+    end: impl Future<Output = ()> + Clone + Send + 'static,
+) -> Result<impl Future<Output = ()> + Send + 'static, RunError> {
+    let probes = listen(args.listen, "listen").await?;
+    let metrics = listen(args.metrics_listen, "metrics-listen").await?;
+    let addresses = [&probes, &metrics].map(TcpListener::local_addr);
+    let [listen, metrics_listen] = addresses.map(|address| address.map_err(RunError::Start));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %listen?, metrics = %metrics_listen?, "Started");
+    Ok(async move {
+        tokio::join!(
+            server::probes(probes, readiness, end.clone()),
+            server::metrics(metrics, shown, end)
+        );
+    })
+}
+
+async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, RunError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| RunError::Listen {
+        address,
+        flag,
+        source,
+    })
 }
 
 fn stand(args: &RunArgs, config: Config, settings: LeaseSettings) -> Result<Elector, RunError> {

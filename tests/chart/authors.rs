@@ -22,13 +22,13 @@ async fn author(release: &Release, namespace: &str) -> Api<SalesforceConnector> 
         .create(&post, &parsed(json!({ "metadata": { "name": "author" } })))
         .await
         .unwrap();
-    let roles: Api<Role> = Api::namespaced(admin.clone(), namespace);
+    let of_role: Api<Role> = Api::namespaced(admin.clone(), namespace);
     let rules = json!([
         { "apiGroups": ["salesforce-connector.dev"], "resources": ["salesforceconnectors"], "verbs": ["*"] },
         { "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["readable"], "verbs": ["get"] },
     ]);
     let rights = json!({ "metadata": { "name": "author" }, "rules": rules });
-    roles.create(&post, &parsed(rights)).await.unwrap();
+    of_role.create(&post, &parsed(rights)).await.unwrap();
     let bindings: Api<RoleBinding> = Api::namespaced(admin, namespace);
     let binding = json!({
         "metadata": { "name": "author" },

@@ -93,6 +93,7 @@ async fn by_default_there_is_all_that_is_needed() {
         format!("ClusterRoleBinding {full}.sfc-system-identity"),
         "CustomResourceDefinition salesforceconnectors.salesforce-connector.dev".to_owned(),
         format!("Deployment {full}"),
+        format!("NetworkPolicy {full}"),
         format!("Role {full}"),
         format!("RoleBinding {full}"),
         format!("Service {full}-metrics"),
@@ -133,8 +134,12 @@ async fn every_value_takes_effect() {
     let documents = template(&["--values", ALL_VALUES]).await;
     let wanted = [
         "ClusterRole salesforce.sfc-system-identity",
+        "ClusterRole salesforce.sfc-system-metrics-reader",
+        "ClusterRole salesforce.sfc-system-reviews",
         "ClusterRoleBinding salesforce.sfc-system-identity",
+        "ClusterRoleBinding salesforce.sfc-system-reviews",
         "Deployment salesforce",
+        "PodDisruptionBudget salesforce",
         "Role salesforce",
         "Role salesforce.sfc-system",
         "Role salesforce.sfc-system",
@@ -149,6 +154,7 @@ async fn every_value_takes_effect() {
         ("GLIBC_TUNABLES", MALLOC),
         ("NO_PROXY", ".example.com"),
         ("RUST_BACKTRACE", "1"),
+        ("SFC_AUTHENTICATE_METRICS", "true"),
         ("SFC_ALLOW_HOST", "*.example.com,gateway.example.net"),
         ("SFC_CA_FILE", "/etc/salesforce-connector/ca/ca.crt"),
         (
@@ -196,6 +202,8 @@ fn assert_pod(documents: &[Value]) {
         spec["tolerations"],
         json!([{ "key": "dedicated", "operator": "Exists" }])
     );
+    let spread = json!([{ "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway" }]);
+    assert_eq!(spec["topologySpreadConstraints"], spread);
     assert_eq!(spec["affinity"], json!({ "podAntiAffinity": {} }));
     let volume = json!({ "name": "company-ca", "items": [{ "key": "bundle.pem", "path": "ca.crt" }] });
     assert_eq!(spec["volumes"], json!([{ "name": "ca", "configMap": volume }]));
@@ -224,7 +232,8 @@ fn assert_all_differ(path: &str, defaults: &Value, given: &Value) {
 async fn annotations_and_the_port_come_to_what_is_created() {
     let documents = template(&[
         "--set-string=serviceAccount.annotations.role=connector,metrics.service.annotations.scrape=true",
-        "--set=metrics.service.port=9090,serviceAccount.name=account",
+        "--set=metrics.service.port=8080,serviceAccount.name=account",
+        "--set=networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=monitoring",
     ])
     .await;
     let named = |kind: &str| {
@@ -242,7 +251,12 @@ async fn annotations_and_the_port_come_to_what_is_created() {
         named("Service")["metadata"]["annotations"],
         json!({ "scrape": "true" })
     );
-    assert_eq!(named("Service")["spec"]["ports"][0]["port"], 9090);
+    assert_eq!(named("Service")["spec"]["ports"][0]["port"], 8080);
+    let monitoring = json!({
+        "ports": [{ "port": "metrics", "protocol": "TCP" }],
+        "from": [{ "namespaceSelector": { "matchLabels": { "team": "monitoring" } } }],
+    });
+    assert_eq!(named("NetworkPolicy")["spec"]["ingress"], json!([monitoring]));
 }
 
 #[tokio::test]
@@ -268,7 +282,8 @@ async fn the_binary_understands_every_setting_and_the_chart_has_every_one() {
             flags.push(format!("--{}={value}", setting.get_long().expect("a flag")));
         }
     }
-    known.remove("SFC_LISTEN"); // the probes and the Service rely on its default
+    // The probes and the Service rely on their defaults.
+    known.retain(|name| !["SFC_LISTEN", "SFC_METRICS_LISTEN"].contains(&name.as_str()));
     assert_eq!(rendered, known.iter().map(String::as_str).collect());
 
     let Command::Run(run) = Cli::try_parse_from(flags).unwrap().command else {

@@ -24,11 +24,11 @@ async fn a_connector_in_the_operators_own_namespace_is_refused_and_reads_nothing
     let mut stage = on_a_plane_of_its_own(SecretWatch::ByName).await;
     stage.start_operator().await;
     let home: Api<SalesforceConnector> = Api::namespaced(stage.client.clone(), stage.home.name());
-    let state = json!({ "name": "sfc-state-theirs", "key": "refresh-token" });
+    let foreign = json!({ "name": "sfc-state-theirs", "key": "refresh-token" });
     let spec = json!({
         "host": world::PRODUCTION,
         "app": { "clientId": world::ECA },
-        "auth": { "authorizationCode": { "bootstrap": { "refreshTokenRef": state } } },
+        "auth": { "authorizationCode": { "bootstrap": { "refreshTokenRef": foreign } } },
     });
     let connector = serde_json::from_value(object("crm", &spec)).unwrap();
     without_the_policy_for_connectors(&stage).await;

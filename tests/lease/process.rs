@@ -15,17 +15,21 @@ use crate::{DEADLINE, leak};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
 
-/// With a lease that does not expire within a test.
-fn start(plane: &ControlPlane, home: &TestNamespace, log: &Path) -> OperatorProcess {
+/// With a lease that does not expire within a test; it serves connectors of the tenant.
+fn start(plane: &ControlPlane, home: &TestNamespace, tenant: &TestNamespace, log: &Path) -> OperatorProcess {
+    OperatorProcess::start(command(plane, home, tenant), log).unwrap()
+}
+
+fn command(plane: &ControlPlane, home: &TestNamespace, tenant: &TestNamespace) -> Command {
     let mut command = OperatorProcess::command(PROGRAM, plane.kubeconfig_path());
     command
-        .args(["--namespace", home.name(), "--watch-namespaces", home.name()])
+        .args(["--namespace", home.name(), "--watch-namespaces", tenant.name()])
         .args(["--log-format", "human", "--log", "debug"])
         .args(["--lease-duration-seconds", "3000"])
         .args(["--lease-renew-deadline-seconds", "2000"])
         .args(["--lease-retry-seconds", "1"])
         .args(["--connect-to", "*=127.0.0.1:1"]);
-    OperatorProcess::start(command, log).unwrap()
+    command
 }
 
 async fn until_metrics(process: &OperatorProcess, part: &str) {
@@ -53,20 +57,21 @@ async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_termi
     let plane = ControlPlane::shared().await;
     plane.install_crd(&crd::crd()).await;
     let home = plane.namespace("replicas").await;
+    let tenant = plane.namespace("tenant").await;
     let folder = tempfile::tempdir().unwrap();
     let logs = ["first.log", "second.log"].map(|name| folder.path().join(name));
-    let first = start(plane, &home, &logs[0]);
+    let first = start(plane, &home, &tenant, &logs[0]);
     until_metrics(&first, "salesforce_connector_leader 1\n").await;
-    let second = start(plane, &home, &logs[1]);
+    let second = start(plane, &home, &tenant, &logs[1]);
     until_ready(&second).await;
     until_metrics(&second, "salesforce_connector_leader 0\n").await;
     until_metrics(&first, "salesforce_connector_leader 1\n").await;
     terminate(first).await;
     until_metrics(&second, "salesforce_connector_leader 1\n").await;
     // The new leader has credentials in hand, and something to say.
-    connector(plane, &home).await;
-    let connectors: Api<SalesforceConnector> = Api::namespaced(plane.client().await, home.name());
-    let events: Api<Event> = Api::namespaced(plane.client().await, home.name());
+    connector(plane, &tenant).await;
+    let connectors: Api<SalesforceConnector> = Api::namespaced(plane.client().await, tenant.name());
+    let events: Api<Event> = Api::namespaced(plane.client().await, tenant.name());
     let said = eventually(DEADLINE, "a status and an event", async || {
         let status = connectors.get("crm").await.unwrap().status;
         let failed = status.as_ref().is_some_and(|status| status.failures.is_some());
@@ -89,6 +94,55 @@ async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_termi
         channels.push((log.display().to_string(), text));
     }
     assert_eq!(leak::leaks(&secrets, channels), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_for_whom_the_api_server_allows_them_if_it_is_asked() {
+    let plane = ControlPlane::shared().await;
+    plane.install_crd(&crd::crd()).await;
+    let (home, tenant) = (plane.namespace("scraped").await, plane.namespace("tenant").await);
+    let manifests = format!(
+        "
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: prometheus, namespace: {home}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {{name: {home}-metrics}}
+rules: [{{nonResourceURLs: [/metrics], verbs: [get]}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {home}-metrics}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {home}-metrics}}
+subjects: [{{kind: ServiceAccount, name: prometheus, namespace: {home}}}]
+"
+    );
+    let _ = plane.apply(&manifests).await.stdout();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(plane, &home, &tenant);
+    command.arg("--authenticate-metrics");
+    let process = OperatorProcess::start(command, &folder.path().join("log")).unwrap();
+    until_ready(&process).await;
+
+    let allowed = plane.token_of(home.name(), "prometheus").await;
+    eventually(DEADLINE, "the API server to know the right", async || {
+        let answer = process.get_as("/metrics", Some(&allowed)).await?;
+        (answer.status == "200 OK" && answer.body.contains("salesforce_connector_leader"))
+            .then_some(())
+            .ok_or(answer.status)
+    })
+    .await;
+    let other = plane.token_of(tenant.name(), "default").await;
+    for (token, status) in [
+        (None, "401 Unauthorized"),
+        (Some("forged"), "401 Unauthorized"),
+        (Some(other.as_str()), "403 Forbidden"),
+    ] {
+        assert_eq!(process.get_as("/metrics", token).await.unwrap().status, status);
+    }
+    terminate(process).await;
 }
 
 /// A connector whose login can't succeed: nothing listens where Salesforce should be.

@@ -104,10 +104,15 @@ impl ControlPlane {
         access::client(&self.kubeconfig_for(namespace, service_account).await).await
     }
 
+    /// A token of a service account, good for a day. Waits for a service account that is not there yet.
+    pub async fn token_of(&self, namespace: &str, service_account: &str) -> String {
+        access::token(&self.client().await, namespace, service_account).await
+    }
+
     /// Writes a kubeconfig file with a token of a service account, good for a day: the operator runs under it
     /// with the rights that the chart gives it. Waits for a service account that is not there yet.
     pub async fn kubeconfig_for(&self, namespace: &str, service_account: &str) -> PathBuf {
-        let token = access::token(&self.client().await, namespace, service_account).await;
+        let token = self.token_of(namespace, service_account).await;
         let path = self
             .scratch
             .join(format!("{namespace}.{service_account}.kubeconfig"));

@@ -12,9 +12,11 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Asks once, on a connection of its own; the error says why there is no answer.
-pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
-    let answer = exchange(address, path).await.map_err(|error| error.to_string())?;
+/// Asks once, on a connection of its own, with a bearer token or without; the error says why there is no answer.
+pub async fn get(address: SocketAddr, path: &str, bearer: Option<&str>) -> Result<Answer, String> {
+    let answer = exchange(address, path, bearer)
+        .await
+        .map_err(|error| error.to_string())?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("no end of headers")?;
     let line = head.lines().next().unwrap_or_default();
     let (_version, status) = line
@@ -26,9 +28,11 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
     })
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> std::io::Result<String> {
+async fn exchange(address: SocketAddr, path: &str, bearer: Option<&str>) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let authorization = bearer.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

@@ -31,8 +31,8 @@ pub struct OperatorProcess {
     log: PathBuf,
     /// How much of the log is not its own: another process may have written to the same file.
     log_from: u64,
-    /// Where it listens, once that is known.
-    address: OnceLock<SocketAddr>,
+    /// Where it answers probes and scrapes, once that is known.
+    addresses: OnceLock<[SocketAddr; 2]>,
 }
 
 impl OperatorProcess {
@@ -40,7 +40,13 @@ impl OperatorProcess {
     pub fn command(program: impl AsRef<Path>, kubeconfig: &Path) -> Command {
         let mut command = Command::new(program.as_ref());
         command
-            .args(["run", "--listen", "127.0.0.1:0"])
+            .args([
+                "run",
+                "--listen",
+                "127.0.0.1:0",
+                "--metrics-listen",
+                "127.0.0.1:0",
+            ])
             .env("KUBECONFIG", kubeconfig)
             .env("NO_PROXY", "127.0.0.1")
             .env("NO_COLOR", "1");
@@ -63,7 +69,7 @@ impl OperatorProcess {
             child,
             log: log.to_owned(),
             log_from,
-            address: OnceLock::new(),
+            addresses: OnceLock::new(),
         })
     }
 
@@ -76,14 +82,15 @@ impl OperatorProcess {
         self.child.id()
     }
 
-    /// Where it listens, by its log; the error says that the log has no address yet.
-    pub fn address(&self) -> Result<SocketAddr, String> {
-        if let Some(address) = self.address.get() {
-            return Ok(*address);
+    /// Where it answers probes and scrapes, by its log; the error says that the log doesn't have that yet.
+    fn addresses(&self) -> Result<[SocketAddr; 2], String> {
+        if let Some(addresses) = self.addresses.get() {
+            return Ok(*addresses);
         }
         let log = self.own_log().map_err(|error| error.to_string())?;
-        let address = listens_at(&log).ok_or("its log doesn't say yet where it listens")?;
-        Ok(*self.address.get_or_init(|| address))
+        let found = listens_at(&log, "listen").zip(listens_at(&log, "metrics"));
+        let (probes, metrics) = found.ok_or("its log doesn't say yet where it listens")?;
+        Ok(*self.addresses.get_or_init(|| [probes, metrics]))
     }
 
     fn own_log(&self) -> std::io::Result<String> {
@@ -96,7 +103,13 @@ impl OperatorProcess {
 
     /// What it answers to a GET; the error says why it doesn't.
     pub async fn get(&self, path: &str) -> Result<Answer, String> {
-        http::get(self.address()?, path).await
+        self.get_as(path, None).await
+    }
+
+    /// The same, for who has this bearer token.
+    pub async fn get_as(&self, path: &str, bearer: Option<&str>) -> Result<Answer, String> {
+        let [probes, metrics] = self.addresses()?;
+        http::get(if path == "/metrics" { metrics } else { probes }, path, bearer).await
     }
 
     /// Waits until what it answers fits.
@@ -154,11 +167,11 @@ impl Drop for OperatorProcess {
     }
 }
 
-/// The address in the line that a process logs when it has started: `listen` is a field of it, in either form of the log.
-fn listens_at(log: &str) -> Option<SocketAddr> {
+/// The address in this field of the line that a process logs when it has started, in either form of the log.
+fn listens_at(log: &str, field: &str) -> Option<SocketAddr> {
     let mut whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let started = whole.find(|line| line.contains("Started"))?;
-    let (_, rest) = started.split_once("listen")?;
+    let (_, rest) = started.split_once(field)?;
     let from = rest.find(|character: char| character.is_ascii_digit() || character == '[')?;
     let address = rest.get(from..)?;
     let end = address
@@ -173,18 +186,25 @@ mod tests {
 
     #[test]
     fn the_address_is_found_in_both_forms_of_the_log() {
-        let json = r#"{"timestamp":"2026-11-27T03:00:00.000000Z","level":"INFO","fields":{"message":"Started","version":"0.1.0","listen":"127.0.0.1:40211"},"target":"salesforce_connector_operator::operator"}"#;
-        let human = "2026-11-27T03:00:00.000000Z  INFO salesforce_connector_operator::operator: Started version=\"0.1.0\" listen=127.0.0.1:40211";
+        let json = r#"{"timestamp":"2026-11-27T03:00:00.000000Z","level":"INFO","fields":{"message":"Started","version":"0.1.0","listen":"127.0.0.1:40211","metrics":"127.0.0.1:40212"},"target":"salesforce_connector_operator::operator"}"#;
+        let human = "2026-11-27T03:00:00.000000Z  INFO salesforce_connector_operator::operator: Started version=\"0.1.0\" listen=127.0.0.1:40211 metrics=127.0.0.1:40212";
         for line in [json, human] {
             let log = format!("a line before\n{line}\n");
-            assert_eq!(listens_at(&log), Some("127.0.0.1:40211".parse().unwrap()));
+            assert_eq!(
+                listens_at(&log, "listen"),
+                Some("127.0.0.1:40211".parse().unwrap())
+            );
+            assert_eq!(
+                listens_at(&log, "metrics"),
+                Some("127.0.0.1:40212".parse().unwrap())
+            );
         }
-        assert_eq!(listens_at("a line before\n"), None);
+        assert_eq!(listens_at("a line before\n", "listen"), None);
     }
 
     #[test]
     fn a_line_of_which_the_end_is_not_written_yet_has_no_address() {
         let begun = r#"{"fields":{"message":"Started","version":"0.1.0","listen":"127.0.0.1:402"#;
-        assert_eq!(listens_at(begun), None);
+        assert_eq!(listens_at(begun, "listen"), None);
     }
 }
