@@ -66,8 +66,10 @@ own_reasons! {
     NamespaceNotAllowed => InputMustChange, Developer, "Create the connector in another namespace, and delete this one.";
     /// A Secret that the connector refers to does not exist.
     InputSecretMissing => Uncertain, Developer, "Create the Secret in the connector's namespace, or correct the reference.";
-    /// A Secret that the connector refers to lacks the key, or its value is empty or not text.
+    /// A Secret that the connector refers to lacks the key, or its value is empty.
     InputKeyMissing => Uncertain, Developer, "Put the value under that key of the Secret, or correct the reference.";
+    /// A value in a Secret that the connector refers to is not text.
+    InputNotText => InputMustChange, Developer, "Store the value as UTF-8 text, for example with kubectl create secret generic NAME --from-file=KEY=FILE, or under stringData of the Secret. The message says what the value is instead.";
     /// spec.host is not a valid login host.
     HostInvalid => InputMustChange, Developer, "Set spec.host to the org's My Domain, such as acme.my.salesforce.com.";
     /// The sfdx auth URL in the bootstrap Secret is invalid.
@@ -95,6 +97,9 @@ own_reasons! {
     /// The API server rejected the write of the Secret.
     SecretWriteRefused => Uncertain, ClusterAdministrator, "Read the message. Check quotas, admission policies, and the permissions of the operator's service account.";
 
+    /// The API server failed to write the Secret, for example because an admission webhook does not answer.
+    SecretWriteFailed => Transient, ClusterAdministrator, "Read the message. If the problem persists, check the admission webhooks for Secrets, and the API server.";
+
     // What a login turned out to be.
     /// The operator did not publish the token, because the org's type does not match spec.environment.
     EnvironmentMismatch => FixInSalesforce, Developer, "Set spec.environment to Live or Sandbox to match the org, or set spec.host and spec.app to those of the intended org.";
@@ -102,8 +107,10 @@ own_reasons! {
     UnexpectedOrganization => FixInSalesforce, Developer, "Compare spec.expect.organizationId with Setup > Company Information. A refreshed sandbox has a new organization ID.";
     /// The operator did not publish the token, because it belongs to a different user than expected.
     UnexpectedUser => FixInSalesforce, Developer, "Correct spec.expect.username, or change the user that logs in. For clientCredentials this is the run-as user in the app's policies.";
+    /// The operator did not publish the token, because Salesforce does not tell whose it is.
+    IdentityNotReadable => FixInSalesforce, SalesforceAdministrator, "Add the scope Access the identity URL service (id, profile, email, address, phone) in Setup > External Client App Manager > (app) > Settings > OAuth Settings, or remove spec.expect.username.";
     /// Salesforce rejected a new token immediately.
-    FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Check Setup > Session Settings and the app's policies for a setting that ends new sessions: IP relaxation, session security level, API Access Control.";
+    FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Check Setup > Session Settings and the app's policies for a setting that ends new sessions: IP relaxation, session security level, API Access Control, Lock sessions to the IP address from which they originated. Also check whether Salesforce froze the user.";
     /// The token has expired, and the operator has not obtained a new one.
     TokenExpired => Transient, Nobody, "Read the Authenticated condition to see why the renewal fails.";
     /// Salesforce ended the session, and the operator is obtaining a new token.
@@ -158,6 +165,15 @@ impl Reason {
             Self::Salesforce(refusal) => refusal.as_str(),
             Self::Grant(problem) => problem.as_str(),
         }
+    }
+
+    /// Whether a Secret that the connector refers to lacks what it should have.
+    #[must_use]
+    pub fn is_about_inputs(self) -> bool {
+        matches!(
+            self,
+            Self::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::InputNotText)
+        )
     }
 
     /// When it is worth trying again.

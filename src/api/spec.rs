@@ -128,6 +128,7 @@ pub struct AppSpec {
     /// Consumer key (client ID) of the app. Mutually exclusive with clientIdRef.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = rules::no_white_space("app.clientId"))]
     pub client_id: Option<String>,
 
     /// Key of a Secret that holds the consumer key. Mutually exclusive with clientId. The operator never shows the
@@ -191,6 +192,7 @@ pub struct ClientCredentialsSpec {}
 pub struct JwtBearerSpec {
     /// Username of the user to log in as. This is not the email address.
     #[schemars(length(min = 1, max = 80))]
+    #[x_kube(validation = rules::no_white_space("jwtBearer.username"))]
     pub username: String,
     /// Key of a Secret that holds the RSA private key in PEM format (PKCS#8 or PKCS#1, not encrypted). It must match
     /// the certificate that is uploaded to the app.
@@ -200,6 +202,7 @@ pub struct JwtBearerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = Rule::new("self.startsWith('https://')").message("audience must begin with https://"))]
+    #[x_kube(validation = rules::no_white_space("audience"))]
     pub audience: Option<String>,
 }
 
@@ -264,6 +267,7 @@ pub struct PasswordSpec {
     /// Username of the user to log in as. Mutually exclusive with usernameRef.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 80))]
+    #[x_kube(validation = rules::no_white_space("password.username"))]
     pub username: Option<String>,
     /// Key of a Secret that holds the username. Mutually exclusive with username. The operator never shows the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -289,6 +293,7 @@ pub struct ExpectSpec {
     /// Username of the user; letter case is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 80))]
+    #[x_kube(validation = rules::no_white_space("expect.username"))]
     pub username: Option<String>,
 }
 

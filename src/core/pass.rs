@@ -14,6 +14,7 @@ mod delivery;
 pub mod effect;
 mod grant;
 mod login;
+mod probe;
 mod progress;
 mod unexpected;
 
@@ -36,11 +37,13 @@ use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::{Observed, Source};
 use crate::core::model::outcome::{Minted, Outcome};
+use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use addition::Addition;
 use delivery::{Delivery, Task, undelivered};
 use grant::{GrantRenewal, GrantStage};
 use login::{Login, LoginEnd};
+use probe::write_probe;
 use progress::PartProgress;
 
 pub struct Pass<'key> {
@@ -58,6 +61,7 @@ pub struct Pass<'key> {
 
 enum PassStage {
     RecordingRevocation,
+    ProbingSecret(MintReason),
     LoggingIn(Box<Login>, MintReason),
     RenewingGrant(Box<GrantRenewal>),
     Delivering(Box<Delivery>, Addition),
@@ -95,6 +99,7 @@ impl<'key> Pass<'key> {
     pub fn on(&mut self, reply: PassReply, now: Timestamp) -> Result<PassEffect, UnexpectedReply> {
         match (std::mem::replace(&mut self.stage, PassStage::Ended), reply) {
             (PassStage::RecordingRevocation, PassReply::Done) => Ok(self.decide(now)),
+            (PassStage::ProbingSecret(why), PassReply::Secret(answer)) => self.probed(why, answer, now),
             (PassStage::LoggingIn(login, why), reply) => {
                 let progress = login.on(reply, &self.observed, now)?;
                 self.logging_in(progress, why, now)
@@ -170,12 +175,13 @@ impl<'key> Pass<'key> {
 
     fn obtain(&mut self, connector: &Arc<Connector>, why: MintReason, now: Timestamp) -> PassEffect {
         match &self.observed.source {
-            Source::Login(source) => {
-                let (login, effect) =
-                    Login::begin(&self.observed, connector, &source.method, why, self.key, now);
-                self.stage = PassStage::LoggingIn(Box::new(login), why);
-                effect
-            }
+            Source::Login(_) => match write_probe(&self.observed, connector, self.key, now) {
+                Some(effect) => {
+                    self.stage = PassStage::ProbingSecret(why);
+                    effect
+                }
+                None => self.log_in(connector, why, now),
+            },
             Source::Grant(source) => {
                 let (renewal, effect) = GrantRenewal::begin(&self.observed, source, why, self.key);
                 self.stage = PassStage::RenewingGrant(Box::new(renewal));
@@ -183,6 +189,32 @@ impl<'key> Pass<'key> {
             }
             Source::Unusable(_) => self.finish(Outcome::untouched(self.observed.held.clone()), now),
         }
+    }
+
+    fn log_in(&mut self, connector: &Arc<Connector>, why: MintReason, now: Timestamp) -> PassEffect {
+        let Source::Login(source) = &self.observed.source else {
+            return self.finish(Outcome::untouched(self.observed.held.clone()), now);
+        };
+        let (login, effect) = Login::begin(&self.observed, connector, &source.method, why, self.key, now);
+        self.stage = PassStage::LoggingIn(Box::new(login), why);
+        effect
+    }
+
+    /// Nothing is sent while the Secret can't be written.
+    fn probed(
+        &mut self,
+        why: MintReason,
+        answer: Result<(), Rejection>,
+        now: Timestamp,
+    ) -> Result<PassEffect, UnexpectedReply> {
+        let connector = self.connector()?;
+        Ok(match answer {
+            Ok(()) => self.log_in(&connector, why, now),
+            Err(rejection) => {
+                let test = self.test_meanwhile(now);
+                self.keep(&connector, test, Addition::Undeliverable(why, rejection), now)
+            }
+        })
     }
 
     fn logging_in(

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
-use secrecy::SecretString;
 
 use crate::api::{SalesforceConnector, names};
 use crate::core::grant::shared_session as siblings;
@@ -37,7 +36,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         namespace: namespace(connector),
         uid: connector.uid().unwrap_or_default(),
     };
-    let checked = check(context, connector, &owner).await?;
+    let (checked, missing) = check(context, connector, &owner).await?;
     let template = checked.as_ref().ok().map(|(connector, _)| &connector.template);
     let target = match template {
         Some(template) => {
@@ -65,7 +64,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         }
         Source::Login(_) | Source::Unusable(_) => noted,
     };
-    Ok(Observed {
+    let observed = Observed {
         owner,
         generation: connector.metadata.generation.unwrap_or_default(),
         requests: requests(connector),
@@ -81,26 +80,33 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         former_secrets,
         last_test: context.last_test(connector),
         resync_period: resync_period(context),
+        missing: None,
+    };
+    Ok(match missing {
+        Some(rejection) => observed.without_input(rejection, context.clock.now()),
+        None => observed,
     })
 }
 
+/// Spec and inputs, checked; where an input is missing, what goes without it, and the rejection.
+type Checked = (Result<(Connector, Method), Rejection>, Option<Rejection>);
+
 /// The connector, validated with its inputs. Nothing is read for one in the operator's own namespace.
-async fn check(
-    context: &Context,
-    connector: &SalesforceConnector,
-    owner: &Owner,
-) -> Result<Result<(Connector, Method), Rejection>, Error> {
+async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner) -> Result<Checked, Error> {
     if let Err(rejection) = check_namespace(&owner.namespace, &context.settings.namespace) {
-        return Ok(Err(rejection));
+        return Ok((Err(rejection), None));
     }
     let inputs = read_inputs(context, connector).await?;
-    Ok(validate(
-        &owner.name,
-        &connector.spec,
-        &inputs,
-        &context.allow_list,
-        &context.digest_key,
-    ))
+    let checked = |inputs: &Inputs| {
+        let (spec, allow_list) = (&connector.spec, &context.allow_list);
+        validate(&owner.name, spec, inputs, allow_list, &context.digest_key)
+    };
+    Ok(match checked(&inputs) {
+        Err(rejection) if rejection.reason.is_about_inputs() => {
+            (checked(&inputs.filled(&connector.spec)), Some(rejection))
+        }
+        checked => (checked, None),
+    })
 }
 
 async fn source(
@@ -221,13 +227,7 @@ async fn read_inputs(context: &Context, connector: &SalesforceConnector) -> Resu
 
 fn value(secret: &Secret, key: &str) -> Input {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-    let text = bytes
-        .and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
-        .map(str::trim);
-    match text {
-        Some(text) if !text.is_empty() => Input::Found(SecretString::from(text)),
-        Some(_) | None => Input::KeyMissing,
-    }
+    Input::read(bytes.map(|bytes| bytes.0.as_slice()))
 }
 
 /// Whether Salesforce has refused this password before. What is merely unclear is for the login: it waits, and says until when.

@@ -19,6 +19,7 @@ use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
+use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::{grant_session, report};
 
@@ -68,12 +69,23 @@ impl<'a> Performer<'a> {
                 let reply = grant_session::run(context, &self.owner, *order).await?;
                 PassReply::Session(Box::new(reply))
             }
+            PassEffect::ProbeSecret {
+                connector,
+                found,
+                wanted,
+            } => PassReply::Secret(match found {
+                Some(found) => consumer_secret::update(context, &found, &wanted, Write::DryRun).await?,
+                None => {
+                    consumer_secret::create(context, &self.owner, &connector, &wanted, Write::DryRun).await?
+                }
+            }),
             PassEffect::CreateSecret { connector, wanted } => {
-                let written = consumer_secret::create(context, &self.owner, &connector, &wanted);
+                let written =
+                    consumer_secret::create(context, &self.owner, &connector, &wanted, Write::ForReal);
                 self.written(written).await?
             }
             PassEffect::UpdateSecret { found, wanted } => {
-                self.written(consumer_secret::update(context, &found, &wanted))
+                self.written(consumer_secret::update(context, &found, &wanted, Write::ForReal))
                     .await?
             }
             PassEffect::ReadStatus => self.read_status().await?,
@@ -136,6 +148,7 @@ impl<'a> Performer<'a> {
             | PassEffect::Introspect { .. }
             | PassEffect::Test { .. }
             | PassEffect::RunSession(_)
+            | PassEffect::ProbeSecret { .. }
             | PassEffect::CreateSecret { .. }
             | PassEffect::UpdateSecret { .. }
             | PassEffect::ReadStatus

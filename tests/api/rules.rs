@@ -243,6 +243,51 @@ async fn rules_about_the_login_method() {
     check("code", authorization_code()).await;
 }
 
+/// White space in a literal.
+fn white_space() -> Vec<Case> {
+    vec![
+        Case {
+            accepted: vec![],
+            refused: [
+                "u@acme.example ",
+                "u@acme.example\n",
+                "\u{a0}u@acme.example",
+                "\u{feff}u@acme.example",
+            ]
+            .map(|name| changed(jwt(), "/spec/auth/jwtBearer/username", name.into()))
+            .into(),
+            complaint: "spec.auth.jwtBearer.username: Invalid value: jwtBearer.username must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![changed(
+                password(),
+                "/spec/auth/password/username",
+                "u@acme.example ".into(),
+            )],
+            complaint: "spec.auth.password.username: Invalid value: password.username must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds",
+        },
+        Case {
+            accepted: vec![],
+            refused: texts("/spec/expect/username", ["u@acme.example "]),
+            complaint: "spec.expect.username: Invalid value: expect.username must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds",
+        },
+        Case {
+            accepted: vec![],
+            refused: texts(
+                "/spec/app/clientId",
+                ["3MVG9Green\n", "3MVG9Green ", "3MVG9 Green"],
+            ),
+            complaint: "spec.app.clientId: Invalid value: app.clientId must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn literals_have_no_white_space() {
+    check("blanks", white_space()).await;
+}
+
 fn app_and_references() -> Vec<Case> {
     let reference = json!({ "name": "s", "key": "k" });
     let by_reference = containing("/spec/app/clientIdRef");
@@ -625,6 +670,7 @@ pub(super) const TYPE_STAYS: &str = "spec.secret.type: Forbidden: secret.type is
 pub(super) fn all() -> Vec<Case<String>> {
     let fixed = [
         login_method(),
+        white_space(),
         authorization_code(),
         app_and_references(),
         host_and_environment(),

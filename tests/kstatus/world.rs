@@ -410,6 +410,7 @@ impl World {
             former_secrets: Vec::new(),
             last_test: self.last_test,
             resync_period: Duration::from_mins(1),
+            missing: None,
             owner,
             target,
         }
@@ -434,6 +435,7 @@ impl World {
                 let end = self.session(owner, imported);
                 PassReply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
             }
+            PassEffect::ProbeSecret { .. } => PassReply::Secret(Ok(())),
             PassEffect::CreateSecret { wanted, .. } | PassEffect::UpdateSecret { wanted, .. } => {
                 PassReply::Secret(self.write(*wanted))
             }

@@ -16,8 +16,8 @@ use crate::refusal::Refusal;
 pub(crate) struct Classification {
     pub(crate) refusal: Refusal,
     pub(crate) said: String,
-    /// Whether these are Salesforce's own words in its own form, and known: not those of a proxy, a gateway or a page.
-    pub(crate) understood: bool,
+    /// Whether this is a refusal in OAuth's own form, known or not: not the words of a proxy, a gateway or a page.
+    pub(crate) oauth: bool,
 }
 
 /// What an answer that is no success means. `grant` is what was presented at the token endpoint; `None` is for
@@ -44,10 +44,16 @@ pub(crate) fn judge(
     } else {
         kind.known(grant)
     };
+    let refusal = known.unwrap_or_else(|| by_status(grant, status, &kind));
     Classification {
-        understood: known.is_some() && matches!(kind, BodyKind::Oauth(_)),
-        refusal: known.unwrap_or_else(|| by_status(grant, status, &kind)),
-        said: kind.words(status),
+        oauth: kind.is_oauth_refusal(status, known.is_some()),
+        said: match refusal {
+            Refusal::UnknownRefusal if kind.is_error_we_could_read() => {
+                format!("HTTP {status}: {}", kind.words(status))
+            }
+            _ => kind.words(status),
+        },
+        refusal,
     }
 }
 
@@ -64,6 +70,7 @@ enum BodyKind {
     /// HTML, or XML.
     Page {
         title: Option<String>,
+        maintenance: bool,
     },
     Text(String),
 }
@@ -94,10 +101,12 @@ impl BodyKind {
             Some(b'{') => serde_json::from_str(text).map_or(Self::OtherJson, Self::Oauth),
             Some(b'<') => Self::Page {
                 title: title_of(text),
+                maintenance: says_maintenance(text),
             },
             // A plain-text code is sent with an HTML type at times.
             Some(_) if claims_page && text.contains('<') => Self::Page {
                 title: title_of(text),
+                maintenance: says_maintenance(text),
             },
             Some(_) => Self::Text(text.to_owned()),
         }
@@ -116,8 +125,10 @@ impl BodyKind {
         match self {
             Self::Empty => format!("HTTP {status} with an empty body"),
             Self::OtherJson => format!("HTTP {status} with JSON of an unknown form"),
-            Self::Page { title: Some(title) } => format!("HTTP {status} with a page titled: {title}"),
-            Self::Page { title: None } => format!("HTTP {status} with a page"),
+            Self::Page {
+                title: Some(title), ..
+            } => format!("HTTP {status} with a page titled: {title}"),
+            Self::Page { title: None, .. } => format!("HTTP {status} with a page"),
             Self::Text(text) => text.clone(),
             Self::Oauth(said) if said.error_description.is_empty() => said.error.clone(),
             Self::Oauth(said) => format!("{}: {}", said.error, said.error_description),
@@ -126,6 +137,22 @@ impl BodyKind {
                 Some(first) => format!("{}: {}", first.code, first.message),
                 None => format!("HTTP {status} with an empty list of errors"),
             },
+        }
+    }
+
+    /// Words that no rule knows count only with the statuses of RFC 6749, and with a code that has its form: gateways answer
+    /// `{"error": "Bad Request"}`.
+    fn is_oauth_refusal(&self, status: u16, known: bool) -> bool {
+        let is_code = |error: &str| {
+            error
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+        };
+        match self {
+            Self::Oauth(said) => {
+                known || matches!(status, 400 | 401) && !said.error.is_empty() && is_code(&said.error)
+            }
+            Self::Empty | Self::Rest(_) | Self::OtherJson | Self::Page { .. } | Self::Text(_) => false,
         }
     }
 
@@ -147,17 +174,39 @@ fn title_of(page: &str) -> Option<String> {
     (!title.is_empty()).then(|| title.to_owned())
 }
 
+/// Whether a page is the one of a maintenance, which comes with status 200 as well: EMP-Connector issue 84.
+fn says_maintenance(page: &str) -> bool {
+    let lower = page.to_ascii_lowercase();
+    [
+        "down for maintenance",
+        "undergoing maintenance",
+        "scheduled maintenance",
+    ]
+    .iter()
+    .any(|words| lower.contains(words))
+}
+
 /// Where no rule knows the words, the status decides. Sources: salesforce.com's list of REST status codes, and
 /// what clients have met (420 and HTML answers: jsforce, `http-api.ts`).
 fn by_status(grant: Option<GrantKind>, status: u16, kind: &BodyKind) -> Refusal {
     let page = matches!(kind, BodyKind::Page { .. });
+    let maintenance = matches!(
+        kind,
+        BodyKind::Page {
+            maintenance: true,
+            ..
+        }
+    );
     match status {
+        200..=299 if maintenance => Refusal::MaintenancePage,
         200..=299 if page => Refusal::UnexpectedPage,
         200..=299 => Refusal::UnreadableAnswer,
         300..=399 => Refusal::RedirectRefused,
         401 if grant.is_none() => Refusal::Unauthorized,
         403 if !kind.is_error_we_could_read() => Refusal::ForbiddenByNetwork,
-        404 if kind.is_error_we_could_read() => Refusal::ResourceNotFound,
+        404 if kind.is_error_we_could_read() || matches!(kind, BodyKind::Text(_)) => {
+            Refusal::ResourceNotFound
+        }
         404 => Refusal::UnexpectedPage,
         407 => Refusal::ProxyRefused,
         408 => Refusal::TimedOut,

@@ -86,17 +86,19 @@ fn rsa_key(pem: &PrivateKeyPem) -> Result<RsaKeyPair, Failure> {
             return Err(refuse(Refusal::PrivateKeyNotRsa, detail));
         }
     }
+    if text.contains("BEGIN OPENSSH PRIVATE KEY") {
+        return Err(refuse(
+            Refusal::PrivateKeyInvalid,
+            "the private key is in OpenSSH's own format; convert the file with ssh-keygen -p -m PEM -f FILE; the certificate in Salesforce stays valid",
+        ));
+    }
     for (marker, detail) in NO_KEY {
         if text.contains(marker) && !text.contains("PRIVATE KEY-----") {
             return Err(refuse(Refusal::PrivateKeyInvalid, detail));
         }
     }
-    let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| {
-        refuse(
-            Refusal::PrivateKeyInvalid,
-            "the private key is not a complete PEM block",
-        )
-    })?;
+    let der = PrivateKeyDer::from_pem_slice(whole_lines(text).as_bytes())
+        .map_err(|_| refuse(Refusal::PrivateKeyInvalid, no_block(text)))?;
     let parsed = match &der {
         PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
         PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
@@ -115,12 +117,41 @@ fn rsa_key(pem: &PrivateKeyPem) -> Result<RsaKeyPair, Failure> {
     })
 }
 
-const NOT_RSA: [(&str, &str); 3] = [
+/// The private key's PEM block with the line breaks that it should have. Forms and variables make them `\\n`, blanks or nothing, and
+/// YAML indents them.
+fn whole_lines(text: &str) -> Zeroizing<String> {
+    let block = || {
+        let (_, rest) = text
+            .split_once("-----BEGIN ")
+            .filter(|(_, rest)| rest.contains("PRIVATE KEY-----"))?;
+        let (label, rest) = rest.split_once("-----")?;
+        let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
+        Some((label, body)).filter(|(label, body)| label.ends_with("PRIVATE KEY") && !body.contains(':'))
+    };
+    let Some((label, body)) = block() else {
+        return Zeroizing::new(text.to_owned());
+    };
+    let body = Zeroizing::new(body.replace("\\r", "").replace("\\n", ""));
+    let mut whole = Zeroizing::new(String::with_capacity(text.len() + 64));
+    whole.extend(["-----BEGIN ", label, "-----\n"]);
+    whole.extend(body.split_whitespace());
+    whole.extend(["\n-----END ", label, "-----\n"]);
+    whole
+}
+
+/// Why a text has no PEM block of a private key.
+fn no_block(text: &str) -> &'static str {
+    if text.starts_with("LS0tLS1CRUdJTi") {
+        "the value is the base64 of a PEM block; decode it once"
+    } else if text.starts_with("MII") {
+        "the private key lacks its lines -----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY-----"
+    } else {
+        "the private key is not a complete PEM block"
+    }
+}
+
+const NOT_RSA: [(&str, &str); 2] = [
     ("BEGIN EC PRIVATE KEY", "the private key is an elliptic curve key"),
-    (
-        "BEGIN OPENSSH PRIVATE KEY",
-        "the private key is in OpenSSH's own format; convert it with ssh-keygen -p -m PEM",
-    ),
     ("BEGIN DSA PRIVATE KEY", "the private key is a DSA key"),
 ];
 

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use zeroize::Zeroizing;
 
 use crate::classify::judge;
 use crate::failure::{Failure, Sent};
 use crate::grant::GrantKind;
+use crate::host::Host;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 
@@ -23,6 +25,8 @@ pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
     pub(crate) latency: Duration,
+    /// Where it redirects to, if credentials may be sent there: a host of Salesforce's, or one that is allowed.
+    pub(crate) redirect: Option<Host>,
 }
 
 impl Received {
@@ -47,17 +51,23 @@ impl Received {
     /// What this answer means as a refusal.
     fn refusal(&self, grant: Option<GrantKind>, scrubber: &Scrubber) -> Failure {
         let classification = judge(grant, self.status, self.content_type(), &self.body);
+        // Whoever sends a request on to another host has not worked on it.
+        let not_worked_on = self.redirect.is_some() || turned_away(self.status);
+        let said = match &self.redirect {
+            Some(host) => format!("HTTP {} to {host}", self.status),
+            None => classification.said,
+        };
         Failure {
             refusal: classification.refusal,
             sent: match grant {
                 // Something between us and Salesforce may have put its own answer in the place of a success.
-                Some(_) if !classification.understood && !turned_away(self.status) => Sent::Unknown,
+                Some(_) if !classification.oauth && !not_worked_on => Sent::Unknown,
                 Some(_) | None => sent(self.status, classification.refusal),
             },
             http_status: Some(self.status),
             retry_after: retry_after(&self.headers),
             server_date: server_date(&self.headers),
-            detail: scrubber.clean(&classification.said),
+            detail: scrubber.clean(&said),
             salvaged_refresh_token: None,
         }
     }
@@ -65,7 +75,7 @@ impl Received {
     /// A success that could not be understood, for this reason.
     pub(crate) fn not_understood(&self, why: &str, scrubber: &Scrubber) -> Failure {
         let refusal = match judge(None, self.status, self.content_type(), &self.body).refusal {
-            Refusal::UnexpectedPage => Refusal::UnexpectedPage,
+            page @ (Refusal::UnexpectedPage | Refusal::MaintenancePage) => page,
             _ => Refusal::UnreadableAnswer,
         };
         let failure = Failure::unknown(refusal, scrubber.clean(why));
@@ -83,6 +93,17 @@ pub(crate) fn unreadable(headers: &HeaderMap, status: u16, failure: Failure) -> 
     }
 }
 
+/// Which host a redirect leads to. An address without a host stays at the one that was asked.
+pub(crate) fn redirect_host(asked: &Url, status: u16, headers: &HeaderMap) -> Option<Host> {
+    if !(300..400).contains(&status) {
+        return None;
+    }
+    let target = asked.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    let port = target.port().map(|port| format!(":{port}"));
+    let host = format!("{}{}", target.host_str()?, port.unwrap_or_default());
+    host.parse().ok()
+}
+
 /// Whether a status alone says that the request went no further: 420 is Salesforce Edge without a route to the org, and
 /// 429 turns a request away before it is worked on.
 fn turned_away(status: u16) -> bool {
@@ -97,6 +118,7 @@ fn sent(status: u16, refusal: Refusal) -> Sent {
             | Refusal::SalesforceServerError
             | Refusal::SalesforceUnavailable
             | Refusal::SalesforceDown
+            | Refusal::SlowDown
     );
     if server_failed || status == 408 || !(300..500).contains(&status) {
         Sent::Unknown

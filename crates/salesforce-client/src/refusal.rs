@@ -99,6 +99,8 @@ refusals! {
     AppPolicyMissing;
     /// The installation of the app in the org failed.
     AppInstallationFailed;
+    /// The app's distribution state does not permit its use in this org.
+    AppDistributionInvalid;
     /// The client credentials flow has no user to run as.
     RunAsUserMissing;
     /// The client credentials flow is not enabled for the app.
@@ -131,6 +133,8 @@ refusals! {
     DnsUnavailable;
     /// Salesforce has no org for this host: it was deleted, has expired or has moved.
     HostNotRouted;
+    /// The address is not that of the org: a login tells the right one.
+    InstanceAddressOutdated;
     /// The host answered with a redirect, which is never followed.
     RedirectRefused;
     /// The host answered with a page instead of data.
@@ -167,6 +171,10 @@ refusals! {
     InsufficientAccess;
     /// A feature the request needs is not enabled in the org.
     FunctionalityNotEnabled;
+    /// A Transaction Security policy of the org forbids the request.
+    TransactionSecurityBlocked;
+    /// The org demands mutual TLS of this user.
+    MutualTlsRequired;
     /// The network, a proxy or a firewall forbids the request; the token is not at fault.
     ForbiddenByNetwork;
 

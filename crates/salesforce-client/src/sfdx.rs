@@ -42,6 +42,11 @@ pub enum InvalidSfdxAuthUrl {
     /// A text that is not of the form of an auth URL.
     #[error("not an auth URL of the form force://<clientId>:<clientSecret>:<refreshToken>@<host>")]
     Form,
+    /// The form of before client ids were in it.
+    #[error(
+        "the auth URL is of the old form force://<refreshToken>@<host>, without a client ID; put the refresh token alone into the Secret, and name it in bootstrap.refreshTokenRef"
+    )]
+    NoClientId,
     /// The part after the `@` is no host.
     #[error(
         "the auth URL must end with @ and a host name without https://, for example @acme.my.salesforce.com"
@@ -65,9 +70,9 @@ struct Inner {
 impl SfdxAuthUrl {
     /// Reads the URL itself, or the JSON that the Salesforce CLI prints.
     pub fn parse(text: &str) -> Result<Self, InvalidSfdxAuthUrl> {
-        let text = text.trim();
+        let text = after_warnings(text.trim());
         if !text.starts_with('{') {
-            return parse_url(text);
+            return parse_url(unquoted(text));
         }
         let file: File = serde_json::from_str(text).map_err(|_| InvalidSfdxAuthUrl::NoField)?;
         let url = file
@@ -78,12 +83,35 @@ impl SfdxAuthUrl {
     }
 }
 
+/// The text from the line on that begins with JSON or an auth URL: the CLI prints warnings before it.
+fn after_warnings(text: &str) -> &str {
+    let begins =
+        |line: &str| line.starts_with('{') || line.trim_start_matches(['"', '\'']).starts_with("force://");
+    let mut rest = text;
+    while !begins(rest) {
+        match rest.split_once('\n') {
+            Some((_, after)) => rest = after.trim_start(),
+            None => return text,
+        }
+    }
+    rest
+}
+
+/// The text without the quotes around it that `jq` leaves without `-r`.
+fn unquoted(text: &str) -> &str {
+    let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    quoted('"').or_else(|| quoted('\'')).unwrap_or(text).trim()
+}
+
 fn parse_url(text: &str) -> Result<SfdxAuthUrl, InvalidSfdxAuthUrl> {
     let form = InvalidSfdxAuthUrl::Form;
     let (credentials, host) = text
         .strip_prefix("force://")
         .and_then(|it| it.rsplit_once('@'))
         .ok_or(form)?;
+    if !credentials.is_empty() && !credentials.contains([':', '/']) {
+        return Err(InvalidSfdxAuthUrl::NoClientId);
+    }
     let mut parts = credentials.splitn(3, ':');
     let mut next = || parts.next().ok_or(form);
     let (client_id, client_secret, refresh_token) = (next()?, next()?, next()?);
@@ -119,6 +147,12 @@ mod tests {
         };
         for text in [
             format!("{URL}\n"),
+            format!("\"{URL}\"\n"),
+            format!("'{URL}'"),
+            format!(
+                " ›   Warning: update available\n\n{{\"status\":0,\"result\":{{\"sfdxAuthUrl\":\"{URL}\"}}}}"
+            ),
+            format!("Warning: this shows a secret\r\n{URL}"),
             format!(r#"{{"sfdxAuthUrl":"{URL}"}}"#),
             format!(r#"{{"status":0,"result":{{"sfdxAuthUrl":"{URL}","alias":"x"}}}}"#),
         ] {
@@ -141,7 +175,8 @@ mod tests {
         let cases = [
             ("", InvalidSfdxAuthUrl::Form),
             ("https://green-itr.my.salesforce.com", InvalidSfdxAuthUrl::Form),
-            ("force://canary@host.example", InvalidSfdxAuthUrl::Form),
+            ("force://canary@host.example", InvalidSfdxAuthUrl::NoClientId),
+            ("force://@host.example", InvalidSfdxAuthUrl::Form),
             ("force://canary:canary@host.example", InvalidSfdxAuthUrl::Form),
             ("force://:s:canary@host.example", InvalidSfdxAuthUrl::Form),
             ("force://id:s:@host.example", InvalidSfdxAuthUrl::Form),

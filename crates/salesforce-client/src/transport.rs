@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::host::{Host, InstanceUrl};
-use crate::received::{Received, unreadable};
+use crate::received::{Received, redirect_host, unreadable};
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
@@ -174,7 +174,7 @@ impl Transport {
             Connection::Fresh => &self.fresh,
             Connection::Pooled => &self.pooled,
         };
-        let start = Instant::now();
+        let (start, url) = (Instant::now(), request.url().clone());
         let response = client
             .execute(request)
             .await
@@ -193,11 +193,13 @@ impl Transport {
                 return Err(Interrupted { failure, partial });
             }
         };
+        let redirect = redirect_host(&url, status.as_u16(), &headers);
         Ok(Received {
             status: status.as_u16(),
             headers,
             body,
             latency: start.elapsed(),
+            redirect: redirect.filter(|host| self.settings.allow_list.check(host).is_ok()),
         })
     }
 }

@@ -45,6 +45,13 @@ pub(super) fn host_name() -> Rule {
     Rule::new(rule).message("host must be a DNS name in lower case, such as acme.my.salesforce.com")
 }
 
+/// A literal in which white space is a mistake, also white space that nobody sees.
+pub(super) fn no_white_space(field: &str) -> Rule {
+    Rule::new(r"self.matches(r'^[^\s\x{00a0}\x{200b}\x{feff}]*$')").message(Message::Message(format!(
+        "{field} must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds"
+    )))
+}
+
 /// A key of a Secret's data.
 pub(super) fn secret_key(field: &str) -> Rule {
     Rule::new("self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')").message(

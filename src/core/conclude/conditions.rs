@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use crate::api::reasons::{Class, OwnReason};
-use crate::api::status::{FailuresStatus, SalesforceConnectorStatus};
+use crate::api::status::{ConnectionTestStatus, FailuresStatus, SalesforceConnectorStatus};
 use crate::api::{Reason, reasons};
 use crate::core::conclude::merge::{ConditionType, Finding, Truth};
+use crate::core::decide::instance_moved::says_gone;
 use crate::core::decide::test_due::{failed_test, has_run};
 use crate::core::model::decision::Decision;
 use crate::core::model::observed::Observed;
@@ -71,7 +72,11 @@ impl Facts<'_> {
             );
             return Finding::with(Truth::True, OwnReason::Suspended, message);
         }
-        let note = self.bootstrap_note();
+        let missing = self.observed.missing.as_ref();
+        let note = match missing.map(Rejection::message) {
+            Some(missing) => format!(" The next renewal needs an input that is not there: {missing}"),
+            None => self.bootstrap_note(),
+        };
         let message = format!("The token is valid and in Secret \"{secret}\".{note}{siblings}");
         Finding::with(Truth::True, OwnReason::TokenValid, message)
     }
@@ -150,6 +155,10 @@ impl Facts<'_> {
             .filter(|test| has_run(test))?;
         let (reason, class) = failed_test(test)?;
         match class {
+            // The one login that could tell another address has not helped.
+            Class::Uncertain if test.steps.last().is_some_and(says_gone) && self.is_old(test) => {
+                Some(Finding::with(Truth::False, reason, test.message.clone()))
+            }
             Class::Transient | Class::Uncertain => None,
             Class::RenewToken => Some(Finding::with(
                 Truth::False,
@@ -160,6 +169,12 @@ impl Facts<'_> {
                 Some(Finding::with(Truth::False, reason, test.message.clone()))
             }
         }
+    }
+
+    /// Whether a test has failed for so long that settings which spread by themselves are no explanation.
+    fn is_old(&self, test: &ConnectionTestStatus) -> bool {
+        let first = test.first_failure_time.as_ref();
+        first.is_some_and(|first| since(first.0, self.now) >= UNCERTAIN_FOR)
     }
 
     fn authenticated(&self) -> Finding {

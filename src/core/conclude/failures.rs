@@ -18,7 +18,7 @@ use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::explain;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
-use crate::core::schedule::backoff::next_attempt;
+use crate::core::schedule::backoff::{is_write_failure, next_attempt, next_write};
 use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// An unchanged result is recorded again after this time, so that status doesn't look forgotten.
@@ -42,7 +42,7 @@ pub(super) fn failures(
             let before = before
                 .as_ref()
                 .filter(|failures| failures.inputs_digest.as_deref() == Some(digest));
-            Some(counted(before, &problem, digest, now, &observed.owner.uid))
+            Some(counted(before, &problem, digest, now, observed))
         }
         None if matches!(outcome.minted, Some(Minted::Obtained { .. })) => None,
         None if outcome.secret == SecretOutcome::InStep
@@ -52,7 +52,9 @@ pub(super) fn failures(
             None
         }
         None if matches!(decision, Decision::Keep { .. }) => before.filter(|failures| {
-            failures.inputs_digest.as_deref() == Some(digest) && !is_past(failures, connector, outcome)
+            failures.inputs_digest.as_deref() == Some(digest)
+                && !is_past(failures, connector, outcome)
+                && !is_delivered(failures, observed, outcome)
         }),
         None => before,
     }
@@ -75,13 +77,7 @@ pub(super) fn candidate_grant_failures(
         };
         return Some(match before.filter(told) {
             Some(before) => before.clone(),
-            None => counted(
-                before,
-                problem,
-                connector.attempt_digest.as_str(),
-                now,
-                &observed.owner.uid,
-            ),
+            None => counted(before, problem, connector.attempt_digest.as_str(), now, observed),
         });
     }
     let ended = grant.is_some() && matches!(outcome.minted, None | Some(Minted::Obtained { .. }));
@@ -98,6 +94,12 @@ fn is_past(failures: &FailuresStatus, connector: &Connector, outcome: &Outcome) 
     let held = outcome.held.as_ref();
     let of_these = held.is_some_and(|held| held.inputs_digest == connector.inputs_digest);
     accepted && of_these && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
+}
+
+/// Whether the token of a stored grant has reached its consumer, which could not be written before.
+fn is_delivered(failures: &FailuresStatus, observed: &Observed, outcome: &Outcome) -> bool {
+    let of_write = Reason::parse(&failures.reason).is_some_and(is_write_failure);
+    of_write && observed.grant().is_some() && outcome.secret == SecretOutcome::InStep
 }
 
 /// Whether the held token was still to be verified when this reconcile began.
@@ -147,7 +149,7 @@ fn counted(
     problem: &Problem,
     digest: &str,
     now: Timestamp,
-    uid: &str,
+    observed: &Observed,
 ) -> FailuresStatus {
     let count = before
         .as_ref()
@@ -163,7 +165,7 @@ fn counted(
         count,
         first_failure_time: Time(whole_seconds(first)),
         last_failure_time: Time(whole_seconds(now)),
-        next_attempt_time: again(problem, asked, count, first, now, uid).map(Time),
+        next_attempt_time: again(problem, asked, count, first, now, observed).map(Time),
         reason: problem.reason.as_str().to_owned(),
         message: problem.message.clone(),
         inputs_digest: Some(digest.to_owned()),
@@ -177,9 +179,11 @@ fn again(
     count: i32,
     first: Timestamp,
     now: Timestamp,
-    uid: &str,
+    observed: &Observed,
 ) -> Option<Timestamp> {
+    let uid = &observed.owner.uid;
     match problem.reason {
+        reason if is_write_failure(reason) => Some(next_write(observed.resync_period, now, uid)),
         Reason::Grant(_) => asked.map(|wait| whole_seconds(later(now, wait))),
         Reason::Own(_) | Reason::Salesforce(_) => {
             next_attempt(problem.reason.class(), count, first, now, asked, uid)

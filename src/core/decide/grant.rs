@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use redeem::GrantProblem;
 
 use crate::core::decide::permission::permitted;
-use crate::core::decide::test_due::{due_test, instead_of_waiting};
+use crate::core::decide::test_due::{due_test, instead_of_waiting, meanwhile};
 use crate::core::decide::token_due::{retry_due, token_due};
 use crate::core::grant::view::Business;
 use crate::core::grant::{candidate, keep_alive};
@@ -21,6 +21,10 @@ pub(super) fn decide(
 ) -> Decision {
     if let Some(rejection) = impossible(source) {
         return Decision::Reject(rejection);
+    }
+    if observed.missing.is_some() {
+        let test = meanwhile(observed, evidence, now);
+        return Decision::Keep { test };
     }
     if let Target::Refused(rejection) = &observed.target {
         let needed = for_the_grant(observed, source, now);

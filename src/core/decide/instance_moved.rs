@@ -31,16 +31,23 @@ pub fn instance_is_gone(observed: &Observed, decision: &Decision, report: &TestR
     free && elsewhere && !known && failed && report.steps.last().is_some_and(says_gone)
 }
 
-/// What an address that leads nowhere looks like: no such name, no route at Salesforce's edge, or sent elsewhere
-/// (docs/salesforce.md#edge-no-route, docs/salesforce.md#open-unknown-host, docs/salesforce.md#my-domain-change).
-fn says_gone(step: &TestStep) -> bool {
-    const GONE: [Refusal; 3] = [
+/// What an address that leads nowhere looks like: no such name, no route at Salesforce's edge, sent elsewhere, or, as after
+/// Enhanced Domains, a page (docs/salesforce.md#edge-no-route, docs/salesforce.md#open-unknown-host,
+/// docs/salesforce.md#my-domain-change). REST also says so itself.
+#[must_use]
+pub fn says_gone(step: &TestStep) -> bool {
+    const GONE: [Refusal; 5] = [
         Refusal::HostNotFound,
         Refusal::HostNotRouted,
         Refusal::RedirectRefused,
+        Refusal::ForbiddenByNetwork,
+        Refusal::UnexpectedPage,
     ];
-    let reason = step.reason.as_deref().and_then(Reason::parse);
-    step.name == StepName::HostAnswers && GONE.iter().any(|gone| reason == Some(Reason::Salesforce(*gone)))
+    let Some(Reason::Salesforce(refusal)) = step.reason.as_deref().and_then(Reason::parse) else {
+        return false;
+    };
+    let at_host = step.name == StepName::HostAnswers && GONE.contains(&refusal);
+    at_host || refusal == Refusal::InstanceAddressOutdated
 }
 
 #[cfg(test)]
@@ -90,6 +97,9 @@ mod tests {
             (Refusal::HostNotRouted, true),
             (Refusal::HostNotFound, true),
             (Refusal::RedirectRefused, true),
+            (Refusal::ForbiddenByNetwork, true),
+            (Refusal::UnexpectedPage, true),
+            (Refusal::InstanceAddressOutdated, true),
             (Refusal::DnsUnavailable, false),
             (Refusal::MaintenancePage, false),
             (Refusal::TimedOut, false),

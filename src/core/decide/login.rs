@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::reasons::OwnReason;
 use crate::core::decide::permission::permitted;
-use crate::core::decide::test_due::{due_test, instead_of_waiting};
+use crate::core::decide::test_due::{due_test, instead_of_waiting, meanwhile};
 use crate::core::decide::token_due::{retry_due, token_due};
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, MintReason, WaitReason};
@@ -24,6 +24,10 @@ pub(super) fn decide(
     }
     if observed.is_suspended() {
         return Decision::Wait(WaitReason::Suspended);
+    }
+    if observed.missing.is_some() {
+        let test = meanwhile(observed, evidence, now);
+        return Decision::Keep { test };
     }
     let decision = match wanted(observed, source, evidence, now) {
         Some(why) => {

@@ -9,6 +9,7 @@ use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Evidence, MintReason};
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::Observed;
+use crate::core::schedule::backoff::is_write_failure;
 use crate::core::schedule::expiry::renewal_time;
 
 /// Why the held token is due, if it is: it was refused, its instance is gone, or its time is up.
@@ -40,6 +41,9 @@ pub(super) fn retry_due(observed: &Observed, connector: &Connector, held: &HeldT
         return false;
     };
     let same = failures.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str());
-    let obtained = failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str();
+    let reason = Reason::parse(&failures.reason);
+    // The token of a stored grant is in the state, and only has to be delivered.
+    let stored = observed.grant().is_some() && reason.is_some_and(is_write_failure);
+    let obtained = stored || reason == Some(OwnReason::FreshTokenRejected.into());
     observed.identity_verified(held) && same && !obtained && !is_over(failures, observed)
 }

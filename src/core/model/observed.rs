@@ -8,6 +8,7 @@ use crate::api::SalesforceConnectorStatus;
 use crate::core::grant::shared_session::Siblings;
 use crate::core::grant::view::GrantView;
 use crate::core::model::connector::{Connector, GrantSettings, LoginMethod};
+use crate::core::model::digest::Digest;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
@@ -31,6 +32,8 @@ pub struct Observed {
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
     pub resync_period: std::time::Duration,
+    /// The input that is missing, while a token that the consumer has goes on without it.
+    pub missing: Option<Rejection>,
 }
 
 /// Where the tokens of a connector come from. A connector that logs in has nothing to do with grants.
@@ -81,6 +84,37 @@ pub enum Activity {
 }
 
 impl Observed {
+    /// While an input is missing, a token that the consumer has goes on as it is until it expires. Without one, nothing can be
+    /// done.
+    #[must_use]
+    pub fn without_input(mut self, rejection: Rejection, now: Timestamp) -> Self {
+        let in_use = |held: &&HeldToken| held.expiration.time > now && self.identity_verified(held);
+        let Some(held) = self.held.clone().as_ref().filter(in_use).cloned() else {
+            return Self {
+                source: Source::Unusable(rejection),
+                target: Target::Absent,
+                held: None,
+                former_secrets: Vec::new(),
+                ..self
+            };
+        };
+        let failures = self.status.failures.as_ref();
+        let attempted = failures.and_then(|failures| failures.inputs_digest.clone());
+        let connector = match &mut self.source {
+            Source::Unusable(_) => return self,
+            Source::Login(source) => &mut source.connector,
+            Source::Grant(source) => &mut source.connector,
+        };
+        // Nobody knows whether the inputs have changed.
+        let connector = Arc::make_mut(connector);
+        connector.inputs_digest = held.inputs_digest;
+        if let Some(attempted) = attempted {
+            connector.attempt_digest = Digest::from_text(&attempted);
+        }
+        self.missing = Some(rejection);
+        self
+    }
+
     /// Spec and inputs, if they can be used.
     pub fn connector(&self) -> Option<&Arc<Connector>> {
         match &self.source {

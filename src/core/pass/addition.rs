@@ -1,8 +1,10 @@
 //! What does the outcome of a pass add to that of a delivery?
 
+use crate::api::reasons::Class;
 use crate::core::model::decision::MintReason;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{GrantOutcome, Minted, Outcome, SecretOutcome};
+use crate::core::model::rejection::Rejection;
 
 /// What is added to the outcome of a delivery.
 pub(super) enum Addition {
@@ -10,6 +12,8 @@ pub(super) enum Addition {
     None,
     /// A login brought the token. What was not verified is forgotten, and the token of before is held on.
     LoggedIn(MintReason),
+    /// No login was made, as its token could not be delivered.
+    Undeliverable(MintReason, Rejection),
     /// A login brought none.
     Failed(Minted),
     /// A session of the redeem protocol.
@@ -20,13 +24,17 @@ impl Addition {
     pub(super) fn add_to(self, outcome: Outcome, observed: &Observed) -> Outcome {
         match self {
             Self::None => outcome,
-            Self::LoggedIn(why) => forget_unverified(
-                Outcome {
-                    minted: Some(Minted::Obtained { why }),
-                    ..outcome
-                },
-                observed,
-            ),
+            Self::LoggedIn(why) => {
+                let minted = Some(Minted::Obtained { why });
+                let outcome = forget_unverified(Outcome { minted, ..outcome }, observed);
+                match outcome.secret.clone() {
+                    SecretOutcome::Refused(rejection) if passes(&rejection) => {
+                        undeliverable(outcome, why, rejection, observed)
+                    }
+                    _ => outcome,
+                }
+            }
+            Self::Undeliverable(why, rejection) => undeliverable(outcome, why, rejection, observed),
             Self::Failed(minted) => Outcome {
                 minted: Some(minted),
                 ..outcome
@@ -37,6 +45,31 @@ impl Addition {
                 ..outcome
             },
         }
+    }
+}
+
+/// Whether the API server could not write, rather than would not.
+fn passes(rejection: &Rejection) -> bool {
+    rejection.reason.class() == Class::Transient
+}
+
+/// The token of before is held on: the consumer has it, and it is good for as long as it lasts.
+fn undeliverable(outcome: Outcome, why: MintReason, rejection: Rejection, observed: &Observed) -> Outcome {
+    let held = observed.held.as_ref();
+    let consumer_has_one = held.is_some_and(|held| observed.identity_verified(held));
+    let secret = match outcome.secret {
+        SecretOutcome::InStep => SecretOutcome::InStep,
+        _ if consumer_has_one && passes(&rejection) => SecretOutcome::Untouched,
+        _ => SecretOutcome::Refused(rejection.clone()),
+    };
+    Outcome {
+        held: observed.held.clone(),
+        minted: Some(Minted::Failed {
+            why,
+            problem: rejection.into(),
+        }),
+        secret,
+        ..outcome
     }
 }
 

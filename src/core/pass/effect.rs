@@ -79,6 +79,15 @@ pub enum PassEffect {
     },
     /// Run a session of the redeem protocol to its end. [`PassReply::Session`].
     RunSession(Box<SessionOrder>),
+    /// Find out whether the consumer's Secret can be written, by a dry run. [`PassReply::Secret`].
+    ProbeSecret {
+        /// Its template.
+        connector: Arc<Connector>,
+        /// As it was read, if it exists.
+        found: Option<Box<Secret>>,
+        /// What stands in for the Secret that is to be written.
+        wanted: Box<Secret>,
+    },
     /// Create the consumer's Secret. [`PassReply::Secret`].
     CreateSecret {
         connector: Arc<Connector>,
@@ -197,6 +206,7 @@ impl PassEffect {
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),
             Self::RunSession(_) => "RunSession",
+            Self::ProbeSecret { .. } => "ProbeSecret",
             Self::CreateSecret { .. } => "CreateSecret",
             Self::UpdateSecret { .. } => "UpdateSecret",
             Self::DeleteFormerSecrets { .. } => "DeleteFormerSecrets",

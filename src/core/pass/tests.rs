@@ -302,6 +302,117 @@ scenarios! {
         assert_eq!(ready_after(&ran), "False SecretWriteRefused");
     }
 
+    fn a_secret_that_could_not_be_written_is_tried_by_a_dry_run_before_another_login() {
+        use crate::api::reasons::OwnReason::{SecretWriteFailed, SecretWriteRefused};
+        for reason in [SecretWriteRefused, SecretWriteFailed] {
+            let denial = || Some(PassReply::Secret(Err(Rejection::new(reason, "denied"))));
+            let denies = |effect: &PassEffect| match effect {
+                PassEffect::CreateSecret { .. } | PassEffect::ProbeSecret { .. } => denial(),
+                _ => None,
+            };
+            let first = run_with(&fresh(), now(), denies);
+            let expected = format!("False {}", crate::api::Reason::from(reason).as_str());
+            assert_eq!(ready_after(&first), expected);
+            let next = first.left.status.failures.as_ref().unwrap().next_attempt_time.as_ref().unwrap().0;
+            assert!(next > now() && next <= after(330), "{next}");
+            let again = run_with(&Observed { held: None, ..first.left }, next, denies);
+            assert_eq!(again.effects, ["ProbeSecret", "Record", "WriteStatus"]);
+            assert_eq!(ready_after(&again), expected);
+            assert_eq!(again.left.status.failures.as_ref().unwrap().count, 2);
+            let later = again.left.status.failures.as_ref().unwrap().next_attempt_time.as_ref().unwrap().0;
+            let healed = run(&Observed { held: None, ..again.left }, later);
+            assert_eq!(healed.effects.iter().take(2).collect::<Vec<_>>(), [&"ProbeSecret", &"RequestToken"]);
+            assert_eq!(ready_after(&healed), "True TokenValid");
+        }
+    }
+
+    fn a_renewal_that_can_not_be_delivered_leaves_the_old_token_until_it_expires() {
+        let fails = |effect: &PassEffect| match effect {
+            PassEffect::UpdateSecret { .. } | PassEffect::ProbeSecret { .. } => {
+                let failed = Rejection::new(crate::api::reasons::OwnReason::SecretWriteFailed, "webhook");
+                Some(PassReply::Secret(Err(failed)))
+            }
+            _ => None,
+        };
+        let tested = Observed { last_test: Some(after(6000)), ..settled() };
+        let ran = run_with(&tested, after(6100), fails);
+        assert!(ran.effects.contains(&"RequestToken"), "{:?}", ran.effects);
+        assert_eq!(ready_after(&ran), "True TokenValid");
+        assert_eq!(ran.left.status.token.as_ref().unwrap().expiration_time.0, after(7200));
+        let expired = run_with(&ran.left, after(7200), fails);
+        assert!(!expired.effects.contains(&"RequestToken"), "{:?}", expired.effects);
+        assert_eq!(ready_after(&expired), "False TokenExpired");
+    }
+
+    fn a_stored_grant_whose_token_can_not_be_delivered_is_not_renewed_for_that() {
+        let tested = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
+        let fails = |effect: &PassEffect| match effect {
+            PassEffect::UpdateSecret { .. } => {
+                let failed = Rejection::new(crate::api::reasons::OwnReason::SecretWriteRefused, "quota");
+                Some(PassReply::Secret(Err(failed)))
+            }
+            effect => renewed_grant(effect),
+        };
+        let ran = run_with(&tested, after(6100), fails);
+        assert_eq!(ready_after(&ran), "False SecretWriteRefused");
+        let mut stored = fixtures::state(redeem::GrantValidity::Valid);
+        stored.current.as_mut().unwrap().access.as_mut().unwrap().received_at = after(6100);
+        let mut left = ran.left;
+        grant_mut(&mut left).view.state = fixtures::found(stored);
+        left.held.as_mut().unwrap().expiration.time = after(13_000);
+        left.held.as_mut().unwrap().issue_time = after(6100);
+        left.held.as_mut().unwrap().token = salesforce_client::AccessToken::new("00Dx!other".to_owned());
+        let again = run_with(&left, after(6500), fails);
+        assert!(!again.effects.contains(&"RunSession"), "{:?}", again.effects);
+        assert!(again.effects.contains(&"UpdateSecret"), "{:?}", again.effects);
+        let healed = run(&left, after(6500));
+        assert_eq!(healed.left.status.failures, None);
+    }
+
+    fn an_input_that_vanishes_leaves_a_good_token_as_it_is_until_it_expires() {
+        let gone = |observed: Observed, now| {
+            let why = Rejection::new(crate::api::reasons::OwnReason::InputSecretMissing, "spec.app.clientSecretRef");
+            observed.without_input(why, now)
+        };
+        for observed in [settled(), granted(&json!({}), redeem::GrantValidity::Valid)] {
+            let mut observed = run(&Observed { last_test: Some(after(0)), ..observed }, after(1)).left;
+            observed.held.as_mut().unwrap().expiration.time = after(7200);
+            let ran = run(&gone(observed.clone(), after(901)), after(901));
+            assert!(ran.effects.contains(&"TestIdentity"), "{:?}", ran.effects);
+            let report = ran.report();
+            assert_eq!(ready(&report.status), "True TokenValid");
+            let message = &report.status.conditions.first().unwrap().message;
+            assert!(message.contains("The next renewal needs an input that is not there"), "{message}");
+            let synced = |status: &SalesforceConnectorStatus| status.conditions.iter().find(|it| it.type_ == "SecretSynced").cloned();
+            assert_eq!(synced(&report.status), synced(&observed.status));
+            let due = run(&gone(observed.clone(), after(6100)), after(6100));
+            assert!(!due.effects.contains(&"RequestToken") && !due.effects.contains(&"RunSession"), "{:?}", due.effects);
+            let expired = run(&gone(observed, after(7200)), after(7200));
+            assert_eq!(ready_after(&expired), "False InputSecretMissing");
+        }
+    }
+
+    fn an_address_that_is_not_the_orgs_is_worth_one_login_and_ready_turns_false_if_that_does_not_help() {
+        let logs_in = json!({ "host": "login.salesforce.com", "auth": fixtures::jwt() });
+        let observed = Observed { source: fixtures::source(&spec(logs_in)), ..settled() };
+        let held = held(&fixtures::connector(&spec(json!({ "host": "login.salesforce.com", "auth": fixtures::jwt() }))));
+        let observed = carrying(observed, held);
+        let moved = |effect: &PassEffect| match effect {
+            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(TestAnswer::Organization(
+                Box::new(Err(failure(Refusal::InstanceAddressOutdated))),
+            ))),
+            _ => None,
+        };
+        let ran = run_with(&observed, after(901), moved);
+        assert_eq!(ran.effects.iter().filter(|effect| **effect == "RequestToken").count(), 1);
+        assert_eq!(ready_after(&ran), "True TokenValid");
+        let later = run_with(&ran.left, after(901 + 901), moved);
+        assert!(!later.effects.contains(&"RequestToken"), "{:?}", later.effects);
+        assert_eq!(ready_after(&later), "False InstanceAddressOutdated");
+        let healed = run(&later.left, after(901 + 901 + 3700));
+        assert_eq!(ready_after(&healed), "True TokenValid");
+    }
+
     fn former_secrets_go_once_the_new_one_exists() {
         let renamed = Observed {
             source: fixtures::source(&spec(json!({ "secret": { "name": "other" } }))),

@@ -33,6 +33,9 @@ pub(crate) const UNCLEAR_PASSWORD_LONGEST: Duration = Duration::from_hours(24);
 /// connector that was deleted and made anew is collected a moment later. Looking costs one read.
 pub(crate) const LATE: Duration = Duration::from_secs(15);
 
+/// A Secret that could not be written is tried again after this time at the latest.
+pub(crate) const WRITE_AGAIN_LATEST: Duration = Duration::from_mins(5);
+
 /// Reads of the API server that the resync may cause, a second, over all connectors.
 pub const SWEEP_READS_PER_SECOND: u32 = 12;
 /// No connector is looked at more often than this by the resync.
@@ -64,6 +67,22 @@ pub fn next_attempt(
     };
     let wait = jittered(wait, uid, count).max(retry_after.unwrap_or_default());
     Some(whole_seconds(later(now, wait)))
+}
+
+/// Whether a token could not be delivered. Another login does not help; the Secret is tried by a dry run.
+#[must_use]
+pub fn is_write_failure(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Own(OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed)
+    )
+}
+
+/// When a Secret that could not be written is tried again: with the resync, and no later than every 5 minutes.
+#[must_use]
+pub fn next_write(resync: Duration, now: Timestamp, uid: &str) -> Timestamp {
+    let wait = resync.clamp(SWEEP_SHORTEST, WRITE_AGAIN_LATEST);
+    whole_seconds(later(now, jittered(wait, uid, 0)))
 }
 
 /// How long after a failed test of a token in use it is repeated, where tests have failed for so long; never later than a

@@ -8,7 +8,7 @@ use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
 use crate::core::schedule::backoff::{
     BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY, UNCERTAIN_FOR,
-    UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST,
+    UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
 };
 
 /// When the operator retries by itself after `reason`.
@@ -55,6 +55,7 @@ fn retry_of_own(own: OwnReason) -> String {
             format!("Immediately in Watch mode; otherwise {}.", every(LATE))
         }
         OwnReason::HostInvalid
+        | OwnReason::InputNotText
         | OwnReason::SfdxAuthUrlInvalid
         | OwnReason::SfdxAuthUrlMismatch
         | OwnReason::GrantedElsewhere
@@ -65,11 +66,15 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::SecretConflict
         | OwnReason::SecretImmutable
         | OwnReason::SecretLabelRemoved
-        | OwnReason::SecretTypeDiffers
-        | OwnReason::SecretWriteRefused => {
+        | OwnReason::SecretTypeDiffers => {
             "Immediately in Watch mode; otherwise at the next resync (metric salesforce_connector_resync_period_seconds)."
                 .to_owned()
         }
+        OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed => format!(
+            "At the next resync (metric salesforce_connector_resync_period_seconds), at the latest {}. The operator tries a dry run \
+             first, and does not log in while that fails.",
+            every(WRITE_AGAIN_LATEST)
+        ),
         OwnReason::PasswordOutcomeUnknown => format!(
             "After {}, with exponential backoff up to {}; sooner when the password changes or you request a renewal.",
             words(UNCLEAR_PASSWORD_FIRST),
@@ -78,6 +83,7 @@ fn retry_of_own(own: OwnReason) -> String {
         OwnReason::EnvironmentMismatch
         | OwnReason::UnexpectedOrganization
         | OwnReason::UnexpectedUser
+        | OwnReason::IdentityNotReadable
         | OwnReason::FreshTokenRejected
         | OwnReason::TokenExpired
         | OwnReason::SessionEnded

@@ -106,7 +106,9 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
         PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
         PassEffect::Test { call, .. } => PassReply::Test(good_answer(call)),
         PassEffect::RunSession(_) => panic!("the test has to answer a session"),
-        PassEffect::CreateSecret { .. } | PassEffect::UpdateSecret { .. } => PassReply::Secret(Ok(())),
+        PassEffect::ProbeSecret { .. }
+        | PassEffect::CreateSecret { .. }
+        | PassEffect::UpdateSecret { .. } => PassReply::Secret(Ok(())),
         PassEffect::ReadStatus => PassReply::Status(Some(Box::new(LiveStatus {
             status: observed.status.clone(),
             resource_version: Some("8".to_owned()),

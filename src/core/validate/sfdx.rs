@@ -1,7 +1,7 @@
 //! Which refresh token does a bootstrap Secret bring, and is it for this connector?
 
 use salesforce_client::{App, Host, RefreshToken, SfdxAuthUrl};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::reasons::OwnReason;
 use crate::api::spec::AuthorizationCodeSpec;
@@ -9,9 +9,10 @@ use crate::core::model::inputs::Inputs;
 use crate::core::model::rejection::Rejection;
 
 const FIELD: &str = "spec.auth.authorizationCode.bootstrap.sfdxAuthUrlRef";
+const TOKEN_FIELD: &str = "spec.auth.authorizationCode.bootstrap.refreshTokenRef";
 
 /// The brought token, if the spec names one and its Secret is there. A missing bootstrap Secret is no error: after the
-/// import it can be deleted.
+/// import it can be deleted. One that is there and can't be read is.
 pub(super) fn bootstrap_token(
     spec: &AuthorizationCodeSpec,
     inputs: &Inputs,
@@ -22,19 +23,24 @@ pub(super) fn bootstrap_token(
         return Ok(None);
     };
     if let Some(reference) = &bootstrap.refresh_token_ref {
-        return Ok(inputs
-            .get("refreshTokenRef", reference)
-            .ok()
-            .cloned()
-            .map(RefreshToken::from));
+        let value = found(inputs.get(TOKEN_FIELD, reference))?;
+        return Ok(value.cloned().map(RefreshToken::from));
     }
     let Some(reference) = &bootstrap.sfdx_auth_url_ref else {
         return Ok(None);
     };
-    let Ok(value) = inputs.get("sfdxAuthUrlRef", reference) else {
+    let Some(value) = found(inputs.get(FIELD, reference))? else {
         return Ok(None);
     };
     from_auth_url(value.expose_secret(), host, app).map(Some)
+}
+
+/// A value, or nothing where the Secret is not there.
+fn found(value: Result<&SecretString, Rejection>) -> Result<Option<&SecretString>, Rejection> {
+    match value {
+        Err(rejection) if rejection.reason == OwnReason::InputSecretMissing.into() => Ok(None),
+        value => value.map(Some),
+    }
 }
 
 fn from_auth_url(text: &str, host: &Host, app: &App) -> Result<RefreshToken, Rejection> {

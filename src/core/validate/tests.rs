@@ -276,6 +276,43 @@ fn each_missing_input_is_named_by_its_field() {
 }
 
 #[test]
+fn a_bootstrap_secret_that_is_there_and_can_not_be_read_is_named() {
+    for (field, name) in [("refreshTokenRef", "token"), ("sfdxAuthUrlRef", "authFile.json")] {
+        let auth =
+            json!({ "authorizationCode": { "bootstrap": { field: { "name": "boot", "key": name } } } });
+        let spec = spec(json!({ "auth": auth }));
+        let reference = references(&spec)
+            .into_iter()
+            .find(|it| it.name == "boot")
+            .unwrap();
+        let place = format!("spec.auth.authorizationCode.bootstrap.{field}: Secret \"boot\", key \"{name}\"");
+        let utf16 = Input::read(Some(&[0xff, 0xfe, b'f', 0]));
+        for (input, fault) in [
+            (Input::SecretMissing, None),
+            (
+                Input::KeyMissing,
+                Some(Rejection::new(OwnReason::InputKeyMissing, &place)),
+            ),
+            (
+                utf16,
+                Some(Rejection::new(
+                    OwnReason::InputNotText,
+                    format!("{place}: 4 bytes of UTF-16 text; save it as UTF-8"),
+                )),
+            ),
+        ] {
+            let mut inputs = inputs(&spec);
+            inputs.insert(reference, input);
+            let (_, method) = validate("crm", &spec, &inputs, &HostAllowList::default(), &key()).unwrap();
+            let Method::Grant(settings) = method else {
+                panic!("a stored grant")
+            };
+            assert_eq!((settings.bootstrap.is_none(), settings.fault), (true, fault));
+        }
+    }
+}
+
+#[test]
 fn what_the_api_server_would_have_refused_is_no_panic() {
     let no_id = json!({ "app": { "clientSecretRef": { "name": "a", "key": "b" } } });
     let wanted = (

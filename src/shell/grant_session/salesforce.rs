@@ -131,7 +131,7 @@ fn understood(failure: &Failure) -> RedeemAnswer {
     }
     match (failure.sent, failure.refusal) {
         (Sent::NotSent, _) => RedeemAnswer::NotSent,
-        (Sent::Unknown, _) | (_, Refusal::UnknownRefusal) => RedeemAnswer::Unclear,
+        (Sent::Unknown, _) => RedeemAnswer::Unclear,
         (Sent::Answered, Refusal::TokenRequestInProgress) => RedeemAnswer::AlreadyProcessing,
         (Sent::Answered, Refusal::RefreshTokenExpired) => {
             RedeemAnswer::Refused(redeem::RedeemRefusal::GrantDead)

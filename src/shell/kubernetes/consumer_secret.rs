@@ -19,6 +19,24 @@ use crate::shell::kubernetes::own_secret;
 /// Longest text of the API server that is shown.
 const REFUSAL_BYTES: usize = 300;
 
+/// Whether a write is carried out, or only tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Write {
+    /// It is.
+    ForReal,
+    /// Admission and quota judge it, and nothing is stored.
+    DryRun,
+}
+
+impl Write {
+    fn params(self) -> PostParams {
+        PostParams {
+            field_manager: Some(names::FIELD_MANAGER.to_owned()),
+            dry_run: matches!(self, Self::DryRun),
+        }
+    }
+}
+
 pub(crate) async fn read(context: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
     api.get_opt(name).await.map_err(|source| Error::ReadSecret {
@@ -33,12 +51,10 @@ pub(crate) async fn create(
     owner: &Owner,
     connector: &Connector,
     wanted: &Secret,
+    write: Write,
 ) -> Result<Result<(), Rejection>, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &owner.namespace);
-    let params = PostParams {
-        field_manager: Some(names::FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
+    let params = write.params();
     match api.create(&params, wanted).await {
         Ok(_) => Ok(Ok(())),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
@@ -58,12 +74,10 @@ pub(crate) async fn update(
     context: &Context,
     found: &Secret,
     wanted: &Secret,
+    write: Write,
 ) -> Result<Result<(), Rejection>, Error> {
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &found.namespace().unwrap_or_default());
-    let params = PostParams {
-        field_manager: Some(names::FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
+    let params = write.params();
     match api
         .replace(&wanted.name_any(), &params, &merged(found, wanted))
         .await
@@ -89,24 +103,69 @@ pub(crate) async fn delete_former(context: &Context, owner: &Owner, name: &str) 
     })
 }
 
-/// A refusal by admission, quota or rights is for a person; anything else may be cured by trying again.
+/// Both are for the status: a refusal by admission, quota or rights, and an API server that failed, for example because an
+/// admission webhook does not answer. A denial without a code of its own comes as 400. Who only was too late looks again.
 fn refused_or_failed(wanted: &Secret, error: kube::Error) -> Result<Result<(), Rejection>, Error> {
-    match error {
-        kube::Error::Api(status) if matches!(status.code, 403 | 422) => {
-            let subject = format!(
-                "Secret \"{}\": {}",
-                wanted.name_any(),
-                truncate(&status.message, REFUSAL_BYTES)
-            );
-            Ok(Err(Rejection::new(OwnReason::SecretWriteRefused, subject)))
-        }
-        error => Err(write_error(wanted, error)),
-    }
+    let status = match &error {
+        kube::Error::Api(status) if !status.is_conflict() && !status.is_not_found() => status,
+        _ => return Err(write_error(wanted, error)),
+    };
+    let reason = match status.code {
+        400 | 403 | 405 | 413 | 422 => OwnReason::SecretWriteRefused,
+        _ => OwnReason::SecretWriteFailed,
+    };
+    let said = truncate(&status.message, REFUSAL_BYTES);
+    let subject = format!("Secret \"{}\": {said}", wanted.name_any());
+    Ok(Err(Rejection::new(reason, subject)))
 }
 
 fn write_error(wanted: &Secret, source: kube::Error) -> Error {
     Error::WriteSecret {
         name: wanted.name_any(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn judged(code: u16, reason: &str) -> Option<(&'static str, String)> {
+        let wanted = Secret {
+            metadata: kube::core::ObjectMeta {
+                name: Some("crm-salesforce".to_owned()),
+                ..kube::core::ObjectMeta::default()
+            },
+            ..Secret::default()
+        };
+        let status = Status::failure("denied by policy", reason)
+            .with_code(code)
+            .boxed();
+        let judged = refused_or_failed(&wanted, kube::Error::Api(status)).ok()?;
+        let rejection = judged.err()?;
+        Some((rejection.reason.as_str(), rejection.subject))
+    }
+
+    #[test]
+    fn what_the_api_server_will_not_or_can_not_write_is_said_and_a_race_is_looked_at_again() {
+        let subject = || "Secret \"crm-salesforce\": denied by policy".to_owned();
+        for (code, reason, expected) in [
+            (400, "BadRequest", Some("SecretWriteRefused")),
+            (403, "Forbidden", Some("SecretWriteRefused")),
+            (422, "Invalid", Some("SecretWriteRefused")),
+            (429, "TooManyRequests", Some("SecretWriteFailed")),
+            (500, "InternalError", Some("SecretWriteFailed")),
+            (504, "Timeout", Some("SecretWriteFailed")),
+            (409, "Conflict", None),
+            (404, "NotFound", None),
+        ] {
+            assert_eq!(
+                judged(code, reason),
+                expected.map(|reason| (reason, subject())),
+                "{code}"
+            );
+        }
     }
 }

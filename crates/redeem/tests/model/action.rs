@@ -143,7 +143,7 @@ impl World {
                 count_if(fits, Event::OldBootstrap, tally)
             }
             Action::Edit => {
-                let version = self.cluster.new_connector_version();
+                let version = self.cluster.new_version();
                 let Some(connector) = &mut self.cluster.connector else {
                     return false;
                 };
@@ -429,7 +429,7 @@ impl World {
     }
 
     fn act_unclaim(&mut self, tally: &mut Tally) -> bool {
-        let version = self.cluster.new_connector_version();
+        let version = self.cluster.new_version();
         let Some(connector) = &mut self.cluster.connector else {
             return false;
         };

@@ -55,17 +55,9 @@ pub(crate) enum Op {
     },
 }
 
-/// The version given last, for each object: it is compared with others of the same object only, and only for equality. One
-/// number for all objects would tell apart worlds that nothing in them can tell apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-struct Versions {
-    connector: u32,
-    states: Vec<(Key, u32)>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Cluster {
-    versions: Versions,
+    version: u32,
     pub(crate) states: Vec<(Key, Shared<State>, ResourceVersion)>,
     pub(crate) ledger: Vec<(usize, LedgerName, LedgerEntry, ResourceVersion)>,
     pub(crate) connector: Option<Connector>,
@@ -74,7 +66,7 @@ pub(crate) struct Cluster {
     pub(crate) delayed: Option<Op>,
     /// A state that was changed so that it can't be read.
     pub(crate) spoiled: Option<(Key, Spoiled)>,
-    /// Ghost: the highest serial that was announced, by the connector's uid.
+    /// Ghost: the serials that were announced, by the connector's uid.
     pub(crate) announced: Vec<(u32, Serial)>,
 }
 
@@ -86,9 +78,9 @@ pub(crate) enum Spoiled {
 }
 
 impl Cluster {
-    /// A version that the connector has never had.
-    pub(crate) fn new_connector_version(&mut self) -> ResourceVersion {
-        next_of(&mut self.versions.connector)
+    pub(crate) fn new_version(&mut self) -> ResourceVersion {
+        self.version += 1;
+        ResourceVersion::new(self.version.to_string())
     }
 
     pub(crate) fn state(&self, key: Key) -> Option<(&Shared<State>, &ResourceVersion)> {
@@ -100,7 +92,7 @@ impl Cluster {
 
     /// Puts a state there whatever was there before: what people, backups and broken variants do.
     pub(crate) fn put_state(&mut self, key: Key, state: Shared<State>) -> ResourceVersion {
-        let version = self.versions.of_state(key);
+        let version = self.new_version();
         self.delete_state(key);
         self.states.push((key, state, version.clone()));
         version
@@ -108,10 +100,11 @@ impl Cluster {
 
     /// Gives the first state another version, spoiled or mended.
     pub(crate) fn spoil(&mut self, how: Option<Spoiled>) -> bool {
+        let version = self.new_version();
         let Some((key, _, at)) = self.states.first_mut() else {
             return false;
         };
-        *at = self.versions.of_state(*key);
+        *at = version;
         self.spoiled = how.map(|how| (*key, how));
         true
     }
@@ -158,7 +151,7 @@ impl Cluster {
                 if self.ledger_entry(installation, &name).is_some() {
                     return WriteReply::Conflict;
                 }
-                let version = ResourceVersion::new("created");
+                let version = self.new_version();
                 self.ledger.push((installation, name, entry, version.clone()));
                 WriteReply::Written(version)
             }
@@ -168,7 +161,7 @@ impl Cluster {
                 entry,
                 precondition,
             } => {
-                let version = ResourceVersion::new(format!("{precondition}, marked"));
+                let version = self.new_version();
                 let found = self
                     .ledger
                     .iter_mut()
@@ -198,7 +191,7 @@ impl Cluster {
             } => {
                 let reply = self.patch(uid, &precondition, |c| c.serial = Some(serial));
                 if matches!(reply, WriteReply::Written(_)) {
-                    self.note_announced(uid, serial);
+                    self.announced.push((uid, serial));
                 }
                 reply
             }
@@ -211,9 +204,9 @@ impl Cluster {
         precondition: &ResourceVersion,
         change: impl FnOnce(&mut Connector),
     ) -> WriteReply {
+        let version = self.new_version();
         match &mut self.connector {
             Some(connector) if connector.uid == uid && connector.version == *precondition => {
-                let version = next_of(&mut self.versions.connector);
                 change(connector);
                 connector.version = version.clone();
                 WriteReply::Written(version)
@@ -221,29 +214,4 @@ impl Cluster {
             Some(_) | None => WriteReply::Conflict,
         }
     }
-
-    fn note_announced(&mut self, uid: u32, serial: Serial) {
-        match self.announced.iter_mut().find(|(of, _)| *of == uid) {
-            Some((_, highest)) => *highest = serial.max(*highest),
-            None => self.announced.push((uid, serial)),
-        }
-    }
-}
-
-impl Versions {
-    /// A version that the state of this key has never had, deleted or not.
-    fn of_state(&mut self, key: Key) -> ResourceVersion {
-        if let Some((_, given)) = self.states.iter_mut().find(|(of, _)| *of == key) {
-            return next_of(given);
-        }
-        let mut given = 0;
-        let version = next_of(&mut given);
-        self.states.push((key, given));
-        version
-    }
-}
-
-fn next_of(given: &mut u32) -> ResourceVersion {
-    *given += 1;
-    ResourceVersion::new(given.to_string())
 }

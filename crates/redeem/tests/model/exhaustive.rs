@@ -352,9 +352,6 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
         },
         tally: Tally::silent(),
     };
-    if scope.people == People::Rare || scope.left.people == 0 {
-        world.keep_no_backups();
-    }
     search.visit(&world, scope.left);
     search.found.worlds = search.seen.len();
     search.found
@@ -383,9 +380,6 @@ impl Search {
             if let Some(violation) = next.violation {
                 self.note(violation);
             } else {
-                if left.people == 0 {
-                    next.keep_no_backups();
-                }
                 self.visit(&next, left);
             }
             self.path.pop();

@@ -191,7 +191,7 @@ impl World {
             violation: None,
             transitions: Transitions::default(),
         };
-        let version = world.cluster.new_connector_version();
+        let version = world.cluster.new_version();
         world.cluster.connector = Some(Connector {
             uid: 0,
             version,
@@ -206,14 +206,6 @@ impl World {
         world.refresh_cache(0);
         world.refresh_cache(1);
         world
-    }
-
-    /// From here on no earlier state is restored: what they were tells no worlds apart.
-    pub(crate) fn keep_no_backups(&mut self) {
-        if self.backups_kept > 0 {
-            self.backups_kept = 0;
-            self.backups = Shared::default();
-        }
     }
 
     /// Brings the first grant in through one undisturbed session.
@@ -393,9 +385,6 @@ impl World {
             let line = &mut self.salesforce.lines[family];
             line.stored = line.stored.max(number);
         }
-        if self.backups_kept == 0 {
-            return;
-        }
         self.backups.extend(before.map(|before| (key, before)));
         let surplus = self.backups.len().saturating_sub(self.backups_kept);
         self.backups.drain(..surplus);
@@ -475,7 +464,7 @@ impl World {
         };
         let behind = |connector: &Connector| connector.uid == uid && connector.serial < Some(serial);
         if self.cluster.connector.as_ref().is_some_and(behind) {
-            let version = self.cluster.new_connector_version();
+            let version = self.cluster.new_version();
             if let Some(connector) = &mut self.cluster.connector {
                 connector.serial = Some(serial);
                 connector.version = version;

@@ -11,7 +11,21 @@ use crate::refusal::Refusal as R;
 const DESCRIPTIONS: &[(&str, Option<GrantKind>, R)] = &[
     ("authentication failure", Some(Password), R::WrongPassword),
     ("authentication failure", None, R::AuthenticationFailed),
-    ("expired access/refresh token", None, R::RefreshTokenExpired),
+    (
+        "expired access/refresh token",
+        Some(RefreshToken),
+        R::RefreshTokenExpired,
+    ),
+    // A token past its fixed lifetime: jetstreamapp/jetstream, `shared-constants.ts`.
+    (
+        "token validity expired",
+        Some(RefreshToken),
+        R::RefreshTokenExpired,
+    ),
+    ("activation secret", Some(RefreshToken), R::RefreshTokenExpired),
+    // A login has no refresh token: Force.com-Toolkit-for-NET issue 12.
+    ("expired access/refresh token", Some(Password), R::WrongPassword),
+    ("expired access/refresh token", None, R::AuthenticationFailed),
     (
         "token request is already being processed",
         None,
@@ -55,6 +69,8 @@ const DESCRIPTIONS: &[(&str, Option<GrantKind>, R)] = &[
     ("user is inactive", None, R::UserInactive),
     ("inactive org", None, R::OrgInactive),
     ("client identifier invalid", None, R::ClientIdInvalid),
+    // JWT bearer sends no secret: salesforce.stackexchange.com question 53662.
+    ("invalid client credentials", Some(JwtBearer), R::AssertionInvalid),
     ("invalid client credentials", None, R::ClientSecretInvalid),
     ("app must be installed into org", None, R::AppNotInstalled),
     ("client app is not installed", None, R::AppNotFound),
@@ -81,7 +97,9 @@ const ERRORS: &[(&str, Option<GrantKind>, R)] = &[
     ("inactive_user", None, R::UserInactive),
     ("inactive_org", None, R::OrgInactive),
     ("invalid_client_id", None, R::ClientIdInvalid),
+    ("invalid_client_credentials", Some(JwtBearer), R::AssertionInvalid),
     ("invalid_client_credentials", None, R::ClientSecretInvalid),
+    ("invalid_client", Some(JwtBearer), R::AssertionInvalid),
     ("invalid_client", None, R::ClientSecretInvalid),
     (
         "invalid_basic_auth_header",
@@ -129,8 +147,18 @@ const ERRORS: &[(&str, Option<GrantKind>, R)] = &[
     ("unknown_error", None, R::SalesforceUnknownError),
     ("server_error", None, R::SalesforceServerError),
     ("service_unavailable", None, R::SalesforceUnavailable),
+    ("temporarily_unavailable", None, R::SalesforceUnavailable),
     ("system_down", None, R::SalesforceDown),
     ("slow_down", None, R::SlowDown),
+    // The next assertion is a new one.
+    ("bad_jti_claim", None, R::SalesforceUnknownError),
+    ("client_blocked", None, R::AppBlocked),
+    ("client_blocked_retry", None, R::AppBlocked),
+    ("app_attest_failed", None, R::AppBlocked),
+    ("app_attest_failed_retry", None, R::AppBlocked),
+    ("invalid_distribution_state", None, R::AppDistributionInvalid),
+    // Last: most of its descriptions say more.
+    ("invalid_request", None, R::RequestMalformed),
 ];
 
 /// Error codes of the REST API, with a part of the message where the code alone is ambiguous.
@@ -169,6 +197,62 @@ const REST: &[(&str, &str, R)] = &[
     ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "", R::PasswordExpired),
     ("UNKNOWN_EXCEPTION", "", R::SalesforceUnknownError),
     ("SERVER_UNAVAILABLE", "", R::SalesforceUnavailable),
+    // The rest is of the `ExceptionCode` values in Salesforce's partner WSDL, as far as a connection can meet them.
+    ("CLIENT_NOT_ACCESSIBLE_FOR_USER", "", R::AppBlocked),
+    ("EXCEEDED_QUOTA", "", R::ApiLimitExceeded),
+    ("LIMIT_EXCEEDED", "", R::ApiLimitExceeded),
+    (
+        "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE",
+        "",
+        R::SalesforceUnavailable,
+    ),
+    ("SSO_SERVICE_DOWN", "", R::SalesforceUnavailable),
+    ("INACTIVE_OWNER_OR_USER", "", R::UserInactive),
+    ("INACTIVE_PORTAL", "", R::FunctionalityNotEnabled),
+    ("OPERATION_NOT_ALLOWED", "", R::FunctionalityNotEnabled),
+    ("INVALID_CLIENT", "", R::ClientIdInvalid),
+    ("INVALID_LOGIN", "", R::WrongPassword),
+    ("PASSWORD_LOCKOUT", "", R::WrongPassword),
+    ("LOGIN_MUST_USE_SECURITY_TOKEN", "", R::WrongPassword),
+    ("LOGIN_CHALLENGE_ISSUED", "", R::SessionLevelTooLow),
+    ("LOGIN_CHALLENGE_PENDING", "", R::SessionLevelTooLow),
+    ("LOGIN_DURING_RESTRICTED_DOMAIN", "", R::IpRestricted),
+    ("LOGIN_DURING_RESTRICTED_TIME", "", R::IpOrLoginHoursRestricted),
+    ("MUTUAL_AUTHENTICATION_FAILED", "", R::MutualTlsRequired),
+    ("ORG_LOCKED", "", R::OrgInactive),
+    ("TRIAL_EXPIRED", "", R::OrgInactive),
+    ("URL_NOT_RESET", "", R::InstanceAddressOutdated),
+    ("ORG_NOT_OWNED_BY_INSTANCE", "", R::InstanceAddressOutdated),
+    ("PORTAL_NO_ACCESS", "", R::InsufficientAccess),
+    (
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        "",
+        R::InsufficientAccess,
+    ),
+    ("QUERY_TIMEOUT", "", R::TimedOut),
+    ("REQUEST_RUNNING_TOO_LONG", "", R::TimedOut),
+    ("UNABLE_TO_LOCK_ROW", "", R::SalesforceUnknownError),
+    ("TOO_MANY_APEX_REQUESTS", "", R::ConcurrentRequestLimitExceeded),
+    ("UNSUPPORTED_CLIENT", "", R::ApiVersionRetired),
+    ("INVALID_QUERY_FILTER_OPERATOR", "", R::QueryRefused),
+    ("INVALID_QUERY_LOCATOR", "", R::QueryRefused),
+    ("MALFORMED_SEARCH", "", R::QueryRefused),
+    ("OPERATION_TOO_LARGE", "", R::QueryRefused),
+    ("QUERY_TOO_COMPLICATED", "", R::QueryRefused),
+    ("JSON_PARSER_ERROR", "", R::RequestMalformed),
+    ("MALFORMED_ID", "", R::RequestMalformed),
+    ("METHOD_NOT_ALLOWED", "", R::RequestMalformed),
+    ("MISSING_ARGUMENT", "", R::RequestMalformed),
+    ("TXN_SECURITY_END_A_SESSION", "", R::SessionExpired),
+    ("TXN_SECURITY_NO_ACCESS", "", R::TransactionSecurityBlocked),
+    ("TXN_SECURITY_TWO_FA_REQUIRED", "", R::TransactionSecurityBlocked),
+    ("TXN_SECURITY_APEX_ERROR", "", R::TransactionSecurityBlocked),
+    ("TXN_SECURITY_METERING_ERROR", "", R::TransactionSecurityBlocked),
+    (
+        "TXN_SECURITY_RUNTIME_EXCEPTION",
+        "",
+        R::TransactionSecurityBlocked,
+    ),
 ];
 
 /// Bodies of the OAuth and identity endpoints that are a word instead of JSON.
@@ -178,7 +262,18 @@ const PLAIN_TEXT: &[(&str, R)] = &[
     ("Wrong_Org", R::WrongOrg),
     ("Bad_Id", R::IdentityUnknown),
     ("Inactive_User", R::UserInactive),
+    ("Inactive", R::UserInactive),
+    ("No_Access", R::InsufficientAccess),
+    ("No_Site_Endpoint", R::RequestMalformed),
+    ("Invalid_Version", R::RequestMalformed),
+    ("HTTPS_Required", R::RequestMalformed),
 ];
+
+/// How many texts of Salesforce are recognised.
+#[cfg(test)]
+pub(super) fn recognised() -> usize {
+    DESCRIPTIONS.len() + ERRORS.len() + REST.len() + PLAIN_TEXT.len()
+}
 
 pub(super) fn oauth(grant: Option<GrantKind>, error: &str, description: &str) -> Option<R> {
     let (error, description) = (error.to_ascii_lowercase(), description.to_ascii_lowercase());

@@ -5,6 +5,7 @@ use crate::grant::GrantKind::{ClientCredentials, JwtBearer, Password, RefreshTok
 use crate::refusal::Refusal::*;
 
 const GRANTS: [GrantKind; 4] = [ClientCredentials, JwtBearer, RefreshToken, Password];
+const SENDS_SECRET: [GrantKind; 3] = [ClientCredentials, RefreshToken, Password];
 const JSON: Option<&str> = Some("application/json;charset=UTF-8");
 const HTML: Option<&str> = Some("text/html; charset=UTF-8");
 const PAGE: &[u8] = include_bytes!("../../tests/data/maintenance.html");
@@ -29,6 +30,43 @@ const OAUTH: &[(&[GrantKind], &str, &str, Refusal)] = &[
         "expired access/refresh token",
         RefreshTokenExpired,
     ),
+    (
+        &[RefreshToken],
+        "invalid_grant",
+        "token validity expired",
+        RefreshTokenExpired,
+    ),
+    (
+        &[RefreshToken],
+        "invalid_grant",
+        "activation secret invalid",
+        RefreshTokenExpired,
+    ),
+    (
+        &[RefreshToken],
+        "invalid_grant",
+        "activation secret missing",
+        RefreshTokenExpired,
+    ),
+    (
+        &[RefreshToken],
+        "invalid_grant",
+        "activation secret not expected",
+        RefreshTokenExpired,
+    ),
+    (
+        &[ClientCredentials, JwtBearer],
+        "invalid_grant",
+        "expired access/refresh token",
+        AuthenticationFailed,
+    ),
+    (
+        &[Password],
+        "invalid_grant",
+        "expired access/refresh token",
+        WrongPassword,
+    ),
+    (&GRANTS, "temporarily_unavailable", "", SalesforceUnavailable),
     (
         &[RefreshToken],
         "invalid_grant",
@@ -135,12 +173,34 @@ const OAUTH: &[(&[GrantKind], &str, &str, Refusal)] = &[
         ClientIdInvalid,
     ),
     (
-        &GRANTS,
+        &SENDS_SECRET,
         "invalid_client",
         "invalid client credentials",
         ClientSecretInvalid,
     ),
-    (&GRANTS, "invalid_client_credentials", "", ClientSecretInvalid),
+    (
+        &[JwtBearer],
+        "invalid_client",
+        "invalid client credentials",
+        AssertionInvalid,
+    ),
+    (&[JwtBearer], "invalid_client", "", AssertionInvalid),
+    (
+        &SENDS_SECRET,
+        "invalid_client_credentials",
+        "",
+        ClientSecretInvalid,
+    ),
+    (&GRANTS, "bad_jti_claim", "", SalesforceUnknownError),
+    (&GRANTS, "client_blocked", "", AppBlocked),
+    (&GRANTS, "app_attest_failed_retry", "", AppBlocked),
+    (&GRANTS, "invalid_distribution_state", "", AppDistributionInvalid),
+    (
+        &GRANTS,
+        "invalid_request",
+        "words of the future",
+        RequestMalformed,
+    ),
     (
         &GRANTS,
         "invalid_client",
@@ -363,6 +423,16 @@ const REST: &[(u16, &str, &str, Refusal)] = &[
         PasswordExpired,
     ),
     (503, "SERVER_UNAVAILABLE", "", SalesforceUnavailable),
+    (
+        400,
+        "URL_NOT_RESET",
+        "Destination URL not reset. The URL returned from login must be set",
+        InstanceAddressOutdated,
+    ),
+    (403, "TXN_SECURITY_NO_ACCESS", "", TransactionSecurityBlocked),
+    (401, "TXN_SECURITY_END_A_SESSION", "", SessionExpired),
+    (403, "MUTUAL_AUTHENTICATION_FAILED", "", MutualTlsRequired),
+    (400, "QUERY_TIMEOUT", "", TimedOut),
     (500, "A_CODE_OF_THE_FUTURE", "", SalesforceServerError),
 ];
 
@@ -382,6 +452,10 @@ const OTHERS: &[Other] = &[
     (None, 403, None, b"Wrong_Org", WrongOrg),
     (None, 403, None, b"Bad_Id", IdentityUnknown),
     (None, 403, None, b"Inactive_User", UserInactive),
+    (None, 403, None, b"Inactive", UserInactive),
+    (None, 403, None, b"No_Access", InsufficientAccess),
+    (None, 404, None, b"No_Site_Endpoint", RequestMalformed),
+    (None, 404, None, b"A_Word_Of_The_Future", ResourceNotFound),
     (None, 403, None, b"Request blocked.", ForbiddenByNetwork),
     (None, 403, HTML, PAGE, ForbiddenByNetwork),
     (Some(RefreshToken), 403, HTML, PAGE, ForbiddenByNetwork),
@@ -424,7 +498,14 @@ const OTHERS: &[Other] = &[
     (None, 503, None, b"", SalesforceUnavailable),
     (None, 504, None, b"", GatewayTimeout),
     (None, 599, None, b"", SalesforceServerError),
-    (None, 200, HTML, PAGE, UnexpectedPage),
+    (None, 200, HTML, PAGE, MaintenancePage),
+    (
+        None,
+        200,
+        HTML,
+        b"<html><title>Login</title></html>",
+        UnexpectedPage,
+    ),
     (None, 200, JSON, b"[", UnreadableAnswer),
     (None, 418, None, b"", UnknownRefusal),
     (None, 418, HTML, PAGE, UnexpectedPage),
@@ -538,4 +619,24 @@ fn the_words_are_the_answers_own_or_a_title() {
         "HTTP 400 with JSON of an unknown form"
     );
     assert_eq!(said(403, None, b"Bad_OAuth_Token"), "Bad_OAuth_Token");
+}
+
+#[test]
+fn at_least_160_texts_are_recognised() {
+    let recognised = rules::recognised();
+    assert!(recognised >= 160, "{recognised}");
+}
+
+#[test]
+fn a_text_that_nobody_knows_is_shown_with_its_status_and_salesforces_words() {
+    let judged = judge(
+        Some(RefreshToken),
+        400,
+        JSON,
+        br#"{"error":"invalid_grant","error_description":"the moon is full"}"#,
+    );
+    assert_eq!(
+        (judged.refusal, judged.said.as_str(), judged.oauth),
+        (UnknownRefusal, "HTTP 400: invalid_grant: the moon is full", true)
+    );
 }

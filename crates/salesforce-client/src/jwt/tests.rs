@@ -42,6 +42,52 @@ fn a_key_with_text_around_it_is_read() {
 }
 
 #[test]
+fn a_key_whose_line_breaks_were_lost_is_read() {
+    for pem in [PKCS8, include_str!("../../tests/data/test-key-rsa-pkcs1.pem")] {
+        let pem = pem.trim();
+        for text in [
+            pem.replace('\n', "\\n"),
+            pem.replace('\n', "\\r\\n"),
+            pem.replace('\n', " "),
+            pem.replace('\n', ""),
+            pem.replace('\n', "\n    "),
+            pem.replace('\n', "\r\n"),
+            pem.replace('\n', "\r"),
+        ] {
+            assert_eq!(key(&text).check(), Ok(()), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_in_another_wrapping_is_told_by_what_it_is() {
+    use base64::engine::general_purpose::STANDARD;
+    let refused = |text: &str| {
+        let failure = key(text).check().unwrap_err();
+        (failure.refusal, failure.detail)
+    };
+    let invalid = |detail: &str| (Refusal::PrivateKeyInvalid, detail.to_owned());
+    let once_more = STANDARD.encode(PKCS8);
+    assert_eq!(
+        refused(&once_more),
+        invalid("the value is the base64 of a PEM block; decode it once")
+    );
+    let body: String = PKCS8.lines().filter(|line| !line.starts_with('-')).collect();
+    assert_eq!(
+        refused(&body),
+        invalid("the private key lacks its lines -----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY-----")
+    );
+    let ssh =
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----";
+    assert_eq!(
+        refused(ssh),
+        invalid(
+            "the private key is in OpenSSH's own format; convert the file with ssh-keygen -p -m PEM -f FILE; the certificate in Salesforce stays valid"
+        )
+    );
+}
+
+#[test]
 fn a_key_that_can_not_be_used_is_told_what_is_wrong_with_it() {
     let halved: String = PKCS8.chars().take(PKCS8.len() / 2).collect();
     let damaged = PKCS8.replacen("MII", "MIA", 1);

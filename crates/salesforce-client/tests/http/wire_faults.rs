@@ -44,8 +44,12 @@ async fn a_redirect_is_refused_and_not_followed() {
         let location = format!("Location: http://{}/services/oauth2/token", target.address);
         let failure = failure_of(response(status, &[&location], "")).await;
         assert_eq!(
-            (failure.refusal, failure.sent),
-            (Refusal::RedirectRefused, Sent::Unknown),
+            (failure.refusal, failure.sent, failure.detail),
+            (
+                Refusal::RedirectRefused,
+                Sent::Answered,
+                format!("HTTP {} to {}", &status[..3], target.address)
+            ),
             "{status}"
         );
     }
@@ -53,14 +57,40 @@ async fn a_redirect_is_refused_and_not_followed() {
 }
 
 #[tokio::test]
-async fn only_salesforces_own_words_say_that_a_token_was_not_spent() {
+async fn a_redirect_away_from_salesforce_may_stand_in_the_place_of_a_success() {
+    for location in ["Location: https://proxy.example/blocked", "X-Nothing: here"] {
+        let failure = failure_of(response("302 Found", &[location], "")).await;
+        assert_eq!(
+            (failure.refusal, failure.sent, failure.detail.as_str()),
+            (
+                Refusal::RedirectRefused,
+                Sent::Unknown,
+                "HTTP 302 with an empty body"
+            ),
+            "{location}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_a_refusal_in_the_form_of_oauth_says_that_a_token_was_not_spent() {
     let known = r#"{"error":"invalid_client","error_description":"invalid client credentials"}"#;
     let unheard = r#"{"error":"unheard_of","error_description":"nobody knows"}"#;
+    let gateway = r#"{"error":"Bad Request"}"#;
     let rest = r#"[{"errorCode":"INSUFFICIENT_ACCESS","message":"no"}]"#;
     let html = "<html><head><title>Blocked by policy</title></head></html>";
     for (reply, sent) in [
         (json("400 Bad Request", known), Sent::Answered),
-        (json("400 Bad Request", unheard), Sent::Unknown),
+        (json("400 Bad Request", unheard), Sent::Answered),
+        (json("401 Unauthorized", unheard), Sent::Answered),
+        (json("403 Forbidden", unheard), Sent::Unknown),
+        (json("500 Internal Server Error", unheard), Sent::Unknown),
+        (json("400 Bad Request", gateway), Sent::Unknown),
+        (json("400 Bad Request", r#"{"error":"slow_down"}"#), Sent::Unknown),
+        (
+            json("400 Bad Request", r#"{"error":"temporarily_unavailable"}"#),
+            Sent::Unknown,
+        ),
         (json("403 Forbidden", rest), Sent::Unknown),
         (
             response("403 Forbidden", &["Content-Type: text/html"], html),
@@ -123,6 +153,12 @@ async fn a_maintenance_page_keeps_its_title_and_retry_after() {
 #[tokio::test]
 async fn a_page_instead_of_a_token_may_have_spent_the_grant() {
     let failure = failure_of(response("200 OK", &["Content-Type: text/html"], PAGE)).await;
+    assert_eq!(
+        verdict(&failure),
+        (Refusal::MaintenancePage, Sent::Unknown, Some(200))
+    );
+    let login = "<html><head><title>Login | Salesforce</title></head></html>";
+    let failure = failure_of(response("200 OK", &["Content-Type: text/html"], login)).await;
     assert_eq!(
         verdict(&failure),
         (Refusal::UnexpectedPage, Sent::Unknown, Some(200))

@@ -22,6 +22,8 @@ use crate::core::pass::connection_test::report::{OrgFacts, TestReport, TestVerdi
 pub struct Steps {
     connector: Arc<Connector>,
     report: TestReport,
+    /// The identity URL refused the token, and the REST API has not been asked yet whether it is good.
+    doubted: Option<Failure>,
 }
 
 /// Whether the test goes on after a step.
@@ -41,7 +43,11 @@ impl Steps {
             username: None,
             api_usage: None,
         };
-        Self { connector, report }
+        Self {
+            connector,
+            report,
+            doubted: None,
+        }
     }
 
     /// The test took longer than it may.
@@ -119,6 +125,11 @@ impl Steps {
     ) -> Flow {
         let identity = match answer {
             Ok(answer) => answer.value,
+            // It may only lack the scope for this call.
+            Err(failure) if failure.refusal == Refusal::BadOauthToken => {
+                self.doubted = Some(failure);
+                return Flow::Continue;
+            }
             Err(failure) => return self.failed(StepName::TokenAccepted, &failure),
         };
         self.passed(StepName::TokenAccepted);
@@ -140,6 +151,33 @@ impl Steps {
         }
     }
 
+    /// What the answer of the REST API says of a token that the identity URL has refused. Where REST refuses it as well, or does not
+    /// answer, it counts as refused.
+    fn cleared_by(&mut self, rest: Option<&Failure>) -> Flow {
+        let Some(doubted) = self.doubted.take() else {
+            return Flow::Continue;
+        };
+        let passing = |failure: &Failure| {
+            matches!(
+                Reason::from(failure.refusal).class(),
+                Class::RenewToken | Class::Transient
+            )
+        };
+        if rest.is_some_and(passing) {
+            return self.failed(StepName::TokenAccepted, &doubted);
+        }
+        self.passed(StepName::TokenAccepted);
+        if self.connector.expect.username.is_some() {
+            let rejection = Rejection::new(OwnReason::IdentityNotReadable, doubted.detail);
+            return self.rejected(StepName::IdentityExpected, &rejection);
+        }
+        self.unverified(
+            StepName::IdentityExpected,
+            "Salesforce does not tell whose the token is: the app lacks the scope id",
+        );
+        Flow::Continue
+    }
+
     /// Steps: the API is open to this user, and what the org says about itself. Some API-only users may not read the
     /// Organization object: then [`Steps::resources`] is to be asked instead.
     pub fn organization(
@@ -147,9 +185,15 @@ impl Steps {
         answer: Result<RestAnswer<Organization>, Failure>,
         scopes: &[String],
     ) -> OrgFlow {
+        let unreadable = |failure: &&Failure| unreadable(failure);
+        if answer.as_ref().err().as_ref().is_some_and(unreadable) {
+            return OrgFlow::AskResources;
+        }
+        if self.cleared_by(answer.as_ref().err()) == Flow::Stop {
+            return OrgFlow::Done;
+        }
         let answer = match answer {
             Ok(answer) => answer,
-            Err(failure) if unreadable(&failure) => return OrgFlow::AskResources,
             Err(failure) => {
                 let _ = self.failed(StepName::ApiEnabled, &failure);
                 return OrgFlow::Done;
@@ -165,6 +209,9 @@ impl Steps {
 
     /// Steps, where the Organization object can't be read: the API is open; the environment is judged by the host.
     pub fn resources(&mut self, answer: Result<RestAnswer<Resources>, Failure>, scopes: &[String]) {
+        if self.cleared_by(answer.as_ref().err()) == Flow::Stop {
+            return;
+        }
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {

@@ -44,6 +44,10 @@ const FAULTS: &[(Fault, &str)] = &[
         Fault::Leaves("TestOrganization"),
         "it does not check the environment",
     ),
+    (
+        Fault::Leaves("ProbeSecret"),
+        "a Secret that can't be written costs a login for each retry",
+    ),
     (Fault::Leaves("CreateSecret"), "a token reaches nobody"),
     (Fault::Leaves("UpdateSecret"), "a renewed token reaches nobody"),
     (

@@ -19,7 +19,16 @@ fn only_what_salesforce_says_clearly_decides_about_a_token() {
         (Sent::NotSent, Refusal::HostNotFound, RedeemAnswer::NotSent),
         (Sent::Unknown, Refusal::TimedOut, RedeemAnswer::Unclear),
         (Sent::Unknown, Refusal::UnreadableAnswer, RedeemAnswer::Unclear),
-        (Sent::Answered, Refusal::UnknownRefusal, RedeemAnswer::Unclear),
+        (
+            Sent::Answered,
+            Refusal::UnknownRefusal,
+            RedeemAnswer::Refused(Unspent),
+        ),
+        (
+            Sent::Answered,
+            Refusal::RedirectRefused,
+            RedeemAnswer::Refused(Unspent),
+        ),
         (
             Sent::Answered,
             Refusal::TokenRequestInProgress,

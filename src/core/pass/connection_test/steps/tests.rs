@@ -150,6 +150,40 @@ fn a_refused_token_asks_for_a_new_one() {
 }
 
 #[test]
+fn an_identity_url_that_refuses_alone_is_no_dead_token() {
+    let doubted = |connector: &Arc<Connector>| {
+        let mut steps = Steps::new(connector.clone());
+        assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
+        let refused = steps.identity(&fixtures::identity(), Err(failure(Refusal::BadOauthToken)));
+        assert_eq!(refused, Flow::Continue);
+        steps
+    };
+    let connector = plain();
+    let mut steps = doubted(&connector);
+    assert_eq!(steps.organization(Ok(organization(false)), &[]), OrgFlow::Done);
+    let report = steps.finish();
+    assert_eq!(
+        in_words(&report)[..4],
+        [
+            "HostAnswers: Passed",
+            "TokenAccepted: Passed",
+            "IdentityExpected: Unverified",
+            "ApiEnabled: Passed"
+        ]
+    );
+    assert_eq!(report.verdict, TestVerdict::Succeeded);
+    let named = fixtures::connector(&spec(json!({ "expect": { "username": ROBOT } })));
+    let mut steps = doubted(&named);
+    assert_eq!(steps.organization(Ok(organization(false)), &[]), OrgFlow::Done);
+    let report = steps.finish();
+    assert_eq!(
+        report.verdict,
+        failed(OwnReason::IdentityNotReadable, "as Salesforce puts it")
+    );
+    assert!(!report.environment_holds());
+}
+
+#[test]
 fn every_refusal_of_the_token_that_a_new_one_mends_says_so_at_every_step() {
     let connector = plain();
     for refusal in Refusal::ALL
