@@ -269,6 +269,15 @@ fn white_space() -> Vec<Case> {
         },
         Case {
             accepted: vec![],
+            refused: vec![changed(
+                jwt(),
+                "/spec/auth/jwtBearer/audience",
+                "https://acme.my.site.com\n".into(),
+            )],
+            complaint: "spec.auth.jwtBearer.audience: Invalid value: audience must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds",
+        },
+        Case {
+            accepted: vec![],
             refused: texts("/spec/expect/username", ["u@acme.example "]),
             complaint: "spec.expect.username: Invalid value: expect.username must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds",
         },

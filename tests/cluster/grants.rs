@@ -326,6 +326,15 @@ async fn a_connector_that_nobody_logged_in_for_says_so() {
             ),
         )
         .await;
+    // The Secret is there, and its key is not: that is another matter than a login that nobody has made.
+    let connector = stage.not_ready("crm", "InputKeyMissing").await;
+    let message = condition(&connector, "Ready").2;
+    let named =
+        "spec.auth.authorizationCode.bootstrap.refreshTokenRef: Secret \"crm-grant\", key \"refresh-token\"";
+    assert!(message.contains(named), "{message}");
+    let bootstrap = json!({ "refreshTokenRef": { "name": "crm-bootstrap", "key": "refresh-token" } });
+    let auth = json!({ "authorizationCode": { "bootstrap": bootstrap } });
+    stage.merge("crm", json!({ "spec": { "auth": auth } })).await;
     let connector = stage.not_ready("crm", "AuthorizationRequired").await;
     assert_eq!(condition(&connector, "Stalled").0, "True");
     assert_eq!(stage.sim.log().len(), 0);

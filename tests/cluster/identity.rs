@@ -188,7 +188,7 @@ async fn jwt_bearer_works_with_keys_of_both_forms_and_refuses_another_key() {
     }
     let connector = stage.not_ready("wrong", "AssertionInvalid").await;
     let message = condition(&connector, "Ready").2;
-    assert!(message.contains("Upload the certificate"), "{message}");
+    assert!(message.contains(remedy("AssertionInvalid")), "{message}");
     stage.finish().await;
 }
 

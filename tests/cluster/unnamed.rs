@@ -54,7 +54,7 @@ async fn permit(stage: &Stage, verbs: &[&str], create: bool) {
         dry_run: true,
         ..PostParams::default()
     };
-    let secret: Secret = serde_json::from_value(json!({ "metadata": { "name": "try" } })).unwrap();
+    let secret: Secret = serde_json::from_value(json!({ "metadata": { "name": "sfc-try" } })).unwrap();
     eventually(DEADLINE, "the rights are known", async || {
         let may = secrets.create(&dry, &secret).await;
         (may.is_ok() == create).then_some(()).ok_or(format!("{may:?}"))
