@@ -27,6 +27,7 @@ pub use effect::{
 };
 pub use unexpected::UnexpectedReply;
 
+use crate::api::SalesforceConnectorStatus;
 use crate::core::conclude::conclude;
 use crate::core::decide::decide;
 use crate::core::decide::instance_moved::instance_is_gone;
@@ -35,7 +36,7 @@ use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
-use crate::core::model::observed::{Observed, Source};
+use crate::core::model::observed::{Observed, Requests, Source};
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
@@ -118,7 +119,7 @@ impl<'key> Pass<'key> {
                 Ok(PassEffect::Done(Box::new(PassEnd::Gone)))
             }
             (PassStage::ReadingStatus(outcome), PassReply::Status(Some(live))) => {
-                self.observed.status = live.status;
+                self.take_over(live.status);
                 Ok(self.conclude(*outcome, live.resource_version, now))
             }
             (
@@ -379,6 +380,19 @@ impl<'key> Pass<'key> {
             return Some(Evidence::TokenRejected);
         }
         instance_is_gone(&self.observed, &self.decision, report).then_some(Evidence::InstanceGone)
+    }
+
+    /// The status as it stands. Where another leader has carried out requests meanwhile, its echo stays: what this pass observed
+    /// may be older.
+    fn take_over(&mut self, live: SalesforceConnectorStatus) {
+        if live.last_handled != self.observed.status.last_handled {
+            let handled = live.last_handled.clone().unwrap_or_default();
+            self.observed.requests = Requests {
+                test: handled.test_requested_at,
+                renew: handled.renew_requested_at,
+            };
+        }
+        self.observed.status = live;
     }
 
     /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.

@@ -265,6 +265,20 @@ scenarios! {
         assert_eq!(annotations[crate::api::names::SERIAL], "5");
     }
 
+    fn a_request_that_another_leader_carried_out_stays_echoed_although_this_pass_did_not_see_it() {
+        let due = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
+        let echo = crate::api::status::LastHandledStatus { renew_requested_at: Some("1".to_owned()), test_requested_at: None };
+        let ran = run_with(&due, after(6100), |effect| match effect {
+            PassEffect::ReadStatus => {
+                let status = SalesforceConnectorStatus { last_handled: Some(echo.clone()), ..due.status.clone() };
+                let live = Box::new(LiveStatus { status, resource_version: Some("8".to_owned()) });
+                Some(PassReply::Status(Some(live)))
+            }
+            effect => renewed_grant(effect),
+        });
+        assert_eq!(ran.left.status.last_handled, Some(echo));
+    }
+
     fn a_connector_that_is_gone_after_a_session_is_not_written() {
         let due = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
         let ran = run_with(&due, after(6100), |effect| match effect {
