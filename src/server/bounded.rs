@@ -16,31 +16,34 @@ const CONNECTIONS: usize = 64;
 const HEAD_BYTES: usize = 8 * 1024;
 /// Headers of a request.
 const HEADERS: usize = 32;
-/// How long a client may take to send the head of its request.
-const HEAD_TIME: Duration = Duration::from_secs(5);
-/// How long a connection may last. It serves one request.
-const WHOLE_TIME: Duration = Duration::from_secs(15);
+/// How long a connection may last, which serves one request.
+#[derive(Clone, Copy)]
+struct Times {
+    /// Until the client has sent the head of its request.
+    head: Duration,
+    /// Until it has the answer.
+    whole: Duration,
+}
+const TIMES: Times = Times {
+    head: Duration::from_secs(5),
+    whole: Duration::from_secs(15),
+};
 /// How long to wait after the system refused a connection, as when there are no file descriptors left.
 const REFUSED: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` resolves, and then what is being answered.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    serve_within(HEAD_TIME, listener, router, stop).await;
+    serve_within(TIMES, listener, router, stop).await;
 }
 
-async fn serve_within(
-    head_time: Duration,
-    listener: TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()>,
-) {
+async fn serve_within(times: Times, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     let mut open = Connections::default();
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => open.admit(answer(head_time, stream, router.clone())),
+                Ok((stream, _)) => open.admit(answer(times, stream, router.clone())),
                 Err(_) => tokio::time::sleep(REFUSED).await,
             },
         }
@@ -67,16 +70,16 @@ impl Connections {
     }
 }
 
-async fn answer(head_time: Duration, stream: TcpStream, router: Router) {
+async fn answer(times: Times, stream: TcpStream, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_time)
+        .header_read_timeout(times.head)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     // What went wrong with a connection is the client's affair.
-    let _ = tokio::time::timeout(WHOLE_TIME, connection).await;
+    let _ = tokio::time::timeout(times.whole, connection).await;
 }
 
 #[cfg(test)]
@@ -88,11 +91,11 @@ mod tests {
 
     use super::*;
 
-    async fn served(head_time: Duration) -> SocketAddr {
+    async fn served(times: Times) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/livez", get(|| async { "ok\n" }));
-        let _server = tokio::spawn(serve_within(head_time, listener, router, std::future::pending()));
+        let _server = tokio::spawn(serve_within(times, listener, router, std::future::pending()));
         address
     }
 
@@ -105,11 +108,18 @@ mod tests {
         String::from_utf8(answer).unwrap()
     }
 
+    /// So long that no test ends by it.
+    const ENDLESS: Times = Times {
+        head: Duration::from_hours(1),
+        whole: Duration::from_hours(1),
+    };
+    /// By when a connection that is to be ended must be.
+    const DEADLINE: Duration = Duration::from_secs(30);
     const PROBE: &str = "GET /livez HTTP/1.1\r\nhost: operator\r\n\r\n";
 
     #[tokio::test]
     async fn a_probe_is_answered_beside_a_thousand_idle_connections_and_the_oldest_are_ended() {
-        let address = served(HEAD_TIME).await;
+        let address = served(ENDLESS).await;
         let mut idle = Vec::new();
         for _ in 0..1000 {
             idle.push(TcpStream::connect(address).await.unwrap());
@@ -117,12 +127,13 @@ mod tests {
         let answer = asked(address, PROBE).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         let mut nothing = [0; 1];
-        assert_eq!(idle.first_mut().unwrap().read(&mut nothing).await.unwrap(), 0);
+        let ended = idle.first_mut().unwrap().read(&mut nothing);
+        assert_eq!(tokio::time::timeout(DEADLINE, ended).await.unwrap().unwrap(), 0);
     }
 
     #[tokio::test]
     async fn too_many_and_too_large_headers_are_refused() {
-        let address = served(HEAD_TIME).await;
+        let address = served(ENDLESS).await;
         let many = "a: b\r\n".repeat(HEADERS + 1);
         let large = format!("a: {}\r\n", "b".repeat(2 * HEAD_BYTES));
         for headers in [many, large] {
@@ -136,8 +147,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_sends_half_a_request_is_hung_up_on() {
-        let address = served(Duration::from_millis(1)).await;
-        let answer = asked(address, "GET /livez HTTP/1.1\r\n").await;
+        let head = Duration::from_millis(1);
+        let address = served(Times { head, ..ENDLESS }).await;
+        let half = asked(address, "GET /livez HTTP/1.1\r\n");
+        let answer = tokio::time::timeout(DEADLINE, half).await.unwrap();
         assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }
