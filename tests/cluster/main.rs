@@ -20,6 +20,7 @@ mod kubernetes;
 #[path = "../support/leak.rs"]
 mod leak;
 mod lifecycle;
+mod logins;
 mod logs;
 mod looks;
 mod outages;
