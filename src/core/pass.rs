@@ -101,6 +101,9 @@ impl<'key> Pass<'key> {
         match (std::mem::replace(&mut self.stage, PassStage::Ended), reply) {
             (PassStage::RecordingRevocation, PassReply::Done) => Ok(self.decide(now)),
             (PassStage::ProbingSecret(why), PassReply::Secret(answer)) => self.probed(why, answer, now),
+            (PassStage::LoggingIn(..), PassReply::UserBusy) => {
+                Ok(PassEffect::Done(Box::new(PassEnd::UserBusy)))
+            }
             (PassStage::LoggingIn(login, why), reply) => {
                 let progress = login.on(reply, &self.observed, now)?;
                 self.logging_in(progress, why, now)

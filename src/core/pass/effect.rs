@@ -27,7 +27,7 @@ pub enum PassEffect {
         /// Version of the state Secret that was read.
         version: ResourceVersion,
     },
-    /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
+    /// Let no other login of this user begin. [`PassReply::Done`], or [`PassReply::UserBusy`], which ends the pass.
     ReserveUser {
         username: String,
     },
@@ -116,6 +116,8 @@ pub enum PassEffect {
 
 pub enum PassReply {
     Done,
+    /// Another login of the user is in progress. A later pass is begun when it has ended.
+    UserBusy,
     /// What came of an earlier request to renew, if there was one.
     RequestAnswer(Option<Problem>),
     /// What is remembered of a password, if anything.
@@ -172,6 +174,8 @@ pub struct LiveStatus {
 pub enum PassEnd {
     /// The connector is gone; there is nothing to report.
     Gone,
+    /// Nothing is done before another login of the same user has ended.
+    UserBusy,
     /// What was done is recorded and in the status. Its events are to be published.
     Reported(Arc<PassReport>),
 }
