@@ -104,6 +104,9 @@ impl<'key> Pass<'key> {
             (PassStage::RecordingRevocation, PassReply::Done) => Ok(self.clean_up(now)),
             (PassStage::DeletingLoginSecret, PassReply::Done) => Ok(self.decide(now)),
             (PassStage::ProbingSecret(why), PassReply::Secret(answer)) => self.probed(why, answer, now),
+            (PassStage::LoggingIn(..), PassReply::UserBusy) => {
+                Ok(PassEffect::Done(Box::new(PassEnd::UserBusy)))
+            }
             (PassStage::LoggingIn(login, why), reply) => {
                 let progress = login.on(reply, &self.observed, now)?;
                 self.logging_in(progress, why, now)

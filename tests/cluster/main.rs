@@ -12,6 +12,7 @@ mod canary;
 #[path = "../support/context.rs"]
 mod context;
 mod errors;
+mod fair_shares;
 mod garbage_collection;
 mod grants;
 mod healing;

@@ -317,7 +317,7 @@ impl World {
             let reply = match effect {
                 PassEffect::Done(end) => match *end {
                     PassEnd::Reported(report) => break report,
-                    PassEnd::Gone => return "the connector is gone".to_owned(),
+                    PassEnd::Gone | PassEnd::UserBusy => return "the connector is gone".to_owned(),
                 },
                 PassEffect::WriteStatus { status, .. } => {
                     written = Some(*status);

@@ -30,7 +30,7 @@ pub enum PassEffect {
     },
     /// Delete the Secret of a login that is over. [`PassReply::Done`], also where it could not be deleted.
     DeleteLoginSecret(LoginSecret),
-    /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
+    /// Let no other login of this user begin. [`PassReply::Done`], or [`PassReply::UserBusy`], which ends the pass.
     ReserveUser {
         username: String,
     },
@@ -119,6 +119,8 @@ pub enum PassEffect {
 
 pub enum PassReply {
     Done,
+    /// Another login of the user is in progress. A later pass is begun when it has ended.
+    UserBusy,
     /// What came of an earlier request to renew, if there was one.
     RequestAnswer(Option<Problem>),
     /// What is remembered of a password, if anything.
@@ -177,6 +179,8 @@ pub struct LiveStatus {
 pub enum PassEnd {
     /// The connector is gone; there is nothing to report.
     Gone,
+    /// Nothing is done before another login of the same user has ended.
+    UserBusy,
     /// What was done is recorded and in the status. Its events are to be published.
     Reported(Arc<PassReport>),
 }

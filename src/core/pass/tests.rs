@@ -212,6 +212,15 @@ scenarios! {
         assert_eq!(ran.effects, effects(&[before, &TEST, then]));
     }
 
+    fn while_another_login_of_the_user_is_in_progress_nothing_is_done() {
+        let ran = run_with(&with_password(), now(), |effect| match effect {
+            PassEffect::ReserveUser { .. } => Some(PassReply::UserBusy),
+            _ => None,
+        });
+        assert_eq!(ran.effects, ["ReserveUser"]);
+        assert!(ran.report.is_none());
+    }
+
     fn a_wrong_password_is_recorded_before_anything_else() {
         let mut recorded = None;
         let ran = run_with(&with_password(), now(), |effect| {

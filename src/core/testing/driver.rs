@@ -51,7 +51,7 @@ pub(crate) fn run_with(
     loop {
         if let PassEffect::Done(end) = effect {
             let report = match *end {
-                PassEnd::Gone => None,
+                PassEnd::Gone | PassEnd::UserBusy => None,
                 PassEnd::Reported(report) => Some(report),
             };
             return Ran {
