@@ -4,5 +4,6 @@ pub mod backoff;
 pub mod expiry;
 pub mod jitter;
 pub mod password_memory;
+pub mod resync;
 pub mod retry_text;
 pub mod time;
