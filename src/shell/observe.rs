@@ -18,8 +18,8 @@ use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
-use crate::core::schedule::backoff::resync_period as period_for;
 use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::schedule::resync::resync_period as period_for;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::core::secret::read_back::read_back;
 use crate::core::validate::login::login_seen;
@@ -68,6 +68,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         Source::Login(_) | Source::Unusable(_) => noted,
     };
     let observed = Observed {
+        resync_period: resync_period(context, &owner.namespace),
         owner,
         generation: connector.metadata.generation.unwrap_or_default(),
         requests: requests(connector),
@@ -82,7 +83,6 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         held,
         former_secrets,
         last_test: context.last_test(connector),
-        resync_period: resync_period(context),
         missing: None,
     };
     Ok(match missing {
@@ -229,9 +229,9 @@ fn siblings(context: &Context, connector: &SalesforceConnector) -> Siblings {
     Siblings::of(connector, parsed.filter_map(Peer::of))
 }
 
-pub fn resync_period(context: &Context) -> std::time::Duration {
+pub fn resync_period(context: &Context, namespace: &str) -> std::time::Duration {
     match context.settings.secret_watch {
-        SecretWatch::ByName => period_for(context.connectors.count()),
+        SecretWatch::ByName => period_for(context.connectors.population(namespace)),
         SecretWatch::Watch => SAFETY_NET,
     }
 }

@@ -6,6 +6,8 @@
 mod classify;
 mod client;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod grant;
 mod host;
 mod host_pattern;
