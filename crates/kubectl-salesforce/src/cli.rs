@@ -1,0 +1,123 @@
+//! What can be asked of the plugin? Commands and flags; the names of the flags are kubectl's.
+#![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use kube::core::Duration;
+use salesforce_connector_operator::api::names::DOCS_URL;
+
+use crate::command_error::EXIT_CODES;
+
+/// See, test and repair SalesforceConnectors.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-salesforce", bin_name = "kubectl salesforce", version, about, max_term_width = 110,
+    after_help = format!("{EXIT_CODES}\n\nDocumentation: {DOCS_URL}"))]
+pub struct Plugin {
+    #[command(flatten)]
+    pub access: AccessFlags,
+    #[command(subcommand)]
+    pub command: PluginCommand,
+}
+
+/// Which cluster, as whom, and which namespace.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct AccessFlags {
+    /// Namespace of the connectors. Default: that of the context.
+    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Kubeconfig file. Default: KUBECONFIG, or ~/.kube/config.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in the kubeconfig file.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Cluster in the kubeconfig file.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// User in the kubeconfig file.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub user: Option<String>,
+    /// User to impersonate.
+    #[arg(long = "as", global = true, value_name = "USERNAME")]
+    pub impersonate: Option<String>,
+    /// Group to impersonate. Can be repeated.
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    pub impersonate_groups: Vec<String>,
+}
+
+/// Command to run.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Show which org and user a connector belongs to, its token, what happens next, and who must act.
+    Status(StatusArgs),
+    /// Test a connection now and show the result of each step. A test never obtains a token.
+    Test(RequestArgs),
+    /// Obtain a new token now, even after a refusal that the operator does not retry by itself.
+    Refresh(RequestArgs),
+    /// Suspend connectors: the operator sends nothing to Salesforce for them, except to keep a stored grant alive.
+    Suspend(NameArgs),
+    /// Resume suspended connectors.
+    Resume(NameArgs),
+    /// Explain a reason: what it means, who must act, the remedy, and when the operator retries.
+    Explain(ExplainArgs),
+}
+
+/// Which connectors to show, and how.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Name of a connector. Default: all connectors of the namespace, one line each.
+    #[arg(conflicts_with_all = ["all_namespaces", "selector"])]
+    pub name: Option<String>,
+    /// Show the connectors of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Label selector, such as team=crm.
+    #[arg(short = 'l', long)]
+    pub selector: Option<String>,
+    /// Print the objects themselves.
+    #[arg(short, long, value_enum)]
+    pub output: Option<OutputFormat>,
+    /// Show each change until you press Ctrl-C.
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+/// A request to the operator.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// Name of the connector.
+    pub name: String,
+    /// How long to wait for the operator, such as 30s or 2m.
+    #[arg(long, default_value = "1m")]
+    pub timeout: Duration,
+    /// Print the object itself once the operator has handled the request.
+    #[arg(short, long, value_enum)]
+    pub output: Option<OutputFormat>,
+}
+
+/// One or more connectors.
+#[derive(Debug, Args)]
+pub struct NameArgs {
+    /// Names of the connectors.
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
+/// What to explain.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Reason as it stands in a condition, an event or a metric. Default: list all reasons.
+    pub reason: Option<String>,
+}
+
+/// Form in which objects are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    Json,
+    Yaml,
+}
+
+#[cfg(test)]
+mod generated_page;
