@@ -62,6 +62,8 @@ pub enum PluginCommand {
     Resume(NameArgs),
     /// Explain a reason: what it means, who must act, the remedy, and when the operator retries.
     Explain(ExplainArgs),
+    /// Check files for what the API server and the operator would refuse, without either of them.
+    Lint(LintArgs),
 }
 
 /// Which connectors to show, and how.
@@ -110,6 +112,21 @@ pub struct NameArgs {
 pub struct ExplainArgs {
     /// Reason as it stands in a condition, an event or a metric. Default: list all reasons.
     pub reason: Option<String>,
+}
+
+/// What to check.
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// YAML files, each with any number of documents; - is standard input. Kinds other than SalesforceConnector are not
+    /// checked. The values of Secrets in the same files are checked as inputs, and never printed.
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Comma-separated hosts that the operator is configured to allow (its flag --allow-host).
+    #[arg(long, value_delimiter = ',', value_name = "HOST")]
+    pub allow_host: Vec<String>,
+    /// Namespace of the operator, where it accepts no connectors.
+    #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
+    pub operator_namespace: String,
 }
 
 /// Form in which objects are printed.

@@ -24,6 +24,8 @@ pub enum CommandError {
     /// The cluster refuses, or can't be reached.
     #[error("{0}")]
     Cluster(String),
+    #[error("{0}")]
+    File(String),
     #[error("failed to write: {0}")]
     Output(#[source] std::io::Error),
 }
@@ -36,7 +38,7 @@ impl CommandError {
             Self::TimedOut(_) => ExitCode::from(3),
             // Whoever reads has seen enough, as with `| head`.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Self::Cluster(_) | Self::Output(_) => ExitCode::from(4),
+            Self::Cluster(_) | Self::File(_) | Self::Output(_) => ExitCode::from(4),
         }
     }
 }

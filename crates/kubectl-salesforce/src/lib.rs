@@ -5,7 +5,7 @@
 //! cluster        which cluster is asked, and what its refusals mean
 //! show, words    how it looks: objects as JSON or YAML, colours, times
 //!
-//! status, request, suspend, explain       the commands, one file each
+//! status, request, suspend, explain, lint     the commands
 //! ```
 #![allow(
     missing_docs,
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod cluster;
 pub mod command_error;
 pub mod explain;
+pub mod lint;
 pub mod request;
 pub mod show;
 pub mod status;

@@ -9,6 +9,7 @@ mod context;
 #[expect(dead_code, reason = "shared with the tests of the operator")]
 #[path = "../../../../tests/support/leak.rs"]
 mod leak;
+mod linting;
 mod refused;
 #[expect(dead_code, reason = "shared with the tests of the operator")]
 #[path = "../../../../tests/support/scene.rs"]
