@@ -64,6 +64,8 @@ pub enum PluginCommand {
     Explain(ExplainArgs),
     /// Check files for what the API server and the operator would refuse, without either of them.
     Lint(LintArgs),
+    /// Make a connector: ask for what no flag gives, check it, then print or apply the manifests.
+    New(Box<NewArgs>),
 }
 
 /// Which connectors to show, and how.
@@ -127,6 +129,84 @@ pub struct LintArgs {
     /// Namespace of the operator, where it accepts no connectors.
     #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
     pub operator_namespace: String,
+}
+
+/// A form. At a terminal, what is missing is asked for. Secrets are never arguments, because other processes can read those.
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// Name of the connector.
+    pub name: Option<String>,
+    /// Name for people.
+    #[arg(long, value_name = "TEXT")]
+    pub display_name: Option<String>,
+    /// Login method.
+    #[arg(long, value_enum)]
+    pub method: Option<FormMethod>,
+    /// Login host, as shown in Setup > My Domain. Required for client-credentials.
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Type of the org. Default: as the form of the host tells, or else live.
+    #[arg(long, value_enum)]
+    pub environment: Option<FormEnvironment>,
+    /// Client ID (consumer key) of the app.
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// Username to log in as (jwt-bearer, password), or the one to expect.
+    #[arg(long)]
+    pub username: Option<String>,
+    /// File with the client secret (consumer secret); - is standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub client_secret_file: Option<PathBuf>,
+    /// File with the RSA private key in PEM format (jwt-bearer).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub private_key_file: Option<PathBuf>,
+    /// File with the password.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// File with the security token of the user (password).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub security_token_file: Option<PathBuf>,
+    /// Secret that has the values already, under the keys client-secret, private-key, password and security-token.
+    #[arg(long, value_name = "SECRET")]
+    pub existing_secret: Option<String>,
+    /// Apply the manifests to the cluster, server side.
+    #[arg(long, conflicts_with_all = ["output_file", "show_secrets"])]
+    pub apply: bool,
+    /// Write the manifests with the secrets to a new file that only you can read.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "show_secrets")]
+    pub output_file: Option<PathBuf>,
+    /// Print the Secret too. Default: print the connector alone.
+    #[arg(long)]
+    pub show_secrets: bool,
+    /// Do not check that the host can be resolved from here.
+    #[arg(long)]
+    pub offline: bool,
+    /// Comma-separated hosts that the operator is configured to allow (its flag --allow-host).
+    #[arg(long, value_delimiter = ',', value_name = "HOST")]
+    pub allow_host: Vec<String>,
+    /// Namespace of the operator, where it accepts no connectors.
+    #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
+    pub operator_namespace: String,
+}
+
+/// Login method of a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormMethod {
+    /// The app logs in as its Run As user: the first choice for servers.
+    ClientCredentials,
+    /// The app signs with a private key and names the user.
+    JwtBearer,
+    /// A person authorizes the app once.
+    AuthorizationCode,
+    /// Deprecated; Salesforce retires it on 2027-02-20.
+    Password,
+}
+
+/// Type of the org in a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormEnvironment {
+    Live,
+    Sandbox,
 }
 
 /// Form in which objects are printed.

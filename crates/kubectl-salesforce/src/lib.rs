@@ -5,7 +5,7 @@
 //! cluster        which cluster is asked, and what its refusals mean
 //! show, words    how it looks: objects as JSON or YAML, colours, times
 //!
-//! status, request, suspend, explain, lint     the commands
+//! status, request, suspend, explain, lint, new     the commands
 //! ```
 #![allow(
     missing_docs,
@@ -17,6 +17,7 @@ pub mod cluster;
 pub mod command_error;
 pub mod explain;
 pub mod lint;
+pub mod new;
 pub mod request;
 pub mod show;
 pub mod status;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use salesforce_client::HostAllowList;
 use salesforce_connector_operator::api::SalesforceConnector;
-use salesforce_connector_operator::core::model::connector::Method;
+use salesforce_connector_operator::core::model::connector::{LoginMethod, Method};
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::model::rejection::{Rejection, explain};
@@ -15,6 +15,9 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::lint::objection::Objection;
+
+/// Stands for a value that is not in the files.
+const ELSEWHERE: &str = "elsewhere";
 
 /// The data of the Secrets that stand in the same files, by namespace and name.
 #[derive(Default)]
@@ -68,6 +71,13 @@ pub fn check(object: &Value, secrets: &Secrets, allow_list: &HostAllowList, own:
     let rejection = match validate(&name, "uid", &connector.spec, &inputs, allow_list, &key) {
         Err(rejection) => Some(rejection),
         Ok((_, Method::Grant(settings))) => settings.fault,
+        Ok((_, Method::Login(LoginMethod::JwtBearer { private_key, .. })))
+            if private_key.expose() != ELSEWHERE =>
+        {
+            let failure = private_key.check().err();
+            let field = "spec.auth.jwtBearer.privateKeyRef";
+            failure.map(|failure| Rejection::new(failure.refusal, format!("{field}: {}", failure.detail)))
+        }
         Ok((_, Method::Login(_))) => None,
     };
     placed
@@ -104,7 +114,7 @@ fn inputs(connector: &SalesforceConnector, namespace: &str, secrets: &Secrets) -
         let input = match secrets.0.get(&(namespace.to_owned(), reference.name.clone())) {
             Some(data) => Input::read(data.get(&reference.key).map(Vec::as_slice)),
             None if auth_url == Some(reference) => Input::SecretMissing,
-            None => Input::Found(SecretString::from("elsewhere")),
+            None => Input::Found(SecretString::from(ELSEWHERE)),
         };
         inputs.insert(reference, input);
     }

@@ -10,6 +10,7 @@ mod context;
 #[path = "../../../../tests/support/leak.rs"]
 mod leak;
 mod linting;
+mod making;
 mod refused;
 #[expect(dead_code, reason = "shared with the tests of the operator")]
 #[path = "../../../../tests/support/scene.rs"]
