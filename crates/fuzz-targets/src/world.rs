@@ -17,6 +17,7 @@ use salesforce_connector_operator::core::model::connector::{Connector, Method};
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::held_token::HeldToken;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
+use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
     Activity, GrantSource, LoginSource, Observed, Requests, Source,
 };
@@ -108,6 +109,7 @@ pub(crate) fn observed(
             connector: Arc::new(connector),
             settings,
             view: view(StateSeen::Absent),
+            login: LoginSeen::None,
             siblings: Siblings::default(),
             claim_reported: false,
         })),
