@@ -22,7 +22,7 @@ impl SessionDriver {
         limit: Duration,
     ) -> Reply {
         let grant = TokenRequest::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
-        self.presented += 1;
+        self.requests += 1;
         let client = self.context.salesforce.clone();
         let request = client.token(&self.connector.host, &self.connector.app, &grant);
         let answer = match tokio::time::timeout(limit, request).await {
@@ -65,6 +65,7 @@ impl SessionDriver {
         if self.connector.app.client_secret.is_none() {
             return Reply::Introspection(IntrospectionAnswer::Impossible);
         }
+        self.requests += 1;
         let token = RefreshToken::new(token.expose_secret().to_owned());
         let inspected = TokenToInspect::Refresh(&token);
         let client = self.context.salesforce.clone();
