@@ -6,5 +6,6 @@ pub mod fair_budget;
 pub mod fair_queue;
 pub mod jitter;
 pub mod password_memory;
+pub mod resync;
 pub mod retry_text;
 pub mod time;

@@ -21,6 +21,7 @@ use crate::core::model::rejection::Rejection;
 use crate::core::secret::template::Template;
 
 pub mod identity;
+pub mod login;
 mod sfdx;
 
 fn username_display(auth: &AuthSpec) -> UsernameDisplay {

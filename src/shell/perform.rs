@@ -132,6 +132,9 @@ impl<'a> Performer<'a> {
                     passwords::forget(context, &digest).await?;
                 }
             }
+            PassEffect::DeleteLoginSecret(secret) => {
+                consumer_secret::delete_login(context, &self.owner.namespace, &secret).await;
+            }
             PassEffect::DeleteFormerSecrets { current, former } => {
                 self.delete_former(&current, former).await?;
             }

@@ -21,6 +21,7 @@ mod kubernetes;
 #[path = "../support/leak.rs"]
 mod leak;
 mod lifecycle;
+mod logins;
 mod logs;
 mod looks;
 mod outages;

@@ -17,6 +17,7 @@ use salesforce_connector_operator::core::grant::view::token_of_state;
 use salesforce_connector_operator::core::model::connector::Method;
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
+use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
     Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source,
 };
@@ -384,6 +385,7 @@ impl World {
                 connector: Arc::new(connector),
                 view: self.grant.view(&settings, &self.key, self.status.grant_serial),
                 settings,
+                login: LoginSeen::None,
                 siblings: Siblings::default(),
                 claim_reported: false,
             })),
@@ -448,6 +450,7 @@ impl World {
             PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
             PassEffect::RecallPassword { .. } => PassReply::Password(None),
             PassEffect::RecordRevocation { .. }
+            | PassEffect::DeleteLoginSecret(_)
             | PassEffect::ReserveUser { .. }
             | PassEffect::ReleaseUser
             | PassEffect::RecordPassword { .. }

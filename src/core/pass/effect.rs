@@ -13,6 +13,7 @@ use crate::core::grant::session_report::SessionReport;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::Decision;
 use crate::core::model::digest::Digest;
+use crate::core::model::login_request::{LoginCode, LoginSecret};
 use crate::core::model::outcome::{Outcome, Problem};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
@@ -27,6 +28,8 @@ pub enum PassEffect {
         /// Version of the state Secret that was read.
         version: ResourceVersion,
     },
+    /// Delete the Secret of a login that is over. [`PassReply::Done`], also where it could not be deleted.
+    DeleteLoginSecret(LoginSecret),
     /// Let no other login of this user begin. [`PassReply::Done`], or [`PassReply::UserBusy`], which ends the pass.
     ReserveUser {
         username: String,
@@ -148,6 +151,8 @@ pub struct SessionOrder {
     pub goal: SessionGoal,
     /// The bootstrap token to import, if there is one to be taken in.
     pub bootstrap: Option<Bootstrap>,
+    /// The login whose code is to be redeemed, where that is the goal.
+    pub login: Option<LoginCode>,
     pub expect: Expect,
     pub client: OAuthClient,
     /// Whether Salesforce can be asked about a refresh token.
@@ -197,6 +202,7 @@ impl PassEffect {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::RecordRevocation { .. } => "RecordRevocation",
+            Self::DeleteLoginSecret(_) => "DeleteLoginSecret",
             Self::ReserveUser { .. } => "ReserveUser",
             Self::ReleaseUser => "ReleaseUser",
             Self::ReadRequestAnswer { .. } => "ReadRequestAnswer",

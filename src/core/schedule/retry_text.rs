@@ -42,6 +42,9 @@ pub fn retest() -> String {
 
 const ON_CHANGE: &str = "the operator retries when the connector or a Secret that it refers to changes, or when you request a renewal";
 
+const ITS_TURN: &str = "At `status.failures.nextAttemptTime`, when its turn comes: the connectors of a namespace queue for the \
+             budget of a login host, and namespaces get equal parts of it.";
+
 fn retry_of_own(own: OwnReason) -> String {
     match own {
         OwnReason::TokenValid
@@ -50,6 +53,9 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::TestSucceeded
         | OwnReason::Pending => "Not applicable.".to_owned(),
         OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
+        OwnReason::LoginSecretInvalid | OwnReason::LoginCodeUsed | OwnReason::LoginWithoutRefreshToken => {
+            "Never: a login is carried out once.".to_owned()
+        }
         OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
         OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
             format!(
@@ -80,9 +86,7 @@ fn retry_of_own(own: OwnReason) -> String {
              first, and does not log in while that fails.",
             every(WRITE_AGAIN_LATEST)
         ),
-        OwnReason::CallBudgetSpent => "At `status.failures.nextAttemptTime`, when its turn comes: the connectors of a namespace queue for the \
-             budget of a login host, and namespaces get equal parts of it."
-            .to_owned(),
+        OwnReason::CallBudgetSpent => ITS_TURN.to_owned(),
         OwnReason::PasswordOutcomeUnknown => format!(
             "After {}, with exponential backoff up to {}; sooner when the password changes or you request a renewal.",
             words(UNCLEAR_PASSWORD_FIRST),

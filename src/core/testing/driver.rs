@@ -114,6 +114,7 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
             resource_version: Some("8".to_owned()),
         }))),
         PassEffect::RecordRevocation { .. }
+        | PassEffect::DeleteLoginSecret(_)
         | PassEffect::ReserveUser { .. }
         | PassEffect::ReleaseUser
         | PassEffect::RecordPassword { .. }
