@@ -77,6 +77,9 @@ impl fmt::Display for Serial {
     }
 }
 
+/// What the digest of a bootstrap token begins with: other digests under the same key begin with a length, and so with a zero.
+const DOMAIN: &[u8] = b"bootstrap-token:";
+
 /// HMAC-SHA256 of a token under the operator's own key, in hex. Without the key it tells nothing of the token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -87,7 +90,10 @@ impl TokenDigest {
     #[must_use]
     pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let tag = hmac::sign(key, token.expose_secret().as_bytes());
+        let mut context = hmac::Context::with_key(key);
+        context.update(DOMAIN);
+        context.update(token.expose_secret().as_bytes());
+        let tag = context.sign();
         let digit = |nibble: u8| char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0'));
         let hex: String = tag
             .as_ref()

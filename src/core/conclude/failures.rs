@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redeem::GrantProblem;
 
 use crate::api::Reason;
 use crate::api::reasons::{OwnReason, Refusal};
@@ -184,8 +185,10 @@ fn again(
     let uid = &observed.owner.uid;
     match problem.reason {
         reason if is_write_failure(reason) => Some(next_write(observed.resync_period, now, uid)),
-        Reason::Grant(_) => asked.map(|wait| whole_seconds(later(now, wait))),
-        Reason::Own(_) | Reason::Salesforce(_) => {
+        Reason::Grant(problem) if problem != GrantProblem::BootstrapTooOften => {
+            asked.map(|wait| whole_seconds(later(now, wait)))
+        }
+        Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_) => {
             next_attempt(problem.reason.class(), count, first, now, asked, uid)
         }
     }
