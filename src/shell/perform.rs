@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt;
 use redeem::ResourceVersion;
 use salesforce_client::{TokenRequest, TokenToInspect};
-use tokio::sync::OwnedMutexGuard;
 
 use crate::api::SalesforceConnector;
 use crate::core::model::connector::Connector;
@@ -21,6 +20,8 @@ use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
 use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::salesforce::refused_passwords as passwords;
+use crate::shell::salesforce::user_locks::UserLock;
+use crate::shell::turns::Object;
 use crate::shell::{grant_session, report};
 
 pub(crate) struct Performer<'a> {
@@ -28,7 +29,7 @@ pub(crate) struct Performer<'a> {
     object: &'a SalesforceConnector,
     owner: Owner,
     /// While a login of this user is reserved.
-    user: Option<OwnedMutexGuard<()>>,
+    user: Option<UserLock>,
     /// One for each connection test, in order.
     tests: Vec<TestClock>,
 }
@@ -89,6 +90,7 @@ impl<'a> Performer<'a> {
                     .await?
             }
             PassEffect::ReadStatus => self.read_status().await?,
+            PassEffect::ReserveUser { username } => self.reserve(&username),
             PassEffect::RecallPassword { user } => {
                 let (memory, version) = passwords::recall(context, &user).await?;
                 PassReply::Passwords(memory, version)
@@ -115,10 +117,6 @@ impl<'a> Performer<'a> {
             PassEffect::RecordRevocation { host, version } => {
                 self.record_revocation(host.as_deref(), &version).await;
             }
-            PassEffect::ReserveUser { username } => {
-                let user = context.passwords.of(&username);
-                self.user = Some(user.lock_owned().await);
-            }
             PassEffect::ReleaseUser => self.user = None,
             PassEffect::RecordPassword {
                 user,
@@ -127,6 +125,9 @@ impl<'a> Performer<'a> {
             } => {
                 let recorded = passwords::record(context, &user, &attempt, outcome);
                 self.at(Failpoint::RecordPassword, recorded).await;
+            }
+            PassEffect::DeleteLoginSecret(secret) => {
+                consumer_secret::delete_login(context, &self.owner.namespace, &secret).await;
             }
             PassEffect::DeleteFormerSecrets { current, former } => {
                 self.delete_former(&current, former).await?;
@@ -148,11 +149,22 @@ impl<'a> Performer<'a> {
             | PassEffect::CreateSecret { .. }
             | PassEffect::UpdateSecret { .. }
             | PassEffect::ReadStatus
+            | PassEffect::ReserveUser { .. }
             | PassEffect::RecallPassword { .. }
             | PassEffect::NotePassword { .. }
             | PassEffect::Done(_) => {}
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, username: &str) -> PassReply {
+        let mut object = Object::new(&self.owner.name).within(&self.owner.namespace);
+        object.extra.uid = Some(self.owner.uid.clone());
+        self.user = self.context.users.try_lock(username, &object);
+        match self.user {
+            Some(_) => PassReply::Done,
+            None => PassReply::UserBusy,
+        }
     }
 
     /// It is for after the connector; the token is for now.

@@ -54,7 +54,7 @@ pub(crate) fn run_with(
     loop {
         if let PassEffect::Done(end) = effect {
             let report = match *end {
-                PassEnd::Gone => None,
+                PassEnd::Gone | PassEnd::UserBusy => None,
                 PassEnd::Reported(report) => Some(report),
             };
             return Ran {
@@ -117,6 +117,7 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
             resource_version: Some("8".to_owned()),
         }))),
         PassEffect::RecordRevocation { .. }
+        | PassEffect::DeleteLoginSecret(_)
         | PassEffect::ReserveUser { .. }
         | PassEffect::ReleaseUser
         | PassEffect::RecordPassword { .. }
