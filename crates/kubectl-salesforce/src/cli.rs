@@ -66,6 +66,8 @@ pub enum PluginCommand {
     Lint(LintArgs),
     /// Make a connector: ask for what no flag gives, check it, then print or apply the manifests.
     New(Box<NewArgs>),
+    /// Collect a support bundle: connectors, events, and the operator's version and settings. Secrets are not read.
+    Bundle(BundleArgs),
 }
 
 /// Which connectors to show, and how.
@@ -185,6 +187,26 @@ pub struct NewArgs {
     #[arg(long, value_delimiter = ',', value_name = "HOST")]
     pub allow_host: Vec<String>,
     /// Namespace of the operator, where it accepts no connectors.
+    #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
+    pub operator_namespace: String,
+}
+
+/// What goes into a support bundle, and where it goes.
+#[derive(Debug, Args)]
+pub struct BundleArgs {
+    /// Names of connectors. Default: all connectors of the namespace.
+    #[arg(value_name = "NAME", conflicts_with = "all_namespaces")]
+    pub names: Vec<String>,
+    /// Include the connectors of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Archive to create. Default: salesforce-support-TIME.tar.gz in the current directory.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output_file: Option<PathBuf>,
+    /// Directory to write files into, instead of an archive.
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath, conflicts_with = "output_file")]
+    pub output_directory: Option<PathBuf>,
+    /// Namespace of the operator.
     #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
     pub operator_namespace: String,
 }

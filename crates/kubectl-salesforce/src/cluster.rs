@@ -143,25 +143,34 @@ fn named_by_policy(message: &str) -> bool {
     message.contains("ValidatingAdmissionPolicy") || message.contains("admission webhook")
 }
 
+const WITH_CHART: &str = ", which has it if the chart was installed with rbac.aggregateToDefaultRoles";
+
 fn forbidden(verb: &str, resource: &str, namespace: Option<&str>, message: &str) -> String {
-    let group = if resource == "salesforceconnectors" {
-        "salesforce-connector.dev"
-    } else {
-        ""
+    let group = match resource {
+        "salesforceconnectors" => "salesforce-connector.dev",
+        "events" => "events.k8s.io",
+        "deployments" => "apps",
+        "leases" => "coordination.k8s.io",
+        _ => "",
     };
-    let (kind, remedy) = match (namespace, verb) {
-        (Some(namespace), "get" | "list" | "watch") => {
-            ("Role", format!("the ClusterRole view or edit in {namespace}"))
+    let kind = if namespace.is_some() {
+        "Role"
+    } else {
+        "ClusterRole"
+    };
+    let place = namespace.map_or_else(
+        || "for the whole cluster".to_owned(),
+        |namespace| format!("in {namespace}"),
+    );
+    let role = match (resource, verb) {
+        ("salesforceconnectors", "get" | "list" | "watch") => {
+            format!(", or the ClusterRole view {place}{WITH_CHART}")
         }
-        (Some(namespace), _) => ("Role", format!("the ClusterRole edit in {namespace}")),
-        (None, _) => (
-            "ClusterRole",
-            "the ClusterRole view for the whole cluster".to_owned(),
-        ),
+        ("salesforceconnectors", _) => format!(", or the ClusterRole edit {place}{WITH_CHART}"),
+        _ => String::new(),
     };
     format!(
         "{message}\nThe missing rule of a {kind} is:\n  apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n  verbs: \
-         [\"{verb}\"]\nAsk an administrator to bind you a {kind} with this rule, or {remedy}, which has it if the chart was \
-         installed with rbac.aggregateToDefaultRoles."
+         [\"{verb}\"]\nAsk an administrator to bind you a {kind} with this rule{role}."
     )
 }

@@ -4,18 +4,21 @@
 //! cli            what was asked: commands and flags; docs/kubectl-salesforce.md is generated from it
 //! cluster        which cluster is asked, and what its refusals mean
 //! show, words    how it looks: objects as JSON or YAML, colours, times
+//! files          files that a person names
 //!
-//! status, request, suspend, explain, lint, new     the commands
+//! status, request, suspend, explain, lint, new, bundle     the commands
 //! ```
 #![allow(
     missing_docs,
     reason = "only the binary and the tests use this library: a comment that repeats a name helps nobody"
 )]
 
+pub mod bundle;
 pub mod cli;
 pub mod cluster;
 pub mod command_error;
 pub mod explain;
+pub mod files;
 pub mod lint;
 pub mod new;
 pub mod request;

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use salesforce_client::HostAllowList;
@@ -15,7 +13,7 @@ use crate::lint::document::Document;
 use crate::lint::objection::Objection;
 use crate::lint::operator::Secrets;
 use crate::lint::schema::Contract;
-use crate::show;
+use crate::{files, show};
 
 pub mod document;
 pub mod objection;
@@ -55,7 +53,7 @@ pub fn run(args: &LintArgs) -> Result<ExitCode, CommandError> {
     let linter = Linter::new(&args.allow_host, &args.operator_namespace)?;
     let (mut documents, mut report, mut refused) = (Vec::new(), String::new(), 0);
     for path in &args.files {
-        let (name, text) = read(path)?;
+        let (name, text) = files::read(path)?;
         match document::documents(&name, &text) {
             Ok(found) => documents.extend(found),
             Err(error) => {
@@ -86,24 +84,6 @@ pub fn run(args: &LintArgs) -> Result<ExitCode, CommandError> {
     let _ = writeln!(report, "{} checked, {refused} refused.", connectors.len());
     show::print(&report)?;
     Ok(ExitCode::from(u8::from(refused > 0)))
-}
-
-/// A file, or standard input for `-`.
-fn read(path: &Path) -> Result<(String, String), CommandError> {
-    let stdin = path == Path::new("-");
-    let name = if stdin {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    };
-    let mut text = String::new();
-    let read = if stdin {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
-    };
-    read.map_err(|error| CommandError::File(format!("failed to read {name}: {error}")))?;
-    Ok((name, text))
 }
 
 fn kinds(others: &[&Document]) -> BTreeMap<String, usize> {

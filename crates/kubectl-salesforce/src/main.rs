@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use kubectl_salesforce::cli::{Plugin, PluginCommand};
 use kubectl_salesforce::command_error::CommandError;
-use kubectl_salesforce::{explain, lint, new, request, show, status, suspend};
+use kubectl_salesforce::{bundle, explain, lint, new, request, show, status, suspend};
 
 fn main() -> ExitCode {
     let plugin = Plugin::parse();
@@ -34,6 +34,7 @@ async fn run(plugin: Plugin) -> Result<ExitCode, CommandError> {
         PluginCommand::Resume(args) => suspend::run(&access, &args, false).await,
         PluginCommand::Lint(args) => lint::run(&args),
         PluginCommand::New(args) => new::run(&access, &args).await,
+        PluginCommand::Bundle(args) => bundle::run(&access, &args).await,
         PluginCommand::Explain(args) => show::print(&explain::explain(
             args.reason.as_deref(),
             show::Paint::of_stdout(),

@@ -1,7 +1,6 @@
 //! How does a connector come to be? The form of the product pages on the command line: asked, checked, then printed or applied.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -15,7 +14,7 @@ use crate::lint::objection::Objection;
 use crate::lint::operator::Secrets;
 use crate::new::form::Form;
 use crate::new::questions::{NoTerminal, Questions, Terminal};
-use crate::{cli::OutputFormat, show};
+use crate::{cli::OutputFormat, files, show};
 
 pub mod form;
 pub mod manifests;
@@ -42,7 +41,8 @@ pub async fn run(access: &AccessFlags, args: &NewArgs) -> Result<ExitCode, Comma
     }
     if let Some(path) = &args.output_file {
         let all = yaml(secret.iter().chain([&connector]));
-        write_private(path, &all)
+        files::create_private(path)
+            .and_then(|mut file| file.write_all(all.as_bytes()))
             .map_err(|error| CommandError::File(format!("failed to write {}: {error}", path.display())))?;
         return show::print(&format!(
             "Wrote {}. It holds the secrets, and only you can read it.\n",
@@ -141,13 +141,4 @@ fn yaml<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
         .map(|object| show::text(object, OutputFormat::Yaml))
         .collect();
     documents.join("---\n")
-}
-
-/// A new file that only its owner can read.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
 }

@@ -1,7 +1,6 @@
 //! What does a person say about a connector? Each value comes from a flag, or is asked for.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 
 use salesforce_client::{Host, HostEnvironment};
@@ -9,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::cli::{FormEnvironment, FormMethod, NewArgs};
 use crate::command_error::CommandError;
+use crate::files;
 use crate::new::questions::Questions;
 
 /// What was said, complete for its method.
@@ -258,17 +258,9 @@ fn secret(
     Ok(Some(value).filter(|value| !value.expose_secret().is_empty()))
 }
 
-/// A file, or standard input for `-`, without white space around what it holds.
+/// What a file holds, without white space around it.
 fn read(path: &Path) -> Result<SecretString, CommandError> {
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
-    };
-    let secret = SecretString::from(text.trim());
-    read.map(|_| secret)
-        .map_err(|error| CommandError::File(format!("failed to read {}: {error}", path.display())))
+    files::read(path).map(|(_, text)| SecretString::from(text.trim()))
 }
 
 #[cfg(test)]

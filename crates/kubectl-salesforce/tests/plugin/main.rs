@@ -4,15 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod asking;
+mod bundling;
 #[path = "../../../../tests/support/context.rs"]
 mod context;
-#[expect(dead_code, reason = "shared with the tests of the operator")]
 #[path = "../../../../tests/support/leak.rs"]
 mod leak;
 mod linting;
 mod making;
 mod refused;
-#[expect(dead_code, reason = "shared with the tests of the operator")]
 #[path = "../../../../tests/support/scene.rs"]
 mod scene;
 mod showing;

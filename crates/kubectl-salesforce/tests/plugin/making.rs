@@ -175,17 +175,7 @@ async fn a_missing_right_on_one_object_leaves_neither() {
     let namespace = stage.namespace.name();
     stage.plane.service_account(namespace, "writer").await;
     let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch", "get"] }]);
-    let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": { "name": "writer", "namespace": namespace }, "rules": rules });
-    let binding = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": { "name": "writer", "namespace": namespace },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "writer" },
-        "subjects": [{ "kind": "ServiceAccount", "name": "writer", "namespace": namespace }] });
-    let _ = stage
-        .plane
-        .apply(&format!("{role}\n---\n{binding}\n"))
-        .await
-        .stdout();
+    stage.grant("writer", rules).await;
     let file = secret_file();
     let form = [&FORM[..], &[file.path().to_str().unwrap(), "--apply"]].concat();
     let mut command = stage.command(&form);

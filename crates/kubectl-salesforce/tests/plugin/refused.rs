@@ -43,7 +43,7 @@ The missing rule of a Role is:
 apiGroups: [\"salesforce-connector.dev\"]
 resources: [\"salesforceconnectors\"]
 verbs: [\"list\"]
-Ask an administrator to bind you a Role with this rule, or the ClusterRole view or edit in NAMESPACE, which has it if the chart \
+Ask an administrator to bind you a Role with this rule, or the ClusterRole view in NAMESPACE, which has it if the chart \
 was installed with rbac.aggregateToDefaultRoles.
 ";
     assert_eq!(

@@ -10,7 +10,7 @@ use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::shell::controller;
 use salesforce_sim::default_world;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{ControlPlane, Ran};
 use tokio::sync::oneshot;
 
@@ -84,6 +84,22 @@ impl Stage {
             (current && found == truth && why == reason).then_some(())
         })
         .await;
+    }
+
+    /// Gives a service account these rules in the namespace.
+    pub(crate) async fn grant(&self, account: &str, rules: Value) {
+        let namespace = self.namespace.name();
+        let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": { "name": account, "namespace": namespace }, "rules": rules });
+        let binding = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": { "name": account, "namespace": namespace },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account },
+            "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": namespace }] });
+        let _ = self
+            .plane
+            .apply(&format!("{role}\n---\n{binding}\n"))
+            .await
+            .stdout();
     }
 
     /// The plugin in this namespace, as administrator.
