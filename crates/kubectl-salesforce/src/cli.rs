@@ -56,6 +56,8 @@ pub enum PluginCommand {
     Test(RequestArgs),
     /// Obtain a new token now, even after a refusal that the operator does not retry by itself.
     Refresh(RequestArgs),
+    /// Log in once in a browser, for a connector with authorizationCode. Only the operator redeems the code and keeps the grant.
+    Login(LoginArgs),
     /// Suspend connectors: the operator sends nothing to Salesforce for them, except to keep a stored grant alive.
     Suspend(NameArgs),
     /// Resume suspended connectors.
@@ -106,6 +108,25 @@ pub struct RequestArgs {
     /// Print the object itself once the operator has handled the request.
     #[arg(short, long, value_enum)]
     pub output: Option<OutputFormat>,
+}
+
+/// A login in a browser.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// Name of the connector.
+    pub name: String,
+    /// Callback URL of the app, where the plugin waits for the browser.
+    #[arg(long, default_value = "http://localhost:1717/OauthRedirect", value_name = "URL")]
+    pub callback: String,
+    /// Do not open a browser and do not listen: print the address, and ask for the one that the browser was sent to.
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Client ID of the app. Default: spec.app, for which you need the right to read the Secret that it names.
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// How long to wait for the browser, and then for the operator; at most 15m.
+    #[arg(long, default_value = "5m")]
+    pub timeout: Duration,
 }
 
 /// One or more connectors.

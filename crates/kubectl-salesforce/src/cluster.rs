@@ -1,9 +1,11 @@
 //! Which cluster is asked, and what do its refusals mean to a person?
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher;
 use salesforce_connector_operator::api::SalesforceConnector;
+use salesforce_connector_operator::api::spec::SecretKeyRef;
 use serde_json::Value;
 
 use crate::cli::AccessFlags;
@@ -70,6 +72,18 @@ impl Cluster {
         };
         let patched = self.connectors().patch(name, &params, &Patch::Merge(patch)).await;
         patched.map_err(|error| self.refusal("patch", error))
+    }
+
+    /// A value that is no secret, although it stands in one.
+    pub async fn value_of(&self, reference: &SecretKeyRef) -> Result<String, CommandError> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let SecretKeyRef { name, key } = reference;
+        let secret = secrets.get(name).await;
+        let secret = secret.map_err(|error| refusal("get", "secrets", Some(&self.namespace), error))?;
+        let value = secret.data.unwrap_or_default().remove(key);
+        let text = value.and_then(|value| String::from_utf8(value.0).ok());
+        let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        text.ok_or_else(|| CommandError::Unwell(format!("Secret \"{name}\" has no text under the key \"{key}\".")))
     }
 
     pub fn refusal(&self, verb: &str, error: kube::Error) -> CommandError {

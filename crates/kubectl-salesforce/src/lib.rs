@@ -7,10 +7,10 @@
 //! show, words    how it looks: objects as JSON or YAML, colours, times
 //! files          files that a person names
 //!
-//! status, request (test and refresh), suspend (and resume), explain, lint, new, bundle, completion: the commands
+//! status, request (test and refresh), login, suspend (and resume), explain, lint, new, bundle, completion: the commands
 //! ```
 //!
-//! A new command, such as the login of `authorizationCode`, is a variant of [`cli::PluginCommand`] and a module with a function
+//! A new command is a variant of [`cli::PluginCommand`] and a module with a function
 //! `run`, which `main` calls.
 #![allow(
     missing_docs,
@@ -25,6 +25,7 @@ pub mod completion;
 pub mod explain;
 pub mod files;
 pub mod lint;
+pub mod login;
 pub mod new;
 pub mod request;
 pub mod show;

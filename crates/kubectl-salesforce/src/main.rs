@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use kubectl_salesforce::cli::{Plugin, PluginCommand};
 use kubectl_salesforce::command_error::CommandError;
-use kubectl_salesforce::{bundle, completion, explain, lint, new, request, show, status, suspend};
+use kubectl_salesforce::{bundle, completion, explain, lint, login, new, request, show, status, suspend};
 
 fn main() -> ExitCode {
     let plugin = Plugin::parse();
@@ -35,6 +35,7 @@ async fn run(plugin: Plugin) -> Result<ExitCode, CommandError> {
         PluginCommand::Status(args) => status::run(&access, &args).await,
         PluginCommand::Test(args) => request::run(&access, request::Asked::Test, &args).await,
         PluginCommand::Refresh(args) => request::run(&access, request::Asked::Renewal, &args).await,
+        PluginCommand::Login(args) => login::run(&access, &args).await,
         PluginCommand::Suspend(args) => suspend::run(&access, &args, true).await,
         PluginCommand::Resume(args) => suspend::run(&access, &args, false).await,
         PluginCommand::Lint(args) => lint::run(&args),

@@ -3,6 +3,7 @@
 //! [`Client`] has one method for each call. What Salesforce refuses is a value: [`Failure`] says why
 //! ([`Refusal`]) and whether Salesforce may have acted ([`Sent`]).
 
+mod authorize;
 mod classify;
 mod client;
 mod failure;
@@ -24,6 +25,7 @@ mod sfdx;
 mod token;
 mod transport;
 
+pub use authorize::{AuthorizeRequest, Pkce, authorize_url, generate_state};
 pub use classify::classify;
 pub use client::Client;
 pub use failure::{Failure, Sent};

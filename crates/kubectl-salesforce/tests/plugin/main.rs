@@ -12,6 +12,7 @@ mod krew;
 #[path = "../../../../tests/support/leak.rs"]
 mod leak;
 mod linting;
+mod logging_in;
 mod making;
 mod refused;
 #[path = "../../../../tests/support/scene.rs"]
