@@ -60,6 +60,8 @@ impl<'a> Performer<'a> {
             }
             PassEffect::Introspect { connector, token } => {
                 let inspected = TokenToInspect::Access(&token);
+                let (host, now) = (connector.host.name(), context.clock.now());
+                context.questions.charge_or_refund(host, &self.owner, 0, 1, now);
                 let asked = context
                     .salesforce
                     .introspect(&connector.host, &connector.app, inspected);
@@ -177,7 +179,10 @@ impl<'a> Performer<'a> {
 
     async fn request_token(&self, connector: &Connector, request: &TokenRequest) -> TokenReply {
         let context = self.context;
-        if let Err(wait) = context.budget.take(connector.host.name(), context.clock.now()) {
+        if let Err(wait) = context
+            .budget
+            .take(connector.host.name(), &self.owner, context.clock.now())
+        {
             return TokenReply::BudgetSpent(wait);
         }
         let sent = context.salesforce.token(&connector.host, &connector.app, request);
@@ -197,6 +202,12 @@ impl<'a> Performer<'a> {
 
     /// The limit is that of the whole test, which begins with the call for the versions.
     async fn test(&mut self, call: TestCall, limit: Duration) -> TestAnswer {
+        if let TestCall::Versions(instance) = &call {
+            let (host, now) = (instance.host().name(), self.context.clock.now());
+            self.context
+                .questions
+                .charge_or_refund(host, &self.owner, 0, 1, now);
+        }
         let running = self.tests.last().map(|test| test.started);
         let started = match (&call, running) {
             (TestCall::Versions(_), _) | (_, None) => {

@@ -19,7 +19,7 @@ use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
-    Activity, GrantSource, LoginSource, Observed, Requests, Source,
+    Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source,
 };
 use salesforce_connector_operator::core::model::outcome::SecretOutcome;
 use salesforce_connector_operator::core::model::owner::Owner;
@@ -413,6 +413,8 @@ impl World {
             former_secrets: Vec::new(),
             last_test: self.last_test,
             resync_period: Duration::from_mins(1),
+            pace: Pace::default(),
+            status_unwritten: false,
             missing: None,
             owner,
             target,

@@ -162,8 +162,7 @@ pub struct SessionOrder {
     pub introspectable: Introspectable,
     /// Login host that the state names to revoke the grant at once the connector is gone.
     pub revoke_at: Option<String>,
-    /// Whether to take a token request out of the login host's budget beforehand: most sessions that only close what is open
-    /// send none.
+    /// Whether to take a request out of the login host's budget beforehand. What it comes to is settled afterwards.
     pub prepaid: bool,
 }
 

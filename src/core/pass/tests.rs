@@ -644,8 +644,20 @@ scenarios! {
         });
         assert_eq!(ran.effects, ["RequestToken", "Record", "WriteStatus"]);
         let failures = ran.left.status.failures.as_ref().unwrap();
-        assert_eq!(failures.reason, "CallBudgetSpent");
-        assert!(failures.next_attempt_time.as_ref().unwrap().0 >= after(90));
+        assert_eq!((failures.reason.as_str(), failures.count), ("CallBudgetSpent", 1));
+        assert_eq!(failures.next_attempt_time.as_ref().unwrap().0, after(91));
+        let again = run_with(&ran.left, after(91), |effect| match effect {
+            PassEffect::RequestToken { .. } => Some(PassReply::Token(TokenReply::BudgetSpent(wait))),
+            _ => None,
+        });
+        let failures = again.left.status.failures.as_ref().unwrap();
+        assert_eq!(failures.count, 1, "its turn had not come: that is no failure, and doubles nothing");
+        assert_eq!(failures.next_attempt_time.as_ref().unwrap().0, after(91 + 91));
+    }
+
+    fn a_status_that_could_not_be_written_is_written_although_nothing_changes() {
+        let unwritten = Observed { status_unwritten: true, ..run(&settled(), after(1)).left };
+        assert_eq!(run(&unwritten, after(1)).effects, ["DeleteFormerSecrets", "Record", "WriteStatus"]);
     }
 
     fn a_test_that_takes_too_long_fails_and_the_token_stays() {

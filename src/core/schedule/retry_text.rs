@@ -35,7 +35,7 @@ pub fn retest() -> String {
     format!(
         "The operator repeats a failed test of the current token after {first}. If the failure is transient, the wait then grows \
          with the time since the first failure. Any other failure is tested every {first} for {often}, then {rarely}. The wait \
-         is never longer than `spec.connectionTest.interval`, unless Salesforce asks for more (Retry-After). The annotation \
+         is never longer than `spec.connectionTest.interval`, unless Salesforce asks for more (Retry-After) or the org has used 80 % of its API calls. The annotation \
          `salesforce-connector.dev/test-requested-at` requests a test now.",
         first = words(RETEST_FIRST),
         often = words(UNCERTAIN_FOR),
@@ -44,6 +44,9 @@ pub fn retest() -> String {
 }
 
 const ON_CHANGE: &str = "the operator retries when the connector or a Secret that it refers to changes, or when you request a renewal";
+
+const ITS_TURN: &str = "At `status.failures.nextAttemptTime`, when its turn comes: the connectors of a namespace queue for the \
+             budget of a login host, and namespaces get equal parts of it.";
 
 fn retry_of_own(own: OwnReason) -> String {
     match own {
@@ -86,6 +89,7 @@ fn retry_of_own(own: OwnReason) -> String {
              first, and does not log in while that fails.",
             every(WRITE_AGAIN_LATEST)
         ),
+        OwnReason::CallBudgetSpent => ITS_TURN.to_owned(),
         OwnReason::PasswordOutcomeUnknown => retry_of_password(),
         OwnReason::EnvironmentMismatch
         | OwnReason::UnexpectedOrganization
@@ -96,7 +100,6 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::SessionEnded
         | OwnReason::ScopeMissing
         | OwnReason::ApiVersionUnsupported
-        | OwnReason::CallBudgetSpent
         | OwnReason::GrantStateUnavailable
         | OwnReason::PasswordRefusedBefore
         | OwnReason::PasswordsRefusedTooOften => retry_of_class(Reason::from(own).class()),
@@ -186,9 +189,9 @@ mod tests {
         );
         let lost = retry(GrantProblem::GrantLost.into());
         assert_eq!(lost, format!("Not automatic: {ON_CHANGE}."));
-        let budget = retry(OwnReason::CallBudgetSpent.into());
+        let state = retry(OwnReason::GrantStateUnavailable.into());
         assert_eq!(
-            budget,
+            state,
             "After 10 seconds, with exponential backoff up to 10 minutes."
         );
         let password = retry(OwnReason::PasswordOutcomeUnknown.into());
