@@ -129,6 +129,8 @@ pub(crate) fn observed(
         former_secrets: Vec::new(),
         last_test: None,
         resync_period: Duration::from_mins(1),
+        pace: Pace::default(),
+        status_unwritten: false,
         missing: None,
     }
 }

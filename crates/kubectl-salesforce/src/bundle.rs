@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
-use crate::bundle::collect::Collector;
+use crate::bundle::collect::{Collector, Entry};
 use crate::cli::{AccessFlags, BundleArgs};
 use crate::cluster::Cluster;
 use crate::command_error::CommandError;
@@ -17,9 +17,6 @@ use crate::{files, show};
 
 pub mod collect;
 pub mod public;
-
-/// A file of the bundle: path and content.
-pub type Entry = (String, String);
 
 const README: &str = "\
 What this is: connectors with their status, events about them, the operator's Deployment and Lease, and names, labels and the

@@ -68,6 +68,11 @@ pub enum PluginCommand {
     New(Box<NewArgs>),
     /// Collect a support bundle: connectors, events, and the operator's version and settings. Secrets are not read.
     Bundle(BundleArgs),
+    /// Print a script for shell completion.
+    Completion(CompletionArgs),
+    /// What kubectl asks for to complete a command line.
+    #[command(name = "__complete", hide = true, disable_help_flag = true)]
+    Complete(CompleteArgs),
 }
 
 /// Which connectors to show, and how.
@@ -209,6 +214,21 @@ pub struct BundleArgs {
     /// Namespace of the operator.
     #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
     pub operator_namespace: String,
+}
+
+/// For which completion.
+#[derive(Debug, Args)]
+pub struct CompletionArgs {
+    /// Shell in which the program kubectl-salesforce is completed. Default: print the script kubectl_complete-salesforce, by
+    /// which kubectl completes the plugin in every shell.
+    pub shell: Option<clap_complete::Shell>,
+}
+
+/// The words so far.
+#[derive(Debug, Args)]
+pub struct CompleteArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<std::ffi::OsString>,
 }
 
 /// Login method of a form.

@@ -3,11 +3,15 @@
 //! ```text
 //! cli            what was asked: commands and flags; docs/kubectl-salesforce.md is generated from it
 //! cluster        which cluster is asked, and what its refusals mean
+//! waiting        waits until the operator has answered
 //! show, words    how it looks: objects as JSON or YAML, colours, times
 //! files          files that a person names
 //!
-//! status, request, suspend, explain, lint, new, bundle     the commands
+//! status, request (test and refresh), suspend (and resume), explain, lint, new, bundle, completion: the commands
 //! ```
+//!
+//! A new command, such as the login of `authorizationCode`, is a variant of [`cli::PluginCommand`] and a module with a function
+//! `run`, which `main` calls.
 #![allow(
     missing_docs,
     reason = "only the binary and the tests use this library: a comment that repeats a name helps nobody"
@@ -17,6 +21,7 @@ pub mod bundle;
 pub mod cli;
 pub mod cluster;
 pub mod command_error;
+pub mod completion;
 pub mod explain;
 pub mod files;
 pub mod lint;
@@ -25,6 +30,7 @@ pub mod request;
 pub mod show;
 pub mod status;
 pub mod suspend;
+pub mod waiting;
 pub mod words;
 
 #[cfg(test)]

@@ -5,11 +5,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use kubectl_salesforce::cli::{Plugin, PluginCommand};
 use kubectl_salesforce::command_error::CommandError;
-use kubectl_salesforce::{bundle, explain, lint, new, request, show, status, suspend};
+use kubectl_salesforce::{bundle, completion, explain, lint, new, request, show, status, suspend};
 
 fn main() -> ExitCode {
     let plugin = Plugin::parse();
     salesforce_client::install_crypto_provider();
+    if let PluginCommand::Complete(args) = &plugin.command {
+        // It asks the cluster in a runtime of its own.
+        print!("{}", completion::complete(&args.words));
+        return ExitCode::SUCCESS;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(run(plugin)),
@@ -35,6 +40,8 @@ async fn run(plugin: Plugin) -> Result<ExitCode, CommandError> {
         PluginCommand::Lint(args) => lint::run(&args),
         PluginCommand::New(args) => new::run(&access, &args).await,
         PluginCommand::Bundle(args) => bundle::run(&access, &args).await,
+        PluginCommand::Completion(args) => show::print(&completion::script(args.shell)),
+        PluginCommand::Complete(_) => Ok(ExitCode::SUCCESS),
         PluginCommand::Explain(args) => show::print(&explain::explain(
             args.reason.as_deref(),
             show::Paint::of_stdout(),

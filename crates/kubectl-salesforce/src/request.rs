@@ -2,11 +2,7 @@
 
 use std::process::ExitCode;
 
-use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use kube::api::{Api, DynamicObject};
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::watch_object;
 use salesforce_connector_operator::api::reasons::Reason;
 use salesforce_connector_operator::api::status::TestResult;
 use salesforce_connector_operator::api::{SalesforceConnector, names};
@@ -17,6 +13,7 @@ use crate::cluster::{self, Cluster};
 use crate::command_error::CommandError;
 use crate::show::{self, Paint};
 use crate::status::screen::{condition, is_ready, ladder, read, result, status, truth};
+use crate::waiting::until;
 use crate::words::{ago, relative};
 
 /// What is asked of the operator.
@@ -67,7 +64,11 @@ pub async fn run(access: &AccessFlags, asked: Asked, args: &RequestArgs) -> Resu
         .patch(name, json!({ "metadata": { "annotations": annotations } }))
         .await?;
     let timeout: std::time::Duration = args.timeout.into();
-    let waited = tokio::time::timeout(timeout, echo(&cluster, name, asked, &value)).await;
+    let waited = tokio::time::timeout(
+        timeout,
+        until(&cluster, name, |connector| asked.is_echoed(connector, &value)),
+    )
+    .await;
     let Ok(answered) = waited else {
         return Err(timed_out(&cluster, asked, args).await);
     };
@@ -78,38 +79,6 @@ pub async fn run(access: &AccessFlags, asked: Asked, args: &RequestArgs) -> Resu
     };
     show::print(&text)?;
     Ok(ExitCode::from(u8::from(!succeeded(asked, &connector))))
-}
-
-/// Waits until the status echoes the request. What breaks a watch is waited out, what forbids it is not.
-async fn echo(
-    cluster: &Cluster,
-    name: &str,
-    asked: Asked,
-    value: &str,
-) -> Result<(DynamicObject, SalesforceConnector), CommandError> {
-    let api: Api<DynamicObject> = cluster.connectors();
-    let mut states = std::pin::pin!(watch_object(api, name).default_backoff());
-    loop {
-        match states.try_next().await {
-            Ok(Some(Some(object))) => {
-                let connector = read(&object).map_err(CommandError::Unwell)?;
-                if asked.is_echoed(&connector, value) {
-                    return Ok((object, connector));
-                }
-            }
-            Ok(Some(None)) => {
-                return Err(CommandError::Usage(format!(
-                    "{name} was deleted before the operator answered"
-                )));
-            }
-            Ok(None) => return Err(CommandError::Cluster("the watch ended".to_owned())),
-            Err(error) => {
-                if let Some(error) = cluster::final_refusal(error) {
-                    return Err(cluster.refusal("watch", error));
-                }
-            }
-        }
-    }
 }
 
 /// What the operator says of the connector meanwhile is the likely cause.

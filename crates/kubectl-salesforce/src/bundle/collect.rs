@@ -8,7 +8,7 @@ use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::core::model::inputs::references;
 use serde_json::{Value, json};
 
-use crate::bundle::{Entry, public};
+use crate::bundle::public;
 use crate::cli::{BundleArgs, OutputFormat};
 use crate::cluster::{Cluster, refusal};
 use crate::command_error::CommandError;
@@ -16,6 +16,9 @@ use crate::show;
 use crate::status::screen::{self, status};
 
 const OPERATOR: &str = "app.kubernetes.io/name=salesforce-connector-operator";
+
+/// A file of the bundle: path and content.
+pub type Entry = (String, String);
 
 /// What of an object is shown.
 type Show = fn(&Value) -> Value;

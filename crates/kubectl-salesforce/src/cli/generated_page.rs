@@ -12,7 +12,15 @@ const HEAD: &str = "\
 # kubectl salesforce
 
 A plugin for kubectl. Build it with `cargo build --release --package kubectl-salesforce`, and put the program
-`kubectl-salesforce` into a directory of your `PATH`. kubectl then runs it as `kubectl salesforce`.
+`kubectl-salesforce` into a directory of your `PATH`. kubectl then runs it as `kubectl salesforce`. To let kubectl complete its
+commands, flags and the names of connectors in every shell, run this once, for a directory of your `PATH`:
+
+```sh
+kubectl salesforce completion > ~/.local/bin/kubectl_complete-salesforce
+chmod +x ~/.local/bin/kubectl_complete-salesforce
+```
+
+`scripts/krew-manifest` makes the manifest for [krew](https://krew.sigs.k8s.io) from archives of a release.
 
 The plugin has the rights of your kubeconfig. It never reads a Secret. If a right is missing, it names the rule that grants it.
 ";

@@ -5,8 +5,10 @@
 
 mod asking;
 mod bundling;
+mod completing;
 #[path = "../../../../tests/support/context.rs"]
 mod context;
+mod krew;
 #[path = "../../../../tests/support/leak.rs"]
 mod leak;
 mod linting;
