@@ -119,8 +119,6 @@ pub(crate) fn observed(
         owner: owner(),
         generation: 1,
         requests: Requests::default(),
-        pace: Pace::default(),
-        status_unwritten: false,
         activity: Activity::Active,
         status,
         source,
