@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test lint format generate demo demo-down bench audit
+.PHONY: help check test lint format generate demo demo-down bench fuzz audit
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo-down: ## End what `make demo` left running
 
 bench: ## Measure what the README's table says (not a test; about six minutes, besides the build)
 	@scripts/bench
+
+fuzz: ## Feed each parser of foreign input with mutated ones, for a minute each; installs what it needs (needs the network once)
+	@scripts/fuzz
 
 audit: ## Look for known vulnerabilities in dependencies (needs the network)
 	@"$$(scripts/install-cargo-deny)/bin/cargo-deny" --locked check advisories

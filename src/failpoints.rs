@@ -51,6 +51,8 @@ failpoints! {
     Announce,
     ReadBack,
     Send,
+    /// Exchanging the authorization code of a login for tokens.
+    RedeemCode,
     Store,
     /// Any other write of the state: what was found out about an attempt, or a grant that is taken into use.
     WriteState,

@@ -143,7 +143,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "resync_period",
-            "Resync period: the time within which the operator notices a changed Secret",
+            "Resync period of the namespace with the most connectors: the time within which the operator notices a changed Secret there; shorter in others",
             Unit::Seconds,
             self.resync_period.clone(),
         );

@@ -18,6 +18,7 @@ use crate::shell::context::{Context, Parts};
 use crate::shell::controller;
 use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
+use crate::shell::observe::resync_period;
 use crate::{server, telemetry};
 
 #[derive(Debug, thiserror::Error)]
@@ -234,9 +235,10 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
             }
         }
         known = names;
-        context
-            .metrics
-            .population(known.len(), crate::shell::observe::resync_period(&context));
+        let namespaces = known.iter().map(|(namespace, _)| namespace.clone());
+        context.connectors.count(namespaces);
+        let longest = resync_period(&context, &context.connectors.largest_namespace());
+        context.metrics.population(known.len(), longest);
         tokio::time::sleep(EVERY).await;
     }
 }

@@ -71,16 +71,16 @@ pub(super) const fn actor(problem: GrantProblem) -> Actor {
 pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
     match problem {
         GrantProblem::AuthorizationRequired => {
-            "Put a refresh token or an sfdx auth URL into a Secret and name it in \
-             spec.auth.authorizationCode.bootstrap."
+            "Log in: kubectl salesforce login NAME. Alternatively, put a refresh token or an sfdx auth URL into a Secret and \
+             name it in spec.auth.authorizationCode.bootstrap."
         }
         GrantProblem::OutcomeUnknown => {
-            "Re-authorize the app and put the new refresh token into the bootstrap Secret. If \
+            "Log in again: kubectl salesforce login NAME. Alternatively, put a new refresh token into the bootstrap Secret. If \
              spec.app.clientSecretRef is set, the operator asks Salesforce by itself whether the old token is still \
              valid."
         }
         GrantProblem::ReauthorizationRequired | GrantProblem::GrantLost | GrantProblem::StateRolledBack => {
-            "Re-authorize the app and put the new refresh token into the bootstrap Secret."
+            "Log in again: kubectl salesforce login NAME. Alternatively, put a new refresh token into the bootstrap Secret."
         }
         GrantProblem::UnsupportedStateVersion => {
             "Run the version of the operator that wrote the Secret, or a newer one. Alternatively, delete the Secret \
@@ -104,8 +104,8 @@ pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
              token that the other one imported is spent."
         }
         GrantProblem::WrongIdentity => {
-            "Authorize the app as the expected user and put that refresh token into the bootstrap Secret, or correct \
-             spec.expect."
+            "Log in as the expected user (kubectl salesforce login NAME), or put that user's refresh token into the bootstrap \
+             Secret. If the new user is intended, correct spec.expect, or create the connector again."
         }
     }
 }

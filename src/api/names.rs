@@ -15,6 +15,18 @@ pub const TEST_REQUESTED_AT: &str = "salesforce-connector.dev/test-requested-at"
 /// On a connector: any new value requests a new token now, even after a permanent failure.
 pub const RENEW_REQUESTED_AT: &str = "salesforce-connector.dev/renew-requested-at";
 
+/// On a connector: name of a Secret in the same namespace that holds the authorization code of a login. The operator redeems it
+/// once, and deletes the Secret.
+pub const LOGIN_SECRET: &str = "salesforce-connector.dev/login-secret";
+/// Type of such a Secret.
+pub const LOGIN_SECRET_TYPE: &str = "salesforce-connector.dev/login";
+/// Key in such a Secret: the authorization code.
+pub const LOGIN_CODE: &str = "code";
+/// Key in such a Secret: the PKCE code verifier.
+pub const LOGIN_CODE_VERIFIER: &str = "code-verifier";
+/// Key in such a Secret: the callback URL of the login, exactly as it was.
+pub const LOGIN_REDIRECT_URI: &str = "redirect-uri";
+
 /// Label on every Secret that the operator writes; the admission policy of the chart looks at it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`].
@@ -83,6 +95,17 @@ pub const REFUSED_PASSWORD: &str = "refused-password";
 pub const UNCLEAR_UNTIL: &str = "salesforce-connector.dev/unclear-until";
 /// On a stored grant or a ledger entry: when its connector was first found to be gone (RFC 3339).
 pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
+
+/// Whether an object of the API server can have this name, so that it leads to no other path.
+pub fn is_object_name(name: &str) -> bool {
+    let label = |label: &str| {
+        let inner = label
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
+        inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
 
 /// Name of the consumer's Secret if `spec.secret.name` is not set.
 pub fn default_secret_name(connector: &str) -> String {

@@ -210,8 +210,8 @@ pub struct JwtBearerSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizationCodeSpec {
-    /// OAuth scopes to request. Reserved for the login command; it has no effect yet. If set, it must include
-    /// refresh_token.
+    /// OAuth scopes that kubectl salesforce login requests. If set, it must include refresh_token. Default: all scopes of
+    /// the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

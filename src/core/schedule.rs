@@ -2,7 +2,9 @@
 
 pub mod backoff;
 pub mod expiry;
+pub mod fair_queue;
 pub mod jitter;
 pub mod password_memory;
+pub mod resync;
 pub mod retry_text;
 pub mod time;

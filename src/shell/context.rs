@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client, ResourceExt};
 use salesforce_client::HostAllowList;
-use tokio::sync::Semaphore;
 
 use crate::api::{SalesforceConnector, names};
 use crate::clock::Clock;
@@ -17,11 +16,9 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::shell::error::Error;
 use crate::shell::salesforce::budget::Budget;
+use crate::shell::salesforce::user_locks::UserLocks;
+use crate::shell::turns::Turns;
 use crate::shell::watch::stores::Connectors;
-
-/// Two cores are saturated by about 16 workers; many more make the API server close watches. So many at once for each watch,
-/// and for all watches together.
-pub(crate) const WORKERS: u16 = 16;
 
 pub struct Context {
     pub client: Client,
@@ -42,10 +39,11 @@ pub struct Context {
     /// Token requests that each login host may still be sent.
     pub budget: Budget,
     pub connectors: Connectors,
-    /// Places for reconciles, of all watches together.
-    pub(crate) places: Semaphore,
+    /// Passes of all watches together.
+    pub(crate) turns: Arc<Turns>,
     pub(crate) recorder: Recorder,
     pub(crate) passwords: crate::shell::salesforce::password_memory::InFlight,
+    pub(crate) users: Arc<UserLocks>,
     memory: Mutex<HashMap<String, ConnectorMemory>>,
 }
 
@@ -112,8 +110,10 @@ impl Context {
             controller: names::FIELD_MANAGER.to_owned(),
             instance: None,
         };
+        let turns = Arc::<Turns>::default();
         Arc::new(Self {
-            places: Semaphore::new(WORKERS.into()),
+            users: Arc::new(UserLocks::new(turns.clone())),
+            turns,
             recorder: Recorder::new(clients.usual.clone(), reporter),
             once: clients.once,
             watching: clients.watching,
@@ -231,6 +231,7 @@ impl Context {
     pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
         self.grants.forget_except(alive);
         self.passwords.forget_except(alive);
+        self.users.forget_except(alive);
         self.lock().retain(|uid, _| alive.contains(uid));
     }
 

@@ -38,7 +38,7 @@ pub(crate) async fn run(
 ) -> Result<SessionReply, Error> {
     let place = kubernetes::place(context).await?;
     let (connector, prepaid) = (order.connector.clone(), order.prepaid);
-    let revoke_at = order.revoke_at.clone();
+    let (revoke_at, login) = (order.revoke_at.clone(), order.login.clone());
     let inputs = inputs::inputs(context, owner, order, place)?;
     let host = connector.host.name();
     if prepaid && let Err(wait) = context.budget.take(host, context.clock.now()) {
@@ -50,6 +50,8 @@ pub(crate) async fn run(
         owner: owner.clone(),
         connector: connector.clone(),
         revoke_at,
+        login,
+        login_failure: None,
         known: None,
         refusals: Vec::new(),
         unanswered: None,
@@ -76,5 +78,6 @@ pub(crate) async fn run(
         refusals: driver.refusals,
         unanswered: driver.unanswered,
         unavailable: driver.unavailable,
+        login_failure: driver.login_failure,
     }))
 }

@@ -14,13 +14,15 @@ use crate::core::grant::view::{GrantView, of_connector, token_of_state};
 use crate::core::model::connector::{Connector, LoginMethod, Method};
 use crate::core::model::inputs::{Input, Inputs, references};
 use crate::core::model::limits;
+use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
-use crate::core::schedule::backoff::resync_period as period_for;
 use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::schedule::resync::resync_period as period_for;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::core::secret::read_back::read_back;
+use crate::core::validate::login::login_seen;
 use crate::core::validate::{check_namespace, validate};
 use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
@@ -66,6 +68,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         Source::Login(_) | Source::Unusable(_) => noted,
     };
     let observed = Observed {
+        resync_period: resync_period(context, &owner.namespace),
         owner,
         generation: connector.metadata.generation.unwrap_or_default(),
         requests: requests(connector),
@@ -80,7 +83,6 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         held,
         former_secrets,
         last_test: context.last_test(connector),
-        resync_period: resync_period(context),
         missing: None,
     };
     Ok(match missing {
@@ -135,6 +137,7 @@ async fn source(
         })),
         Method::Grant(settings) => Ok(Source::Grant(Box::new(GrantSource {
             view: view(context, object, ours, settings.bootstrap.as_ref()).await?,
+            login: login(context, object).await?,
             siblings: siblings(context, object),
             claim_reported: context.claim_told(object),
             connector,
@@ -185,6 +188,32 @@ async fn view(
     })
 }
 
+/// The login that a person asks for. Its Secret is read only where the annotation names one.
+async fn login(context: &Context, connector: &SalesforceConnector) -> Result<LoginSeen, Error> {
+    let Some(name) = connector.annotations().get(names::LOGIN_SECRET) else {
+        return Ok(LoginSeen::None);
+    };
+    let status = connector.status.as_ref();
+    let handled = status.and_then(|status| status.last_login.as_ref());
+    let handled = handled.map(|login| login.secret_name.as_str());
+    if !names::is_object_name(name) {
+        tracing::warn!(
+            annotation = names::LOGIN_SECRET,
+            "ignored a login: no Secret can have this name"
+        );
+        return Ok(LoginSeen::None);
+    }
+    let secret = consumer_secret::read(context, &namespace(connector), name).await?;
+    let uid = connector.uid().unwrap_or_default();
+    Ok(login_seen(
+        name,
+        handled,
+        secret.as_ref(),
+        &uid,
+        context.clock.now(),
+    ))
+}
+
 /// Read from the watch: what it says of others' status may be a moment old.
 fn siblings(context: &Context, connector: &SalesforceConnector) -> Siblings {
     if !siblings::matter(connector) {
@@ -200,9 +229,9 @@ fn siblings(context: &Context, connector: &SalesforceConnector) -> Siblings {
     Siblings::of(connector, parsed.filter_map(Peer::of))
 }
 
-pub fn resync_period(context: &Context) -> std::time::Duration {
+pub fn resync_period(context: &Context, namespace: &str) -> std::time::Duration {
     match context.settings.secret_watch {
-        SecretWatch::ByName => period_for(context.connectors.count()),
+        SecretWatch::ByName => period_for(context.connectors.population(namespace)),
         SecretWatch::Watch => SAFETY_NET,
     }
 }

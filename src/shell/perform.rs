@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt;
 use redeem::ResourceVersion;
 use salesforce_client::TokenToInspect;
-use tokio::sync::OwnedMutexGuard;
 
 use crate::api::SalesforceConnector;
 use crate::core::model::connector::Connector;
@@ -21,6 +20,8 @@ use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
 use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::salesforce::refused_passwords as passwords;
+use crate::shell::salesforce::user_locks::UserLock;
+use crate::shell::turns::Object;
 use crate::shell::{grant_session, report};
 
 pub(crate) struct Performer<'a> {
@@ -28,7 +29,7 @@ pub(crate) struct Performer<'a> {
     object: &'a SalesforceConnector,
     owner: Owner,
     /// While a login of this user is reserved.
-    user: Option<OwnedMutexGuard<()>>,
+    user: Option<UserLock>,
     /// One for each connection test, in order.
     tests: Vec<TestClock>,
 }
@@ -89,6 +90,7 @@ impl<'a> Performer<'a> {
                     .await?
             }
             PassEffect::ReadStatus => self.read_status().await?,
+            PassEffect::ReserveUser { username } => self.reserve(&username),
             PassEffect::ReadRequestAnswer { digest, request } => {
                 PassReply::RequestAnswer(context.passwords.answer(&digest, &self.owner.uid, &request))
             }
@@ -109,10 +111,6 @@ impl<'a> Performer<'a> {
             PassEffect::RecordRevocation { host, version } => {
                 self.record_revocation(host.as_deref(), &version).await;
             }
-            PassEffect::ReserveUser { username } => {
-                let user = context.passwords.of(&username);
-                self.user = Some(user.lock_owned().await);
-            }
             PassEffect::ReleaseUser => self.user = None,
             PassEffect::RecordPassword {
                 digest,
@@ -131,6 +129,9 @@ impl<'a> Performer<'a> {
                 if stored {
                     passwords::forget(context, &digest).await?;
                 }
+            }
+            PassEffect::DeleteLoginSecret(secret) => {
+                consumer_secret::delete_login(context, &self.owner.namespace, &secret).await;
             }
             PassEffect::DeleteFormerSecrets { current, former } => {
                 self.delete_former(&current, former).await?;
@@ -152,11 +153,22 @@ impl<'a> Performer<'a> {
             | PassEffect::CreateSecret { .. }
             | PassEffect::UpdateSecret { .. }
             | PassEffect::ReadStatus
+            | PassEffect::ReserveUser { .. }
             | PassEffect::ReadRequestAnswer { .. }
             | PassEffect::RecallPassword { .. }
             | PassEffect::Done(_) => {}
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, username: &str) -> PassReply {
+        let mut object = Object::new(&self.owner.name).within(&self.owner.namespace);
+        object.extra.uid = Some(self.owner.uid.clone());
+        self.user = self.context.users.try_lock(username, &object);
+        match self.user {
+            Some(_) => PassReply::Done,
+            None => PassReply::UserBusy,
+        }
     }
 
     /// It is for after the connector; the token is for now.

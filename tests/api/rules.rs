@@ -527,9 +527,8 @@ async fn rules_about_token_and_test() {
 
 fn secret() -> Vec<Case> {
     let labels = "/spec/secret/labels";
-    let annotations = "/spec/secret/annotations";
     let one = |key: &str, value: &str| json!({ key: value });
-    vec![
+    let cases = vec![
         Case {
             accepted: texts("/spec/secret/name", ["a", "crm.token", "crm-token"]),
             refused: texts("/spec/secret/name", ["Crm", "crm_token", "a/b", "-a", "a."]),
@@ -585,6 +584,32 @@ fn secret() -> Vec<Case> {
         },
         Case {
             accepted: each(
+                "/spec/secret/formats",
+                [json!([]), json!(["Environment", "SalesforceCli", "PubSub"])],
+            ),
+            refused: each("/spec/secret/formats", [json!(["PubSub", "PubSub"])]),
+            complaint: "spec.secret.formats[1]: Duplicate value: \"PubSub\"",
+        },
+        Case {
+            accepted: vec![],
+            refused: each("/spec/secret/formats", [json!(["Dotenv"])]),
+            complaint: "spec.secret.formats[0]: Unsupported value: \"Dotenv\": supported values: \"Environment\", \"SalesforceCli\", \"PubSub\"",
+        },
+        Case {
+            accepted: texts("/spec/secret/deletionPolicy", ["Delete", "Orphan"]),
+            refused: texts("/spec/secret/deletionPolicy", ["Retain"]),
+            complaint: "spec.secret.deletionPolicy: Unsupported value: \"Retain\": supported values: \"Delete\", \"Orphan\"",
+        },
+    ];
+    cases.into_iter().chain(annotations()).collect()
+}
+
+fn annotations() -> Vec<Case> {
+    let annotations = "/spec/secret/annotations";
+    let one = |key: &str, value: &str| json!({ key: value });
+    vec![
+        Case {
+            accepted: each(
                 annotations,
                 [
                     one("reloader.stakater.com/match", "true"),
@@ -607,21 +632,14 @@ fn secret() -> Vec<Case> {
         },
         Case {
             accepted: each(
-                "/spec/secret/formats",
-                [json!([]), json!(["Environment", "SalesforceCli", "PubSub"])],
+                annotations,
+                [json!({ "a": "x".repeat(4096), "b": "x".repeat(4094) })],
             ),
-            refused: each("/spec/secret/formats", [json!(["PubSub", "PubSub"])]),
-            complaint: "spec.secret.formats[1]: Duplicate value: \"PubSub\"",
-        },
-        Case {
-            accepted: vec![],
-            refused: each("/spec/secret/formats", [json!(["Dotenv"])]),
-            complaint: "spec.secret.formats[0]: Unsupported value: \"Dotenv\": supported values: \"Environment\", \"SalesforceCli\", \"PubSub\"",
-        },
-        Case {
-            accepted: texts("/spec/secret/deletionPolicy", ["Delete", "Orphan"]),
-            refused: texts("/spec/secret/deletionPolicy", ["Retain"]),
-            complaint: "spec.secret.deletionPolicy: Unsupported value: \"Retain\": supported values: \"Delete\", \"Orphan\"",
+            refused: each(
+                annotations,
+                [json!({ "a": "x".repeat(4096), "b": "x".repeat(4095) })],
+            ),
+            complaint: "spec.secret.annotations: Invalid value: secret.annotations must have at most 8192 characters in all, keys included",
         },
     ]
 }

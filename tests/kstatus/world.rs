@@ -17,6 +17,7 @@ use salesforce_connector_operator::core::grant::view::token_of_state;
 use salesforce_connector_operator::core::model::connector::Method;
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
+use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
     Activity, GrantSource, LoginSource, Observed, Requests, Source,
 };
@@ -316,7 +317,7 @@ impl World {
             let reply = match effect {
                 PassEffect::Done(end) => match *end {
                     PassEnd::Reported(report) => break report,
-                    PassEnd::Gone => return "the connector is gone".to_owned(),
+                    PassEnd::Gone | PassEnd::UserBusy => return "the connector is gone".to_owned(),
                 },
                 PassEffect::WriteStatus { status, .. } => {
                     written = Some(*status);
@@ -384,6 +385,7 @@ impl World {
                 connector: Arc::new(connector),
                 view: self.grant.view(&settings, &self.key, self.status.grant_serial),
                 settings,
+                login: LoginSeen::None,
                 siblings: Siblings::default(),
                 claim_reported: false,
             })),
@@ -446,6 +448,7 @@ impl World {
             PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
             PassEffect::RecallPassword { .. } => PassReply::Password(None),
             PassEffect::RecordRevocation { .. }
+            | PassEffect::DeleteLoginSecret(_)
             | PassEffect::ReserveUser { .. }
             | PassEffect::ReleaseUser
             | PassEffect::RecordPassword { .. }

@@ -358,7 +358,12 @@ async fn a_follower_knows_every_connector_and_works_on_them_once_it_leads() {
         .await
         .unwrap();
     eventually(DEADLINE, "the follower to know the connector", async || {
-        let count = context.connectors.count();
+        let count: usize = context
+            .connectors
+            .stores()
+            .iter()
+            .map(kube::runtime::reflector::Store::len)
+            .sum();
         (count == 1).then_some(()).ok_or_else(|| count.to_string())
     })
     .await;

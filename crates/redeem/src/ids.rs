@@ -86,8 +86,17 @@ impl TokenDigest {
     /// Digest of a bootstrap token.
     #[must_use]
     pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
+        Self::hex(hmac::sign(key, token.expose_secret().as_bytes()))
+    }
+
+    /// Digest of the authorization code of a login. No refresh token has the same.
+    #[must_use]
+    pub fn of_code(key: &hmac::Key, code: &str) -> Self {
+        Self::hex(hmac::sign(key, format!("authorization-code\0{code}").as_bytes()))
+    }
+
+    fn hex(tag: hmac::Tag) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let tag = hmac::sign(key, token.expose_secret().as_bytes());
         let digit = |nibble: u8| char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0'));
         let hex: String = tag
             .as_ref()

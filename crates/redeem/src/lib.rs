@@ -44,8 +44,8 @@ pub use ledger::{
 pub use memory::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, SessionMemory, Sighting};
 pub use problem::GrantProblem;
 pub use protocol::{
-    BootstrapNote, ConnectorSeen, Effect, FreshIds, Introspectable, Read, Reply, SessionEnd, SessionGoal,
-    SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
+    BootstrapNote, CodeAnswer, ConnectorSeen, Effect, FreshIds, Introspectable, LoginVerdict, Read, Reply,
+    SessionEnd, SessionGoal, SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
 };
 pub use session::Session;
 pub use state::{

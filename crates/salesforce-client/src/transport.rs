@@ -177,8 +177,7 @@ impl Transport {
             Connection::Pooled => &self.pooled,
         };
         let (start, url) = (Instant::now(), request.url().clone());
-        let response = client
-            .execute(request)
+        let response = execute(client, request)
             .await
             .map_err(|error| errors::failure(&error, scrubber))?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -204,6 +203,14 @@ impl Transport {
             redirect: redirect.filter(|host| self.settings.allow_list.check(host).is_ok()),
         })
     }
+}
+
+async fn execute(client: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
+    #[cfg(feature = "fuzzing")]
+    if let Some(answer) = crate::fuzzing::take() {
+        return Ok(answer);
+    }
+    client.execute(request).await
 }
 
 fn builder(settings: &ClientSettings) -> Result<reqwest::ClientBuilder, BuildError> {

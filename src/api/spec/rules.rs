@@ -91,3 +91,9 @@ pub(super) fn label_values() -> Rule {
         "secret.labels must have valid label values: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit",
     )
 }
+
+/// Each connector is kept in memory, annotations and all.
+pub(super) fn annotations_in_all() -> Rule {
+    Rule::new("self.map(k, size(k) + size(self[k])).sum() <= 8192")
+        .message("secret.annotations must have at most 8192 characters in all, keys included")
+}

@@ -42,7 +42,7 @@ pub struct SecretSpec {
     pub labels: Option<BTreeMap<String, String>>,
 
     /// Annotations of the Secret, for example for a tool that restarts workloads when it changes. The API server
-    /// rejects keys that are reserved for Kubernetes, the operator or other controllers.
+    /// rejects keys that are reserved for Kubernetes, the operator or other controllers. At most 8 KiB in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "annotations_schema")]
     pub annotations: Option<BTreeMap<String, String>>,
@@ -89,7 +89,8 @@ fn labels_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 fn annotations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    string_map_schema(4096, &rules::metadata_keys("secret.annotations"))
+    let [reserved, form] = rules::metadata_keys("secret.annotations");
+    string_map_schema(4096, &[reserved, form, rules::annotations_in_all()])
 }
 
 /// Bounded map of strings with `rules`. The bounds also keep the cost of the rules in check.

@@ -10,6 +10,7 @@ use crate::core::grant::view::GrantView;
 use crate::core::model::connector::{Connector, GrantSettings, LoginMethod};
 use crate::core::model::digest::Digest;
 use crate::core::model::held_token::HeldToken;
+use crate::core::model::login_request::LoginSeen;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::ownership::Target;
@@ -62,6 +63,7 @@ pub struct GrantSource {
     pub connector: Arc<Connector>,
     pub settings: GrantSettings,
     pub view: GrantView,
+    pub login: LoginSeen,
     /// Connectors whose access token goes with the grant of this one.
     pub siblings: Siblings,
     /// Whether this process has reported before that another installation manages the connector.

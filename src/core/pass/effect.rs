@@ -13,6 +13,7 @@ use crate::core::grant::session_report::SessionReport;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::Decision;
 use crate::core::model::digest::Digest;
+use crate::core::model::login_request::{LoginCode, LoginSecret};
 use crate::core::model::outcome::{Outcome, Problem};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
@@ -27,7 +28,9 @@ pub enum PassEffect {
         /// Version of the state Secret that was read.
         version: ResourceVersion,
     },
-    /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
+    /// Delete the Secret of a login that is over. [`PassReply::Done`], also where it could not be deleted.
+    DeleteLoginSecret(LoginSecret),
+    /// Let no other login of this user begin. [`PassReply::Done`], or [`PassReply::UserBusy`], which ends the pass.
     ReserveUser {
         username: String,
     },
@@ -116,6 +119,8 @@ pub enum PassEffect {
 
 pub enum PassReply {
     Done,
+    /// Another login of the user is in progress. A later pass is begun when it has ended.
+    UserBusy,
     /// What came of an earlier request to renew, if there was one.
     RequestAnswer(Option<Problem>),
     /// What is remembered of a password, if anything.
@@ -146,6 +151,8 @@ pub struct SessionOrder {
     pub goal: SessionGoal,
     /// The bootstrap token to import, if there is one to be taken in.
     pub bootstrap: Option<Bootstrap>,
+    /// The login whose code is to be redeemed, where that is the goal.
+    pub login: Option<LoginCode>,
     pub expect: Expect,
     pub client: OAuthClient,
     /// Whether Salesforce can be asked about a refresh token.
@@ -172,6 +179,8 @@ pub struct LiveStatus {
 pub enum PassEnd {
     /// The connector is gone; there is nothing to report.
     Gone,
+    /// Nothing is done before another login of the same user has ended.
+    UserBusy,
     /// What was done is recorded and in the status. Its events are to be published.
     Reported(Arc<PassReport>),
 }
@@ -194,6 +203,7 @@ impl PassEffect {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::RecordRevocation { .. } => "RecordRevocation",
+            Self::DeleteLoginSecret(_) => "DeleteLoginSecret",
             Self::ReserveUser { .. } => "ReserveUser",
             Self::ReleaseUser => "ReleaseUser",
             Self::ReadRequestAnswer { .. } => "ReadRequestAnswer",

@@ -6,16 +6,18 @@ use salesforce_client::Refusal;
 use serde_json::json;
 
 use super::*;
-use crate::api::status::SalesforceConnectorStatus;
+use crate::api::status::{LoginResult, SalesforceConnectorStatus};
 use crate::core::grant::session_report::SessionReport;
+use crate::core::model::login_request::{LoginCode, LoginRequest, LoginSecret, LoginSeen};
+use crate::core::model::observed::Activity;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
 use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::driver::{Ran, run, run_with, secret};
 use crate::core::testing::fixtures::{
-    self, after, asked_to_renew, carrying, failure, fresh, grant_mut, granted, held, now, password, settled,
-    spec,
+    self, after, asked_to_renew, carrying, failure, fresh, grant_mut, grant_of, granted, held, now, password,
+    settled, spec,
 };
 
 const TEST: [&str; 3] = ["TestVersions", "TestIdentity", "TestOrganization"];
@@ -84,6 +86,7 @@ fn renewed_grant(effect: &PassEffect) -> Option<PassReply> {
         outcome: redeem::SessionOutcome {
             end: redeem::SessionEnd::Ready,
             bootstrap: None,
+            login: None,
             candidate: None,
             state: Some(Box::new(state)),
             memory: redeem::SessionMemory::default(),
@@ -92,7 +95,33 @@ fn renewed_grant(effect: &PassEffect) -> Option<PassReply> {
         refusals: Vec::new(),
         unanswered: None,
         unavailable: None,
+        login_failure: None,
     }))))
+}
+
+/// A person has logged in for this connector.
+fn logging_in(mut observed: Observed) -> Observed {
+    let login = LoginCode {
+        code: salesforce_client::AuthorizationCode::new("aPrx".to_owned()),
+        code_verifier: salesforce_client::CodeVerifier::new("verifier".to_owned()),
+        redirect_uri: "http://localhost:1717/OauthRedirect".to_owned(),
+    };
+    grant_mut(&mut observed).login = LoginSeen::Requested(LoginRequest {
+        secret_name: "crm-login".to_owned(),
+        code: Ok(login),
+    });
+    observed
+}
+
+/// A session that has stored the grant of a login.
+fn login_stored(effect: &PassEffect) -> Option<PassReply> {
+    let mut reply = renewed_grant(effect)?;
+    if let PassReply::Session(session) = &mut reply
+        && let SessionReply::Ended(report) = &mut **session
+    {
+        report.outcome.login = Some(redeem::LoginVerdict::Stored);
+    }
+    Some(reply)
 }
 
 macro_rules! scenarios {
@@ -181,6 +210,15 @@ scenarios! {
         let before: &[&str] = &["ReserveUser", "RecallPassword", "RequestToken", "Introspect", "ForgetPassword", "ReleaseUser"];
         let then: &[&str] = &["CreateSecret", "DeleteFormerSecrets", "Record", "WriteStatus"];
         assert_eq!(ran.effects, effects(&[before, &TEST, then]));
+    }
+
+    fn while_another_login_of_the_user_is_in_progress_nothing_is_done() {
+        let ran = run_with(&with_password(), now(), |effect| match effect {
+            PassEffect::ReserveUser { .. } => Some(PassReply::UserBusy),
+            _ => None,
+        });
+        assert_eq!(ran.effects, ["ReserveUser"]);
+        assert!(ran.report.is_none());
     }
 
     fn a_wrong_password_is_recorded_before_anything_else() {
@@ -286,6 +324,52 @@ scenarios! {
             effect => renewed_grant(effect),
         });
         assert!(ran.report.is_none() && !ran.effects.contains(&"WriteStatus"), "{:?}", ran.effects);
+    }
+
+    fn a_login_goes_before_everything_else_and_its_end_is_reported_once() {
+        let observed = logging_in(granted(&json!({}), redeem::GrantValidity::Dead));
+        let mut sent = None;
+        let ran = run_with(&observed, after(1), |effect| {
+            let PassEffect::RunSession(order) = effect else { return None };
+            sent = Some((matches!(order.goal, redeem::SessionGoal::Login(_)), order.login.clone(), order.prepaid));
+            login_stored(effect)
+        });
+        assert_eq!(sent, Some((true, grant_of(&observed).login.code().cloned(), true)));
+        assert!(ran.effects.contains(&"TestIdentity"), "a login is tested: {:?}", ran.effects);
+        let login = ran.left.status.last_login.clone().unwrap();
+        assert_eq!((&*login.secret_name, login.result, login.reason), ("crm-login", LoginResult::Succeeded, None));
+        let again = conclude(&ran.left, &Decision::Keep { test: None }, &Outcome::untouched(ran.left.held.clone()), after(60));
+        let shown = again.status.map_or(ran.left.status.last_login.clone(), |status| status.last_login);
+        assert_eq!(shown, ran.left.status.last_login, "what is reported stays");
+    }
+
+    fn a_login_that_cannot_be_carried_out_is_reported_without_a_session() {
+        let mut observed = granted(&json!({}), redeem::GrantValidity::Valid);
+        let expired = Rejection::new(Refusal::AuthorizationCodeExpired, "Secret \"crm-login\"");
+        grant_mut(&mut observed).login = LoginSeen::Requested(LoginRequest { secret_name: "crm-login".to_owned(), code: Err(expired) });
+        let ran = run(&observed, after(1));
+        assert!(!ran.effects.contains(&"RunSession"), "{:?}", ran.effects);
+        let login = ran.left.status.last_login.unwrap();
+        assert_eq!((login.result, login.reason.as_deref()), (LoginResult::Failed, Some("AuthorizationCodeExpired")));
+    }
+
+    fn a_login_waits_while_the_connector_is_suspended() {
+        let observed = Observed { activity: Activity::Suspended, ..logging_in(granted(&json!({}), redeem::GrantValidity::Valid)) };
+        let ran = run(&observed, after(1));
+        assert!(!ran.effects.contains(&"RunSession") && ran.left.status.last_login.is_none(), "{:?}", ran.effects);
+    }
+
+    fn the_secret_of_a_login_that_is_over_is_deleted() {
+        let mut observed = Observed { last_test: Some(after(0)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
+        grant_mut(&mut observed).login = LoginSeen::Over(LoginSecret { name: "crm-login".to_owned(), uid: "1".to_owned() });
+        let mut deleted = None;
+        let ran = run_with(&observed, after(1), |effect| {
+            if let PassEffect::DeleteLoginSecret(secret) = effect {
+                deleted = Some(secret.name.clone());
+            }
+            None
+        });
+        assert_eq!((deleted.as_deref(), ran.effects.first()), (Some("crm-login"), Some(&"DeleteLoginSecret")));
     }
 
     fn where_to_revoke_the_grant_is_recorded_first() {

@@ -1,4 +1,4 @@
-//! When is the next time? Back-off, renewal, test interval, resync; with jitter that a restart doesn't change.
+//! When is the next time? Back-off, renewal, test interval; with jitter that a restart doesn't change.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
 use crate::api::status::FailuresStatus;
 use crate::core::schedule::jitter::jittered;
+use crate::core::schedule::resync::RESYNC_SHORTEST;
 use crate::core::schedule::time::{later, since, whole_seconds};
 
 /// First wait after a passing failure; doubled each time.
@@ -46,14 +47,6 @@ pub fn late_wait(missing_for: Duration) -> Option<Duration> {
 /// A Secret that could not be written is tried again after this time at the latest.
 pub(crate) const WRITE_AGAIN_LATEST: Duration = Duration::from_mins(5);
 
-/// Reads of the API server that the resync may cause, a second, over all connectors.
-pub const SWEEP_READS_PER_SECOND: u32 = 12;
-/// No connector is looked at more often than this by the resync.
-pub const SWEEP_SHORTEST: Duration = Duration::from_mins(1);
-/// A resync reads a connector's input Secret and its target Secret; and a third one for every method but client
-/// credentials: a second input, the memory of refused passwords, or the stored grant.
-const SWEEP_READS_PER_CONNECTOR: u32 = 3;
-
 /// When to try again after failure number `count` (1 is the first), or never without a change.
 pub fn next_attempt(
     class: Class,
@@ -91,7 +84,7 @@ pub fn is_write_failure(reason: Reason) -> bool {
 /// When a Secret that could not be written is tried again: with the resync, and no later than every 5 minutes.
 #[must_use]
 pub fn next_write(resync: Duration, now: Timestamp, uid: &str) -> Timestamp {
-    let wait = resync.clamp(SWEEP_SHORTEST, WRITE_AGAIN_LATEST);
+    let wait = resync.clamp(RESYNC_SHORTEST, WRITE_AGAIN_LATEST);
     whole_seconds(later(now, jittered(wait, uid, 0)))
 }
 
@@ -138,16 +131,6 @@ fn back_off(count: i32) -> Duration {
     BACK_OFF_FIRST
         .saturating_mul(1 << doublings)
         .min(BACK_OFF_LONGEST)
-}
-
-/// Period of the resync that notices changed Secrets in mode `ByName`: as long as it takes to read everything once
-/// within the budget of [`SWEEP_READS_PER_SECOND`], and at least [`SWEEP_SHORTEST`]. 1,000 connectors: 250 s, and less
-/// than 300 s with the jitter.
-pub fn resync_period(connectors: usize) -> Duration {
-    let reads = u64::try_from(connectors)
-        .unwrap_or(u64::MAX)
-        .saturating_mul(SWEEP_READS_PER_CONNECTOR.into());
-    Duration::from_secs(reads.div_ceil(SWEEP_READS_PER_SECOND.into())).max(SWEEP_SHORTEST)
 }
 
 #[cfg(test)]
@@ -273,16 +256,6 @@ mod tests {
                 None
             ]
         );
-    }
-
-    #[test]
-    fn a_thousand_connectors_are_resynced_within_5_minutes_and_few_every_minute() {
-        assert_eq!(resync_period(1000), Duration::from_secs(250));
-        assert!(
-            resync_period(1000).mul_f64(1.1) <= Duration::from_mins(5),
-            "with the longest jitter"
-        );
-        assert_eq!(resync_period(3), SWEEP_SHORTEST);
     }
 
     proptest! {

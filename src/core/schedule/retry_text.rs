@@ -50,6 +50,9 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::TestSucceeded
         | OwnReason::Pending => "Not applicable.".to_owned(),
         OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
+        OwnReason::LoginSecretInvalid | OwnReason::LoginCodeUsed | OwnReason::LoginWithoutRefreshToken => {
+            "Never: a login is carried out once.".to_owned()
+        }
         OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
         OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
             format!(

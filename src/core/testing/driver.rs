@@ -51,7 +51,7 @@ pub(crate) fn run_with(
     loop {
         if let PassEffect::Done(end) = effect {
             let report = match *end {
-                PassEnd::Gone => None,
+                PassEnd::Gone | PassEnd::UserBusy => None,
                 PassEnd::Reported(report) => Some(report),
             };
             return Ran {
@@ -114,6 +114,7 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
             resource_version: Some("8".to_owned()),
         }))),
         PassEffect::RecordRevocation { .. }
+        | PassEffect::DeleteLoginSecret(_)
         | PassEffect::ReserveUser { .. }
         | PassEffect::ReleaseUser
         | PassEffect::RecordPassword { .. }

@@ -30,6 +30,7 @@ use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token as held;
 use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::model::inputs::{Input, Inputs, references};
+use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::owner::Owner;
@@ -129,6 +130,7 @@ pub(crate) fn source(spec: &SalesforceConnectorSpec) -> Source {
             connector,
             settings,
             view: no_grant(),
+            login: LoginSeen::None,
             siblings: Siblings::default(),
             claim_reported: false,
         })),
@@ -265,6 +267,7 @@ pub(crate) fn carrying(observed: Observed, held: HeldToken) -> Observed {
 pub(crate) fn first_success(observed: &Observed) -> Outcome {
     Outcome {
         grant: None,
+        login: None,
         held: Some(held(of(observed))),
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -304,6 +307,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
     };
     Outcome {
         grant: None,
+        login: None,
         held: observed.held.clone(),
         minted: None,
         tested: None,
@@ -322,6 +326,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
     };
     Outcome {
         grant: None,
+        login: None,
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,
             problem,

@@ -1,16 +1,15 @@
-//! What does this process remember of passwords, and who sends one at this moment?
+//! What does this process remember of passwords?
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use crate::core::model::digest::Digest;
 use crate::core::model::outcome::Problem;
 use crate::core::schedule::password_memory::PasswordMemory;
 
-/// Attempts under way, by user.
+/// What came of the attempts of this process.
 #[derive(Default)]
 pub(crate) struct InFlight {
-    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// What could not be written to a Secret, or not yet.
     memory: Mutex<HashMap<String, PasswordMemory>>,
     answered: Mutex<HashMap<Sender, Answered>>,
@@ -26,13 +25,6 @@ struct Answered {
 }
 
 impl InFlight {
-    /// The lock for attempts of this user, at whichever host of the org.
-    pub(crate) fn of(&self, username: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-        locks.entry(username.to_lowercase()).or_default().clone()
-    }
-
     pub(super) fn remember(&self, digest: &Digest, memory: PasswordMemory) {
         self.memory().insert(digest.as_str().to_owned(), memory);
     }

@@ -1,18 +1,21 @@
 //! What comes from the watch? A connector, or what is left of one that this version can't parse.
 //!
-//! kube's `DeserializeGuard` answers the same, at a price: it keeps every object as a tree, managed fields and all, copies
-//! the tree, and parses the copy. Managed fields are the larger half of a connector, and nobody here reads them.
+//! kube's `DeserializeGuard` answers the same, at a price: it keeps every object as a tree, all of its metadata included,
+//! copies the tree, and parses the copy. Here only that metadata is kept which somebody reads: what users put there beside it
+//! may be a mebibyte for each connector.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
+use salesforce_client::visible;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::api::SalesforceConnector;
+use crate::api::{SalesforceConnector, names};
+use crate::core::model::limits;
 
 /// An object as it comes from the watch. One that this version can't parse must not stop the others.
 #[derive(Debug, Clone)]
@@ -33,47 +36,54 @@ struct Wire {
     status: Option<Value>,
 }
 
-/// `ObjectMeta` without managed fields.
+/// What anybody here reads of the metadata. The rest is the user's, and may be a mebibyte for each connector.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
+    #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
-    creation_timestamp: Option<Time>,
-    deletion_grace_period_seconds: Option<i64>,
     deletion_timestamp: Option<Time>,
-    finalizers: Option<Vec<String>>,
-    generate_name: Option<String>,
     generation: Option<i64>,
-    labels: Option<BTreeMap<String, String>>,
     name: Option<String>,
     namespace: Option<String>,
-    owner_references: Option<Vec<OwnerReference>>,
     resource_version: Option<String>,
-    self_link: Option<String>,
     uid: Option<String>,
 }
 
 impl From<Metadata> for ObjectMeta {
     fn from(metadata: Metadata) -> Self {
+        let annotations = metadata.annotations.unwrap_or_default().into_iter();
+        let requests: BTreeMap<_, _> = annotations
+            .filter(|(key, _)| REQUESTS.contains(&key.as_str()))
+            .map(|(key, value)| (key, within_limit(value)))
+            .collect();
         Self {
-            annotations: metadata.annotations,
-            creation_timestamp: metadata.creation_timestamp,
-            deletion_grace_period_seconds: metadata.deletion_grace_period_seconds,
+            annotations: (!requests.is_empty()).then_some(requests),
             deletion_timestamp: metadata.deletion_timestamp,
-            finalizers: metadata.finalizers,
-            generate_name: metadata.generate_name,
             generation: metadata.generation,
-            labels: metadata.labels,
-            managed_fields: None,
             name: metadata.name,
             namespace: metadata.namespace,
-            owner_references: metadata.owner_references,
             resource_version: metadata.resource_version,
-            self_link: metadata.self_link,
             uid: metadata.uid,
+            ..Self::default()
         }
     }
 }
+
+const REQUESTS: [&str; 2] = [names::TEST_REQUESTED_AT, names::RENEW_REQUESTED_AT];
+
+/// A request as long as one may be, or so much of it that it is still known to be too long.
+fn within_limit(mut request: String) -> String {
+    if request.len() > limits::REQUEST {
+        let end = (limits::REQUEST + 1..=limits::REQUEST + 4).find(|end| request.is_char_boundary(*end));
+        request.truncate(end.unwrap_or_default());
+        request.shrink_to_fit();
+    }
+    request
+}
+
+/// The most characters of why an object can't be parsed. The parser's own text quotes the value that it did not expect.
+const LONGEST_ERROR: usize = 300;
 
 impl<'de> Deserialize<'de> for Guarded {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -92,7 +102,12 @@ impl<'de> Deserialize<'de> for Guarded {
                 status,
             }),
             Err(error) => Err(Unparsable {
-                error: error.to_string(),
+                error: error
+                    .to_string()
+                    .chars()
+                    .take(LONGEST_ERROR)
+                    .map(visible)
+                    .collect(),
                 metadata,
             }),
         }))
@@ -176,11 +191,50 @@ mod tests {
     }
 
     #[test]
-    fn a_connector_comes_with_everything_but_its_managed_fields() {
+    fn a_connector_comes_with_that_metadata_only_that_somebody_reads() {
         let mut expected: SalesforceConnector = serde_json::from_value(object()).unwrap();
-        assert!(expected.metadata.managed_fields.take().is_some());
+        expected.metadata = ObjectMeta {
+            deletion_timestamp: expected.metadata.deletion_timestamp,
+            ..metadata()
+        };
         let Guarded(found) = serde_json::from_value(object()).unwrap();
         assert_eq!(found.unwrap(), expected);
+    }
+
+    /// What is kept of [`object`] while it is not being deleted.
+    fn metadata() -> ObjectMeta {
+        ObjectMeta {
+            generation: Some(3),
+            name: Some("crm".to_owned()),
+            namespace: Some("sales".to_owned()),
+            resource_version: Some("7".to_owned()),
+            uid: Some("u".to_owned()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_user_pads_a_connector_with_is_kept() {
+        let mut object = object();
+        let metadata = object.pointer_mut("/metadata").unwrap();
+        let pad = "x".repeat(250_000);
+        metadata["annotations"] = json!({
+            "pad": pad,
+            names::TEST_REQUESTED_AT: "1",
+            names::RENEW_REQUESTED_AT: "é".repeat(100_000),
+        });
+        metadata["labels"] = (0..3000).map(|n| (format!("l{n}"), json!("v"))).collect();
+        object["spec"]["pad"] = json!(pad);
+        object["status"]["pad"] = json!(pad);
+        let Guarded(found) = serde_json::from_value(object).unwrap();
+        let found = found.unwrap();
+        let renew = &found.metadata.annotations.as_ref().unwrap()[names::RENEW_REQUESTED_AT];
+        assert!(
+            renew.len() > limits::REQUEST,
+            "it is no request, and would be one if it were cut to the limit"
+        );
+        let kept = serde_json::to_string(&found).unwrap().len();
+        assert!(kept < 1500, "{kept} bytes");
     }
 
     #[test]
@@ -214,5 +268,14 @@ mod tests {
             let Unparsable { error, .. } = guarded.0.unwrap_err();
             assert_eq!(error, why);
         }
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_parsed_does_not_quote_a_large_value() {
+        let mut object = object();
+        object["spec"]["auth"] = json!("\n".repeat(1 << 20));
+        let Guarded(parsed) = serde_json::from_value(object).unwrap();
+        let error = parsed.unwrap_err().error;
+        assert_eq!(error.len(), LONGEST_ERROR, "{error}");
     }
 }

@@ -1,0 +1,51 @@
+//! What does the fuzzer run? One function for each kind of input that comes from outside.
+//!
+//! The programs in `fuzz/` feed these functions. `tests/replay.rs` feeds them the corpus, so that `cargo test` finds again
+//! what the fuzzer found. Each function asserts that nothing panics, that no error or debug output has a secret, and that
+//! what is kept of an input is not much larger than the input.
+#![cfg(feature = "targets")]
+
+mod answers;
+mod objects;
+mod records;
+mod values;
+mod world;
+
+/// Takes an input, and panics where it finds a defect.
+pub type Target = fn(&[u8]);
+
+/// The kinds of input, by name: the name of a program in `fuzz/fuzz_targets`, and of a folder in `fuzz/corpus`.
+pub const TARGETS: [(&str, Target); 13] = [
+    ("auth_url", values::auth_url),
+    ("connector", objects::connector),
+    ("consumer_secret", objects::consumer_secret),
+    ("error_body", answers::error_body),
+    ("host", values::host),
+    ("identity_url", values::identity_url),
+    ("introspection", answers::introspection),
+    ("ledger_record", records::ledger),
+    ("private_key", values::private_key),
+    ("rest_body", answers::rest_body),
+    ("secret_value", values::secret_value),
+    ("state_record", records::state),
+    ("token_answer", answers::token_answer),
+];
+
+/// Runs a target.
+///
+/// # Panics
+///
+/// Where the target finds a defect, or there is no target of this name.
+pub fn run(target: &str, input: &[u8]) {
+    let found = TARGETS.iter().find(|(name, _)| *name == target);
+    let (_, run) = found.expect("a target of this name");
+    run(input);
+}
+
+/// What stands in for secrets. No emitted text may have it.
+const CANARY: &str = "canary";
+
+/// Asserts that a text has no secret: none of those that the targets send, and none of the input.
+fn assert_no_secret(text: &str) {
+    assert!(!text.contains(CANARY), "a secret is shown: {text}");
+}
