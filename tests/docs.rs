@@ -221,7 +221,7 @@ fn metrics_page() -> String {
         "{HEAD}
 # Metrics
 
-The metrics that `/metrics` serves in the OpenMetrics format. Methods and results are closed lists. `namespace` and `name`
+The metrics that `/metrics` serves in the OpenMetrics format. Methods, results and purposes are closed lists. `namespace` and `name`
 identify a connector; its series disappear when it is deleted. No label ever contains a secret.
 
 | metric | type | labels | meaning |
@@ -250,6 +250,7 @@ fn exposition() -> String {
     metrics.reconcile_errors("ReadSecret");
     metrics.population(1, Duration::from_mins(1));
     metrics.leader(true);
+    metrics.stored_secrets("state", 1);
     let time = "2026-11-22T10:00:00Z";
     let status: SalesforceConnectorStatus = serde_json::from_value(json!({
         "token": {

@@ -305,7 +305,7 @@ pub enum LoginResult {
 pub struct LastHandledStatus {
     /// Last value of the annotation salesforce-connector.dev/test-requested-at that the operator acted on: it ran a
     /// test, or reported in connectionTest why there is no token to test. A request waits while the connector is
-    /// suspended.
+    /// suspended, and for 10 seconds after the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub test_requested_at: Option<String>,

@@ -23,7 +23,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use effect::{
-    LiveStatus, PassEffect, PassEnd, PassReply, PassReport, SessionOrder, SessionReply, TokenReply,
+    LiveStatus, PassEffect, PassEnd, PassReply, PassReport, PasswordNote, SessionOrder, SessionReply,
+    TokenReply,
 };
 pub use unexpected::UnexpectedReply;
 
@@ -408,6 +409,7 @@ impl<'key> Pass<'key> {
             };
         }
         self.observed.status = live;
+        self.observed.status_unwritten = false;
     }
 
     /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
@@ -434,7 +436,7 @@ impl<'key> Pass<'key> {
         });
         self.stage = PassStage::Recording {
             report: report.clone(),
-            changed: conclusion.status.is_some(),
+            changed: conclusion.status.is_some() || self.observed.status_unwritten,
             resource_version,
         };
         PassEffect::Record(report)

@@ -99,8 +99,8 @@ impl GrantRenewal {
                 None => Introspectable::Impossible,
             },
             revoke_at: revoke_at(connector, &source.settings).map(str::to_owned),
-            // Where something is open, most sessions send nothing: what they send is charged afterwards.
-            prepaid: why != MintReason::GrantOpen,
+            // A session that finds out how an attempt ended sends nothing, as a rule, and must not wait: it is charged afterwards.
+            prepaid: why != MintReason::GrantOpen || !source.view.has_attempt(),
         };
         let step = RenewalStep::InSession;
         (Self { why, step }, PassEffect::RunSession(Box::new(order)))
@@ -140,9 +140,11 @@ fn session_ended(
     let (minted, state, notes, login) = match reply {
         SessionReply::BudgetSpent(wait) => {
             let problem = budget_spent(connector, wait);
+            // An import that waits keeps no grant beside it from being used.
+            let state = source.view.state().filter(|_| why == MintReason::GrantOpen);
             (
                 Some(Minted::Failed { why, problem }),
-                None,
+                state.cloned().map(Box::new),
                 SessionNotes::default(),
                 None,
             )

@@ -31,7 +31,7 @@ use crate::core::model::held_token as held;
 use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::model::inputs::{Input, Inputs, references};
 use crate::core::model::login_request::LoginSeen;
-use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
+use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source};
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::explain;
@@ -214,6 +214,8 @@ pub(crate) fn fresh() -> Observed {
         former_secrets: Vec::new(),
         last_test: None,
         resync_period: RESYNC,
+        pace: Pace::default(),
+        status_unwritten: false,
         missing: None,
     }
 }

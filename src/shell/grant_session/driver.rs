@@ -33,7 +33,8 @@ pub(super) struct SessionDriver {
     pub(super) unanswered: Option<Failure>,
     /// What the API server last had against a call, if anything.
     pub(super) unavailable: Option<String>,
-    pub(super) presented: u32,
+    /// Token requests and introspections that were sent.
+    pub(super) requests: u32,
     /// Whether Salesforce has granted a new token in this session.
     pub(super) sent: bool,
     /// Salesforce's new token, until it is stored.

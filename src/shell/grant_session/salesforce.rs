@@ -24,7 +24,7 @@ impl SessionDriver {
         limit: Duration,
     ) -> Reply {
         let grant = TokenRequest::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
-        self.presented += 1;
+        self.requests += 1;
         let client = self.context.salesforce.clone();
         let request = client.token(&self.connector.host, &self.connector.app, &grant);
         let answer = match tokio::time::timeout(limit, request).await {
@@ -53,7 +53,7 @@ impl SessionDriver {
         let Some(login) = self.login.take() else {
             return Reply::Code(CodeAnswer::Failed);
         };
-        self.presented += 1;
+        self.requests += 1;
         let (client, request) = (self.context.salesforce.clone(), login.token_request());
         let request = client.token(&self.connector.host, &self.connector.app, &request);
         let answer = tokio::time::timeout(limit, request).await;
@@ -104,6 +104,7 @@ impl SessionDriver {
         if self.connector.app.client_secret.is_none() {
             return Reply::Introspection(IntrospectionAnswer::Impossible);
         }
+        self.requests += 1;
         let token = RefreshToken::new(token.expose_secret().to_owned());
         let inspected = TokenToInspect::Refresh(&token);
         let client = self.context.salesforce.clone();
