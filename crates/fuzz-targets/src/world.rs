@@ -112,7 +112,6 @@ pub(crate) fn observed(
             view: view(StateSeen::Absent),
             login: LoginSeen::None,
             siblings: Siblings::default(),
-            login: LoginSeen::None,
             claim_reported: false,
         })),
     };
