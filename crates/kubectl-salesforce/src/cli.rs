@@ -116,7 +116,11 @@ pub struct LoginArgs {
     /// Name of the connector.
     pub name: String,
     /// Callback URL of the app, where the plugin waits for the browser.
-    #[arg(long, default_value = "http://localhost:1717/OauthRedirect", value_name = "URL")]
+    #[arg(
+        long,
+        default_value = "http://localhost:1717/OauthRedirect",
+        value_name = "URL"
+    )]
     pub callback: String,
     /// Do not open a browser and do not listen: print the address, and ask for the one that the browser was sent to.
     #[arg(long)]

@@ -82,8 +82,12 @@ impl Cluster {
         let secret = secret.map_err(|error| refusal("get", "secrets", Some(&self.namespace), error))?;
         let value = secret.data.unwrap_or_default().remove(key);
         let text = value.and_then(|value| String::from_utf8(value.0).ok());
-        let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        text.ok_or_else(|| CommandError::Unwell(format!("Secret \"{name}\" has no text under the key \"{key}\".")))
+        let text = text
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty());
+        text.ok_or_else(|| {
+            CommandError::Unwell(format!("Secret \"{name}\" has no text under the key \"{key}\"."))
+        })
     }
 
     pub fn refusal(&self, verb: &str, error: kube::Error) -> CommandError {

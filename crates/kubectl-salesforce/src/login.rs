@@ -96,7 +96,11 @@ async fn begin(
     let client_id = match (&args.client_id, &spec.app.client_id, &spec.app.client_id_ref) {
         (Some(given), _, _) | (None, Some(given), _) => given.clone(),
         (None, None, Some(reference)) => cluster.value_of(reference).await?,
-        (None, None, None) => return Err(CommandError::Usage("the client ID is missing. Set --client-id.".to_owned())),
+        (None, None, None) => {
+            return Err(CommandError::Usage(
+                "the client ID is missing. Set --client-id.".to_owned(),
+            ));
+        }
     };
     let code = spec.auth.authorization_code.as_ref();
     let scopes = code.and_then(|code| code.scopes.clone()).unwrap_or_default();
@@ -121,7 +125,9 @@ fn open_browser(address: &Url, callback: &str) {
          {callback}. Press Ctrl-C to stop."
     );
     if open::that_detached(address.as_str()).is_err() {
-        eprintln!("No browser could be opened. Open the address yourself, or use --no-browser on another machine.");
+        eprintln!(
+            "No browser could be opened. Open the address yourself, or use --no-browser on another machine."
+        );
     }
 }
 
@@ -133,7 +139,9 @@ fn pasted(attempt: &Attempt) -> Result<Answer, CommandError> {
         attempt.address
     );
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(CommandError::Output)?;
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(CommandError::Output)?;
     let address = Url::parse(line.trim())
         .map_err(|error| CommandError::Usage(format!("what you pasted is no address: {error}")))?;
     callback::answer_in(address.query().unwrap_or_default(), &attempt.state).ok_or_else(|| {
@@ -177,9 +185,14 @@ async fn carried_out(
     cluster.patch(&args.name, annotations).await?;
     eprintln!("The browser brought the code. Waiting for the operator …");
     let of_this = |connector: &SalesforceConnector| {
-        status(connector).last_login.filter(|login| login.secret_name == secret)
+        status(connector)
+            .last_login
+            .filter(|login| login.secret_name == secret)
     };
-    let waited = tokio::time::timeout(limit, until(cluster, &args.name, |connector| of_this(connector).is_some()));
+    let waited = tokio::time::timeout(
+        limit,
+        until(cluster, &args.name, |connector| of_this(connector).is_some()),
+    );
     let Ok(answered) = waited.await else {
         return Err(CommandError::TimedOut(format!(
             "the operator did not carry out the login of {} within {limit:?}, and the login was withdrawn. Check that the operator \
@@ -203,12 +216,18 @@ pub fn outcome(name: &str, login: &LoginStatus, connector: &SalesforceConnector,
     let status = status(connector);
     let whose = status.identity.as_ref().map_or_else(String::new, |identity| {
         let user = identity.username.as_deref().or(identity.user_id.as_deref());
-        let org = identity.organization_name.as_deref().or(identity.organization_id.as_deref());
+        let org = identity
+            .organization_name
+            .as_deref()
+            .or(identity.organization_id.as_deref());
         format!(" as {} in {}", user.unwrap_or_default(), org.unwrap_or_default())
     });
     let tested = status.connection_test.as_ref().map_or_else(String::new, |test| {
         format!("Test: {}\n{}", result(test.result, paint), ladder(test, paint))
     });
     let ready = condition(&status, "Ready").map_or_else(String::new, |ready| format!("{}\n", ready.message));
-    format!("Login of {name}: {}{whose}\n{tested}{ready}", paint.good("Succeeded"))
+    format!(
+        "Login of {name}: {}{whose}\n{tested}{ready}",
+        paint.good("Succeeded")
+    )
 }

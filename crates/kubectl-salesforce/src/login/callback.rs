@@ -87,7 +87,8 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 async fn received(State(expected): State<Arc<Expected>>, uri: Uri) -> Response {
-    let answer = (uri.path() == expected.path).then(|| answer_in(uri.query().unwrap_or_default(), &expected.state));
+    let answer =
+        (uri.path() == expected.path).then(|| answer_in(uri.query().unwrap_or_default(), &expected.state));
     let (status, text) = match answer {
         None => (StatusCode::NOT_FOUND, "There is nothing here."),
         Some(None) => (
@@ -96,8 +97,12 @@ async fn received(State(expected): State<Arc<Expected>>, uri: Uri) -> Response {
         ),
         Some(Some(answer)) => {
             let text = match &answer {
-                Answer::Code(_) => "Salesforce accepted the login. Close this page and go back to the terminal, which shows what the operator makes of it.",
-                Answer::Denied(_) => "Salesforce did not allow the access. Close this page and go back to the terminal, which says what to do.",
+                Answer::Code(_) => {
+                    "Salesforce accepted the login. Close this page and go back to the terminal, which shows what the operator makes of it."
+                }
+                Answer::Denied(_) => {
+                    "Salesforce did not allow the access. Close this page and go back to the terminal, which says what to do."
+                }
             };
             let _ = expected.found.try_send(answer);
             (StatusCode::OK, text)
@@ -118,7 +123,11 @@ pub fn answer_in(query: &str, state: &str) -> Option<Answer> {
     }
     if let Some(error) = value("error") {
         let detail = value("error_description").map_or_else(String::new, |text| format!(": {text}"));
-        let shown = format!("{error}{detail}").chars().take(SHOWN).map(salesforce_client::visible).collect();
+        let shown = format!("{error}{detail}")
+            .chars()
+            .take(SHOWN)
+            .map(salesforce_client::visible)
+            .collect();
         return Some(Answer::Denied(shown));
     }
     value("code").map(Answer::Code)
@@ -132,7 +141,10 @@ fn page(status: StatusCode, text: &str) -> Response {
     );
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
@@ -155,7 +167,13 @@ mod tests {
             code("error=access_denied&error_description=end-user+denied%1B[2J&state=mine").as_deref(),
             Some("denied: access_denied: end-user denied [2J")
         );
-        for query in ["code=aPrx", "code=aPrx&state=other", "state=mine", "error=access_denied", ""] {
+        for query in [
+            "code=aPrx",
+            "code=aPrx&state=other",
+            "state=mine",
+            "error=access_denied",
+            "",
+        ] {
             assert_eq!(code(query), None, "{query}");
         }
     }
@@ -168,8 +186,14 @@ mod tests {
             "http://0.0.0.0:1717/",
             "localhost",
         ] {
-            let error = Callback::bind(callback, "state").await.err().map(|error| error.to_string());
-            assert!(error.is_some_and(|text| text.contains("use --no-browser")), "{callback}");
+            let error = Callback::bind(callback, "state")
+                .await
+                .err()
+                .map(|error| error.to_string());
+            assert!(
+                error.is_some_and(|text| text.contains("use --no-browser")),
+                "{callback}"
+            );
         }
     }
 }

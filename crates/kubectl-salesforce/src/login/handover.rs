@@ -40,8 +40,8 @@ pub async fn create(
         ..PostParams::default()
     };
     let created = secrets(cluster).create(&params, &secret).await;
-    let created = created
-        .map_err(|error| cluster::refusal("create", "secrets", Some(&cluster.namespace), error))?;
+    let created =
+        created.map_err(|error| cluster::refusal("create", "secrets", Some(&cluster.namespace), error))?;
     Ok(created.metadata.name.unwrap_or_default())
 }
 
