@@ -39,24 +39,14 @@ pub async fn run(access: &AccessFlags, args: &LoginArgs) -> Result<ExitCode, Com
     let object = cluster.get(&args.name).await?;
     let connector = authorizable(&object)?;
     let attempt = begin(&cluster, &connector, args).await?;
-    let timeout: Duration = args.timeout.into();
-    let limit = timeout.min(CODE_LIFETIME);
-    let answer = if args.no_browser {
-        pasted(&attempt)?
-    } else {
-        let callback = Callback::bind(&args.callback, &attempt.state).await?;
-        open_browser(&attempt.address, &args.callback);
-        let waited = tokio::time::timeout(limit, callback.answer()).await;
-        waited.map_err(|_| nobody_came(args))??
-    };
-    let code = match answer {
+    let code = match browsed(&attempt, args).await? {
         Answer::Code(code) => code,
         Answer::Denied(why) => return Err(CommandError::Unwell(denied(&why))),
     };
     let uid = object.metadata.uid.unwrap_or_default();
     let secret = handover::create(&cluster, &args.name, &uid, &code, &attempt.pkce, &args.callback).await?;
     let ended = tokio::select! {
-        ended = carried_out(&cluster, args, &secret, limit) => ended,
+        ended = carried_out(&cluster, args, &secret) => ended,
         _ = tokio::signal::ctrl_c() => Err(CommandError::Unwell("interrupted; the login was withdrawn".to_owned())),
     };
     handover::remove(&cluster, &args.name, &secret).await;
@@ -64,6 +54,22 @@ pub async fn run(access: &AccessFlags, args: &LoginArgs) -> Result<ExitCode, Com
     show::print(&outcome(&args.name, &login, &connector, Paint::of_stdout()))?;
     let well = login.result == LoginResult::Succeeded && is_ready(&connector);
     Ok(ExitCode::from(u8::from(!well)))
+}
+
+/// How long to wait: no longer than a code is good for.
+fn limit(args: &LoginArgs) -> Duration {
+    Duration::from(args.timeout).min(CODE_LIFETIME)
+}
+
+/// What the browser brings back, wherever it runs.
+async fn browsed(attempt: &Attempt, args: &LoginArgs) -> Result<Answer, CommandError> {
+    if args.no_browser {
+        return pasted(attempt);
+    }
+    let callback = Callback::bind(&args.callback, &attempt.state).await?;
+    open_browser(&attempt.address, &args.callback);
+    let waited = tokio::time::timeout(limit(args), callback.answer()).await;
+    waited.map_err(|_| nobody_came(args))?
 }
 
 /// The connector, if a login is what it needs.
@@ -93,15 +99,7 @@ async fn begin(
     let host: Host = login_host_name(spec)
         .parse()
         .map_err(|error| CommandError::Unwell(format!("spec.host: {error}")))?;
-    let client_id = match (&args.client_id, &spec.app.client_id, &spec.app.client_id_ref) {
-        (Some(given), _, _) | (None, Some(given), _) => given.clone(),
-        (None, None, Some(reference)) => cluster.value_of(reference).await?,
-        (None, None, None) => {
-            return Err(CommandError::Usage(
-                "the client ID is missing. Set --client-id.".to_owned(),
-            ));
-        }
-    };
+    let client_id = client_id(cluster, connector, args).await?;
     let code = spec.auth.authorization_code.as_ref();
     let scopes = code.and_then(|code| code.scopes.clone()).unwrap_or_default();
     let expected = spec.expect.as_ref().and_then(|expect| expect.username.as_deref());
@@ -117,6 +115,21 @@ async fn begin(
     let address = authorize_url(&host, &request)
         .map_err(|error| CommandError::Unwell(format!("spec.host: {error}")))?;
     Ok(Attempt { address, state, pkce })
+}
+
+async fn client_id(
+    cluster: &Cluster,
+    connector: &SalesforceConnector,
+    args: &LoginArgs,
+) -> Result<String, CommandError> {
+    let app = &connector.spec.app;
+    match (&args.client_id, &app.client_id, &app.client_id_ref) {
+        (Some(given), _, _) | (None, Some(given), _) => Ok(given.clone()),
+        (None, None, Some(reference)) => cluster.value_of(reference).await,
+        (None, None, None) => Err(CommandError::Usage(
+            "the client ID is missing. Set --client-id.".to_owned(),
+        )),
+    }
 }
 
 fn open_browser(address: &Url, callback: &str) {
@@ -179,7 +192,6 @@ async fn carried_out(
     cluster: &Cluster,
     args: &LoginArgs,
     secret: &str,
-    limit: Duration,
 ) -> Result<(LoginStatus, SalesforceConnector), CommandError> {
     let annotations = json!({ "metadata": { "annotations": { LOGIN_SECRET: secret } } });
     cluster.patch(&args.name, annotations).await?;
@@ -189,6 +201,7 @@ async fn carried_out(
             .last_login
             .filter(|login| login.secret_name == secret)
     };
+    let limit = limit(args);
     let waited = tokio::time::timeout(
         limit,
         until(cluster, &args.name, |connector| of_this(connector).is_some()),

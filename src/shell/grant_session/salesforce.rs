@@ -57,27 +57,30 @@ impl SessionDriver {
         let (client, request) = (self.context.salesforce.clone(), login.token_request());
         let request = client.token(&self.connector.host, &self.connector.app, &request);
         let answer = tokio::time::timeout(limit, request).await;
-        let (answer, result) = match answer.unwrap_or_else(|_| Err(silent(limit))) {
-            Ok(response) => match &response.refresh_token {
-                Some(token) => {
-                    self.sent = true;
-                    let token = redeem::RefreshToken::new(token.expose().to_owned());
-                    let granted = TokenAnswer {
-                        refresh_token: None,
-                        ..granted(&response, self.context.clock.now())
-                    };
-                    (CodeAnswer::Granted(Box::new((token, granted))), "Succeeded")
-                }
-                None => self.login_failed(LoginFailure::NoRefreshToken, "NoRefreshToken"),
-            },
-            Err(failure) => {
-                let result = failure.refusal.as_str();
-                self.login_failed(LoginFailure::Refused(failure), result)
-            }
-        };
+        let (answer, result) = self.code_answer(answer.unwrap_or_else(|_| Err(silent(limit))));
         self.count(result);
         tracing::info!(answer = result, "Presented the authorization code of a login");
         Reply::Code(answer)
+    }
+
+    fn code_answer(&mut self, answer: Result<TokenResponse, Failure>) -> (CodeAnswer, &'static str) {
+        let response = match answer {
+            Ok(response) => response,
+            Err(failure) => {
+                let result = failure.refusal.as_str();
+                return self.login_failed(LoginFailure::Refused(failure), result);
+            }
+        };
+        let Some(token) = &response.refresh_token else {
+            return self.login_failed(LoginFailure::NoRefreshToken, "NoRefreshToken");
+        };
+        self.sent = true;
+        let token = redeem::RefreshToken::new(token.expose().to_owned());
+        let granted = TokenAnswer {
+            refresh_token: None,
+            ..granted(&response, self.context.clock.now())
+        };
+        (CodeAnswer::Granted(Box::new((token, granted))), "Succeeded")
     }
 
     fn login_failed(&mut self, why: LoginFailure, result: &'static str) -> (CodeAnswer, &'static str) {

@@ -153,12 +153,12 @@ async fn a_login_in_the_browser_makes_the_connector_ready() {
         .world(|w| w.app(world::ROTATING).callbacks.push(callback.clone()));
     // What opens a browser writes the address down.
     let bin = tempfile::tempdir().unwrap();
-    let (opener, opened) = (bin.path().join("xdg-open"), bin.path().join("address"));
+    let (opener, written) = (bin.path().join("xdg-open"), bin.path().join("address"));
     std::fs::write(
         &opener,
         format!(
             "#!/bin/sh\nprintf %s \"$1\" > {0}.new && mv {0}.new {0}\n",
-            opened.display()
+            written.display()
         ),
     )
     .unwrap();
@@ -168,7 +168,7 @@ async fn a_login_in_the_browser_makes_the_connector_ready() {
 
     let browser = async {
         let address = eventually(DEADLINE, "the browser to be opened", async || {
-            std::fs::read_to_string(&opened).map_err(|error| error.to_string())
+            std::fs::read_to_string(&written).map_err(|error| error.to_string())
         })
         .await;
         let browser = Browser::new(&stage);
