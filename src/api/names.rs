@@ -93,3 +93,28 @@ pub fn default_secret_name(connector: &str) -> String {
 pub fn state_name(uid: &str) -> String {
     format!("{STATE_PREFIX}{uid}")
 }
+
+/// Whether a text can be the name of an object. Anything else, such as `..`, would lead elsewhere in an address.
+pub fn is_object_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        label.bytes().all(plain) && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_would_lead_elsewhere_in_an_address_is_no_name() {
+        assert!(is_object_name("crm-salesforce") && is_object_name("a.b-1"));
+        for text in [
+            "", "..", "a/b", "a?b", "a#b", "a%2fb", "A", "-a", "a-", "a..b", "a\n",
+        ] {
+            assert!(!is_object_name(text), "{text}");
+        }
+        assert!(!is_object_name(&"a".repeat(254)));
+    }
+}

@@ -24,6 +24,7 @@ use serde_json::json;
 
 use crate::api::names::state_name;
 use crate::api::{SalesforceConnector, names};
+use crate::core::grant::view::is_at_home;
 use crate::core::schedule::time::signed;
 use crate::error_chain::chain;
 use crate::shell::context::Context;
@@ -199,7 +200,10 @@ async fn revoked(context: &Context, secret: &Secret, state: &State) -> Result<Op
         return Ok(None);
     };
     let mut all = true;
-    for grant in counted.grants().filter(|grant| !grant.is_dead()) {
+    for grant in counted
+        .grants()
+        .filter(|grant| !grant.is_dead() && is_at_home(grant, &host))
+    {
         all &= revoke(context, &host, &grant.refresh_token, &counted).await;
     }
     Ok(all.then_some(written))
@@ -230,7 +234,7 @@ async fn count_try(context: &Context, secret: &Secret, counted: &State) -> Resul
 async fn revoke(context: &Context, host: &Host, token: &redeem::RefreshToken, state: &State) -> bool {
     let token = RefreshToken::new(token.expose_secret().to_owned());
     let answer = context
-        .salesforce
+        .salesforce(&state.connector.namespace)
         .revoke(host, TokenToRevoke::Refresh(&token))
         .await;
     let ConnectorRef { name, namespace, .. } = &state.connector;

@@ -27,6 +27,7 @@ pub(crate) struct Performer<'a> {
     context: &'a Arc<Context>,
     object: &'a SalesforceConnector,
     owner: Owner,
+    salesforce: salesforce_client::Client,
     /// While a login of this user is reserved.
     user: Option<OwnedMutexGuard<()>>,
     /// One for each connection test, in order.
@@ -44,6 +45,7 @@ impl<'a> Performer<'a> {
         Self {
             context,
             object,
+            salesforce: context.salesforce(&owner.namespace),
             owner,
             user: None,
             tests: Vec::new(),
@@ -59,7 +61,7 @@ impl<'a> Performer<'a> {
             }
             PassEffect::Introspect { connector, token } => {
                 let inspected = TokenToInspect::Access(&token);
-                let asked = context
+                let asked = self
                     .salesforce
                     .introspect(&connector.host, &connector.app, inspected);
                 PassReply::Introspection(asked.await.ok())
@@ -176,7 +178,7 @@ impl<'a> Performer<'a> {
         if let Err(wait) = context.budget.take(connector.host.name(), context.clock.now()) {
             return TokenReply::BudgetSpent(wait);
         }
-        let answer = context
+        let answer = self
             .salesforce
             .token(&connector.host, &connector.app, request)
             .await;
@@ -205,7 +207,7 @@ impl<'a> Performer<'a> {
             (_, Some(started)) => started,
         };
         let left = limit.saturating_sub(started.elapsed());
-        let answer = tokio::time::timeout(left, ask(&self.context.salesforce, call)).await;
+        let answer = tokio::time::timeout(left, ask(&self.salesforce, call)).await;
         if let Some(test) = self.tests.last_mut() {
             test.taken = started.elapsed();
         }

@@ -13,7 +13,8 @@ use redeem::{
     Username, WriteReply, ledger_verdict,
 };
 
-use crate::{CANARY, assert_no_secret, world};
+use crate::canary::{CANARY, assert_no_secret};
+use crate::world;
 
 type Data = BTreeMap<String, Vec<u8>>;
 

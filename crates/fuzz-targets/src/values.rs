@@ -8,7 +8,8 @@ use salesforce_client::{
 use salesforce_connector_operator::core::model::inputs::Input;
 use salesforce_connector_operator::core::model::limits;
 
-use crate::{CANARY, assert_no_secret, world};
+use crate::canary::{CANARY, assert_no_secret};
+use crate::world;
 
 /// A value in a Secret, as every kind of input.
 pub(crate) fn secret_value(input: &[u8]) {

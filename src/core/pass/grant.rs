@@ -56,12 +56,12 @@ pub(super) enum GrantStage {
 /// finds it with the state.
 pub(super) fn revocation_to_record(observed: &Observed) -> Option<PassEffect> {
     let source = observed.grant()?;
-    let wanted = revoke_at(&source.connector, &source.settings);
+    let wanted = revoke_at(&source.connector, &source.settings, &source.view);
     let StateSeen::Found(_, version) = &source.view.state else {
         return None;
     };
-    (source.view.revoke_at.as_deref() != wanted).then(|| PassEffect::RecordRevocation {
-        host: wanted.map(str::to_owned),
+    (source.view.revoke_at != wanted).then(|| PassEffect::RecordRevocation {
+        host: wanted,
         version: version.clone(),
     })
 }
@@ -94,7 +94,7 @@ impl GrantRenewal {
                 Some(_) => Introspectable::Possible,
                 None => Introspectable::Impossible,
             },
-            revoke_at: revoke_at(connector, &source.settings).map(str::to_owned),
+            revoke_at: revoke_at(connector, &source.settings, &source.view),
             // Where something is open, most sessions send nothing: what they send is charged afterwards.
             prepaid: why != MintReason::GrantOpen,
         };
