@@ -89,8 +89,8 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_CA_FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// Token requests allowed per login host: burst size and hourly refill. Salesforce allows a user 3,600 logins per
-    /// hour.
+    /// Token requests allowed per login host: burst size and hourly refill; and as many connection tests per instance.
+    /// One namespace can use half of a burst. Salesforce allows a user 3,600 logins per hour.
     #[arg(long, env = "SFC_TOKEN_REQUESTS_PER_HOUR", default_value_t = 3600)]
     pub token_requests_per_hour: u32,
 

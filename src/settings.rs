@@ -27,7 +27,7 @@ pub struct Settings {
     pub secret_watch: SecretWatch,
     /// Where credentials may be sent.
     pub allowed_hosts: AllowedHosts,
-    /// Token requests that one login host is sent at a stretch, and an hour.
+    /// Token requests that one login host is sent at a stretch, and an hour, and as many connection tests of an instance.
     pub token_requests_per_hour: u32,
     /// How long a removed connector's state is kept.
     pub state_retention: Duration,

@@ -10,4 +10,5 @@ pub mod observe;
 pub mod perform;
 pub mod report;
 pub mod salesforce;
+pub(crate) mod turns;
 pub mod watch;

@@ -40,6 +40,10 @@ pub(super) const fn meaning(problem: GrantProblem) -> &'static str {
             "The operator did not send the bootstrap token, because Salesforce reports that it is not active for this \
              app."
         }
+        GrantProblem::BootstrapTooOften => {
+            "The operator did not import the bootstrap token, because this connector or its namespace has brought too many \
+             different ones within a day."
+        }
         GrantProblem::ClaimedByAnotherInstallation => {
             "Another installation of the operator in this cluster manages this connector (status.installationUid)."
         }
@@ -60,6 +64,7 @@ pub(super) const fn actor(problem: GrantProblem) -> Actor {
         | GrantProblem::StateRolledBack
         | GrantProblem::BootstrapTokenUsed
         | GrantProblem::BootstrapTokenInactive
+        | GrantProblem::BootstrapTooOften
         | GrantProblem::WrongIdentity => Actor::Developer,
         GrantProblem::UnsupportedStateVersion
         | GrantProblem::StateUnreadable
@@ -71,16 +76,16 @@ pub(super) const fn actor(problem: GrantProblem) -> Actor {
 pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
     match problem {
         GrantProblem::AuthorizationRequired => {
-            "Put a refresh token or an sfdx auth URL into a Secret and name it in \
-             spec.auth.authorizationCode.bootstrap."
+            "Log in: kubectl salesforce login NAME. Alternatively, put a refresh token or an sfdx auth URL into a Secret and \
+             name it in spec.auth.authorizationCode.bootstrap."
         }
         GrantProblem::OutcomeUnknown => {
-            "Re-authorize the app and put the new refresh token into the bootstrap Secret. If \
+            "Log in again: kubectl salesforce login NAME. Alternatively, put a new refresh token into the bootstrap Secret. If \
              spec.app.clientSecretRef is set, the operator asks Salesforce by itself whether the old token is still \
              valid."
         }
         GrantProblem::ReauthorizationRequired | GrantProblem::GrantLost | GrantProblem::StateRolledBack => {
-            "Re-authorize the app and put the new refresh token into the bootstrap Secret."
+            "Log in again: kubectl salesforce login NAME. Alternatively, put a new refresh token into the bootstrap Secret."
         }
         GrantProblem::UnsupportedStateVersion => {
             "Run the version of the operator that wrote the Secret, or a newer one. Alternatively, delete the Secret \
@@ -98,14 +103,18 @@ pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
             "Check that this org (spec.host) issued the token to this app (spec.app), or put a new refresh token into \
              the bootstrap Secret."
         }
+        GrantProblem::BootstrapTooOften => {
+            "Find out what changes the bootstrap Secret so often, and stop it. The operator imports the token on the next day \
+             (UTC)."
+        }
         GrantProblem::ClaimedByAnotherInstallation => {
             "Let only one installation watch this namespace. To move the connector to this one, stop the other \
              installation, delete the bootstrap Secret, clear status.installationUid and re-authorize the app: a \
              token that the other one imported is spent."
         }
         GrantProblem::WrongIdentity => {
-            "Authorize the app as the expected user and put that refresh token into the bootstrap Secret, or correct \
-             spec.expect."
+            "Log in as the expected user (kubectl salesforce login NAME), or put that user's refresh token into the bootstrap \
+             Secret. If the new user is intended, correct spec.expect, or create the connector again."
         }
     }
 }

@@ -15,6 +15,18 @@ pub const TEST_REQUESTED_AT: &str = "salesforce-connector.dev/test-requested-at"
 /// On a connector: any new value requests a new token now, even after a permanent failure.
 pub const RENEW_REQUESTED_AT: &str = "salesforce-connector.dev/renew-requested-at";
 
+/// On a connector: name of a Secret in the same namespace that holds the authorization code of a login. The operator redeems it
+/// once, and deletes the Secret.
+pub const LOGIN_SECRET: &str = "salesforce-connector.dev/login-secret";
+/// Type of such a Secret.
+pub const LOGIN_SECRET_TYPE: &str = "salesforce-connector.dev/login";
+/// Key in such a Secret: the authorization code.
+pub const LOGIN_CODE: &str = "code";
+/// Key in such a Secret: the PKCE code verifier.
+pub const LOGIN_CODE_VERIFIER: &str = "code-verifier";
+/// Key in such a Secret: the callback URL of the login, exactly as it was.
+pub const LOGIN_REDIRECT_URI: &str = "redirect-uri";
+
 /// Label on every Secret that the operator writes; the admission policy of the chart looks at it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`].
@@ -67,7 +79,7 @@ pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 pub const STATE_PREFIX: &str = "sfc-state-";
 /// In the operator's namespace: prefix of the ledger of bootstrap tokens, followed by `ledger-` and a keyed digest.
 pub const LEDGER_PREFIX: &str = "sfc-";
-/// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest.
+/// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest of the username.
 pub const REFUSED_PASSWORD_PREFIX: &str = "sfc-refused-password-";
 /// In the operator's namespace: label that says what a Secret of the operator holds.
 pub const PURPOSE: &str = "salesforce-connector.dev/purpose";
@@ -77,12 +89,31 @@ pub const STATE: &str = "state";
 pub const REVOKE_AT: &str = "salesforce-connector.dev/revoke-at";
 /// Value of [`PURPOSE`]: an entry of the ledger of bootstrap tokens.
 pub const LEDGER: &str = "ledger";
-/// Value of [`PURPOSE`]: the memory of a refused password.
+/// Value of [`PURPOSE`]: the memory of a user's refused passwords.
 pub const REFUSED_PASSWORD: &str = "refused-password";
-/// On the memory of a password with an unknown outcome: the time from which it may be sent again (RFC 3339).
-pub const UNCLEAR_UNTIL: &str = "salesforce-connector.dev/unclear-until";
+/// Label in the operator's namespace, on what is counted by the namespace whose connector it was written for.
+pub const NAMESPACE_LABEL: &str = "salesforce-connector.dev/namespace";
+/// Label on a ledger entry: uid of the connector that may import the token.
+pub const CONNECTOR_UID_LABEL: &str = "salesforce-connector.dev/connector-uid";
+/// Label on a ledger entry: how far the import has come.
+pub const PHASE_LABEL: &str = "salesforce-connector.dev/phase";
+/// Label on a ledger entry: day of its last write, in UTC.
+pub const DAY_LABEL: &str = "salesforce-connector.dev/day";
+/// On the memory of refused passwords: when a password was last sent (RFC 3339).
+pub const LAST_ATTEMPT_TIME: &str = "salesforce-connector.dev/last-attempt-time";
 /// On a stored grant or a ledger entry: when its connector was first found to be gone (RFC 3339).
 pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
+
+/// Whether an object of the API server can have this name, so that it leads to no other path.
+pub fn is_object_name(name: &str) -> bool {
+    let label = |label: &str| {
+        let inner = label
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
+        inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
 
 /// Name of the consumer's Secret if `spec.secret.name` is not set.
 pub fn default_secret_name(connector: &str) -> String {
@@ -92,15 +123,6 @@ pub fn default_secret_name(connector: &str) -> String {
 /// Name of the Secret with the stored grants of the connector of that uid.
 pub fn state_name(uid: &str) -> String {
     format!("{STATE_PREFIX}{uid}")
-}
-
-/// Whether a text can be the name of an object. Anything else, such as `..`, would lead elsewhere in an address.
-pub fn is_object_name(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        label.bytes().all(plain) && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 #[cfg(test)]

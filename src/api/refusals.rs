@@ -36,6 +36,19 @@ pub enum Actor {
     Maintainers,
 }
 
+impl Actor {
+    /// Who that is, in words.
+    pub const fn who(self) -> &'static str {
+        match self {
+            Self::Developer => "the owner of the connector and its Secrets",
+            Self::SalesforceAdministrator => "a Salesforce administrator of the org",
+            Self::ClusterAdministrator => "a cluster administrator",
+            Self::Nobody => "no one",
+            Self::Maintainers => "the maintainers of this project",
+        }
+    }
+}
+
 /// What the operator says about a refusal.
 pub(super) struct Guidance {
     /// When it is worth trying again.
@@ -67,6 +80,7 @@ guidance! {
     AuthenticationFailed => FixInSalesforce, SalesforceAdministrator, "Read the reason in Setup > Users > (user) > Login History: a locked, frozen or inactive user, an expired password, login IP ranges or login hours are the usual ones. Also check that spec.host and spec.environment are those of the org. If Salesforce froze the user for its address, change the address before you unfreeze the user.";
     RefreshTokenExpired => InputMustChange, Developer, "Authorize again. If it keeps happening, look for the cause: the token was unused for 30 days (fixed for new apps); another program used it; Salesforce froze the user (administrators receive the mail Salesforce Security notification); more than five approvals for one user and app; or Setup > External Client App Manager > (app) > Policies > Refresh Token Policy.";
     TokenRequestInProgress => Transient, Nobody, "Nothing to do if it passes. Otherwise, find the other program that holds this refresh token, and stop it: only one may use it.";
+    AuthorizationCodeExpired => InputMustChange, Developer, "Start the login again, and finish it within 15 minutes.";
     AuthorizationCodeInvalid => InputMustChange, Developer, "Start the login again, on the same host the code is redeemed at.";
     CodeVerifierInvalid => InputMustChange, Developer, "Start the login again. A login can't be finished with another login's verifier.";
     AccessDenied => InputMustChange, Developer, "Start the login again and allow the access. If the page refuses it, ask the administrator to permit the app for this user.";
@@ -206,6 +220,7 @@ mod tests {
             GrantKind::JwtBearer,
             GrantKind::RefreshToken,
             GrantKind::Password,
+            GrantKind::AuthorizationCode,
         ];
         for status in 100..600 {
             for body in [

@@ -210,8 +210,8 @@ pub struct JwtBearerSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizationCodeSpec {
-    /// OAuth scopes to request. Reserved for the login command; it has no effect yet. If set, it must include
-    /// refresh_token.
+    /// OAuth scopes that kubectl salesforce login requests. If set, it must include refresh_token. Default: all scopes of
+    /// the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -273,7 +273,8 @@ pub struct PasswordSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username_ref: Option<SecretKeyRef>,
     /// Key of a Secret that holds the password. The operator sends a password that Salesforce refused only once, and
-    /// again only after it changes, so that the user is not locked out.
+    /// again only on request, so that the user is not locked out. After two failed logins of the user within a day, any
+    /// new password waits for a request.
     pub password_ref: SecretKeyRef,
     /// Key of a Secret that holds the user's security token. Required unless Salesforce trusts the cluster's egress IP
     /// address.

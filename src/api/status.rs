@@ -68,11 +68,16 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<FailuresStatus>,
 
-    /// Why the candidate grant from spec.auth.authorizationCode.bootstrap was not accepted. The connector keeps using
+    /// Why a candidate grant, from the bootstrap token or from a login, was not accepted. The connector keeps using
     /// its current grant. Absent if there is no candidate grant or nothing is wrong with it (authorizationCode only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "FailuresStatus")] // else the type's description would replace the field's
     pub candidate_grant_failures: Option<FailuresStatus>,
+
+    /// What came of the last login by `kubectl salesforce login` (authorizationCode only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "LoginStatus")] // else the type's description would replace the field's
+    pub last_login: Option<LoginStatus>,
 
     /// Annotation requests that the operator has carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -267,13 +272,40 @@ pub struct FailuresStatus {
     pub inputs_digest: Option<String>,
 }
 
+/// What came of a login.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct LoginStatus {
+    /// Value of the annotation salesforce-connector.dev/login-secret: the Secret that held the login.
+    #[schemars(length(max = 253))]
+    pub secret_name: String,
+    /// Whether its grant was stored.
+    pub result: LoginResult,
+    /// Why it failed; see `https://salesforce-connector.dev/docs/reasons`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What happened, and what to do.
+    pub message: String,
+    /// When the operator carried it out.
+    pub login_time: Time,
+}
+
+/// Result of a login.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginResult {
+    /// The grant is stored.
+    Succeeded,
+    /// It brought no grant that the connector can use.
+    Failed,
+}
+
 /// Annotation requests that the operator has carried out.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct LastHandledStatus {
     /// Last value of the annotation salesforce-connector.dev/test-requested-at that the operator acted on: it ran a
     /// test, or reported in connectionTest why there is no token to test. A request waits while the connector is
-    /// suspended.
+    /// suspended, and for 10 seconds after the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub test_requested_at: Option<String>,

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::Reason;
-use crate::api::status::{IdentityStatus, SalesforceConnectorStatus, TokenStatus};
+use crate::api::status::{IdentityStatus, LoginResult, LoginStatus, SalesforceConnectorStatus, TokenStatus};
 use crate::core::conclude::merge::{ConditionType, Finding, Truth, merge};
 use crate::core::grant::keep_alive;
 use crate::core::grant::keep_alive::Outlook;
@@ -21,7 +21,7 @@ use crate::core::model::decision::Decision;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::limits;
 use crate::core::model::observed::Observed;
-use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
+use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::schedule::expiry::renewal_time;
 use crate::core::schedule::time::whole_seconds;
 
@@ -103,6 +103,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     }
     let untestable = failures::untestable(observed, decision, outcome, status.failures.as_ref());
     status.connection_test = failures::connection_test(observed, outcome, untestable.as_ref(), now);
+    status.last_login = last_login(observed, outcome, now);
     status.last_handled = failures::last_handled(observed, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
@@ -115,6 +116,40 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
         next,
         claimed_elsewhere: false,
     }
+}
+
+/// What came of the last login: of one that can't be carried out at all, too.
+fn last_login(observed: &Observed, outcome: &Outcome, now: Timestamp) -> Option<LoginStatus> {
+    let before = observed.status.last_login.clone();
+    let Some(request) = observed.grant().and_then(|source| source.login.requested()) else {
+        return before;
+    };
+    // Another leader may have carried it out, and the code is good once.
+    if before
+        .as_ref()
+        .is_some_and(|before| before.secret_name == request.secret_name)
+    {
+        return before;
+    }
+    let came_of_it = match (&request.code, &outcome.login) {
+        (Err(rejection), _) => Err(rejection.clone().into()),
+        (Ok(_), Some(end)) => end.clone(),
+        (Ok(_), None) => return before,
+    };
+    let problem: Option<Problem> = came_of_it.err();
+    Some(LoginStatus {
+        secret_name: request.secret_name.clone(),
+        result: match problem {
+            Some(_) => LoginResult::Failed,
+            None => LoginResult::Succeeded,
+        },
+        reason: problem.as_ref().map(|problem| problem.reason.as_str().to_owned()),
+        message: problem.map_or_else(
+            || "The grant of the login is stored.".to_owned(),
+            |problem| problem.message,
+        ),
+        login_time: Time(whole_seconds(now)),
+    })
 }
 
 /// The name of before stays until the new Secret is written: it tells which one to delete then.

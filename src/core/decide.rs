@@ -7,6 +7,7 @@ pub mod instance_moved;
 mod login;
 mod permission;
 pub(crate) mod remembered_failure;
+pub mod requests;
 pub mod test_due;
 mod token_due;
 

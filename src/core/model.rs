@@ -6,6 +6,7 @@ pub mod digest;
 pub mod held_token;
 pub mod inputs;
 pub mod limits;
+pub mod login_request;
 pub mod observed;
 pub mod outcome;
 pub mod owner;

@@ -23,7 +23,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use effect::{
-    LiveStatus, PassEffect, PassEnd, PassReply, PassReport, SessionOrder, SessionReply, TokenReply,
+    LiveStatus, PassEffect, PassEnd, PassReply, PassReport, PasswordNote, SessionOrder, SessionReply,
+    TokenReply,
 };
 pub use unexpected::UnexpectedReply;
 
@@ -36,6 +37,7 @@ use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
+use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::{Observed, Requests, Source};
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::model::rejection::Rejection;
@@ -62,6 +64,7 @@ pub struct Pass<'key> {
 
 enum PassStage {
     RecordingRevocation,
+    DeletingLoginSecret,
     ProbingSecret(MintReason),
     LoggingIn(Box<Login>, MintReason),
     RenewingGrant(Box<GrantRenewal>),
@@ -91,7 +94,7 @@ impl<'key> Pass<'key> {
         };
         let effect = match revocation {
             Some(effect) => effect,
-            None => pass.decide(now),
+            None => pass.clean_up(now),
         };
         (pass, effect)
     }
@@ -99,8 +102,12 @@ impl<'key> Pass<'key> {
     /// Takes the reply to the last effect. Returns the next effect.
     pub fn on(&mut self, reply: PassReply, now: Timestamp) -> Result<PassEffect, UnexpectedReply> {
         match (std::mem::replace(&mut self.stage, PassStage::Ended), reply) {
-            (PassStage::RecordingRevocation, PassReply::Done) => Ok(self.decide(now)),
+            (PassStage::RecordingRevocation, PassReply::Done) => Ok(self.clean_up(now)),
+            (PassStage::DeletingLoginSecret, PassReply::Done) => Ok(self.decide(now)),
             (PassStage::ProbingSecret(why), PassReply::Secret(answer)) => self.probed(why, answer, now),
+            (PassStage::LoggingIn(..), PassReply::UserBusy) => {
+                Ok(PassEffect::Done(Box::new(PassEnd::UserBusy)))
+            }
             (PassStage::LoggingIn(login, why), reply) => {
                 let progress = login.on(reply, &self.observed, now)?;
                 self.logging_in(progress, why, now)
@@ -146,6 +153,18 @@ impl<'key> Pass<'key> {
 
     fn connector(&self) -> Result<Arc<Connector>, UnexpectedReply> {
         self.observed.connector().cloned().ok_or(UnexpectedReply)
+    }
+
+    /// The Secret of a login that is over goes before anything else.
+    fn clean_up(&mut self, now: Timestamp) -> PassEffect {
+        match self.observed.grant().map(|source| &source.login) {
+            Some(LoginSeen::Over(secret)) => {
+                let effect = PassEffect::DeleteLoginSecret(secret.clone());
+                self.stage = PassStage::DeletingLoginSecret;
+                effect
+            }
+            _ => self.decide(now),
+        }
     }
 
     fn decide(&mut self, now: Timestamp) -> PassEffect {
@@ -253,15 +272,12 @@ impl<'key> Pass<'key> {
                 self.stage = PassStage::RenewingGrant(renewal);
                 effect
             }
-            GrantStage::Brought {
-                held,
-                why,
-                minted,
-                grant,
-            } => self.deliver(connector, *held, why, Addition::Grant(minted, grant), now),
-            GrantStage::BroughtNothing { minted, grant } => {
+            GrantStage::Brought { held, why, result } => {
+                self.deliver(connector, *held, why, Addition::Grant(result), now)
+            }
+            GrantStage::BroughtNothing(result) => {
                 let tasks = self.test_meanwhile(now).then_some(Task::Test);
-                self.hand_over(connector, tasks, Addition::Grant(minted, grant), now)
+                self.hand_over(connector, tasks, Addition::Grant(result), now)
             }
         }
     }
@@ -393,11 +409,13 @@ impl<'key> Pass<'key> {
             };
         }
         self.observed.status = live;
+        self.observed.status_unwritten = false;
     }
 
     /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
     fn finish(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
-        if self.observed.grant().is_some() && outcome.minted.is_some() {
+        let at_work = outcome.minted.is_some() || outcome.login.is_some();
+        if self.observed.grant().is_some() && at_work {
             self.stage = PassStage::ReadingStatus(Box::new(outcome));
             return PassEffect::ReadStatus;
         }
@@ -418,7 +436,7 @@ impl<'key> Pass<'key> {
         });
         self.stage = PassStage::Recording {
             report: report.clone(),
-            changed: conclusion.status.is_some(),
+            changed: conclusion.status.is_some() || self.observed.status_unwritten,
             resource_version,
         };
         PassEffect::Record(report)

@@ -2,6 +2,8 @@
 
 pub mod backoff;
 pub mod expiry;
+pub mod fair_budget;
+pub mod fair_queue;
 pub mod jitter;
 pub mod password_memory;
 pub mod resync;

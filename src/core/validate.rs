@@ -22,6 +22,7 @@ use crate::core::model::rejection::Rejection;
 use crate::core::secret::template::Template;
 
 pub mod identity;
+pub mod login;
 mod sfdx;
 
 fn username_display(auth: &AuthSpec) -> UsernameDisplay {
@@ -76,12 +77,16 @@ pub fn validate(
     Ok((connector, method))
 }
 
-fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Result<Host, Rejection> {
-    let name = spec.host.as_deref().unwrap_or(match spec.environment {
+/// The login host as the spec has it, which need not be one.
+pub fn login_host_name(spec: &SalesforceConnectorSpec) -> &str {
+    spec.host.as_deref().unwrap_or(match spec.environment {
         Environment::Live => "login.salesforce.com",
         Environment::Sandbox => "test.salesforce.com",
-    });
-    let host: Host = name
+    })
+}
+
+fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Result<Host, Rejection> {
+    let host: Host = login_host_name(spec)
         .parse()
         .map_err(|error| Rejection::new(OwnReason::HostInvalid, format!("spec.host: {error}")))?;
     allow_list

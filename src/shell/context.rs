@@ -6,21 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client, ResourceExt};
-use tokio::sync::Semaphore;
 
-use crate::api::{SalesforceConnector, names};
+use crate::api::status::LastHandledStatus;
+use crate::api::{SalesforceConnector, SalesforceConnectorStatus, names};
 use crate::clock::Clock;
+use crate::core::decide::requests::CarriedOut;
 use crate::core::model::digest::DigestKey;
 use crate::lease::LeaseState;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::shell::error::Error;
 use crate::shell::salesforce::budget::Budget;
+use crate::shell::salesforce::user_locks::UserLocks;
+use crate::shell::turns::Turns;
 use crate::shell::watch::stores::Connectors;
-
-/// Two cores are saturated by about 16 workers; many more make the API server close watches. So many at once for each watch,
-/// and for all watches together.
-pub(crate) const WORKERS: u16 = 16;
 
 pub struct Context {
     pub client: Client,
@@ -36,13 +35,16 @@ pub struct Context {
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     pub lease: LeaseState,
-    /// Token requests that each login host may still be sent.
+    /// Token requests that each login host may still be sent, with what a session of the redeem protocol asks beside them.
     pub budget: Budget,
+    /// Connection tests that each instance may still be sent. The introspection that belongs to a login counts as one.
+    pub(crate) questions: Budget,
     pub connectors: Connectors,
-    /// Places for reconciles, of all watches together.
-    pub(crate) places: Semaphore,
+    /// Passes of all watches together.
+    pub(crate) turns: Arc<Turns>,
     pub(crate) recorder: Recorder,
     pub(crate) passwords: crate::shell::salesforce::password_memory::InFlight,
+    pub(crate) users: Arc<UserLocks>,
     memory: Mutex<HashMap<String, ConnectorMemory>>,
 }
 
@@ -69,6 +71,15 @@ struct ConnectorMemory {
     claim_told: bool,
     /// Reconciles that Kubernetes has failed in a row.
     errors: u32,
+    carried_out: CarriedOut,
+    unwritten: Option<Box<UnwrittenStatus>>,
+}
+
+/// A status that could not be written, and the one that it was to replace.
+#[derive(Debug, Clone)]
+struct UnwrittenStatus {
+    replaces: SalesforceConnectorStatus,
+    status: SalesforceConnectorStatus,
 }
 
 /// resourceVersions that our latest status writes have replaced: the cache may still show any of them.
@@ -106,14 +117,17 @@ impl Context {
             controller: names::FIELD_MANAGER.to_owned(),
             instance: None,
         };
+        let turns = Arc::<Turns>::default();
         Arc::new(Self {
-            places: Semaphore::new(WORKERS.into()),
+            users: Arc::new(UserLocks::new(turns.clone())),
+            turns,
             recorder: Recorder::new(clients.usual.clone(), reporter),
             once: clients.once,
             watching: clients.watching,
             grants: crate::shell::grant_session::Grants::default(),
             place: tokio::sync::OnceCell::new(),
             budget: Budget::new(settings.token_requests_per_hour),
+            questions: Budget::new(settings.token_requests_per_hour),
             client: clients.usual,
             salesforce,
             settings,
@@ -182,6 +196,35 @@ impl Context {
         self.memorize(connector.uid(), |memory| memory.last_test = Some(at));
     }
 
+    pub(crate) fn carried_out(&self, connector: &SalesforceConnector) -> CarriedOut {
+        self.recall(connector).carried_out
+    }
+
+    pub(crate) fn note_carried_out(&self, connector: &SalesforceConnector, handled: &LastHandledStatus) {
+        let now = self.clock.now();
+        self.memorize(connector.uid(), |memory| memory.carried_out.note(handled, now));
+    }
+
+    /// Remembers the status that could not be written in the place of the connector's, or that it was written.
+    pub(crate) fn remember_unwritten(
+        &self,
+        connector: &SalesforceConnector,
+        status: Option<SalesforceConnectorStatus>,
+    ) {
+        let replaces = connector.status.clone().unwrap_or_default();
+        self.memorize(connector.uid(), |memory| {
+            memory.unwritten = status.map(|status| Box::new(UnwrittenStatus { replaces, status }));
+        });
+    }
+
+    /// The status that could not be written, while the one is there that it was to replace.
+    pub(crate) fn unwritten(&self, connector: &SalesforceConnector) -> Option<SalesforceConnectorStatus> {
+        let unwritten = self.recall(connector).unwritten?;
+        let same = connector.status.as_ref() == Some(&unwritten.replaces);
+        (same || (connector.status.is_none() && unwritten.replaces == SalesforceConnectorStatus::default()))
+            .then_some(unwritten.status)
+    }
+
     /// The connector's Secret has been written under this name.
     pub(crate) fn remember_secret(&self, uid: &str, name: &str) {
         self.memorize(Some(uid.to_owned()), |memory| {
@@ -229,7 +272,7 @@ impl Context {
 
     pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
         self.grants.forget_except(alive);
-        self.passwords.forget_except(alive);
+        self.users.forget_except(alive);
         self.lock().retain(|uid, _| alive.contains(uid));
     }
 

@@ -10,24 +10,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::{self, Store};
 use kube::runtime::{Controller, watcher};
 
 use crate::api::SalesforceConnector;
 use crate::core::pass::{Pass, PassEffect, PassEnd};
+use crate::core::schedule::fair_queue::Share;
+use crate::core::validate::login_host_name;
 use crate::error_chain::chain;
 use crate::settings::SecretWatch;
-use crate::shell::context::{Context, WORKERS};
+use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
 use crate::shell::perform::Performer;
+use crate::shell::turns::{Object, Turns};
 use crate::shell::watch::object::Guarded;
 use crate::shell::watch::scope::WatchScope;
 use crate::shell::watch::watches as wake;
 use crate::shell::{garbage_collector, observe, report};
 
-/// A reconcile that takes longer than this hangs: each call inside has its own, shorter limit.
-const RECONCILE_LIMIT: Duration = Duration::from_mins(5);
+/// A pass that takes longer than this hangs: each call inside has its own, shorter limit.
+const PASS_LIMIT: Duration = Duration::from_mins(5);
+/// A pass that takes longer than this mostly waits for Salesforce, and lends its place.
+const LENDS_ITS_PLACE_AFTER: Duration = Duration::from_secs(1);
+/// Who waits for its turn, or for a login of its user to end, is woken then; should that be missed, it asks again after this.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// Runs the controller until `stop` resolves and all reconciles in progress have ended.
 pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
@@ -52,8 +59,9 @@ async fn run_scope(
     context.connectors.add(reader.clone());
     let stopped_early = stopped_before_listed(stop.clone(), reader.clone());
     let controller = Controller::for_stream(wake::connectors(&context, scope, writer), reader.clone())
-        .with_config(Config::default().concurrency(WORKERS))
+        // Without a limit of its own: its queue is in no order. Ours is.
         .reconcile_all_on(context.lease.terms())
+        .reconcile_on(context.turns.wakes_of(scope))
         .graceful_shutdown_on(stop);
     let controller = match context.settings.secret_watch {
         SecretWatch::ByName => controller,
@@ -61,9 +69,13 @@ async fn run_scope(
             wake::mentioning(&reader, &secret)
         }),
     };
+    let turns = context.turns.clone();
     let running = controller
-        .run(reconcile_within_limit, on_error, context)
-        .for_each(log_watch_errors);
+        .run(reconcile_in_turn, on_error, context)
+        .for_each(|result| {
+            log_watch_errors(&turns, &result);
+            std::future::ready(())
+        });
     tokio::select! {
         () = running => {}
         () = stopped_early => {}
@@ -80,45 +92,65 @@ async fn stopped_before_listed(stop: impl Future<Output = ()>, connectors: Store
 }
 
 /// Errors of a reconcile are logged where they are handled, in [`on_error`].
-async fn log_watch_errors(
-    result: Result<(ObjectRef<Guarded>, Action), kube::runtime::controller::Error<Error, watcher::Error>>,
+fn log_watch_errors(
+    turns: &Turns,
+    result: &Result<(Object, Action), kube::runtime::controller::Error<Error, watcher::Error>>,
 ) {
     match result {
         Ok(_) | Err(kube::runtime::controller::Error::ReconcilerFailed(..)) => {}
         Err(kube::runtime::controller::Error::ObjectNotFound(object)) => {
             tracing::debug!(object.name = %object.name, "The connector no longer exists");
+            turns.forget(&Object::new(&object.name).within(object.namespace.as_deref().unwrap_or_default()));
         }
-        Err(error) => tracing::warn!(error = %chain(&error), "Watch failed, retrying"),
+        Err(error) => tracing::warn!(error = %chain(error), "Watch failed, retrying"),
     }
 }
 
-async fn reconcile_within_limit(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
-    // Never closed, so there is always a place in the end.
-    let _place = context.places.acquire().await;
-    match tokio::time::timeout(RECONCILE_LIMIT, reconcile(object, context.clone())).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::TookTooLong),
+/// Begins a pass if it is the connector's turn. While it waits for that, nothing of it is kept but its place in the queue, and
+/// later events change nothing: the pass takes the connector as it is then.
+async fn reconcile_in_turn(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+    let reference = Object::from_obj(&*object);
+    if !context.lease.leads() {
+        context.turns.forget(&reference);
+        return Ok(Action::await_change()); // warm caches are all a follower keeps; becoming leader wakes everything
     }
+    let connector = match &object.0 {
+        Ok(connector) => connector,
+        Err(invalid) => {
+            context.turns.forget(&reference);
+            return Ok(report::unparsable(&context, invalid));
+        }
+    };
+    let share = Share {
+        namespace: namespace(connector).into(),
+        host: login_host_name(&connector.spec).into(),
+    };
+    let Some(turn) = context.turns.ask(reference, &share) else {
+        return Ok(Action::requeue(ASK_AGAIN));
+    };
+    let pass = tokio::time::timeout(PASS_LIMIT, reconcile(connector, &context));
+    let mut pass = std::pin::pin!(pass);
+    let brisk = tokio::time::timeout(LENDS_ITS_PLACE_AFTER, &mut pass).await;
+    let ended = if let Ok(ended) = brisk {
+        ended
+    } else {
+        turn.linger();
+        pass.await
+    };
+    ended.unwrap_or(Err(Error::TookTooLong))
 }
 
 /// One look at one connector. `Err` means that Kubernetes failed us; what Salesforce refuses is in the status.
-async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
-    if !context.lease.leads() {
-        return Ok(Action::await_change()); // warm caches are all a follower keeps; becoming leader wakes everything
-    }
-    let cached = match &object.0 {
-        Ok(connector) => connector,
-        Err(invalid) => return Ok(report::unparsable(&context, invalid)),
-    };
+async fn reconcile(cached: &SalesforceConnector, context: &Arc<Context>) -> Result<Action, Error> {
     let Some(connector) = context.current(cached).await? else {
         return Ok(Action::await_change());
     };
-    let observed = observe::observe(&context, &connector).await?;
-    let mut performer = Performer::new(&context, &connector, observed.owner.clone());
+    let observed = observe::observe(context, &connector).await?;
+    let mut performer = Performer::new(context, &connector, observed.owner.clone());
     let (mut pass, mut effect) = Pass::begin(observed, &context.digest_key, context.clock.now());
     loop {
         effect = match effect {
-            PassEffect::Done(end) => return Ok(ended(&context, &connector, *end).await),
+            PassEffect::Done(end) => return Ok(ended(context, &connector, *end).await),
             effect => {
                 let reply = performer.perform(effect).await?;
                 pass.on(reply, context.clock.now())?
@@ -130,6 +162,7 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
 async fn ended(context: &Context, connector: &SalesforceConnector, end: PassEnd) -> Action {
     match end {
         PassEnd::Gone => Action::await_change(),
+        PassEnd::UserBusy => Action::requeue(ASK_AGAIN),
         PassEnd::Reported(report) => report::conclude(context, connector, &report).await,
     }
 }
@@ -143,7 +176,7 @@ fn on_error(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Actio
         .as_ref()
         .map_or(0, |connector| context.count_error(connector));
     let wait = error.retry_after(before);
-    let reference = ObjectRef::from_obj(&*object);
+    let reference = Object::from_obj(&*object);
     if error.is_conflict() {
         tracing::debug!(object = %reference, "The object changed during the reconcile, retrying");
     } else {

@@ -26,7 +26,7 @@ use crate::core::pass::{SessionOrder, SessionReply};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 
-pub(crate) use kubernetes::{bytes, place, read_state, record_revocation, understood};
+pub(crate) use kubernetes::{place, read_state, record_revocation, understood};
 pub use memory::{Grants, Place};
 pub(crate) use replies::KUBERNETES_LIMIT;
 
@@ -38,10 +38,10 @@ pub(crate) async fn run(
 ) -> Result<SessionReply, Error> {
     let place = kubernetes::place(context).await?;
     let (connector, prepaid) = (order.connector.clone(), order.prepaid);
-    let revoke_at = order.revoke_at.clone();
+    let (revoke_at, login) = (order.revoke_at.clone(), order.login.clone());
     let inputs = inputs::inputs(context, owner, order, place)?;
     let host = connector.host.name();
-    if prepaid && let Err(wait) = context.budget.take(host, context.clock.now()) {
+    if prepaid && let Err(wait) = context.budget.take(host, owner, context.clock.now()) {
         return Ok(SessionReply::BudgetSpent(wait));
     }
     let memory = context.grants.memory().remove(&owner.uid).unwrap_or_default();
@@ -50,11 +50,13 @@ pub(crate) async fn run(
         owner: owner.clone(),
         connector: connector.clone(),
         revoke_at,
+        login,
+        login_failure: None,
         known: None,
         refusals: Vec::new(),
         unanswered: None,
         unavailable: None,
-        presented: 0,
+        requests: 0,
         sent: false,
         unstored: None,
         announced: false,
@@ -65,7 +67,7 @@ pub(crate) async fn run(
     let now = context.clock.now();
     context
         .budget
-        .charge_or_refund(host, u32::from(prepaid), driver.presented, now);
+        .charge_or_refund(host, owner, prepaid.into(), driver.requests, now);
     context
         .grants
         .memory()
@@ -76,5 +78,6 @@ pub(crate) async fn run(
         refusals: driver.refusals,
         unanswered: driver.unanswered,
         unavailable: driver.unavailable,
+        login_failure: driver.login_failure,
     }))
 }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use redeem::Serial;
+use salesforce_client::InstanceUrl;
 
-use crate::api::{SalesforceConnector, names};
+use crate::api::{SalesforceConnector, SalesforceConnectorStatus, names};
 use crate::core::grant::shared_session as siblings;
 use crate::core::grant::shared_session::{Peer, Siblings};
 use crate::core::grant::view::{GrantView, of_connector, token_of_state};
@@ -16,13 +18,15 @@ use crate::core::model::connector::{Connector, LoginMethod, Method};
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::inputs::{Input, Inputs, references};
 use crate::core::model::limits;
-use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
+use crate::core::model::login_request::LoginSeen;
+use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
-use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::schedule::resync::resync_period as period_for;
+use crate::core::schedule::time::later;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::core::secret::read_back::read_back;
+use crate::core::validate::login::login_seen;
 use crate::core::validate::{check_namespace, validate};
 use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
@@ -62,35 +66,88 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
     let ours = target.ours().or(former.as_ref());
     let noted = ours.and_then(|secret| read_back(secret, &context.digest_key));
     let source = source(context, connector, checked, noted.as_ref()).await?;
-    let held = match &source {
-        Source::Grant(source) => {
-            let state = source.view.state();
-            state.and_then(|state| token_of_state(state, noted.as_ref(), &source.connector))
-        }
-        Source::Login(_) | Source::Unusable(_) => noted,
-    };
+    let held = held(&source, noted);
+    let (status, status_unwritten) = status(context, connector);
+    let tests_from = held.as_ref().and_then(|held| tests_from(context, &owner, held));
+    let (requests, pace) = paced(context, connector, &status, tests_from);
     let observed = Observed {
         resync_period: resync_period(context, &owner.namespace),
         owner,
         generation: connector.metadata.generation.unwrap_or_default(),
-        requests: requests(connector),
+        requests,
         activity: if connector.spec.suspend {
             Activity::Suspended
         } else {
             Activity::Active
         },
-        status: connector.status.clone().unwrap_or_default(),
+        status,
         source,
         target,
         held,
         former_secrets,
         last_test: context.last_test(connector),
+        pace,
+        status_unwritten,
         missing: None,
     };
     Ok(match missing {
         Some(rejection) => observed.without_input(rejection, context.clock.now()),
         None => observed,
     })
+}
+
+/// The token of the stored grant, or else the one that was noted in the Secret.
+fn held(source: &Source, noted: Option<HeldToken>) -> Option<HeldToken> {
+    match source {
+        Source::Grant(source) => {
+            let state = source.view.state();
+            state.and_then(|state| token_of_state(state, noted.as_ref(), &source.connector))
+        }
+        Source::Login(_) | Source::Unusable(_) => noted,
+    }
+}
+
+/// The status, and whether that is one that could not be written. What it remembers counts all the same, or whoever makes writes
+/// fail, such as by editing the connector all the time, would have refused credentials sent again and again.
+fn status(context: &Context, connector: &SalesforceConnector) -> (SalesforceConnectorStatus, bool) {
+    let status = connector.status.clone().unwrap_or_default();
+    let Some(unwritten) = context.unwritten(connector) else {
+        return (status, false);
+    };
+    let remembered = SalesforceConnectorStatus {
+        failures: unwritten.failures,
+        last_handled: unwritten.last_handled,
+        connection_test: unwritten.connection_test,
+        ..status
+    };
+    (remembered, true)
+}
+
+/// The requests that count now.
+fn paced(
+    context: &Context,
+    connector: &SalesforceConnector,
+    status: &SalesforceConnectorStatus,
+    tests_from: Option<Timestamp>,
+) -> (Requests, Pace) {
+    let handled = status.last_handled.clone().unwrap_or_default();
+    let (asked, now) = (requests(connector), context.clock.now());
+    let (requests, requests_from) = context
+        .carried_out(connector)
+        .paced(asked, &handled, tests_from, now);
+    let pace = Pace {
+        requests_from,
+        tests_from,
+    };
+    (requests, pace)
+}
+
+/// From when on the budget of the token's instance has a test for the connector, if it has none now.
+fn tests_from(context: &Context, owner: &Owner, held: &HeldToken) -> Option<Timestamp> {
+    let instance: InstanceUrl = held.instance_url.parse().ok()?;
+    let now = context.clock.now();
+    let wait = context.questions.wait(instance.host().name(), owner, now)?;
+    Some(later(now, wait))
 }
 
 /// Spec and inputs, checked; where an input is missing, what goes without it, and the rejection.
@@ -133,12 +190,13 @@ async fn source(
     };
     match method {
         Method::Login(method) => Ok(Source::Login(LoginSource {
-            password_refused: is_refused(context, &method).await?,
+            password_refused: is_refused(context, &method, &namespace(object)).await?,
             connector,
             method,
         })),
         Method::Grant(settings) => Ok(Source::Grant(Box::new(GrantSource {
             view: view(context, object, noted, settings.bootstrap.as_ref()).await?,
+            login: login(context, object).await?,
             siblings: siblings(context, object),
             claim_reported: context.claim_told(object),
             connector,
@@ -187,6 +245,32 @@ async fn view(
         claimed_elsewhere: claim.is_some_and(|claim| claim != place.installation.as_str()),
         cluster: place.cluster,
     })
+}
+
+/// The login that a person asks for. Its Secret is read only where the annotation names one.
+async fn login(context: &Context, connector: &SalesforceConnector) -> Result<LoginSeen, Error> {
+    let Some(name) = connector.annotations().get(names::LOGIN_SECRET) else {
+        return Ok(LoginSeen::None);
+    };
+    let status = connector.status.as_ref();
+    let handled = status.and_then(|status| status.last_login.as_ref());
+    let handled = handled.map(|login| login.secret_name.as_str());
+    if !names::is_object_name(name) {
+        tracing::warn!(
+            annotation = names::LOGIN_SECRET,
+            "ignored a login: no Secret can have this name"
+        );
+        return Ok(LoginSeen::None);
+    }
+    let secret = consumer_secret::read(context, &namespace(connector), name).await?;
+    let uid = connector.uid().unwrap_or_default();
+    Ok(login_seen(
+        name,
+        handled,
+        secret.as_ref(),
+        &uid,
+        context.clock.now(),
+    ))
 }
 
 /// Read from the watch: what it says of others' status may be a moment old.
@@ -254,14 +338,13 @@ fn value(secret: &Secret, key: &str) -> Input {
     Input::read(bytes.map(|bytes| bytes.0.as_slice()))
 }
 
-/// Whether Salesforce has refused this password before. What is merely unclear is for the login: it waits, and says until when.
-async fn is_refused(context: &Context, method: &LoginMethod) -> Result<bool, Error> {
+/// Whether Salesforce has refused this password to the namespace. All else that is remembered is for the login.
+async fn is_refused(context: &Context, method: &LoginMethod, namespace: &str) -> Result<bool, Error> {
     let LoginMethod::Password(login) = method else {
         return Ok(false);
     };
-    let digest = login.refusal_digest(&context.digest_key);
-    let memory = passwords::recall(context, &digest).await?;
-    Ok(memory == Some(PasswordMemory::Refused))
+    let (memory, _) = passwords::recall(context, &login.user_digest(&context.digest_key)).await?;
+    Ok(memory.has_refused(&login.password_id(namespace, &context.digest_key)))
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use redeem::ResourceVersion;
-use salesforce_client::TokenToInspect;
-use tokio::sync::OwnedMutexGuard;
+use salesforce_client::{TokenRequest, TokenToInspect};
 
 use crate::api::SalesforceConnector;
 use crate::core::model::connector::Connector;
@@ -21,6 +20,8 @@ use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
 use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::salesforce::refused_passwords as passwords;
+use crate::shell::salesforce::user_locks::UserLock;
+use crate::shell::turns::Object;
 use crate::shell::{grant_session, report};
 
 pub(crate) struct Performer<'a> {
@@ -29,7 +30,7 @@ pub(crate) struct Performer<'a> {
     owner: Owner,
     salesforce: salesforce_client::Client,
     /// While a login of this user is reserved.
-    user: Option<OwnedMutexGuard<()>>,
+    user: Option<UserLock>,
     /// One for each connection test, in order.
     tests: Vec<TestClock>,
 }
@@ -61,6 +62,8 @@ impl<'a> Performer<'a> {
             }
             PassEffect::Introspect { connector, token } => {
                 let inspected = TokenToInspect::Access(&token);
+                let (host, now) = (connector.host.name(), context.clock.now());
+                context.questions.charge_or_refund(host, &self.owner, 0, 1, now);
                 let asked = self
                     .salesforce
                     .introspect(&connector.host, &connector.app, inspected);
@@ -91,11 +94,18 @@ impl<'a> Performer<'a> {
                     .await?
             }
             PassEffect::ReadStatus => self.read_status().await?,
-            PassEffect::ReadRequestAnswer { digest, request } => {
-                PassReply::RequestAnswer(context.passwords.answer(&digest, &self.owner.uid, &request))
+            PassEffect::ReserveUser { username } => self.reserve(&username),
+            PassEffect::RecallPassword { user } => {
+                let (memory, version) = passwords::recall(context, &user).await?;
+                PassReply::Passwords(memory, version)
             }
-            PassEffect::RecallPassword { digest } => {
-                PassReply::Password(passwords::recall(context, &digest).await?)
+            PassEffect::NotePassword {
+                user,
+                memory,
+                version,
+            } => {
+                let noted = passwords::note(context, &user, &memory, version.as_ref());
+                PassReply::PasswordNoted(self.at(Failpoint::NotePassword, noted).await?)
             }
             effect => {
                 self.carry_out(effect).await?;
@@ -111,28 +121,17 @@ impl<'a> Performer<'a> {
             PassEffect::RecordRevocation { host, version } => {
                 self.record_revocation(host.as_deref(), &version).await;
             }
-            PassEffect::ReserveUser { username } => {
-                let user = context.passwords.of(&username);
-                self.user = Some(user.lock_owned().await);
-            }
             PassEffect::ReleaseUser => self.user = None,
             PassEffect::RecordPassword {
-                digest,
-                memory,
-                answered,
+                user,
+                attempt,
+                outcome,
             } => {
-                // First what takes no time: a reconcile that is dropped while it writes has been answered all the same.
-                if let Some((request, problem)) = &answered {
-                    let passwords = &context.passwords;
-                    passwords.note_answer(&digest, &self.owner.uid, request, problem);
-                }
-                passwords::remember(context, &digest, memory).await;
+                let recorded = passwords::record(context, &user, &attempt, outcome);
+                self.at(Failpoint::RecordPassword, recorded).await;
             }
-            PassEffect::ForgetPassword { digest, stored } => {
-                context.passwords.forget_answer(&digest, &self.owner.uid);
-                if stored {
-                    passwords::forget(context, &digest).await?;
-                }
+            PassEffect::DeleteLoginSecret(secret) => {
+                consumer_secret::delete_login(context, &self.owner.namespace, &secret).await;
             }
             PassEffect::DeleteFormerSecrets { current, former } => {
                 self.delete_former(&current, former).await?;
@@ -154,11 +153,22 @@ impl<'a> Performer<'a> {
             | PassEffect::CreateSecret { .. }
             | PassEffect::UpdateSecret { .. }
             | PassEffect::ReadStatus
-            | PassEffect::ReadRequestAnswer { .. }
+            | PassEffect::ReserveUser { .. }
             | PassEffect::RecallPassword { .. }
+            | PassEffect::NotePassword { .. }
             | PassEffect::Done(_) => {}
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, username: &str) -> PassReply {
+        let mut object = Object::new(&self.owner.name).within(&self.owner.namespace);
+        object.extra.uid = Some(self.owner.uid.clone());
+        self.user = self.context.users.try_lock(username, &object);
+        match self.user {
+            Some(_) => PassReply::Done,
+            None => PassReply::UserBusy,
+        }
     }
 
     /// It is for after the connector; the token is for now.
@@ -169,19 +179,19 @@ impl<'a> Performer<'a> {
         }
     }
 
-    async fn request_token(
-        &self,
-        connector: &Connector,
-        request: &salesforce_client::TokenRequest,
-    ) -> TokenReply {
+    async fn request_token(&self, connector: &Connector, request: &TokenRequest) -> TokenReply {
         let context = self.context;
-        if let Err(wait) = context.budget.take(connector.host.name(), context.clock.now()) {
+        if let Err(wait) = context
+            .budget
+            .take(connector.host.name(), &self.owner, context.clock.now())
+        {
             return TokenReply::BudgetSpent(wait);
         }
-        let answer = self
-            .salesforce
-            .token(&connector.host, &connector.app, request)
-            .await;
+        let sent = self.salesforce.token(&connector.host, &connector.app, request);
+        let answer = match request {
+            TokenRequest::Password { .. } => self.at(Failpoint::SendPassword, sent).await,
+            _ => sent.await,
+        };
         let result = answer
             .as_ref()
             .map_or_else(|failure| failure.refusal.as_str(), |_| "Succeeded");
@@ -194,6 +204,12 @@ impl<'a> Performer<'a> {
 
     /// The limit is that of the whole test, which begins with the call for the versions.
     async fn test(&mut self, call: TestCall, limit: Duration) -> TestAnswer {
+        if let TestCall::Versions(instance) = &call {
+            let (host, now) = (instance.host().name(), self.context.clock.now());
+            self.context
+                .questions
+                .charge_or_refund(host, &self.owner, 0, 1, now);
+        }
         let running = self.tests.last().map(|test| test.started);
         let started = match (&call, running) {
             (TestCall::Versions(_), _) | (_, None) => {
@@ -218,15 +234,17 @@ impl<'a> Performer<'a> {
         &self,
         write: impl Future<Output = Result<Result<(), Rejection>, Error>>,
     ) -> Result<PassReply, Error> {
-        let failpoints = &self.context.settings.failpoints;
-        failpoints
-            .at(&self.owner.name, Side::Before, Failpoint::SecretWrite)
-            .await;
-        let written = write.await?;
-        failpoints
-            .at(&self.owner.name, Side::After, Failpoint::SecretWrite)
-            .await;
+        let written = self.at(Failpoint::SecretWrite, write).await?;
         Ok(PassReply::Secret(written))
+    }
+
+    /// Carries something out between two sides of a failpoint.
+    async fn at<T>(&self, what: Failpoint, work: impl Future<Output = T>) -> T {
+        let failpoints = &self.context.settings.failpoints;
+        failpoints.at(&self.owner.name, Side::Before, what).await;
+        let done = work.await;
+        failpoints.at(&self.owner.name, Side::After, what).await;
+        done
     }
 
     async fn delete_former(&self, current: &str, former: Vec<String>) -> Result<(), Error> {

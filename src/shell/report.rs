@@ -33,6 +33,18 @@ pub(crate) fn record(
     if report.outcome.tested.is_some() {
         context.remember_test(connector, context.clock.now());
     }
+    let before = connector
+        .status
+        .as_ref()
+        .and_then(|status| status.last_handled.as_ref());
+    if let Some(handled) = report
+        .status
+        .last_handled
+        .as_ref()
+        .filter(|handled| Some(*handled) != before)
+    {
+        context.note_carried_out(connector, handled);
+    }
     let (namespace, name) = (namespace(connector), connector.name_any());
     let metrics = &context.metrics;
     let durations = tested.iter().copied().chain(std::iter::repeat(Duration::ZERO));
@@ -62,6 +74,7 @@ pub(crate) async fn write_status(
     let result = api.replace_status(&name, &PostParams::default(), &written).await;
     // Written or refused for a conflict: the version that we started from is not the latest any more.
     context.remember_replaced(connector.uid(), replaced);
+    context.remember_unwritten(connector, written.status.filter(|_| result.is_err()));
     result.map_err(Error::WriteStatus)?;
     failpoints.at(&name, Side::After, Failpoint::StatusWrite).await;
     Ok(())

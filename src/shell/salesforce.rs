@@ -3,3 +3,4 @@
 pub mod budget;
 pub mod password_memory;
 pub mod refused_passwords;
+pub(crate) mod user_locks;

@@ -345,7 +345,7 @@ async fn a_login_host_is_sent_no_more_requests_than_its_budget_has() {
     const SPEED: u32 = 600;
     let mut stage = Stage::bare(SecretWatch::ByName).await;
     stage.speed = SPEED;
-    stage.token_requests_per_hour = 2;
+    stage.token_requests_per_hour = 4;
     stage.start_operator().await;
     for name in ["a", "b", "c"] {
         stage.good_connector(name).await;
@@ -362,7 +362,7 @@ async fn a_login_host_is_sent_no_more_requests_than_its_budget_has() {
     .await;
     assert_eq!(condition(&waiting, "Reconciling").0, "True");
     assert!(condition(&waiting, "Ready").2.contains(world::PRODUCTION));
-    // Half an hour later there is one more.
+    // An hour later there is one more.
     for name in ["a", "b", "c"] {
         stage.ready(name).await;
     }

@@ -12,6 +12,7 @@ mod canary;
 #[path = "../support/context.rs"]
 mod context;
 mod errors;
+mod fair_shares;
 mod garbage_collection;
 mod grants;
 mod healing;
@@ -20,6 +21,7 @@ mod kubernetes;
 #[path = "../support/leak.rs"]
 mod leak;
 mod lifecycle;
+mod logins;
 mod logs;
 mod looks;
 mod outages;

@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     /// How long the operator keeps the state of a connector that is gone, on its own clock.
     pub(crate) state_retention: Duration,
     pub(crate) token_requests_per_hour: u32,
+    /// How long the operator waits for an answer of Salesforce's.
+    pub(crate) request_timeout: Duration,
     operator: Option<Operator>,
     /// Metrics of operators that were stopped.
     metrics: Vec<String>,
@@ -163,6 +165,7 @@ impl Stage {
             also_watched: Vec::new(),
             state_retention: Duration::from_hours(24),
             token_requests_per_hour: 3600,
+            request_timeout: Duration::from_secs(5),
             operator: None,
             metrics: Vec::new(),
             logs_from: logs::length(),
@@ -212,7 +215,7 @@ impl Stage {
         ClientSettings {
             connect_to: vec![format!("*={}", self.sim.https_addr()).parse().unwrap()],
             extra_ca_pem: vec![self.sim.ca_pem().as_bytes().to_vec()],
-            request_timeout: Duration::from_secs(5),
+            request_timeout: self.request_timeout,
             proxies: Proxies::Never,
             ..ClientSettings::default()
         }

@@ -16,7 +16,9 @@ use testbed::eventually;
 use testbed::proxy::TcpProxy;
 
 use crate::operator::{Operator, Setup};
+use crate::passwords::PASSWORD;
 use crate::stage::{DEADLINE, Stage, status};
+use crate::tenant::VERIFIER;
 
 /// The points of an import, in order.
 pub(crate) const IMPORT: [Failpoint; 17] = [
@@ -60,6 +62,9 @@ pub(crate) const RENEWAL: [Failpoint; 11] = [
 /// The points at which a process deals with the attempt of one that died: it asks about it, and writes what it learned.
 const RECOVERY: [Failpoint; 2] = [Failpoint::Introspect, Failpoint::WriteState];
 
+/// The points of a login, which brings another grant beside one that works.
+const LOGIN: [Failpoint; 3] = [Failpoint::CreateLedger, Failpoint::RedeemCode, Failpoint::Store];
+
 /// The point of a process that the API server does not answer.
 const WAITING: [Failpoint; 1] = [Failpoint::Pause];
 
@@ -68,7 +73,16 @@ pub(crate) const IRREDUCIBLE: [&str; 2] = ["after-Send", "before-Store"];
 
 #[test]
 fn every_point_that_the_code_names_is_killed_at() {
-    let killed = [&IMPORT[..], &NAMED_IMPORT, &RENEWAL, &RECOVERY, &WAITING].concat();
+    let killed = [
+        &IMPORT[..],
+        &NAMED_IMPORT,
+        &RENEWAL,
+        &RECOVERY,
+        &WAITING,
+        &LOGIN,
+        &PASSWORD,
+    ]
+    .concat();
     let names = |points: &[Failpoint]| points.iter().map(|point| point.as_str()).collect::<BTreeSet<_>>();
     assert_eq!(names(&killed), names(Failpoint::ALL));
 }
@@ -119,6 +133,43 @@ async fn a_renewal_survives_a_kill_while_it_waits_for_the_api_server() {
     }
     die_at(&stage, first, &points).await;
     live_on(&stage, &points, Some("1")).await;
+    stage.finish().await;
+}
+
+/// The code is good once: where it may have been sent, a person logs in again. The grant of before is never lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_survives_a_kill_at_each_of_its_steps_or_says_that_it_did_not() {
+    let stage = Stage::set().await;
+    let points = [at("before", &LOGIN), at("after", &LOGIN)].concat();
+    let first = stage.start("first");
+    bring_all(&stage, &points).await;
+    for (connector, point) in &points {
+        let code = stage
+            .sim
+            .world(|w| w.approved_code(world::ROTATING, world::INTEGRATION_USER, VERIFIER));
+        stage.pause(connector, point);
+        stage
+            .hand_over_login(connector, &format!("{connector}-login"), &code)
+            .await;
+    }
+    die_at(&stage, first, &points).await;
+    let second = stage.start("second");
+    for (connector, point) in &points {
+        let login = stage.login_ended(connector, &format!("{connector}-login")).await;
+        let expected = match point.as_str() {
+            "before-CreateLedger" | "after-Store" => None,
+            _ => Some("LoginCodeUsed"),
+        };
+        assert_eq!(login.reason.as_deref(), expected, "{point}");
+        stage.healthy(connector, None).await;
+        stage.request_renewal(connector, "again").await;
+    }
+    for (connector, _) in &points {
+        stage.healthy(connector, Some("again")).await;
+    }
+    assert_eq!(stage.sim.world(|w| w.codes_presented_again()), 0);
+    stage.assert_nothing_burned();
+    drop(second);
     stage.finish().await;
 }
 

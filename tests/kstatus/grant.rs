@@ -96,6 +96,7 @@ impl Store {
             outcome: SessionOutcome {
                 end,
                 bootstrap: None,
+                login: None,
                 candidate: None,
                 state: self.state.clone().map(Box::new),
                 memory: SessionMemory::default(),
@@ -104,6 +105,7 @@ impl Store {
             refusals: Vec::new(),
             unanswered: None,
             unavailable: None,
+            login_failure: None,
         }
     }
 }

@@ -17,16 +17,18 @@ use salesforce_connector_operator::core::grant::view::token_of_state;
 use salesforce_connector_operator::core::model::connector::Method;
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
+use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
-    Activity, GrantSource, LoginSource, Observed, Requests, Source,
+    Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source,
 };
 use salesforce_connector_operator::core::model::outcome::SecretOutcome;
 use salesforce_connector_operator::core::model::owner::Owner;
 use salesforce_connector_operator::core::model::rejection::Rejection;
 use salesforce_connector_operator::core::pass::connection_test::{TestAnswer, TestCall};
 use salesforce_connector_operator::core::pass::{
-    LiveStatus, Pass, PassEffect, PassEnd, PassReply, SessionReply, TokenReply,
+    LiveStatus, Pass, PassEffect, PassEnd, PassReply, PasswordNote, SessionReply, TokenReply,
 };
+use salesforce_connector_operator::core::schedule::password_memory::PasswordMemory;
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::secret::read_back::read_back;
 use salesforce_connector_operator::core::validate::validate;
@@ -316,7 +318,7 @@ impl World {
             let reply = match effect {
                 PassEffect::Done(end) => match *end {
                     PassEnd::Reported(report) => break report,
-                    PassEnd::Gone => return "the connector is gone".to_owned(),
+                    PassEnd::Gone | PassEnd::UserBusy => return "the connector is gone".to_owned(),
                 },
                 PassEffect::WriteStatus { status, .. } => {
                     written = Some(*status);
@@ -384,6 +386,7 @@ impl World {
                 connector: Arc::new(connector),
                 view: self.grant.view(&settings, &self.key, self.status.grant_serial),
                 settings,
+                login: LoginSeen::None,
                 siblings: Siblings::default(),
                 claim_reported: false,
             })),
@@ -410,6 +413,8 @@ impl World {
             former_secrets: Vec::new(),
             last_test: self.last_test,
             resync_period: Duration::from_mins(1),
+            pace: Pace::default(),
+            status_unwritten: false,
             missing: None,
             owner,
             target,
@@ -443,13 +448,13 @@ impl World {
                 status: self.status.clone(),
                 resource_version: None,
             }))),
-            PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
-            PassEffect::RecallPassword { .. } => PassReply::Password(None),
+            PassEffect::RecallPassword { .. } => PassReply::Passwords(PasswordMemory::default(), None),
+            PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
             PassEffect::RecordRevocation { .. }
+            | PassEffect::DeleteLoginSecret(_)
             | PassEffect::ReserveUser { .. }
             | PassEffect::ReleaseUser
             | PassEffect::RecordPassword { .. }
-            | PassEffect::ForgetPassword { .. }
             | PassEffect::DeleteFormerSecrets { .. }
             | PassEffect::Record(_)
             | PassEffect::WriteStatus { .. }

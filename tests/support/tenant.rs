@@ -9,11 +9,15 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus};
+use salesforce_connector_operator::api::status::LoginStatus;
+use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus, names};
 use serde_json::{Value, json};
 use testbed::{TestNamespace, eventually};
 
 use crate::leak::{self, Channel};
+
+/// The PKCE verifier of the logins of these tests.
+pub(crate) const VERIFIER: &str = "canary-verifier-dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1";
 
 pub(crate) struct Tenant {
     /// As administrator.
@@ -125,6 +129,44 @@ impl Tenant {
             .delete(name, &DeleteParams::default())
             .await
             .unwrap();
+    }
+
+    /// Hands a login over as `kubectl salesforce login` does: in a Secret for this one, which the connector then names.
+    pub(crate) async fn hand_over_login(&self, connector: &str, secret: &str, code: &str) {
+        let uid = self.get(connector).await.metadata.uid;
+        self.login_secret(secret, uid.as_deref(), code).await;
+        self.annotate(connector, names::LOGIN_SECRET, secret).await;
+    }
+
+    /// The Secret of a login for the connector of that uid.
+    pub(crate) async fn login_secret(&self, name: &str, uid: Option<&str>, code: &str) {
+        let secrets = || self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets().extend([code.to_owned(), VERIFIER.to_owned()]);
+        let secret = json!({
+            "metadata": {
+                "name": name,
+                "labels": { (names::MANAGED_BY): names::MANAGED_BY_VALUE },
+                "annotations": { (names::CONNECTOR_UID): uid },
+            },
+            "type": names::LOGIN_SECRET_TYPE,
+            "stringData": {
+                (names::LOGIN_CODE): code,
+                (names::LOGIN_CODE_VERIFIER): VERIFIER,
+                (names::LOGIN_REDIRECT_URI): salesforce_sim::default_world::CALLBACK,
+            },
+        });
+        let secret = serde_json::from_value(secret).unwrap();
+        let created = self.secrets().create(&PostParams::default(), &secret).await;
+        created.unwrap();
+    }
+
+    /// What the status says of the login of that Secret, once it does.
+    pub(crate) async fn login_ended(&self, connector: &str, secret: &str) -> LoginStatus {
+        let of_this = |login: &LoginStatus| login.secret_name == secret;
+        self.until("the login is carried out", connector, |connector| {
+            status(connector).last_login.filter(of_this)
+        })
+        .await
     }
 
     /// Waits until `look` finds what it looks for in the connector.

@@ -24,7 +24,6 @@ pub fn deposit_import(
 }
 
 /// State with the result of a login by `client` in it. The answer of an authorization code carries both tokens.
-/// Used by the planned login.
 #[must_use]
 pub fn deposit_login(
     current: Option<&State>,

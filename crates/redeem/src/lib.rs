@@ -39,13 +39,13 @@ pub use ids::{
 pub use keep_alive::{KeepAlive, keep_alive};
 pub use ledger::{
     Bootstrap, LEDGER_RETENTION, LedgerEntry, LedgerError, LedgerName, LedgerPhase, LedgerVerdict,
-    ledger_verdict,
+    UNPRESENTED_RETENTION, ledger_verdict,
 };
 pub use memory::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, SessionMemory, Sighting};
 pub use problem::GrantProblem;
 pub use protocol::{
-    BootstrapNote, ConnectorSeen, Effect, FreshIds, Introspectable, Read, Reply, SessionEnd, SessionGoal,
-    SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
+    BootstrapNote, CodeAnswer, ConnectorSeen, Effect, FreshIds, Introspectable, LoginVerdict, Read, Reply,
+    SessionEnd, SessionGoal, SessionInputs, SessionOutcome, SessionWait, StateSeen, Username, WriteReply,
 };
 pub use session::Session;
 pub use state::{

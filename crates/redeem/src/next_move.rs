@@ -14,14 +14,14 @@ use crate::problem::GrantProblem;
 use crate::protocol::{SessionEnd, SessionGoal, SessionInputs, SessionWait, StateSeen};
 use crate::state::{Grant, State};
 use facts::{ASK_IMPORT_AGAIN, problem, waiting};
-pub(crate) use facts::{Import, Move, Redeemed, SessionFacts, Tried, Unnamed, View};
+pub(crate) use facts::{Import, LoginStage, Move, Redeemed, SessionFacts, Tried, Unnamed, View};
 use open_attempt::OpenAttempt;
 
 /// Decides which move comes next.
 pub(crate) fn next_move(facts: &SessionFacts<'_>) -> Move {
     facts
         .ownership()
-        .or_else(|| facts.deposit())
+        .or_else(|| facts.login())
         .or_else(|| facts.restored())
         .or_else(|| facts.settle_grants())
         .unwrap_or_else(|| facts.current_grant())

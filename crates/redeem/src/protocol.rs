@@ -7,6 +7,7 @@ use crate::answer::{IntrospectionAnswer, RedeemAnswer, TokenAnswer};
 use crate::identity::Expect;
 use crate::ids::{
     AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, OAuthClient, ResourceVersion, Serial,
+    TokenDigest,
 };
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
 use crate::memory::SessionMemory;
@@ -50,8 +51,8 @@ pub enum SessionGoal {
         /// [`Access::serial`] of the token that the caller found in need of renewal.
         seen: Option<Serial>,
     },
-    /// Store the result of a login first. Used by the planned login.
-    Deposit(Box<(RefreshToken, TokenAnswer)>),
+    /// First redeem the authorization code of a login, once, and store what it brings. The digest is that of the code.
+    Login(TokenDigest),
 }
 
 /// Whether Salesforce can be asked about a refresh token.
@@ -88,7 +89,8 @@ pub enum Effect {
         /// Precondition.
         resource_version: ResourceVersion,
     },
-    /// Create a ledger entry. Answer with [`Reply::Write`], `Conflict` for `AlreadyExists`.
+    /// Create a ledger entry. Answer with [`Reply::Write`], `Conflict` for `AlreadyExists`, or with
+    /// [`Reply::ImportedTooOften`] where an import would begin.
     CreateLedger {
         /// Name of the Secret.
         name: LedgerName,
@@ -149,6 +151,12 @@ pub enum Effect {
         /// Bound of the whole request.
         limit: Duration,
     },
+    /// Irreversible as well: exchange the authorization code of [`SessionGoal::Login`] for tokens, now. Answer with
+    /// [`Reply::Code`], whatever happens.
+    RedeemCode {
+        /// Bound of the whole request.
+        limit: Duration,
+    },
     /// Write the consumer's Secret, then status, from this state. Answer with [`Reply::Derived`].
     Derive {
         /// The state; its current grant has an access token.
@@ -176,16 +184,29 @@ pub enum Reply {
     Ledger(Read<Option<(LedgerEntry, ResourceVersion)>>),
     /// To every write.
     Write(WriteReply),
+    /// To [`Effect::CreateLedger`]: nothing was written, as too many imports have begun lately.
+    ImportedTooOften,
     /// To [`Effect::Introspect`].
     Introspection(IntrospectionAnswer),
     /// To [`Effect::Identify`].
     Username(Username),
     /// To [`Effect::Send`].
     Answer(RedeemAnswer),
+    /// To [`Effect::RedeemCode`].
+    Code(CodeAnswer),
     /// To [`Effect::Derive`], done or failed: it can be done again at any time.
     Derived,
     /// To [`Effect::Pause`].
     Paused,
+}
+
+/// What became of the authorization code of a login.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CodeAnswer {
+    /// A readable 200 with a refresh token.
+    Granted(Box<(RefreshToken, TokenAnswer)>),
+    /// Anything else. The code may be spent, and is never presented again.
+    Failed,
 }
 
 /// What came of asking for a username.
@@ -254,6 +275,8 @@ pub struct SessionOutcome {
     pub end: SessionEnd,
     /// What is to be said of the bootstrap token.
     pub bootstrap: Option<BootstrapNote>,
+    /// What came of the login that the session was for, if it got that far.
+    pub login: Option<LoginVerdict>,
     /// What is to be said of a grant that came in and waits as `candidate`.
     pub candidate: Option<GrantProblem>,
     /// State as last known, to derive status from.
@@ -301,6 +324,17 @@ pub enum SessionWait {
     Salesforce,
     /// Others who write the same objects.
     Contention,
+}
+
+/// What came of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoginVerdict {
+    /// Its grant is in the state, or was; whether it is the one in use is another question.
+    Stored,
+    /// The code was presented before, or may have been, by a session that has not recorded a result.
+    CodeUsed,
+    /// The code was presented and brought no grant.
+    Failed,
 }
 
 /// What is to be said of a bootstrap token.

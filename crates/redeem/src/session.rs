@@ -3,6 +3,7 @@
 //! Memory only: a crash forgets it all, and the next session finds its way from the Secrets alone.
 
 mod import;
+mod login;
 mod redeem;
 mod reply;
 
@@ -13,10 +14,10 @@ use crate::attempt::PendingVerdict;
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
 use crate::memory::SessionMemory;
-use crate::next_move::{Import, Move, SessionFacts, Tried, View, next_move};
+use crate::next_move::{Import, LoginStage, Move, SessionFacts, Tried, View, next_move};
 use crate::problem::GrantProblem;
 use crate::protocol::{
-    BootstrapNote, Effect, SessionEnd, SessionGoal, SessionInputs, SessionOutcome, SessionWait, StateSeen,
+    BootstrapNote, Effect, LoginVerdict, SessionEnd, SessionInputs, SessionOutcome, SessionWait, StateSeen,
 };
 use crate::state::{Access, State};
 use crate::time::Now;
@@ -73,6 +74,9 @@ enum SessionStep {
     IntrospectImport(RefreshToken),
     ConfirmRefusal(GrantProblem),
     IntrospectAttempt(AttemptId, RefreshToken, Duration),
+    ClaimCode(LedgerName),
+    FindClaim(LedgerName),
+    RedeemCode,
     Identify(GrantId, Box<Access>),
     Write(Box<State>),
     Derive,
@@ -123,19 +127,18 @@ impl Session {
     /// stored.
     #[must_use]
     pub fn holds_result(&self) -> bool {
-        let deposit = matches!(self.inputs.goal, SessionGoal::Deposit(_)) && !self.tried.deposited;
-        let ended = matches!(self.step, SessionStep::Done(_));
         let result = self.holding.as_ref().is_some_and(|held| held.verdict.is_result());
-        result || self.step == SessionStep::AwaitAnswer || (deposit && !ended)
+        result || self.step == SessionStep::AwaitAnswer || self.holds_login()
     }
 
     /// Whether ending now would leave something behind that is lost, or that others have to wait for: an intent is written
-    /// or about to be, a request is under way, or what came of it isn't recorded, or a login isn't stored. Ask after
+    /// or about to be, a request is under way, or what came of it isn't recorded, or a login isn't stored. So is the code of a
+    /// login from its ledger entry on, as a code that was entered is of use to no other session. Ask after
     /// [`Session::next`] and before carrying its effect out.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         let intended = self.redeem.as_ref().is_some_and(|redeem| redeem.began.is_some());
-        intended || self.must_go_on()
+        intended || self.is_redeeming_code() || self.must_go_on()
     }
 
     /// Whether giving up would leave something unrecorded.
@@ -162,15 +165,13 @@ impl Session {
                 serial: self.serial_to_claim_with(),
                 resource_version: self.connector_version(),
             },
-            SessionStep::CreateLedger(name, entry) => Effect::CreateLedger {
-                name: name.clone(),
-                entry: entry.clone(),
-            },
-            SessionStep::ReadLedger(name) => Effect::ReadLedger { name: name.clone() },
-            SessionStep::MarkLedger(name, entry, version) => Effect::MarkLedgerUsed {
-                name: name.clone(),
-                entry: entry.clone(),
-                resource_version: version.clone(),
+            SessionStep::CreateLedger(..)
+            | SessionStep::ClaimCode(_)
+            | SessionStep::ReadLedger(_)
+            | SessionStep::FindClaim(_)
+            | SessionStep::MarkLedger(..) => self.ledger_effect(),
+            SessionStep::RedeemCode => Effect::RedeemCode {
+                limit: self.inputs.limits.http(),
             },
             SessionStep::IntrospectImport(token) => Effect::Introspect {
                 token: token.clone(),
@@ -196,6 +197,28 @@ impl Session {
             SessionStep::Derive => self.derive(),
             SessionStep::Pause(length, _) => Effect::Pause { length: *length },
             SessionStep::Done(end) => Effect::Done(Box::new(self.outcome(*end, now))),
+        }
+    }
+
+    fn ledger_effect(&self) -> Effect {
+        match &self.step {
+            SessionStep::CreateLedger(name, entry) => Effect::CreateLedger {
+                name: name.clone(),
+                entry: entry.clone(),
+            },
+            SessionStep::ClaimCode(name) => Effect::CreateLedger {
+                name: name.clone(),
+                entry: self.code_entry(),
+            },
+            SessionStep::MarkLedger(name, entry, version) => Effect::MarkLedgerUsed {
+                name: name.clone(),
+                entry: entry.clone(),
+                resource_version: version.clone(),
+            },
+            SessionStep::ReadLedger(name) | SessionStep::FindClaim(name) => {
+                Effect::ReadLedger { name: name.clone() }
+            }
+            _ => Effect::Pause { length: PAUSE_MIN },
         }
     }
 
@@ -232,7 +255,9 @@ impl Session {
 
     /// Decides from what was looked at.
     fn decide(&mut self, now: Now) {
-        self.tried.deposited |= self.facts(now).login_may_be_spent();
+        if self.facts(now).login_may_be_spent() {
+            self.tried.login = LoginStage::Ended(LoginVerdict::Stored);
+        }
         self.step = match next_move(&self.facts(now)) {
             Move::Confirm => SessionStep::Confirm,
             Move::Claim(_) => SessionStep::Claim,
@@ -243,6 +268,7 @@ impl Session {
                 self.tried.imports_written = self.tried.imports_written.saturating_add(1);
                 SessionStep::Write(state)
             }
+            Move::ClaimCode(name) => SessionStep::ClaimCode(name),
             Move::Import(bootstrap) => self.begin_import(bootstrap),
             Move::Introspect {
                 attempt,
@@ -279,6 +305,10 @@ impl Session {
         SessionOutcome {
             end,
             bootstrap: self.bootstrap_note(),
+            login: match self.tried.login {
+                LoginStage::Ended(end) => Some(end),
+                LoginStage::NotTried | LoginStage::InHand(_) => None,
+            },
             candidate: self.facts(now).candidate_problem(),
             state: self.view.state().cloned().map(Box::new),
             memory: self.memory.clone(),

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 
 use crate::host::{HostEnvironment, InstanceUrl};
 use crate::ids::IdentityUrl;
-use crate::secrets::{AccessToken, ClientSecret, Password, PrivateKeyPem, RefreshToken, SecurityToken};
+use crate::secrets::{
+    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
+    SecurityToken,
+};
 
 /// An app in Salesforce: an External Client App or an older connected app.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,6 +58,15 @@ pub enum TokenRequest {
         /// Appended to the password where the caller's address is not trusted.
         security_token: Option<SecurityToken>,
     },
+    /// The code that the browser brought back from a login.
+    AuthorizationCode {
+        /// The code, which is good once.
+        code: AuthorizationCode,
+        /// The callback URL of the login, exactly as it was.
+        redirect_uri: String,
+        /// The verifier of the login's PKCE challenge.
+        code_verifier: CodeVerifier,
+    },
 }
 
 /// The kind alone: a username, too, may be from a Secret.
@@ -77,6 +89,8 @@ pub enum GrantKind {
     RefreshToken,
     /// `password`, RFC 6749 section 4.3.
     Password,
+    /// `authorization_code`, RFC 6749 section 4.1.
+    AuthorizationCode,
 }
 
 impl TokenRequest {
@@ -87,6 +101,7 @@ impl TokenRequest {
             Self::JwtBearer { .. } => GrantKind::JwtBearer,
             Self::RefreshToken(_) => GrantKind::RefreshToken,
             Self::Password { .. } => GrantKind::Password,
+            Self::AuthorizationCode { .. } => GrantKind::AuthorizationCode,
         }
     }
 }

@@ -43,7 +43,10 @@ pub use rest::{
     UserIdentity,
 };
 pub use scrub::visible;
-pub use secrets::{AccessToken, ClientSecret, Password, PrivateKeyPem, RefreshToken, SecurityToken};
+pub use secrets::{
+    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
+    SecurityToken,
+};
 pub use settings::{ClientSettings, ConnectTo, InvalidConnectTo, Proxies, TransportSecurity};
 pub use sfdx::{InvalidSfdxAuthUrl, SfdxAuthUrl};
 pub use transport::{BuildError, install_crypto_provider};

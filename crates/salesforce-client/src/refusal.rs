@@ -35,6 +35,8 @@ refusals! {
     RefreshTokenExpired;
     /// Another request is using the same refresh token at this moment.
     TokenRequestInProgress;
+    /// The authorization code was used already, or is older than 15 minutes.
+    AuthorizationCodeExpired;
     /// Salesforce does not know this authorization code.
     AuthorizationCodeInvalid;
     /// The PKCE code verifier does not belong to the challenge of this login.

@@ -70,6 +70,15 @@ secret! {
     PrivateKeyPem
 }
 
+secret! {
+    /// An authorization code, good once for 15 minutes.
+    AuthorizationCode
+}
+secret! {
+    /// The verifier of a PKCE challenge.
+    CodeVerifier
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +100,9 @@ mod tests {
             ClientSecret,
             Password,
             SecurityToken,
-            PrivateKeyPem
+            PrivateKeyPem,
+            AuthorizationCode,
+            CodeVerifier
         );
     }
 }

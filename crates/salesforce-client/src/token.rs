@@ -6,8 +6,8 @@ mod send;
 
 use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
-    AuthType, ClientId, EndpointNotSet, EndpointSet, ResourceOwnerPassword, ResourceOwnerUsername,
-    StandardRevocableToken, TokenUrl,
+    AuthType, ClientId, EndpointNotSet, EndpointSet, PkceCodeVerifier, RedirectUrl, ResourceOwnerPassword,
+    ResourceOwnerUsername, StandardRevocableToken, TokenUrl,
 };
 use zeroize::Zeroizing;
 
@@ -117,6 +117,21 @@ async fn exchange(
             let exchange = client.exchange_password(&username, &password);
             exchange.request_async(http_client).await
         }
+        TokenRequest::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } => {
+            let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(|_| {
+                let why = "the callback URL is not a URL";
+                TokenRequestError::Request(Failure::not_sent(Refusal::RequestNotBuilt, why).into())
+            })?;
+            let exchange = client
+                .exchange_code(oauth2::AuthorizationCode::new(code.expose().to_owned()))
+                .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
+                .set_redirect_uri(std::borrow::Cow::Owned(redirect));
+            exchange.request_async(http_client).await
+        }
     }
 }
 
@@ -145,6 +160,12 @@ fn scrubber_of(app: &App, grant: &TokenRequest) -> Scrubber {
                     token.expose()
                 )));
             }
+        }
+        TokenRequest::AuthorizationCode {
+            code, code_verifier, ..
+        } => {
+            scrubber.add(code.expose());
+            scrubber.add(code_verifier.expose());
         }
     }
     scrubber

@@ -32,6 +32,8 @@ pub(crate) struct Authorizations {
     pub(crate) ongoing: HashMap<String, Ongoing>,
     pub(crate) codes: HashMap<String, Code>,
     pub(crate) browsers: HashMap<String, String>,
+    /// How often a code was presented that had been exchanged already.
+    pub(crate) presented_again: u32,
 }
 
 impl Authorizations {

@@ -15,7 +15,8 @@ use crate::world::World;
 use crate::{ids, pages, refusal};
 
 /// Fifteen minutes. docs/salesforce.md#code-lifetime
-const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// How long a code is good for.
+pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const ERROR_PAGE: &str = "/setup/secur/RemoteAccessErrorPage.apexp";
 
 pub(crate) fn start(world: &mut World, request: &Request) -> Reply {

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+
 use crate::app::{AppStanding, PreviousSecret};
+use crate::authorizations::Code;
+use crate::authorize::CODE_LIFETIME;
 use crate::clock::later;
 use crate::fault::FaultRule;
 use crate::log::LogEntry;
@@ -52,6 +58,30 @@ impl World {
         };
         let limit = self.switches.approval_limit;
         self.vault.approve(grant, limit).1
+    }
+
+    /// The code of a login that this user has finished and approved in a browser, for the challenge of this verifier. The
+    /// callback is the first one of the app.
+    pub fn approved_code(&mut self, client_id: &str, username: &str, verifier: &str) -> String {
+        let app = self.app(client_id).clone();
+        let code = format!("aPrx{}==", ids::random(60));
+        let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
+        let approved = Code {
+            client_id: app.client_id,
+            username: username.to_owned(),
+            redirect_uri: app.callbacks.first().cloned().unwrap_or_default(),
+            challenge: Some(URL_SAFE_NO_PAD.encode(hash)),
+            scopes: app.scopes,
+            expires_at: later(self.now(), CODE_LIFETIME),
+            used: false,
+        };
+        self.authorizations.codes.insert(code.clone(), approved);
+        code
+    }
+
+    /// How often a code was presented that had been exchanged already.
+    pub fn codes_presented_again(&self) -> u32 {
+        self.authorizations.presented_again
     }
 
     /// Ends all sessions of a user (Session Management); refresh tokens stay good. Returns how many.

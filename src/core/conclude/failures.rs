@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redeem::GrantProblem;
 
 use crate::api::Reason;
 use crate::api::reasons::{OwnReason, Refusal};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, LastHandledStatus, TestResult};
 use crate::core::decide::remembered_failure::is_over;
-use crate::core::decide::test_due::{impossible, to_be_repeated};
+use crate::core::decide::test_due::{impossible, is_short, to_be_repeated};
 use crate::core::grant::candidate;
 use crate::core::grant::view::Business;
 use crate::core::model::connector::Connector;
@@ -151,10 +152,13 @@ fn counted(
     now: Timestamp,
     observed: &Observed,
 ) -> FailuresStatus {
-    let count = before
-        .as_ref()
-        .map_or(0, |failures| failures.count)
-        .saturating_add(1);
+    let count = before.as_ref().map_or(0, |failures| failures.count);
+    let waits_its_turn = problem.reason == OwnReason::CallBudgetSpent.into();
+    let count = if waits_its_turn {
+        count.max(1)
+    } else {
+        count.saturating_add(1)
+    };
     let first = before.map_or(now, |failures| failures.first_failure_time.0);
     let asked = if problem.reason == Reason::Salesforce(Refusal::LoginRateExceeded) {
         Some(problem.retry_after.unwrap_or_default().max(LOGIN_RATE_WAIT))
@@ -184,8 +188,15 @@ fn again(
     let uid = &observed.owner.uid;
     match problem.reason {
         reason if is_write_failure(reason) => Some(next_write(observed.resync_period, now, uid)),
-        Reason::Grant(_) => asked.map(|wait| whole_seconds(later(now, wait))),
-        Reason::Own(_) | Reason::Salesforce(_) => {
+        // Its turn, and not a moment before. Times in the status are whole seconds.
+        reason if reason == OwnReason::CallBudgetSpent.into() => {
+            let wait = asked.unwrap_or_default().saturating_add(Duration::from_secs(1));
+            Some(whole_seconds(later(now, wait)))
+        }
+        Reason::Grant(problem) if problem != GrantProblem::BootstrapTooOften => {
+            asked.map(|wait| whole_seconds(later(now, wait)))
+        }
+        Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_) => {
             next_attempt(problem.reason.class(), count, first, now, asked, uid)
         }
     }
@@ -248,6 +259,7 @@ pub(super) fn connection_test(
             && before.message == found.message
             && before.steps == found.steps
             && before.next_test_time == found.next_test_time
+            && is_short(before) == is_short(&found)
     };
     let recent = |before: &ConnectionTestStatus| since(before.last_test_time.0, now) < RECORD_UNCHANGED_AFTER;
     match before {

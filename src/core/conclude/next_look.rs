@@ -63,7 +63,7 @@ fn moments(
     status: &SalesforceConnectorStatus,
     now: Timestamp,
 ) -> Vec<Timestamp> {
-    let mut moments = Vec::new();
+    let mut moments: Vec<_> = observed.pace.requests_from.into_iter().collect();
     if let Some(token) = &status.token {
         moments.extend([token.renewal_time.0, token.expiration_time.0]);
     }
@@ -85,7 +85,8 @@ fn moments(
     }
     if let (Some(connector), Some(test)) = (observed.connector(), &status.connection_test) {
         let repeated = outcome.tested.as_ref().map(|_| now).or(observed.last_test);
-        moments.push(next_test(test, repeated, connector, &observed.owner.uid));
+        let due = next_test(test, repeated, connector, &observed.owner.uid);
+        moments.push(observed.pace.tests_from.map_or(due, |from| due.max(from)));
     }
     moments
 }

@@ -200,6 +200,7 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
     );
     let outcome = Outcome {
         grant: None,
+        login: None,
         secret: SecretOutcome::Refused(rejection),
         ..kept(&observed)
     };
@@ -231,6 +232,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
     let _ = steps.organization(Ok(fixtures::organization(false)), &[]);
     let outcome = Outcome {
         grant: None,
+        login: None,
         held: None,
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -270,6 +272,7 @@ fn a_new_token_that_is_refused_at_once_is_a_finding() {
     let observed = settled();
     let outcome = Outcome {
         grant: None,
+        login: None,
         minted: Some(Minted::Obtained {
             why: MintReason::SessionEnded,
         }),

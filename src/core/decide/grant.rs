@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use redeem::GrantProblem;
 
+use crate::api::status::LoginResult;
 use crate::core::decide::permission::permitted;
 use crate::core::decide::test_due::{due_test, instead_of_waiting, meanwhile};
 use crate::core::decide::token_due::{retry_due, token_due};
@@ -19,7 +20,12 @@ pub(super) fn decide(
     evidence: Evidence,
     now: Timestamp,
 ) -> Decision {
-    if let Some(rejection) = impossible(source) {
+    if source.login.code().is_some() && observed.is_at_work() && !source.view.claimed_elsewhere {
+        return Decision::Mint {
+            why: MintReason::Login,
+        };
+    }
+    if let Some(rejection) = impossible(observed, source) {
         return Decision::Reject(rejection);
     }
     if observed.missing.is_some() {
@@ -44,7 +50,7 @@ pub(super) fn decide(
 }
 
 /// Why nothing can be done at all: the connector is another installation's, or there is no grant to go on with.
-fn impossible(source: &GrantSource) -> Option<Rejection> {
+fn impossible(observed: &Observed, source: &GrantSource) -> Option<Rejection> {
     if source.view.claimed_elsewhere {
         return Some(Rejection::new(GrantProblem::ClaimedByAnotherInstallation, ""));
     }
@@ -57,7 +63,16 @@ fn impossible(source: &GrantSource) -> Option<Rejection> {
         return Some(away);
     }
     (source.view.business() == Business::NobodyCame)
-        .then(|| Rejection::new(GrantProblem::AuthorizationRequired, ""))
+        .then(|| Rejection::new(GrantProblem::AuthorizationRequired, failed_login(observed)))
+}
+
+/// What became of a login, where nobody has authorized the connector and the last try has failed.
+fn failed_login(observed: &Observed) -> String {
+    let failed = observed.status.last_login.as_ref();
+    let failed = failed.filter(|login| login.result == LoginResult::Failed);
+    failed.map_or_else(String::new, |login| {
+        format!("the last login failed: {}", login.message)
+    })
 }
 
 /// What a stored grant needs even where nobody wants its token, or it can't be delivered: to be kept alive; and to have it found

@@ -15,7 +15,7 @@ pub(super) fn permitted(
     why: MintReason,
     now: Timestamp,
 ) -> Decision {
-    if why == MintReason::Requested {
+    if matches!(why, MintReason::Requested | MintReason::Login) {
         return Decision::Mint { why };
     }
     let failures = standing_failure(observed, connector);

@@ -12,7 +12,7 @@ use crate::core::decide::remembered_failure::standing_failure;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, TestReason};
 use crate::core::model::observed::Observed;
-use crate::core::schedule::backoff::retest_wait;
+use crate::core::schedule::backoff::{MENDED_EVERY, retest_wait};
 use crate::core::schedule::jitter::{jittered, shortened};
 use crate::core::schedule::time::{later, since, whole_seconds};
 
@@ -28,12 +28,15 @@ pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> O
     if observed.test_requested() {
         return Some(TestReason::Requested);
     }
-    if observed.status.connection_test.is_none()
-        || observed.status.observed_generation != Some(observed.generation)
-    {
+    let Some(last) = observed.status.connection_test.as_ref() else {
+        return Some(TestReason::First);
+    };
+    if observed.pace.tests_from.is_some() {
+        return None;
+    }
+    if observed.status.observed_generation != Some(observed.generation) && !is_short(last) {
         return Some(TestReason::First);
     }
-    let last = observed.status.connection_test.as_ref()?;
     let due = next_test(last, observed.last_test, connector, &observed.owner.uid);
     (due <= now).then_some(TestReason::Interval)
 }
@@ -106,12 +109,32 @@ pub fn next_test(
 fn wait(last: &ConnectionTestStatus, latest: Timestamp, connector: &Connector, uid: &str) -> Duration {
     let interval = shortened(connector.test_interval, uid, SALT);
     if last.result == TestResult::Succeeded {
-        return interval;
+        return if is_short(last) {
+            interval.max(SHORT_FOR)
+        } else {
+            interval
+        };
     }
     let class = failed_test(last).map_or(Class::Uncertain, |(_, class)| class);
     let failing_for = since(first_failure_time(last), latest);
     let retest = retest_wait(class, failing_for, connector.test_interval);
-    jittered(retest, uid, SALT).min(interval)
+    let retest = jittered(retest, uid, SALT).min(interval);
+    if is_short(last) {
+        retest.max(MENDED_EVERY)
+    } else {
+        retest
+    }
+}
+
+/// Salesforce counts the API calls of a day.
+const SHORT_FOR: Duration = Duration::from_hours(24);
+
+/// Whether the org had used four fifths of its API calls: what is left is for its users, and not for tests that nobody asked for.
+pub fn is_short(test: &ConnectionTestStatus) -> bool {
+    let usage = test.api_usage.as_ref();
+    usage.is_some_and(|usage| {
+        usage.allowed > 0 && usage.used.saturating_mul(5) >= usage.allowed.saturating_mul(4)
+    })
 }
 
 /// Keeps the jitter apart from that of other waits.

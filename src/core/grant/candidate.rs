@@ -42,7 +42,9 @@ pub fn apart(
     match minted {
         // A session that was only to settle what is open doesn't present the token in use; one that renewed it was not
         // refused that.
-        Some(Minted::Failed { problem, .. }) if why == MintReason::GrantOpen || renewed => {
+        Some(Minted::Failed { problem, .. })
+            if matches!(why, MintReason::GrantOpen | MintReason::Login) || renewed =>
+        {
             (renewed.then_some(Minted::Obtained { why }), Some(problem))
         }
         minted => (minted, problem(notes)),

@@ -14,7 +14,7 @@ pub fn session_goal(observed: &Observed, source: &GrantSource, why: MintReason) 
     let delivered = observed.held.as_ref().and_then(|held| held.serial).map(Serial);
     let unnamed = view.is_unnamed(&source.connector.expect);
     match why {
-        MintReason::GrantOpen | MintReason::NoToken => SessionGoal::Settle,
+        MintReason::GrantOpen | MintReason::NoToken | MintReason::Login => SessionGoal::Settle,
         MintReason::KeepAlive => SessionGoal::Renew { seen: stored },
         MintReason::Requested => SessionGoal::Renew { seen: delivered },
         MintReason::InputsChanged

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redeem::{GrantId, SessionEnd, SessionOutcome, SessionWait, State};
+use redeem::{GrantId, LoginVerdict, SessionEnd, SessionOutcome, SessionWait, State};
 use salesforce_client::{Failure, Refusal};
 
 use crate::api::Reason;
@@ -27,6 +27,14 @@ pub struct SessionReport {
     pub unanswered: Option<Failure>,
     /// What the API server last had against a call, if anything.
     pub unavailable: Option<String>,
+    /// Why the code of a login has brought no grant.
+    pub login_failure: Option<Box<LoginFailure>>,
+}
+
+/// Why the code of a login has brought no grant.
+pub enum LoginFailure {
+    Refused(Failure),
+    NoRefreshToken,
 }
 
 impl SessionReport {
@@ -58,6 +66,23 @@ impl SessionReport {
                 })
             }
         }
+    }
+
+    /// What came of the login that the session was for.
+    pub fn login(&self) -> Option<Result<(), Problem>> {
+        let failure = self.login_failure.as_deref();
+        let problem = match (self.outcome.login?, failure, self.outcome.candidate) {
+            (LoginVerdict::Stored, _, None) => return Some(Ok(())),
+            (LoginVerdict::Stored, _, Some(problem)) => Rejection::new(problem, "").into(),
+            (LoginVerdict::CodeUsed, _, _) | (LoginVerdict::Failed, None, _) => {
+                Rejection::new(OwnReason::LoginCodeUsed, "").into()
+            }
+            (LoginVerdict::Failed, Some(LoginFailure::Refused(failure)), _) => failure.into(),
+            (LoginVerdict::Failed, Some(LoginFailure::NoRefreshToken), _) => {
+                Rejection::new(OwnReason::LoginWithoutRefreshToken, "").into()
+            }
+        };
+        Some(Err(problem))
     }
 
     fn state(&self) -> Option<&State> {

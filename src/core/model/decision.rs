@@ -46,6 +46,8 @@ pub enum TestReason {
 pub enum MintReason {
     /// Somebody asked by annotation.
     Requested,
+    /// A person has logged in, and hands the code over.
+    Login,
     /// None is held: the connector is new, or its Secret was deleted or edited.
     NoToken,
     /// The inputs are not those that the held token was obtained with.
@@ -69,6 +71,7 @@ impl MintReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "Requested",
+            Self::Login => "Login",
             Self::NoToken => "NoToken",
             Self::InputsChanged => "InputsChanged",
             Self::GrantOpen => "GrantOpen",

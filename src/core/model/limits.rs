@@ -19,6 +19,8 @@ pub const PRIVATE_KEY: usize = 16 * 1024;
 pub const REFRESH_TOKEN: usize = 8 * 1024;
 /// The most bytes of an sfdx auth URL, or of the JSON around it.
 pub const SFDX_AUTH_URL: usize = 8 * 1024;
+/// The most bytes of a value of a login.
+pub const LOGIN_VALUE: usize = 2048;
 /// The most bytes of any of the above. Nothing larger is copied out of a Secret.
 pub const LONGEST_INPUT: usize = PRIVATE_KEY;
 

@@ -10,6 +10,7 @@ use crate::core::grant::view::GrantView;
 use crate::core::model::connector::{Connector, GrantSettings, LoginMethod};
 use crate::core::model::digest::Digest;
 use crate::core::model::held_token::HeldToken;
+use crate::core::model::login_request::LoginSeen;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::ownership::Target;
@@ -32,6 +33,9 @@ pub struct Observed {
     /// When this process last tested the connection; status records an unchanged success only hourly.
     pub last_test: Option<Timestamp>,
     pub resync_period: std::time::Duration,
+    pub pace: Pace,
+    /// Whether the status could not be written as it is here: it is written although nothing changes.
+    pub status_unwritten: bool,
     /// The input that is missing, while a token that the consumer has goes on without it.
     pub missing: Option<Rejection>,
 }
@@ -62,6 +66,7 @@ pub struct GrantSource {
     pub connector: Arc<Connector>,
     pub settings: GrantSettings,
     pub view: GrantView,
+    pub login: LoginSeen,
     /// Connectors whose access token goes with the grant of this one.
     pub siblings: Siblings,
     /// Whether this process has reported before that another installation manages the connector.
@@ -74,6 +79,15 @@ pub struct Requests {
     pub test: Option<String>,
     /// salesforce-connector.dev/renew-requested-at
     pub renew: Option<String>,
+}
+
+/// From when on is carried out what must not be now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// A request that came too soon after another.
+    pub requests_from: Option<Timestamp>,
+    /// A test that need not be: the budget of the instance is spent.
+    pub tests_from: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

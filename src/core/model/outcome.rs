@@ -23,6 +23,8 @@ pub struct Outcome {
     pub forgot_new_token: bool,
     /// The stored grant afterwards, where the redeem protocol was at work.
     pub grant: Option<GrantOutcome>,
+    /// What came of a login that a person asked for.
+    pub login: Option<Result<(), Problem>>,
 }
 
 /// What the status tells of a stored grant.
@@ -51,6 +53,7 @@ impl Outcome {
             secret: SecretOutcome::Untouched,
             forgot_new_token: false,
             grant: None,
+            login: None,
         }
     }
 }

@@ -3,8 +3,9 @@
 use crate::api::reasons::Class;
 use crate::core::model::decision::MintReason;
 use crate::core::model::observed::Observed;
-use crate::core::model::outcome::{GrantOutcome, Minted, Outcome, SecretOutcome};
+use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
 use crate::core::model::rejection::Rejection;
+use crate::core::pass::grant::SessionResult;
 
 /// What is added to the outcome of a delivery.
 pub(super) enum Addition {
@@ -17,7 +18,7 @@ pub(super) enum Addition {
     /// A login brought none.
     Failed(Minted),
     /// A session of the redeem protocol.
-    Grant(Option<Minted>, Option<Box<GrantOutcome>>),
+    Grant(SessionResult),
 }
 
 impl Addition {
@@ -39,9 +40,10 @@ impl Addition {
                 minted: Some(minted),
                 ..outcome
             },
-            Self::Grant(minted, grant) => Outcome {
+            Self::Grant(SessionResult { minted, grant, login }) => Outcome {
                 minted,
                 grant: grant.map(|grant| *grant),
+                login,
                 ..outcome
             },
         }
@@ -101,6 +103,7 @@ impl Outcome {
     pub(super) fn after(mut self, earlier: Self) -> Self {
         self.tested = self.tested.or(earlier.tested);
         self.grant = self.grant.or(earlier.grant);
+        self.login = self.login.or(earlier.login);
         self
     }
 }

@@ -13,10 +13,11 @@ use crate::core::grant::session_report::SessionReport;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::Decision;
 use crate::core::model::digest::Digest;
-use crate::core::model::outcome::{Outcome, Problem};
+use crate::core::model::login_request::{LoginCode, LoginSecret};
+use crate::core::model::outcome::Outcome;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
-use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
 
 /// The one next thing that a pass needs. The shell carries it out and answers with the [`PassReply`] that its documentation names.
 pub enum PassEffect {
@@ -27,35 +28,31 @@ pub enum PassEffect {
         /// Version of the state Secret that was read.
         version: ResourceVersion,
     },
-    /// Wait until no other login of this user is in progress, and keep it so. [`PassReply::Done`].
+    /// Delete the Secret of a login that is over. [`PassReply::Done`], also where it could not be deleted.
+    DeleteLoginSecret(LoginSecret),
+    /// Let no other login of this user begin. [`PassReply::Done`], or [`PassReply::UserBusy`], which ends the pass.
     ReserveUser {
         username: String,
     },
     /// Let other logins of the reserved user go on. [`PassReply::Done`].
     ReleaseUser,
-    /// Say what came of this request to renew, if this process has carried it out already. [`PassReply::RequestAnswer`].
-    ReadRequestAnswer {
-        digest: Digest,
-        /// Value of the annotation.
-        request: String,
-    },
-    /// Say what is remembered of a password. [`PassReply::Password`].
+    /// Say what is remembered of a user's passwords. [`PassReply::Passwords`].
     RecallPassword {
-        digest: Digest,
+        user: Digest,
     },
-    /// Remember what came of a password; first the answer to the request, which takes no time. [`PassReply::Done`], also where the
-    /// Secret could not be written.
-    RecordPassword {
-        digest: Digest,
+    /// Note that a password is about to be sent, unless the memory has changed since it was read. [`PassReply::PasswordNoted`].
+    NotePassword {
+        user: Digest,
+        /// With the attempt in it.
         memory: PasswordMemory,
-        /// The request that it was sent for, and the answer to it.
-        answered: Option<(String, Problem)>,
+        /// Version that was read; none where there was no memory.
+        version: Option<ResourceVersion>,
     },
-    /// Forget what came of a password, which has just been accepted. [`PassReply::Done`].
-    ForgetPassword {
-        digest: Digest,
-        /// Whether its Secret is to be deleted: only a login that was requested is sent in spite of one.
-        stored: bool,
+    /// Remember what came of a password. [`PassReply::Done`], also where the Secret could not be written.
+    RecordPassword {
+        user: Digest,
+        attempt: PasswordAttempt,
+        outcome: PasswordOutcome,
     },
     /// Send a token request, if the login host's budget allows it. [`PassReply::Token`].
     RequestToken {
@@ -116,10 +113,11 @@ pub enum PassEffect {
 
 pub enum PassReply {
     Done,
-    /// What came of an earlier request to renew, if there was one.
-    RequestAnswer(Option<Problem>),
-    /// What is remembered of a password, if anything.
-    Password(Option<PasswordMemory>),
+    /// Another login of the user is in progress. A later pass is begun when it has ended.
+    UserBusy,
+    /// What is remembered of a user's passwords, and the version that was read, if there was anything.
+    Passwords(PasswordMemory, Option<ResourceVersion>),
+    PasswordNoted(PasswordNote),
     Token(TokenReply),
     /// What Salesforce says of a token, if it says anything.
     Introspection(Option<Introspection>),
@@ -139,6 +137,16 @@ pub enum TokenReply {
     BudgetSpent(Duration),
 }
 
+/// What came of noting that a password is about to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordNote {
+    Noted,
+    /// Somebody else has changed the memory meanwhile.
+    Outdated,
+    /// The namespace has brought too many passwords that are remembered.
+    TooMany,
+}
+
 /// What a session is to do. The shell adds what is the same for all sessions of the process.
 pub struct SessionOrder {
     /// Host and app.
@@ -146,14 +154,15 @@ pub struct SessionOrder {
     pub goal: SessionGoal,
     /// The bootstrap token to import, if there is one to be taken in.
     pub bootstrap: Option<Bootstrap>,
+    /// The login whose code is to be redeemed, where that is the goal.
+    pub login: Option<LoginCode>,
     pub expect: Expect,
     pub client: OAuthClient,
     /// Whether Salesforce can be asked about a refresh token.
     pub introspectable: Introspectable,
     /// Login host that the state names to revoke the grant at once the connector is gone.
     pub revoke_at: Option<String>,
-    /// Whether to take a token request out of the login host's budget beforehand: most sessions that only close what is open
-    /// send none.
+    /// Whether to take a request out of the login host's budget beforehand. What it comes to is settled afterwards.
     pub prepaid: bool,
 }
 
@@ -172,6 +181,8 @@ pub struct LiveStatus {
 pub enum PassEnd {
     /// The connector is gone; there is nothing to report.
     Gone,
+    /// Nothing is done before another login of the same user has ended.
+    UserBusy,
     /// What was done is recorded and in the status. Its events are to be published.
     Reported(Arc<PassReport>),
 }
@@ -194,12 +205,12 @@ impl PassEffect {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::RecordRevocation { .. } => "RecordRevocation",
+            Self::DeleteLoginSecret(_) => "DeleteLoginSecret",
             Self::ReserveUser { .. } => "ReserveUser",
             Self::ReleaseUser => "ReleaseUser",
-            Self::ReadRequestAnswer { .. } => "ReadRequestAnswer",
             Self::RecallPassword { .. } => "RecallPassword",
+            Self::NotePassword { .. } => "NotePassword",
             Self::RecordPassword { .. } => "RecordPassword",
-            Self::ForgetPassword { .. } => "ForgetPassword",
             Self::RequestToken { .. } => "RequestToken",
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),

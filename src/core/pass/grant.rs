@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use redeem::{Bootstrap, Expect, Introspectable, RefreshToken, State, StateSeen};
+use redeem::{Bootstrap, Expect, Introspectable, RefreshToken, SessionGoal, State, StateSeen, TokenDigest};
 use salesforce_client::Introspection;
 
 use crate::api::status::ExpirySource;
@@ -30,11 +30,14 @@ pub(super) struct GrantRenewal {
 
 enum RenewalStep {
     InSession,
-    Introspecting {
-        held: Box<HeldToken>,
-        minted: Option<Minted>,
-        grant: Option<Box<GrantOutcome>>,
-    },
+    Introspecting(Box<HeldToken>, SessionResult),
+}
+
+/// What a session came to.
+pub(super) struct SessionResult {
+    pub(super) minted: Option<Minted>,
+    pub(super) grant: Option<Box<GrantOutcome>>,
+    pub(super) login: Option<Result<(), Problem>>,
 }
 
 pub(super) enum GrantStage {
@@ -42,14 +45,10 @@ pub(super) enum GrantStage {
     Brought {
         held: Box<HeldToken>,
         why: MintReason,
-        minted: Option<Minted>,
-        grant: Option<Box<GrantOutcome>>,
+        result: SessionResult,
     },
     /// There is none; the token in use stays as it is.
-    BroughtNothing {
-        minted: Option<Minted>,
-        grant: Option<Box<GrantOutcome>>,
-    },
+    BroughtNothing(SessionResult),
 }
 
 /// Where the stored grant is to be revoked once the connector is gone, if the state says otherwise so far. Garbage collection
@@ -80,9 +79,14 @@ impl GrantRenewal {
             .bootstrap
             .as_ref()
             .filter(|_| observed.is_at_work());
+        let login = source.login.code().filter(|_| why == MintReason::Login);
         let order = SessionOrder {
             connector: connector.clone(),
-            goal: session_goal(observed, source, why),
+            goal: match login {
+                Some(login) => SessionGoal::Login(TokenDigest::of_code(key.hmac(), login.code.expose())),
+                None => session_goal(observed, source, why),
+            },
+            login: login.cloned(),
             bootstrap: bootstrap
                 .map(|token| Bootstrap::new(key.hmac(), RefreshToken::new(token.expose().to_owned()))),
             expect: Expect {
@@ -95,8 +99,8 @@ impl GrantRenewal {
                 None => Introspectable::Impossible,
             },
             revoke_at: revoke_at(connector, &source.settings, &source.view),
-            // Where something is open, most sessions send nothing: what they send is charged afterwards.
-            prepaid: why != MintReason::GrantOpen,
+            // A session that finds out how an attempt ended sends nothing, as a rule, and must not wait: it is charged afterwards.
+            prepaid: why != MintReason::GrantOpen || !source.view.has_attempt(),
         };
         let step = RenewalStep::InSession;
         (Self { why, step }, PassEffect::RunSession(Box::new(order)))
@@ -115,9 +119,9 @@ impl GrantRenewal {
             (RenewalStep::InSession, PassReply::Session(reply)) => {
                 session_ended(why, *reply, observed, connector, key)
             }
-            (RenewalStep::Introspecting { held, minted, grant }, PassReply::Introspection(answer)) => {
+            (RenewalStep::Introspecting(held, result), PassReply::Introspection(answer)) => {
                 let held = with_known_expiry(*held, answer);
-                Ok(with_token(held, why, minted, grant, connector))
+                Ok(with_token(held, why, result, connector))
             }
             _ => Err(UnexpectedReply),
         }
@@ -133,22 +137,25 @@ fn session_ended(
     key: &DigestKey,
 ) -> Result<GrantStage, UnexpectedReply> {
     let source = observed.grant().ok_or(UnexpectedReply)?;
-    let (minted, state, notes) = match reply {
+    let (minted, state, notes, login) = match reply {
         SessionReply::BudgetSpent(wait) => {
             let problem = budget_spent(connector, wait);
+            // An import that waits keeps no grant beside it from being used.
+            let state = source.view.state().filter(|_| why == MintReason::GrantOpen);
             (
                 Some(Minted::Failed { why, problem }),
-                None,
+                state.cloned().map(Box::new),
                 SessionNotes::default(),
+                None,
             )
         }
         SessionReply::Ended(report) => {
-            let minted = report.minted(connector, why);
+            let (minted, login) = (report.minted(connector, why), report.login());
             let notes = SessionNotes {
                 bootstrap: report.outcome.bootstrap,
                 candidate: report.outcome.candidate,
             };
-            (minted, report.outcome.state, notes)
+            (minted, report.outcome.state, notes, login)
         }
     };
     let ours = observed.target.ours();
@@ -162,8 +169,9 @@ fn session_ended(
         .map(|state| Box::new(grant_outcome(state, observed, source, candidate)));
     let only_looked_after = minted.is_none() && why == MintReason::GrantOpen && !observed.is_at_work();
     let usable = !only_looked_after && matches!(minted, None | Some(Minted::Obtained { .. }));
+    let result = SessionResult { minted, grant, login };
     let Some(held) = held.filter(|_| usable) else {
-        return Ok(GrantStage::BroughtNothing { minted, grant });
+        return Ok(GrantStage::BroughtNothing(result));
     };
     let fresh = in_secret.is_none_or(|known| known.token != held.token);
     let introspectable = connector.app.client_secret.is_some();
@@ -172,21 +180,14 @@ fn session_ended(
             connector: connector.clone(),
             token: held.token.clone(),
         };
-        let held = Box::new(held);
-        let step = RenewalStep::Introspecting { held, minted, grant };
+        let step = RenewalStep::Introspecting(Box::new(held), result);
         return Ok(GrantStage::Asks(Box::new(GrantRenewal { why, step }), effect));
     }
-    Ok(with_token(held, why, minted, grant, connector))
+    Ok(with_token(held, why, result, connector))
 }
 
-fn with_token(
-    held: HeldToken,
-    why: MintReason,
-    minted: Option<Minted>,
-    grant: Option<Box<GrantOutcome>>,
-    connector: &Connector,
-) -> GrantStage {
-    let held = if minted.is_some() {
+fn with_token(held: HeldToken, why: MintReason, result: SessionResult, connector: &Connector) -> GrantStage {
+    let held = if result.minted.is_some() {
         renewed_with(held, &connector.inputs_digest)
     } else {
         held
@@ -194,8 +195,7 @@ fn with_token(
     GrantStage::Brought {
         held: Box::new(held),
         why,
-        minted,
-        grant,
+        result,
     }
 }
 

@@ -6,16 +6,18 @@ use salesforce_client::Refusal;
 use serde_json::json;
 
 use super::*;
-use crate::api::status::SalesforceConnectorStatus;
+use crate::api::status::{LoginResult, SalesforceConnectorStatus};
 use crate::core::grant::session_report::SessionReport;
+use crate::core::model::login_request::{LoginCode, LoginRequest, LoginSecret, LoginSeen};
+use crate::core::model::observed::Activity;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
-use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
 use crate::core::secret::ownership::Target;
 use crate::core::testing::driver::{Ran, run, run_with, secret};
 use crate::core::testing::fixtures::{
-    self, after, asked_to_renew, carrying, failure, fresh, grant_mut, granted, held, now, password, settled,
-    spec,
+    self, after, asked_to_renew, carrying, failure, fresh, grant_mut, grant_of, granted, held, now, password,
+    settled, spec,
 };
 
 const TEST: [&str; 3] = ["TestVersions", "TestIdentity", "TestOrganization"];
@@ -42,6 +44,36 @@ fn with_password() -> Observed {
         source: fixtures::source(&spec(json!({ "auth": password() }))),
         ..fresh()
     }
+}
+
+/// A connector by password whose token is due.
+fn renewing_password() -> Observed {
+    let spec = spec(json!({ "auth": password() }));
+    let source = fixtures::source(&spec);
+    let settled = Observed {
+        source,
+        last_test: Some(after(6000)),
+        ..settled()
+    };
+    carrying(settled, held(&fixtures::connector(&spec)))
+}
+
+/// What is remembered where the password of the fixtures was sent now, and refused or with an unclear outcome.
+fn attempted(unclear_until: Option<Timestamp>, requested: bool) -> PasswordMemory {
+    let observed = with_password();
+    let Source::Login(source) = &observed.source else {
+        panic!("a login")
+    };
+    let crate::core::model::connector::LoginMethod::Password(login) = &source.method else {
+        panic!("a password")
+    };
+    let password = login.password_id(&observed.owner.namespace, &fixtures::key());
+    PasswordMemory::default().begun(PasswordAttempt {
+        password,
+        time: now(),
+        requested,
+        unclear_until,
+    })
 }
 
 fn refuses_login(refusal: Refusal) -> impl Fn(&PassEffect) -> Option<PassReply> {
@@ -84,6 +116,7 @@ fn renewed_grant(effect: &PassEffect) -> Option<PassReply> {
         outcome: redeem::SessionOutcome {
             end: redeem::SessionEnd::Ready,
             bootstrap: None,
+            login: None,
             candidate: None,
             state: Some(Box::new(state)),
             memory: redeem::SessionMemory::default(),
@@ -92,7 +125,33 @@ fn renewed_grant(effect: &PassEffect) -> Option<PassReply> {
         refusals: Vec::new(),
         unanswered: None,
         unavailable: None,
+        login_failure: None,
     }))))
+}
+
+/// A person has logged in for this connector.
+fn logging_in(mut observed: Observed) -> Observed {
+    let login = LoginCode {
+        code: salesforce_client::AuthorizationCode::new("aPrx".to_owned()),
+        code_verifier: salesforce_client::CodeVerifier::new("verifier".to_owned()),
+        redirect_uri: "http://localhost:1717/OauthRedirect".to_owned(),
+    };
+    grant_mut(&mut observed).login = LoginSeen::Requested(LoginRequest {
+        secret_name: "crm-login".to_owned(),
+        code: Ok(login),
+    });
+    observed
+}
+
+/// A session that has stored the grant of a login.
+fn login_stored(effect: &PassEffect) -> Option<PassReply> {
+    let mut reply = renewed_grant(effect)?;
+    if let PassReply::Session(session) = &mut reply
+        && let SessionReply::Ended(report) = &mut **session
+    {
+        report.outcome.login = Some(redeem::LoginVerdict::Stored);
+    }
+    Some(reply)
 }
 
 macro_rules! scenarios {
@@ -176,38 +235,107 @@ scenarios! {
         assert_eq!(ran.report().tests, ["SessionEnded", "SessionEnded"]);
     }
 
-    fn a_password_is_recalled_before_it_is_sent_and_one_user_logs_in_at_a_time() {
+    fn a_password_that_was_never_accepted_is_noted_before_it_is_sent_and_one_user_logs_in_at_a_time() {
         let ran = run(&with_password(), now());
-        let before: &[&str] = &["ReserveUser", "RecallPassword", "RequestToken", "Introspect", "ForgetPassword", "ReleaseUser"];
+        let before: &[&str] = &[
+            "ReserveUser", "RecallPassword", "NotePassword", "RequestToken", "Introspect", "RecordPassword", "ReleaseUser",
+        ];
         let then: &[&str] = &["CreateSecret", "DeleteFormerSecrets", "Record", "WriteStatus"];
         assert_eq!(ran.effects, effects(&[before, &TEST, then]));
     }
 
-    fn a_wrong_password_is_recorded_before_anything_else() {
-        let mut recorded = None;
-        let ran = run_with(&with_password(), now(), |effect| {
-            if let PassEffect::RecordPassword { memory, answered, .. } = effect {
-                recorded = Some((*memory, answered.is_some()));
-            }
-            refuses_login(Refusal::WrongPassword)(effect)
+    fn a_password_that_works_is_renewed_without_a_note() {
+        let ran = run(&renewing_password(), after(6100));
+        let expected = ["ReserveUser", "RecallPassword", "RequestToken", "Introspect", "ReleaseUser"];
+        assert_eq!(ran.effects[..5], expected);
+    }
+
+    fn while_another_login_of_the_user_is_in_progress_nothing_is_done() {
+        let ran = run_with(&with_password(), now(), |effect| match effect {
+            PassEffect::ReserveUser { .. } => Some(PassReply::UserBusy),
+            _ => None,
         });
-        let expected = ["ReserveUser", "RecallPassword", "RequestToken", "RecordPassword", "ReleaseUser", "Record", "WriteStatus"];
+        assert_eq!(ran.effects, ["ReserveUser"]);
+        assert!(ran.report.is_none());
+    }
+
+    fn a_wrong_password_is_recorded_before_anything_else() {
+        for (observed, noted) in [(with_password(), true), (renewing_password(), false)] {
+            let mut recorded = None;
+            let ran = run_with(&observed, after(6100), |effect| {
+                if let PassEffect::RecordPassword { outcome, .. } = effect {
+                    recorded = Some(*outcome);
+                }
+                refuses_login(Refusal::WrongPassword)(effect)
+            });
+            let note: &[&str] = if noted { &["NotePassword"] } else { &[] };
+            let expected = effects(&[&["ReserveUser", "RecallPassword"], note, &["RequestToken", "RecordPassword", "ReleaseUser"]]);
+            assert_eq!(ran.effects[..expected.len()], expected);
+            assert_eq!(recorded, Some(PasswordOutcome::Refused));
+            assert_eq!(ran.left.status.failures.as_ref().unwrap().reason, "WrongPassword");
+        }
+    }
+
+    fn a_lost_answer_leaves_the_note_as_it_is() {
+        let ran = run_with(&with_password(), now(), |effect| match effect {
+            PassEffect::RequestToken { .. } => {
+                let lost = salesforce_client::Failure { sent: salesforce_client::Sent::Unknown, ..failure(Refusal::TimedOut) };
+                Some(PassReply::Token(TokenReply::Refused(Box::new(lost))))
+            }
+            _ => None,
+        });
+        let expected = ["ReserveUser", "RecallPassword", "NotePassword", "RequestToken", "ReleaseUser", "Record", "WriteStatus"];
         assert_eq!(ran.effects, expected);
-        assert_eq!(recorded, Some((PasswordMemory::Refused, false)));
-        assert_eq!(ready_after(&ran), "False WrongPassword");
+        assert_eq!(ready_after(&ran), "False PasswordOutcomeUnknown");
+    }
+
+    fn a_password_that_is_not_judged_leaves_no_note() {
+        let mut recorded = None;
+        let _ran = run_with(&with_password(), now(), |effect| {
+            if let PassEffect::RecordPassword { outcome, .. } = effect {
+                recorded = Some(*outcome);
+            }
+            refuses_login(Refusal::SalesforceUnavailable)(effect)
+        });
+        assert_eq!(recorded, Some(PasswordOutcome::NotCounted));
+    }
+
+    fn who_notes_a_password_too_late_looks_again_and_does_not_send_it() {
+        let (mut memory, mut recalls) = (PasswordMemory::default(), 0);
+        let ran = run_with(&with_password(), now(), |effect| match effect {
+            PassEffect::RecallPassword { .. } => {
+                recalls += 1;
+                Some(PassReply::Passwords(memory.clone(), None))
+            }
+            PassEffect::NotePassword { memory: others, .. } => {
+                memory = others.clone();
+                Some(PassReply::PasswordNoted(PasswordNote::Outdated))
+            }
+            _ => None,
+        });
+        let expected = ["ReserveUser", "RecallPassword", "NotePassword", "RecallPassword", "ReleaseUser", "Record", "WriteStatus"];
+        assert_eq!((ran.effects.as_slice(), recalls), (expected.as_slice(), 2));
+        assert_eq!(ready_after(&ran), "False PasswordOutcomeUnknown");
+    }
+
+    fn a_namespace_with_too_many_failed_users_sends_nothing_for_another() {
+        let ran = run_with(&with_password(), now(), |effect| match effect {
+            PassEffect::NotePassword { .. } => Some(PassReply::PasswordNoted(PasswordNote::TooMany)),
+            _ => None,
+        });
+        assert!(!ran.effects.contains(&"RequestToken"), "{:?}", ran.effects);
+        assert_eq!(ready_after(&ran), "False PasswordsRefusedTooOften");
     }
 
     fn a_password_that_is_remembered_is_not_sent() {
-        let ran = run_with(&with_password(), now(), |effect| match effect {
-            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
+        let unclear = |effect: &PassEffect| match effect {
+            PassEffect::RecallPassword { .. } => Some(PassReply::Passwords(attempted(Some(after(60)), false), None)),
             _ => None,
-        });
+        };
+        let ran = run_with(&with_password(), now(), unclear);
         assert_eq!(ran.effects, ["ReserveUser", "RecallPassword", "ReleaseUser", "Record", "WriteStatus"]);
         assert_eq!(ready_after(&ran), "False PasswordOutcomeUnknown");
-        let over = run_with(&with_password(), after(60), |effect| match effect {
-            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Unclear { until: after(60) }))),
-            _ => None,
-        });
+        let over = run_with(&with_password(), after(60), unclear);
         assert_eq!(ready_after(&over), "True TokenValid");
     }
 
@@ -219,7 +347,7 @@ scenarios! {
             source.password_refused = true;
         }
         let ran = run_with(&observed, after(901), |effect| match effect {
-            PassEffect::RecallPassword { .. } => Some(PassReply::Password(Some(PasswordMemory::Refused))),
+            PassEffect::RecallPassword { .. } => Some(PassReply::Passwords(attempted(None, false), None)),
             effect => refuses_tokens(effect),
         });
         let expected = [
@@ -230,22 +358,20 @@ scenarios! {
         assert_eq!(ran.left.status.failures.as_ref().unwrap().reason, "PasswordRefusedBefore");
     }
 
-    fn a_request_sends_a_password_once() {
+    fn a_request_sends_a_refused_password_once_an_hour() {
         let asked = asked_to_renew(with_password());
-        let sent = run_with(&asked, now(), refuses_login(Refusal::WrongPassword));
-        assert!(sent.effects.contains(&"ReadRequestAnswer") && sent.effects.contains(&"RequestToken"));
-        assert!(!sent.effects.contains(&"RecallPassword"), "{:?}", sent.effects);
-        let mut answer = None;
-        let again = run_with(&asked, now(), |effect| match effect {
-            PassEffect::ReadRequestAnswer { request, .. } => {
-                answer = Some(request.clone());
-                Some(PassReply::RequestAnswer(Some((&failure(Refusal::WrongPassword)).into())))
-            }
-            _ => None,
+        let run_after = |seconds: i64, requested: bool| run_with(&asked, after(seconds), |effect| match effect {
+            PassEffect::RecallPassword { .. } => Some(PassReply::Passwords(attempted(None, requested), None)),
+            effect => refuses_login(Refusal::WrongPassword)(effect),
         });
-        assert_eq!(answer.as_deref(), Some("1"));
-        assert_eq!(again.effects, ["ReserveUser", "ReadRequestAnswer", "ReleaseUser", "Record", "WriteStatus"]);
-        assert_eq!(again.left.status.last_handled.as_ref().unwrap().renew_requested_at.as_deref(), Some("1"));
+        assert!(run_after(0, false).effects.contains(&"RequestToken"));
+        let again = run_after(3599, true);
+        assert_eq!(again.effects, ["ReserveUser", "RecallPassword", "ReleaseUser", "Record", "WriteStatus"]);
+        let status = &again.left.status;
+        assert_eq!(status.last_handled.as_ref().unwrap().renew_requested_at.as_deref(), Some("1"));
+        let message = &status.failures.as_ref().unwrap().message;
+        assert!(message.contains("not on request before"), "{message}");
+        assert!(run_after(3600, true).effects.contains(&"RequestToken"));
     }
 
     fn what_a_session_has_stored_is_delivered_and_the_status_is_read_again() {
@@ -286,6 +412,52 @@ scenarios! {
             effect => renewed_grant(effect),
         });
         assert!(ran.report.is_none() && !ran.effects.contains(&"WriteStatus"), "{:?}", ran.effects);
+    }
+
+    fn a_login_goes_before_everything_else_and_its_end_is_reported_once() {
+        let observed = logging_in(granted(&json!({}), redeem::GrantValidity::Dead));
+        let mut sent = None;
+        let ran = run_with(&observed, after(1), |effect| {
+            let PassEffect::RunSession(order) = effect else { return None };
+            sent = Some((matches!(order.goal, redeem::SessionGoal::Login(_)), order.login.clone(), order.prepaid));
+            login_stored(effect)
+        });
+        assert_eq!(sent, Some((true, grant_of(&observed).login.code().cloned(), true)));
+        assert!(ran.effects.contains(&"TestIdentity"), "a login is tested: {:?}", ran.effects);
+        let login = ran.left.status.last_login.clone().unwrap();
+        assert_eq!((&*login.secret_name, login.result, login.reason), ("crm-login", LoginResult::Succeeded, None));
+        let again = conclude(&ran.left, &Decision::Keep { test: None }, &Outcome::untouched(ran.left.held.clone()), after(60));
+        let shown = again.status.map_or(ran.left.status.last_login.clone(), |status| status.last_login);
+        assert_eq!(shown, ran.left.status.last_login, "what is reported stays");
+    }
+
+    fn a_login_that_cannot_be_carried_out_is_reported_without_a_session() {
+        let mut observed = granted(&json!({}), redeem::GrantValidity::Valid);
+        let expired = Rejection::new(Refusal::AuthorizationCodeExpired, "Secret \"crm-login\"");
+        grant_mut(&mut observed).login = LoginSeen::Requested(LoginRequest { secret_name: "crm-login".to_owned(), code: Err(expired) });
+        let ran = run(&observed, after(1));
+        assert!(!ran.effects.contains(&"RunSession"), "{:?}", ran.effects);
+        let login = ran.left.status.last_login.unwrap();
+        assert_eq!((login.result, login.reason.as_deref()), (LoginResult::Failed, Some("AuthorizationCodeExpired")));
+    }
+
+    fn a_login_waits_while_the_connector_is_suspended() {
+        let observed = Observed { activity: Activity::Suspended, ..logging_in(granted(&json!({}), redeem::GrantValidity::Valid)) };
+        let ran = run(&observed, after(1));
+        assert!(!ran.effects.contains(&"RunSession") && ran.left.status.last_login.is_none(), "{:?}", ran.effects);
+    }
+
+    fn the_secret_of_a_login_that_is_over_is_deleted() {
+        let mut observed = Observed { last_test: Some(after(0)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
+        grant_mut(&mut observed).login = LoginSeen::Over(LoginSecret { name: "crm-login".to_owned(), uid: "1".to_owned() });
+        let mut deleted = None;
+        let ran = run_with(&observed, after(1), |effect| {
+            if let PassEffect::DeleteLoginSecret(secret) = effect {
+                deleted = Some(secret.name.clone());
+            }
+            None
+        });
+        assert_eq!((deleted.as_deref(), ran.effects.first()), (Some("crm-login"), Some(&"DeleteLoginSecret")));
     }
 
     fn where_to_revoke_the_grant_is_recorded_first() {
@@ -472,8 +644,20 @@ scenarios! {
         });
         assert_eq!(ran.effects, ["RequestToken", "Record", "WriteStatus"]);
         let failures = ran.left.status.failures.as_ref().unwrap();
-        assert_eq!(failures.reason, "CallBudgetSpent");
-        assert!(failures.next_attempt_time.as_ref().unwrap().0 >= after(90));
+        assert_eq!((failures.reason.as_str(), failures.count), ("CallBudgetSpent", 1));
+        assert_eq!(failures.next_attempt_time.as_ref().unwrap().0, after(91));
+        let again = run_with(&ran.left, after(91), |effect| match effect {
+            PassEffect::RequestToken { .. } => Some(PassReply::Token(TokenReply::BudgetSpent(wait))),
+            _ => None,
+        });
+        let failures = again.left.status.failures.as_ref().unwrap();
+        assert_eq!(failures.count, 1, "its turn had not come: that is no failure, and doubles nothing");
+        assert_eq!(failures.next_attempt_time.as_ref().unwrap().0, after(91 + 91));
+    }
+
+    fn a_status_that_could_not_be_written_is_written_although_nothing_changes() {
+        let unwritten = Observed { status_unwritten: true, ..run(&settled(), after(1)).left };
+        assert_eq!(run(&unwritten, after(1)).effects, ["DeleteFormerSecrets", "Record", "WriteStatus"]);
     }
 
     fn a_test_that_takes_too_long_fails_and_the_token_stays() {

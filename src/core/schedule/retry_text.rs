@@ -10,6 +10,7 @@ use crate::core::schedule::backoff::{
     BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, LATE_FOR, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY,
     UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
 };
+use crate::core::schedule::password_memory::{LOCKOUT_PERIOD, MOST_FAILURES, REQUEST_EVERY};
 
 /// When the operator retries by itself after `reason`.
 pub fn retry(reason: Reason) -> String {
@@ -22,8 +23,10 @@ pub fn retry(reason: Reason) -> String {
             words(ASK_AGAIN_MAX),
             ON_CHANGE
         ),
+        Reason::Salesforce(_) | Reason::Grant(GrantProblem::BootstrapTooOften) => {
+            retry_of_class(reason.class())
+        }
         Reason::Grant(_) => retry_of_class(Class::InputMustChange),
-        Reason::Salesforce(_) => retry_of_class(reason.class()),
     }
 }
 
@@ -32,7 +35,7 @@ pub fn retest() -> String {
     format!(
         "The operator repeats a failed test of the current token after {first}. If the failure is transient, the wait then grows \
          with the time since the first failure. Any other failure is tested every {first} for {often}, then {rarely}. The wait \
-         is never longer than `spec.connectionTest.interval`, unless Salesforce asks for more (Retry-After). The annotation \
+         is never longer than `spec.connectionTest.interval`, unless Salesforce asks for more (Retry-After) or the org has used 80 % of its API calls. The annotation \
          `salesforce-connector.dev/test-requested-at` requests a test now.",
         first = words(RETEST_FIRST),
         often = words(UNCERTAIN_FOR),
@@ -42,6 +45,9 @@ pub fn retest() -> String {
 
 const ON_CHANGE: &str = "the operator retries when the connector or a Secret that it refers to changes, or when you request a renewal";
 
+const ITS_TURN: &str = "At `status.failures.nextAttemptTime`, when its turn comes: the connectors of a namespace queue for the \
+             budget of a login host, and namespaces get equal parts of it.";
+
 fn retry_of_own(own: OwnReason) -> String {
     match own {
         OwnReason::TokenValid
@@ -50,6 +56,9 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::TestSucceeded
         | OwnReason::Pending => "Not applicable.".to_owned(),
         OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
+        OwnReason::LoginSecretInvalid | OwnReason::LoginCodeUsed | OwnReason::LoginWithoutRefreshToken => {
+            "Never: a login is carried out once.".to_owned()
+        }
         OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
         OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
             format!(
@@ -80,11 +89,8 @@ fn retry_of_own(own: OwnReason) -> String {
              first, and does not log in while that fails.",
             every(WRITE_AGAIN_LATEST)
         ),
-        OwnReason::PasswordOutcomeUnknown => format!(
-            "After {}, with exponential backoff up to {}; sooner when the password changes or you request a renewal.",
-            words(UNCLEAR_PASSWORD_FIRST),
-            words(UNCLEAR_PASSWORD_LONGEST)
-        ),
+        OwnReason::CallBudgetSpent => ITS_TURN.to_owned(),
+        OwnReason::PasswordOutcomeUnknown => retry_of_password(),
         OwnReason::EnvironmentMismatch
         | OwnReason::UnexpectedOrganization
         | OwnReason::UnexpectedUser
@@ -94,10 +100,21 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::SessionEnded
         | OwnReason::ScopeMissing
         | OwnReason::ApiVersionUnsupported
-        | OwnReason::CallBudgetSpent
         | OwnReason::GrantStateUnavailable
-        | OwnReason::PasswordRefusedBefore => retry_of_class(Reason::from(own).class()),
+        | OwnReason::PasswordRefusedBefore
+        | OwnReason::PasswordsRefusedTooOften => retry_of_class(Reason::from(own).class()),
     }
+}
+
+fn retry_of_password() -> String {
+    format!(
+        "After {}, with exponential backoff up to {}. After {MOST_FAILURES} failed logins of the user, {} after the first of them. \
+         Sooner when you request a renewal, at most {}.",
+        words(UNCLEAR_PASSWORD_FIRST),
+        words(UNCLEAR_PASSWORD_LONGEST),
+        words(LOCKOUT_PERIOD),
+        every(REQUEST_EVERY),
+    )
 }
 
 fn retry_of_class(class: Class) -> String {
@@ -172,14 +189,15 @@ mod tests {
         );
         let lost = retry(GrantProblem::GrantLost.into());
         assert_eq!(lost, format!("Not automatic: {ON_CHANGE}."));
-        let budget = retry(OwnReason::CallBudgetSpent.into());
+        let state = retry(OwnReason::GrantStateUnavailable.into());
         assert_eq!(
-            budget,
+            state,
             "After 10 seconds, with exponential backoff up to 10 minutes."
         );
         let password = retry(OwnReason::PasswordOutcomeUnknown.into());
         assert!(
-            password.starts_with("After 1 hour, with exponential backoff up to 24 hours;"),
+            password
+                .starts_with("After 1 hour, with exponential backoff up to 24 hours. After 2 failed logins"),
             "{password}"
         );
         let missing = retry(OwnReason::InputSecretMissing.into());

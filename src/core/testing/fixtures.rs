@@ -30,7 +30,8 @@ use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token as held;
 use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::model::inputs::{Input, Inputs, references};
-use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Requests, Source};
+use crate::core::model::login_request::LoginSeen;
+use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source};
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::explain;
@@ -129,6 +130,7 @@ pub(crate) fn source(spec: &SalesforceConnectorSpec) -> Source {
             connector,
             settings,
             view: no_grant(),
+            login: LoginSeen::None,
             siblings: Siblings::default(),
             claim_reported: false,
         })),
@@ -212,6 +214,8 @@ pub(crate) fn fresh() -> Observed {
         former_secrets: Vec::new(),
         last_test: None,
         resync_period: RESYNC,
+        pace: Pace::default(),
+        status_unwritten: false,
         missing: None,
     }
 }
@@ -265,6 +269,7 @@ pub(crate) fn carrying(observed: Observed, held: HeldToken) -> Observed {
 pub(crate) fn first_success(observed: &Observed) -> Outcome {
     Outcome {
         grant: None,
+        login: None,
         held: Some(held(of(observed))),
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -304,6 +309,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
     };
     Outcome {
         grant: None,
+        login: None,
         held: observed.held.clone(),
         minted: None,
         tested: None,
@@ -322,6 +328,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
     };
     Outcome {
         grant: None,
+        login: None,
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,
             problem,

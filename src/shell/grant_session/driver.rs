@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redeem::{Effect, Now, RedeemAnswer, Reply, Session, SessionOutcome, State};
+use redeem::{CodeAnswer, Effect, Now, RedeemAnswer, Reply, Session, SessionOutcome, State};
 use salesforce_client::Failure;
 
 use crate::clock::boot_time;
+use crate::core::grant::session_report::LoginFailure;
 use crate::core::model::connector::Connector;
+use crate::core::model::login_request::LoginCode;
 use crate::core::model::owner::Owner;
 use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
@@ -20,6 +22,9 @@ pub(super) struct SessionDriver {
     pub(super) connector: Arc<Connector>,
     /// Login host that the state names to revoke the grant at once the connector is gone.
     pub(super) revoke_at: Option<String>,
+    /// The login whose code is to be redeemed, and why it has brought no grant.
+    pub(super) login: Option<LoginCode>,
+    pub(super) login_failure: Option<Box<LoginFailure>>,
     /// The state as last read or written.
     pub(super) known: Option<State>,
     /// Token requests that brought nothing, for the message, with the grants that they were for.
@@ -28,7 +33,8 @@ pub(super) struct SessionDriver {
     pub(super) unanswered: Option<Failure>,
     /// What the API server last had against a call, if anything.
     pub(super) unavailable: Option<String>,
-    pub(super) presented: u32,
+    /// Token requests and introspections that were sent.
+    pub(super) requests: u32,
     /// Whether Salesforce has granted a new token in this session.
     pub(super) sent: bool,
     /// Salesforce's new token, until it is stored.
@@ -96,7 +102,9 @@ impl SessionDriver {
     }
 
     fn measure(&mut self, reply: &Reply) {
-        if let Reply::Answer(RedeemAnswer::Granted(_) | RedeemAnswer::Rescued(_)) = reply {
+        if let Reply::Answer(RedeemAnswer::Granted(_) | RedeemAnswer::Rescued(_))
+        | Reply::Code(CodeAnswer::Granted(_)) = reply
+        {
             self.unstored = Some(Unstored::begin(&self.context.metrics));
         } else if let Some(unstored) = &mut self.unstored
             && unstored.is_stored_by(reply, &self.owner)
@@ -150,6 +158,7 @@ impl SessionDriver {
                 attempt,
                 limit,
             } => self.send(&token, &attempt, limit).await,
+            Effect::RedeemCode { limit } => self.redeem_code(limit).await,
             // The consumer's Secret and the status follow from the outcome's state, after a test where one is due.
             Effect::Derive { .. } => Reply::Derived,
             Effect::Pause { length } => {
@@ -177,6 +186,7 @@ fn name_of(effect: &Effect) -> Failpoint {
         Effect::Introspect { .. } => Failpoint::Introspect,
         Effect::Identify { .. } => Failpoint::Identify,
         Effect::Send { .. } => Failpoint::Send,
+        Effect::RedeemCode { .. } => Failpoint::RedeemCode,
         Effect::Derive { .. } => Failpoint::Derive,
         // The end comes to no point.
         Effect::Pause { .. } | Effect::Done(_) => Failpoint::Pause,

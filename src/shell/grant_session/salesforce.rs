@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use redeem::{
-    Access, AccessExpiration, AttemptId, IntrospectionAnswer, RedeemAnswer, Reply, TokenAnswer, Username,
+    Access, AccessExpiration, AttemptId, CodeAnswer, IntrospectionAnswer, RedeemAnswer, Reply, TokenAnswer,
+    Username,
 };
 use salesforce_client::{
     AccessToken, Failure, Host, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest,
@@ -12,6 +13,7 @@ use salesforce_client::{
 
 use crate::api::Reason;
 use crate::api::reasons::Class;
+use crate::core::grant::session_report::LoginFailure;
 use crate::core::grant::view::is_at_home;
 use crate::shell::grant_session::driver::SessionDriver;
 
@@ -27,7 +29,7 @@ impl SessionDriver {
             return Reply::Answer(RedeemAnswer::NotSent);
         }
         let grant = TokenRequest::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
-        self.presented += 1;
+        self.requests += 1;
         let client = self.context.salesforce(&self.owner.namespace);
         let request = client.token(&self.connector.host, &self.connector.app, &grant);
         let answer = match tokio::time::timeout(limit, request).await {
@@ -49,6 +51,44 @@ impl SessionDriver {
         };
         tracing::info!(attempt = %attempt, answer = answer_name(&answer), "Presented a refresh token");
         Reply::Answer(answer)
+    }
+
+    /// Exchanges the code of the login for tokens. It is sent once, whatever comes of it.
+    pub(crate) async fn redeem_code(&mut self, limit: Duration) -> Reply {
+        let Some(login) = self.login.take() else {
+            return Reply::Code(CodeAnswer::Failed);
+        };
+        self.requests += 1;
+        let client = self.context.salesforce(&self.owner.namespace);
+        let request = login.token_request();
+        let request = client.token(&self.connector.host, &self.connector.app, &request);
+        let answer = tokio::time::timeout(limit, request).await;
+        let (answer, result) = match answer.unwrap_or_else(|_| Err(silent(limit))) {
+            Ok(response) => match &response.refresh_token {
+                Some(token) => {
+                    self.sent = true;
+                    let token = redeem::RefreshToken::new(token.expose().to_owned());
+                    let granted = TokenAnswer {
+                        refresh_token: None,
+                        ..granted(&response, self.context.clock.now())
+                    };
+                    (CodeAnswer::Granted(Box::new((token, granted))), "Succeeded")
+                }
+                None => self.login_failed(LoginFailure::NoRefreshToken, "NoRefreshToken"),
+            },
+            Err(failure) => {
+                let result = failure.refusal.as_str();
+                self.login_failed(LoginFailure::Refused(failure), result)
+            }
+        };
+        self.count(result);
+        tracing::info!(answer = result, "Presented the authorization code of a login");
+        Reply::Code(answer)
+    }
+
+    fn login_failed(&mut self, why: LoginFailure, result: &'static str) -> (CodeAnswer, &'static str) {
+        self.login_failure = Some(Box::new(why));
+        (CodeAnswer::Failed, result)
     }
 
     /// Remembers a refusal for the message, by the grant it was for: two may be redeemed in one session.
@@ -74,6 +114,7 @@ impl SessionDriver {
             self.unanswered = Some(failure);
             return Reply::Introspection(IntrospectionAnswer::NoAnswer);
         }
+        self.requests += 1;
         let token = RefreshToken::new(token.expose_secret().to_owned());
         let inspected = TokenToInspect::Refresh(&token);
         let client = self.context.salesforce(&self.owner.namespace);

@@ -1,17 +1,19 @@
 //! How are Secrets read and written? By name, each once, and never somebody else's.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
+use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 
 use crate::api::names;
 use crate::api::reasons::OwnReason;
 use crate::core::conclude::merge::truncate;
 use crate::core::model::connector::Connector;
+use crate::core::model::login_request::LoginSecret;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::merge::merged;
 use crate::core::secret::ownership::{Target, owning_connector};
+use crate::error_chain::chain;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::own_secret;
@@ -101,6 +103,19 @@ pub(crate) async fn delete_former(context: &Context, owner: &Owner, name: &str) 
         name: name.to_owned(),
         source,
     })
+}
+
+/// Deletes the Secret of a login that is over. It is the one that was looked at, by its uid; if the API server does not let us,
+/// because it lacks the label, it stays for the garbage collection of its connector.
+pub(crate) async fn delete_login(context: &Context, namespace: &str, secret: &LoginSecret) {
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let params = DeleteParams::default().preconditions(Preconditions {
+        uid: Some(secret.uid.clone()),
+        resource_version: None,
+    });
+    if let Err(error) = api.delete(&secret.name, &params).await {
+        tracing::debug!(secret = %secret.name, error = %chain(&error), "Failed to delete the Secret of a login");
+    }
 }
 
 /// Both are for the status: a refusal by admission, quota or rights, and an API server that failed, for example because an

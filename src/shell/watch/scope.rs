@@ -20,4 +20,11 @@ impl WatchScope {
             .map(Self::Namespace)
             .collect()
     }
+
+    pub(crate) fn covers(&self, namespace: &str) -> bool {
+        match self {
+            Self::Cluster => true,
+            Self::Namespace(own) => own == namespace,
+        }
+    }
 }

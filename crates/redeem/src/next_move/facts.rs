@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::answer::IntrospectionAnswer;
+use crate::answer::{IntrospectionAnswer, TokenAnswer};
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
-use crate::ledger::Bootstrap;
+use crate::ledger::{Bootstrap, LedgerName};
 use crate::memory::SessionMemory;
 use crate::problem::GrantProblem;
-use crate::protocol::{ConnectorSeen, SessionEnd, SessionInputs, SessionWait, StateSeen};
+use crate::protocol::{ConnectorSeen, LoginVerdict, SessionEnd, SessionInputs, SessionWait, StateSeen};
 use crate::state::{Access, Grant, State};
 use crate::time::Now;
 use crate::token::RefreshToken;
@@ -60,8 +60,8 @@ impl View {
 /// What this session has found out or tried already.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tried {
-    /// The login is in the state Secret, or was, or may have been.
-    pub(crate) deposited: bool,
+    /// How far the login has come.
+    pub(crate) login: LoginStage,
     /// Where the login may have landed, unless it is known: its serial, and what it was written over.
     pub(crate) login_in_doubt: Option<(Serial, Option<ResourceVersion>)>,
     /// How the import of the bootstrap token stands.
@@ -82,6 +82,16 @@ pub(crate) struct Tried {
     pub(crate) sent: Vec<AttemptId>,
     /// The grants that this session has redeemed, or tried to; none of them is redeemed again.
     pub(crate) redeemed: Vec<(GrantId, Redeemed)>,
+}
+
+/// How far a login has come in this session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum LoginStage {
+    #[default]
+    NotTried,
+    /// Its code is redeemed. What it has brought stands nowhere but here.
+    InHand(Box<(RefreshToken, TokenAnswer)>),
+    Ended(LoginVerdict),
 }
 
 /// How this session's own attempt at a grant ended.
@@ -145,6 +155,8 @@ pub(crate) enum Move {
     WriteImport(Box<State>),
     /// Clear the bootstrap token with ledger and introspection.
     Import(Bootstrap),
+    /// Enter the code of a login in the ledger, and redeem it.
+    ClaimCode(LedgerName),
     Introspect {
         attempt: AttemptId,
         token: RefreshToken,

@@ -1,19 +1,21 @@
-//! A login in hand: it is stored before anything else, and once. Used by the planned login.
+//! A login: its code is redeemed once, and its result is stored before anything else.
 
-use super::facts::{Move, SessionFacts};
+use super::facts::{LoginStage, Move, SessionFacts};
 use crate::deposit::deposit_login;
+use crate::ledger::LedgerName;
 use crate::protocol::{SessionGoal, SessionInputs};
 
 impl SessionFacts<'_> {
-    /// A login in hand goes to state before anything else is thought of.
-    pub(super) fn deposit(&self) -> Option<Move> {
-        let SessionGoal::Deposit(login) = &self.inputs.goal else {
+    /// A code to redeem goes before anything else, and so does what it has brought.
+    pub(super) fn login(&self) -> Option<Move> {
+        let SessionGoal::Login(code) = &self.inputs.goal else {
             return None;
         };
-        if self.tried.deposited {
-            return None;
-        }
-        let (token, answer) = &**login;
+        let (token, answer) = match &self.tried.login {
+            LoginStage::NotTried => return Some(Move::ClaimCode(LedgerName::of(code))),
+            LoginStage::InHand(login) => &**login,
+            LoginStage::Ended(_) => return None,
+        };
         let login = (self.inputs.fresh.grant.clone(), token.clone(), answer);
         let SessionInputs {
             connector, cluster, ..

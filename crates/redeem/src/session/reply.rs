@@ -5,9 +5,7 @@ use crate::answer::{IntrospectionAnswer, RedeemAnswer};
 use crate::attempt::with_username;
 use crate::ids::{AttemptId, GrantId, Serial};
 use crate::next_move::Unnamed;
-use crate::protocol::{
-    ConnectorSeen, Read, Reply, SessionGoal, SessionWait, StateSeen, Username, WriteReply,
-};
+use crate::protocol::{ConnectorSeen, Read, Reply, SessionWait, StateSeen, Username, WriteReply};
 use crate::state::State;
 use crate::time::Now;
 
@@ -41,6 +39,9 @@ impl Session {
             (SessionStep::CreateLedger(name, _) | SessionStep::MarkLedger(name, ..), Reply::Write(reply)) => {
                 self.on_ledger_written(name, &reply, now);
             }
+            (SessionStep::CreateLedger(..), Reply::ImportedTooOften) if self.redeem.is_none() => {
+                self.on_too_many_imports(now);
+            }
             (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
             (SessionStep::IntrospectImport(_), Reply::Introspection(said)) => {
                 self.on_import_introspected(said, now);
@@ -60,6 +61,10 @@ impl Session {
                     .map(|access| access.serial);
                 self.decide(now);
             }
+            (
+                step @ (SessionStep::ClaimCode(_) | SessionStep::FindClaim(_) | SessionStep::RedeemCode),
+                reply,
+            ) => self.on_login(step, reply, now),
             (step, reply) => self.on_redeem(step, reply, now),
         }
     }
@@ -106,9 +111,7 @@ impl Session {
     pub(super) fn see(&mut self, seen: StateSeen, now: Now) {
         self.view.state = seen;
         self.memory.observe(self.view.state(), now.monotonic);
-        let state = self.view.state().zip(self.login());
-        // Once it has been there, others may spend it and put another grant in its place: it is never written again.
-        self.tried.deposited |= state.is_some_and(|(state, login)| state.grant(login).is_some());
+        self.note_stored_login();
     }
 
     /// Takes in the connector just read. One of the same name that was created since is another one, with serials of its own.
@@ -138,19 +141,6 @@ impl Session {
             WriteReply::Conflict => self.look_again(),
             WriteReply::Refused => self.write_again(),
         }
-    }
-
-    /// Remembers where a login may have been written. Used by the planned login.
-    fn doubt_login(&mut self, written: &State) {
-        if self.login().is_some_and(|login| written.grant(login).is_some()) {
-            let over = self.view.state_version().cloned();
-            self.tried.login_in_doubt = Some((written.serial, over));
-        }
-    }
-
-    /// The name of the login in hand.
-    fn login(&self) -> Option<&GrantId> {
-        matches!(self.inputs.goal, SessionGoal::Deposit(_)).then_some(&self.inputs.fresh.grant)
     }
 
     fn on_identified(&mut self, grant: &GrantId, access: Serial, username: Username, now: Now) {

@@ -54,11 +54,8 @@ pub(crate) enum Action {
     Advance(u64),
     Lead(usize, bool),
     LandDelayed,
-    /// A person logs in, as the expected user (0) or another; this controller serves the callback.
-    Login {
-        c: usize,
-        user: usize,
-    },
+    /// A person logs in, as the expected user (0) or another, and hands the code over.
+    Login(usize),
     DeleteState,
     Restore(usize),
     Recreate,
@@ -122,7 +119,7 @@ impl World {
                 count_if(fits, Event::LeadershipMoved, tally)
             }
             Action::LandDelayed => self.act_land(tally),
-            Action::Login { c, user } => self.act_login(c, user, tally),
+            Action::Login(user) => self.act_login(user, tally),
             Action::DeleteState => self.act_delete(tally),
             Action::Restore(index) => self.act_restore(index, tally),
             Action::Recreate => self.act_recreate(tally),
@@ -303,7 +300,6 @@ impl World {
         controller.memory = Shared::new(redeem::SessionMemory::default());
         controller.paused = false;
         controller.pretend = None;
-        controller.login = None;
         tally.count_crash(at);
         true
     }
@@ -385,13 +381,13 @@ impl World {
         matches!(landed, WriteReply::Written(_) | WriteReply::Conflict)
     }
 
-    fn act_login(&mut self, c: usize, user: usize, tally: &mut Tally) -> bool {
-        if self.controllers[c].login.is_some() {
+    fn act_login(&mut self, user: usize, tally: &mut Tally) -> bool {
+        if self.login.is_some() {
             return false;
         }
         let family = self.salesforce.login(user);
         self.ghost.other_user |= user != 0;
-        self.controllers[c].login = Some(family);
+        self.login = Some(family);
         let open = self.cluster.states.iter().any(|(_, state, _)| {
             let mut attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
             attempts.any(|attempt| attempt.phase == AttemptPhase::Open)
@@ -480,12 +476,13 @@ fn due(session: &Session, now: Now) -> &'static str {
 }
 
 /// The steps at which a process may die.
-pub(crate) const STEPS: [&str; 20] = [
+pub(crate) const STEPS: [&str; 21] = [
     "ReadState",
     "ReadConnector",
     "ReadConsumer",
     "Claim",
     "CreateLedger",
+    "RedeemCode",
     "Introspect",
     "CreateState",
     "ReadLedger",
@@ -519,6 +516,7 @@ pub(crate) fn effect_name(effect: &Effect) -> &'static str {
         Effect::Identify { .. } => "Identify",
         Effect::Announce { .. } => "Announce",
         Effect::Send { .. } => "Send",
+        Effect::RedeemCode { .. } => "RedeemCode",
         Effect::Derive { .. } => "Derive",
         Effect::Pause { .. } => "Pause",
         Effect::Done(_) => "Done",

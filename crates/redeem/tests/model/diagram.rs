@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use redeem::{Effect, Stage};
 
-use crate::action::effect_name;
+use crate::action::{Action, effect_name};
 use crate::driver::Fault;
 use crate::random;
 use crate::tally::Tally;
@@ -32,7 +32,7 @@ fn stages() -> String {
 }
 
 /// The effects of an undisturbed session, in order.
-fn effects(start: Start) -> String {
+fn effects(start: Start, login: bool) -> String {
     let config = Config {
         rotates: true,
         asking: Asking::Answered,
@@ -43,7 +43,11 @@ fn effects(start: Start) -> String {
     };
     let mut world = World::new(config, 0);
     let mut tally = Tally::new();
-    world.begin(0, true);
+    if login {
+        world.apply(Action::Login(0), &mut tally);
+        world.refresh_cache(0);
+    }
+    world.begin(0, !login);
     let mut text = String::from("```text\n");
     while let ControllerPhase::Running(session) = &world.controllers[0].phase {
         let effect = (**session).clone().next(world.now(0));
@@ -73,8 +77,9 @@ fn the_diagrams_in_the_docs_are_what_the_code_does() {
     let page = std::fs::read_to_string(PAGE).expect("docs/redeem.md");
     let blocks = [
         ("stages", stages()),
-        ("import", effects(Start::NotImported)),
-        ("renewal", effects(Start::Redeemed)),
+        ("import", effects(Start::NotImported, false)),
+        ("renewal", effects(Start::Redeemed, false)),
+        ("login", effects(Start::Redeemed, true)),
     ];
     let drawn = blocks
         .iter()

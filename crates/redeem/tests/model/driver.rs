@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use redeem::{
-    AttemptPhase, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read, RedeemAnswer,
-    Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
+    AttemptPhase, CodeAnswer, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read,
+    RedeemAnswer, Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
 };
 
 use crate::cluster::{Key, Op, Spoiled};
-use crate::salesforce::{Arrival, Stage};
+use crate::salesforce::{Arrival, Stage, token};
 use crate::shared::Shared;
 use crate::tally::{Event, Tally};
 use crate::transitions::{Due, Heard};
@@ -56,6 +56,12 @@ impl World {
                 fault == Fault::None
             }
             Due::Effect(Effect::Done(outcome)) => {
+                if outcome.login.is_some() {
+                    self.end_login(c);
+                }
+                if outcome.login == Some(redeem::LoginVerdict::Stored) {
+                    tally.count(Event::LoginStored);
+                }
                 let controller = &mut *self.controllers[c];
                 controller.memory = Shared::new(outcome.memory.clone());
                 controller.last = Some(outcome.end);
@@ -137,6 +143,7 @@ impl World {
                 tally.count(event);
                 told(Reply::Username(username))
             }
+            Effect::RedeemCode { .. } => self.redeem_code(c, fault, tally),
             Effect::Derive { state } => {
                 match fault {
                     Fault::None => self.derive(uid, state, true),
@@ -185,6 +192,8 @@ impl World {
                     told(Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))
                 }
                 Variant::NoLedger => None,
+                Variant::NoCodeEntry if matches!(entry.phase, LedgerPhase::Used(_)) => (fault == Fault::None)
+                    .then(|| Heard::Reply(Reply::Write(WriteReply::Written(ResourceVersion::new("0"))))),
                 _ => self.write(
                     Op::CreateLedger {
                         installation,
@@ -248,6 +257,33 @@ impl World {
                 unreachable!("handled before")
             }
         }
+    }
+
+    /// Salesforce redeems the code of the login that the session is for.
+    fn redeem_code(&mut self, c: usize, fault: Fault, tally: &mut Tally) -> Option<Heard> {
+        let family = self.controllers[c].cache.login?;
+        if matches!(fault, Fault::None | Fault::LostReply) && self.salesforce.redeem_code(family) {
+            self.violate(Violation::CodeReplayed);
+        }
+        let answer = match fault {
+            Fault::None => {
+                let mut answer = self.salesforce.token_answer(family, 0);
+                answer.refresh_token = None;
+                CodeAnswer::Granted(Box::new((token(family, 0), answer)))
+            }
+            Fault::LostReply | Fault::LostRequest | Fault::Refused => {
+                tally.count(Event::LoginFailed);
+                CodeAnswer::Failed
+            }
+            Fault::Failed | Fault::Delayed => return None,
+        };
+        told(Reply::Code(answer))
+    }
+
+    /// The status says what came of a login.
+    fn end_login(&mut self, c: usize) {
+        let ended = self.controllers[c].cache.login;
+        self.login = self.login.filter(|login| Some(*login) != ended);
     }
 
     fn read_state(&mut self, c: usize) -> Heard {

@@ -50,11 +50,7 @@ impl World {
             );
         }
         for round in 0..ROUNDS {
-            let renewing = round > 0
-                && self
-                    .controllers
-                    .iter()
-                    .all(|controller| controller.login.is_none());
+            let renewing = round > 0 && self.login.is_none();
             for c in 0..2 {
                 if !self.drive(c, tally, STEPS) {
                     return Err(Violation::NeverSettles);
@@ -72,6 +68,10 @@ impl World {
             {
                 self.justify(ending)?;
                 return Ok(ending);
+            }
+            if round >= 4 {
+                // A code that nobody could redeem is good for 15 minutes.
+                self.login = None;
             }
             self.advance(Duration::from_secs(if round < 4 { 61 } else { 1000 }));
         }
@@ -227,9 +227,9 @@ impl World {
                         && (line.lost || line.late.is_some() || ghost.lapsed || human)
                 })
             }
-            GrantProblem::BootstrapTokenUsed | GrantProblem::BootstrapTokenInactive => {
-                human || ghost.imported_again || ghost.lapsed
-            }
+            GrantProblem::BootstrapTokenUsed
+            | GrantProblem::BootstrapTokenInactive
+            | GrantProblem::BootstrapTooOften => human || ghost.imported_again || ghost.lapsed,
             GrantProblem::GrantLost | GrantProblem::StateRolledBack | GrantProblem::AuthorizationRequired => {
                 human
             }

@@ -466,8 +466,7 @@ fn enabled(world: &World, left: Left, who: People, actions: &mut Vec<(Action, Le
 
 fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
     let usual = [
-        Action::Login { c: 0, user: 0 },
-        Action::Login { c: 1, user: 0 },
+        Action::Login(0),
         Action::DeleteState,
         Action::Recreate,
         Action::Bring(0),
@@ -475,7 +474,7 @@ fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
         Action::Edit,
     ];
     let rare = [
-        Action::Login { c: 0, user: 1 },
+        Action::Login(1),
         Action::BringFirst,
         Action::Spoil(Spoiled::Unsupported),
         Action::Spoil(Spoiled::Unreadable),

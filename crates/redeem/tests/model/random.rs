@@ -122,6 +122,26 @@ fn draw(world: &World, chance: &mut Chance, problem: u64) -> Action {
                 },
             }
         }
+        // So is redeeming a code.
+        ControllerPhase::Running(_)
+            if world.controllers[c].cache.login.is_some() && world.stands_at(c) == "RedeemCode" =>
+        {
+            match chance.below(8) {
+                0 => Action::Crash(c),
+                1 => Action::Step {
+                    c,
+                    fault: Fault::LostReply,
+                },
+                2 => Action::Step {
+                    c,
+                    fault: Fault::Refused,
+                },
+                _ => Action::Step {
+                    c,
+                    fault: Fault::None,
+                },
+            }
+        }
         ControllerPhase::Running(_) => Action::Step {
             c,
             fault: draw_fault(chance),
@@ -160,8 +180,8 @@ fn draw_disturbance(world: &World, chance: &mut Chance, c: usize) -> Action {
         10..=12 => Action::Lead(c, !world.controllers[c].leads),
         13 | 14 => Action::LandDelayed,
         15..=20 => Action::Advance(*chance.pick(&[1, 4, 6, 20, 41, 46, 46, 61, 600])),
-        21 => Action::Login { c, user: 0 },
-        22 => Action::Login { c, user: 1 },
+        21 => Action::Login(0),
+        22 => Action::Login(1),
         23 => Action::DeleteState,
         24 | 25 => Action::Restore(chance.below(6) as usize),
         45 if chance.one_in(3) => Action::DeleteConnector,

@@ -24,6 +24,8 @@ pub(crate) struct Line {
     pub(crate) lost: bool,
     /// Ghost: highest token number that ever stood in a state Secret.
     pub(crate) stored: u32,
+    /// The code that this line began with was presented.
+    pub(crate) code_used: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,8 +95,14 @@ impl Salesforce {
             late: None,
             lost: false,
             stored: 0,
+            code_used: false,
         });
         self.lines.len() - 1
+    }
+
+    /// Redeems the code that a line began with; `true` where it was presented before.
+    pub(crate) fn redeem_code(&mut self, family: Family) -> bool {
+        std::mem::replace(&mut self.lines[family].code_used, true)
     }
 
     pub(crate) fn is_good(&self, token: &RefreshToken) -> bool {

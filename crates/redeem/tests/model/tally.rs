@@ -35,6 +35,8 @@ events! {
     TwoLeaders => "two controllers that both believe to lead, both in a session",
     Login => "login arrived",
     LoginWhileOpen => "login arrived while an attempt was open",
+    LoginStored => "login stored",
+    LoginFailed => "code of a login presented or lost, no tokens heard of",
     WrongUser => "login of another user",
     StateDeleted => "state Secret deleted",
     StateSpoiled => "state changed so that it can't be read",

@@ -21,6 +21,8 @@ pub(crate) enum Variant {
     NoHoldOff,
     /// Every bootstrap token counts as new.
     NoLedger,
+    /// The code of a login is not entered in the ledger.
+    NoCodeEntry,
     /// The serial of an intent is not copied to status before sending.
     NoAnnouncement,
     /// The intent counts as soon as its write was answered.
@@ -39,7 +41,7 @@ pub(crate) enum Variant {
 
 impl Variant {
     /// What the check must find in each, and a scope of the exhaustive search that shows it.
-    pub(crate) const BROKEN: [(Self, Violation, &'static str); 14] = [
+    pub(crate) const BROKEN: [(Self, Violation, &'static str); 15] = [
         (Self::NoIntent, Violation::Replay, "renew: two jumps"),
         (Self::UnconditionalIntent, Violation::Replay, "renew: two jumps"),
         (Self::IntentAfterSending, Violation::Replay, "renew: two jumps"),
@@ -58,6 +60,11 @@ impl Variant {
             Self::NoLedger,
             Violation::Replay,
             "renew, no introspection: people, one jump",
+        ),
+        (
+            Self::NoCodeEntry,
+            Violation::CodeReplayed,
+            "renew: people, one jump",
         ),
         (
             Self::NoAnnouncement,

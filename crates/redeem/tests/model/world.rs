@@ -59,6 +59,8 @@ pub(crate) enum Start {
 /// Something that must never be, whatever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Violation {
+    /// The code of a login was presented twice.
+    CodeReplayed,
     /// A spent token was presented outside the documented windows, which revokes the family.
     Replay,
     /// A token that stood in the state Secret was replaced by an older one, or dropped.
@@ -121,9 +123,7 @@ pub(crate) struct Controller {
     pub(crate) paused: bool,
     pub(crate) sessions: u32,
     pub(crate) last: Option<SessionEnd>,
-    /// A login whose result this process holds.
-    pub(crate) login: Option<Family>,
-    /// Its cache: uid, serial of the access token, bootstrap token; as old as the last session.
+    /// Its cache: uid, serial of the access token, bootstrap token, login; as old as the last session.
     pub(crate) cache: Cache,
     /// What a broken variant makes up or holds back.
     pub(crate) pretend: Option<Shared<State>>,
@@ -136,6 +136,8 @@ pub(crate) struct Cache {
     pub(crate) uid: u32,
     pub(crate) seen: Option<Serial>,
     pub(crate) bootstrap: Option<Family>,
+    /// A login whose code waits to be redeemed.
+    pub(crate) login: Option<Family>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -147,6 +149,8 @@ pub(crate) struct World {
     pub(crate) controllers: [Shared<Controller>; 2],
     /// The token in the bootstrap Secret: the first of this family.
     pub(crate) bootstrap: Option<Family>,
+    /// The login that a person asks to be carried out; nothing once the status says what came of it.
+    pub(crate) login: Option<Family>,
     /// The uid given last.
     pub(crate) last_uid: u32,
     /// Earlier contents of state Secrets.
@@ -172,7 +176,6 @@ impl World {
             paused: false,
             sessions: 0,
             last: None,
-            login: None,
             cache: Cache::default(),
             pretend: None,
             retries: 0,
@@ -184,6 +187,7 @@ impl World {
             salesforce: Shared::new(Salesforce::new(config.rotates, patience)),
             controllers: [Shared::new(controller()), Shared::new(controller())],
             bootstrap: None,
+            login: None,
             last_uid: 0,
             backups: Shared::new(Vec::new()),
             backups_kept,
@@ -271,6 +275,7 @@ impl World {
             uid,
             seen,
             bootstrap: self.bootstrap,
+            login: self.login,
         };
     }
 
@@ -279,14 +284,14 @@ impl World {
         let installation = self.installation_uid(c);
         let Config { asking, named, .. } = self.config;
         let controller = &mut self.controllers[c];
-        let Cache { uid, seen, bootstrap } = controller.cache;
-        let login = controller.login.take();
+        let Cache {
+            uid,
+            seen,
+            bootstrap,
+            login,
+        } = controller.cache;
         let goal = match login {
-            Some(family) => {
-                let mut answer = self.salesforce.token_answer(family, 0);
-                answer.refresh_token = None;
-                SessionGoal::Deposit(Box::new((token(family, 0), answer)))
-            }
+            Some(family) => SessionGoal::Login(bootstrap_of(family).digest),
             None if renew => SessionGoal::Renew { seen },
             None => SessionGoal::Settle,
         };

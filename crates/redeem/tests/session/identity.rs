@@ -1,11 +1,11 @@
 //! A login whose username must be asked for reaches the consumer only as the expected user.
 
 use redeem::{
-    Expect, GrantProblem, RedeemAnswer, RedeemRefusal, RefreshToken, SessionEnd, SessionGoal, SessionInputs,
-    SessionMemory, SessionOutcome, SessionWait, State, Username,
+    CodeAnswer, Expect, GrantProblem, RedeemAnswer, RedeemRefusal, RefreshToken, SessionEnd, SessionGoal,
+    SessionInputs, SessionMemory, SessionOutcome, SessionWait, State, Username,
 };
 
-use crate::stage::{SEEN, Stage, answer, in_use, inputs, user, with_candidate};
+use crate::stage::{SEEN, Stage, answer, bootstrap, in_use, inputs, user, with_candidate};
 
 /// A session under a name, which only Salesforce can tell.
 fn named(goal: SessionGoal) -> SessionInputs {
@@ -26,8 +26,9 @@ fn anna() -> Username {
 /// Runs a session with a login on an otherwise empty cluster; says how it ended and how often something was derived.
 fn run(username: Option<&str>) -> (SessionOutcome, u32) {
     let login = (RefreshToken::new("refresh"), answer("access", None, user("u")));
-    let inputs = named(SessionGoal::Deposit(Box::new(login)));
+    let inputs = named(SessionGoal::Login(bootstrap().digest));
     let mut stage = Stage::with(None);
+    stage.codes.push_back(CodeAnswer::Granted(Box::new(login)));
     stage
         .named
         .extend(username.map(|username| Username::Is(username.into())));

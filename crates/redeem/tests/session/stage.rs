@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use redeem::{
-    Access, AccessToken, AttemptId, Bootstrap, ClusterUid, ConnectorRef, ConnectorSeen, Effect, Expect,
-    FreshIds, Grant, GrantId, GrantIdentity, InstallationUid, Introspectable, IntrospectionAnswer,
-    LedgerEntry, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply, ResourceVersion, Serial,
-    Session, SessionGoal, SessionInputs, SessionMemory, SessionOutcome, State, StateSeen, TimeLimits,
-    TokenAnswer, Username, WriteReply,
+    Access, AccessToken, AttemptId, Bootstrap, ClusterUid, CodeAnswer, ConnectorRef, ConnectorSeen, Effect,
+    Expect, FreshIds, Grant, GrantId, GrantIdentity, InstallationUid, Introspectable, IntrospectionAnswer,
+    LedgerEntry, LedgerPhase, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply,
+    ResourceVersion, Serial, Session, SessionGoal, SessionInputs, SessionMemory, SessionOutcome, State,
+    StateSeen, TimeLimits, TokenAnswer, Username, WriteReply,
 };
 
 pub(crate) type Interfere = Box<dyn FnMut(&Effect) -> Option<Reply>>;
@@ -39,6 +39,10 @@ pub(crate) struct Stage {
     /// How long the answer to each question about a refresh token was waited for.
     pub(crate) asked: Vec<Duration>,
     pub(crate) derived: u32,
+    /// What the code of a login brings, in turn.
+    pub(crate) codes: VecDeque<CodeAnswer>,
+    /// How often a code was presented.
+    pub(crate) redeemed_codes: u32,
     version: u32,
     sessions: u32,
 }
@@ -77,6 +81,8 @@ impl Stage {
             sent: Vec::new(),
             asked: Vec::new(),
             derived: 0,
+            codes: VecDeque::new(),
+            redeemed_codes: 0,
             version: 1,
             sessions: 0,
         }
@@ -125,9 +131,10 @@ impl Stage {
                 Reply::Ledger(Read::Is(entry.map(|entry| (entry, self.current_version()))))
             }
             Effect::CreateState { state } | Effect::WriteState { state, .. } => self.write(*state),
+            Effect::CreateLedger { entry, .. } if self.is_taken(&entry) => Reply::Write(WriteReply::Conflict),
             Effect::CreateLedger { entry, .. } | Effect::MarkLedgerUsed { entry, .. } => {
                 self.ledger = Some(entry);
-                self.written()
+                Reply::Write(WriteReply::Written(self.current_version()))
             }
             Effect::Claim { serial, .. } => {
                 self.connector.controller = Some(InstallationUid::new("i"));
@@ -151,12 +158,21 @@ impl Stage {
                 self.sent.push(token.expose_secret().to_owned());
                 Reply::Answer(self.answers.pop_front().expect("an answer prepared"))
             }
+            Effect::RedeemCode { .. } => {
+                self.redeemed_codes += 1;
+                Reply::Code(self.codes.pop_front().expect("an answer prepared"))
+            }
             Effect::Derive { .. } => {
                 self.derived += 1;
                 Reply::Derived
             }
             Effect::Pause { .. } | Effect::Done(_) => Reply::Paused,
         }
+    }
+
+    /// Whether a code is entered that is entered already.
+    fn is_taken(&self, entry: &LedgerEntry) -> bool {
+        self.ledger.is_some() && matches!(entry.phase, LedgerPhase::Used(_))
     }
 
     fn write(&mut self, state: State) -> Reply {

@@ -3,7 +3,9 @@
 //! Sources: Salesforce's help page "OAuth 2.0 Authorization Errors" and its Mobile SDK's list of error values
 //! (`OAuthErrorCode.kt`), the REST API guide's status codes, and public reports of real orgs where those are silent.
 
-use crate::grant::GrantKind::{self, ClientCredentials, JwtBearer, Password, RefreshToken};
+use crate::grant::GrantKind::{
+    self, AuthorizationCode, ClientCredentials, JwtBearer, Password, RefreshToken,
+};
 use crate::refusal::Refusal as R;
 
 /// Descriptions, wherever they occur: they are more telling, and more stable, than the codes they come with.
@@ -30,6 +32,11 @@ const DESCRIPTIONS: &[(&str, Option<GrantKind>, R)] = &[
         "token request is already being processed",
         None,
         R::TokenRequestInProgress,
+    ),
+    (
+        "expired authorization code",
+        Some(AuthorizationCode),
+        R::AuthorizationCodeExpired,
     ),
     // A JWT whose `exp` lies in the past by Salesforce's clock: simple-salesforce issue 491.
     ("expired authorization code", Some(JwtBearer), R::AssertionExpired),

@@ -1,11 +1,17 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::grant::GrantKind::{ClientCredentials, JwtBearer, Password, RefreshToken};
+use crate::grant::GrantKind::{AuthorizationCode, ClientCredentials, JwtBearer, Password, RefreshToken};
 use crate::refusal::Refusal::*;
 
-const GRANTS: [GrantKind; 4] = [ClientCredentials, JwtBearer, RefreshToken, Password];
-const SENDS_SECRET: [GrantKind; 3] = [ClientCredentials, RefreshToken, Password];
+const GRANTS: [GrantKind; 5] = [
+    ClientCredentials,
+    JwtBearer,
+    RefreshToken,
+    Password,
+    AuthorizationCode,
+];
+const SENDS_SECRET: [GrantKind; 4] = [ClientCredentials, RefreshToken, Password, AuthorizationCode];
 const JSON: Option<&str> = Some("application/json;charset=UTF-8");
 const HTML: Option<&str> = Some("text/html; charset=UTF-8");
 const PAGE: &[u8] = include_bytes!("../../tests/data/maintenance.html");
@@ -19,7 +25,7 @@ const OAUTH: &[(&[GrantKind], &str, &str, Refusal)] = &[
         WrongPassword,
     ),
     (
-        &[ClientCredentials, JwtBearer, RefreshToken],
+        &[ClientCredentials, JwtBearer, RefreshToken, AuthorizationCode],
         "invalid_grant",
         "authentication failure",
         AuthenticationFailed,
@@ -74,6 +80,12 @@ const OAUTH: &[(&[GrantKind], &str, &str, Refusal)] = &[
         TokenRequestInProgress,
     ),
     (
+        &[AuthorizationCode],
+        "invalid_grant",
+        "expired authorization code",
+        AuthorizationCodeExpired,
+    ),
+    (
         &[JwtBearer],
         "invalid_grant",
         "expired authorization code",
@@ -86,19 +98,19 @@ const OAUTH: &[(&[GrantKind], &str, &str, Refusal)] = &[
         TokenRequestInProgress,
     ),
     (
-        &GRANTS,
+        &[AuthorizationCode],
         "invalid_grant",
         "invalid authorization code",
         AuthorizationCodeInvalid,
     ),
     (
-        &GRANTS,
+        &[AuthorizationCode],
         "invalid_grant",
         "invalid code verifier",
         CodeVerifierInvalid,
     ),
     (
-        &GRANTS,
+        &[AuthorizationCode],
         "invalid_request",
         "Invalid Code Verifier",
         CodeVerifierInvalid,

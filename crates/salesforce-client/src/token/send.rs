@@ -26,11 +26,11 @@ pub(super) async fn send(
     }
 }
 
-/// What can be presented again loses nothing when a connection breaks; a refresh token may be spent by it, and a
+/// What can be presented again loses nothing when a connection breaks; a refresh token or a code may be spent by it, and a
 /// password is not to be tried more often than was asked for.
 fn connection_of(grant: GrantKind) -> Connection {
     match grant {
         GrantKind::ClientCredentials | GrantKind::JwtBearer => Connection::Pooled,
-        GrantKind::RefreshToken | GrantKind::Password => Connection::Fresh,
+        GrantKind::RefreshToken | GrantKind::Password | GrantKind::AuthorizationCode => Connection::Fresh,
     }
 }

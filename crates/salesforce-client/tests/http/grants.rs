@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use salesforce_client::{
-    AccessToken, App, Audience, Password, PrivateKeyPem, RefreshToken, Refusal, SecurityToken, Sent,
-    TokenFormat, TokenRequest, TokenToInspect, TokenToRevoke,
+    AccessToken, App, Audience, AuthorizationCode, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
+    Refusal, SecurityToken, Sent, TokenFormat, TokenRequest, TokenToInspect, TokenToRevoke,
 };
 
 use crate::fake::{Fake, json, response};
@@ -85,6 +85,24 @@ async fn the_security_token_is_appended_to_the_password() {
         ("grant_type", "password"),
         ("password", "p&ss wördTOKEN"),
         ("username", "me@green-itr.example"),
+    ];
+    assert_eq!(form_of(&app(), grant).await, pairs(&expected));
+}
+
+#[tokio::test]
+async fn a_code_is_redeemed_with_its_verifier_and_the_same_callback() {
+    let grant = TokenRequest::AuthorizationCode {
+        code: AuthorizationCode::new("aPrx==".into()),
+        redirect_uri: "http://localhost:1717/OauthRedirect".into(),
+        code_verifier: CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into()),
+    };
+    let expected = [
+        ("client_id", "3MVG9FakeClient"),
+        ("client_secret", "canary-secret-91c2"),
+        ("code", "aPrx=="),
+        ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+        ("grant_type", "authorization_code"),
+        ("redirect_uri", "http://localhost:1717/OauthRedirect"),
     ];
     assert_eq!(form_of(&app(), grant).await, pairs(&expected));
 }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use salesforce_client::{
-    AccessToken, ApiVersion, App, Audience, ClientSecret, Failure, Introspection, Password, PrivateKeyPem,
-    RefreshToken, SecurityToken, TokenRequest, TokenToInspect, TokenToRevoke,
+    AccessToken, ApiVersion, App, Audience, AuthorizationCode, ClientSecret, CodeVerifier, Failure,
+    Introspection, Password, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest, TokenToInspect,
+    TokenToRevoke,
 };
 
 use crate::fake::{Fake, json, response};
@@ -53,6 +54,11 @@ fn grants() -> Vec<TokenRequest> {
             username: "canary-username".into(),
             password: Password::new("canary-password".into()),
             security_token: Some(SecurityToken::new("canary-security-token".into())),
+        },
+        TokenRequest::AuthorizationCode {
+            code: AuthorizationCode::new("canary-code".into()),
+            redirect_uri: "http://localhost:1717/OauthRedirect".into(),
+            code_verifier: CodeVerifier::new("canary-verifier".into()),
         },
     ]
 }

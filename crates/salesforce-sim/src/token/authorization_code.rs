@@ -29,6 +29,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     if code.client_id != app.client_id {
         return Err(refusal::INVALID_CODE);
     }
+    world.authorizations.presented_again += u32::from(code.used);
     // Fifteen minutes, single use.
     if code.used || call.now >= code.expires_at {
         return Err(refusal::EXPIRED_CODE);

@@ -248,3 +248,55 @@ fn a_test_that_could_not_be_made_is_made_up_for_once_there_is_a_token() {
     observed.status.connection_test = Some(impossible(reason, "", now()));
     assert_eq!(fixtures::decided(&observed, after(1)), test(TestReason::Interval));
 }
+
+#[test]
+fn without_a_budget_only_a_first_test_runs() {
+    let spent = |observed: Observed| Observed {
+        pace: crate::core::model::observed::Pace {
+            tests_from: Some(after(5000)),
+            ..observed.pace
+        },
+        ..observed
+    };
+    let due = fixtures::next_test_of(&settled());
+    let edited = Observed {
+        generation: 2,
+        ..settled()
+    };
+    let mut never_tested = settled();
+    never_tested.status.connection_test = None;
+    let decided = [
+        fixtures::decided(&spent(settled()), due),
+        fixtures::decided(&spent(edited), after(1)),
+        fixtures::decided(&spent(never_tested), after(1)),
+    ];
+    assert_eq!(decided, [KEEP, KEEP, test(TestReason::First)]);
+}
+
+#[test]
+fn where_the_org_has_used_four_fifths_of_its_calls_only_requested_tests_run_until_the_next_day() {
+    let mut observed = settled();
+    let used = |observed: &mut Observed, used: i64| {
+        let test = observed.status.connection_test.as_mut().unwrap();
+        test.api_usage = Some(crate::api::status::ApiUsageStatus {
+            used,
+            allowed: 15_000,
+        });
+    };
+    used(&mut observed, 11_999);
+    let hour = after(3599);
+    assert_eq!(fixtures::decided(&observed, hour), test(TestReason::Interval));
+    used(&mut observed, 12_000);
+    assert_eq!(fixtures::decided(&observed, hour), KEEP);
+    let edited = Observed {
+        generation: 2,
+        ..observed.clone()
+    };
+    assert_eq!(fixtures::decided(&edited, hour), KEEP);
+    assert_eq!(
+        fixtures::decided(&asked_to_test(observed.clone()), hour),
+        test(TestReason::Requested)
+    );
+    let next = fixtures::next_test_of(&observed);
+    assert_eq!(next, after(24 * 3600));
+}

@@ -208,6 +208,7 @@ impl World {
                         refusals: std::mem::take(&mut self.refusals),
                         unanswered: None,
                         unavailable: None,
+                        login_failure: None,
                     });
                 }
                 step => session.on(self.reply(step, now), clock),
@@ -255,6 +256,7 @@ impl World {
             }
             Step::Identify { .. } => Answered::Username(redeem::Username::NoAnswer),
             Step::Send { token, .. } => Answered::Answer(self.answer(token.expose_secret(), now)),
+            Step::RedeemCode { .. } => Answered::Code(redeem::CodeAnswer::Failed),
             Step::Derive { .. } => Answered::Derived,
             Step::Pause { .. } | Step::Done(_) => Answered::Paused,
         }
