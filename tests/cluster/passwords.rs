@@ -189,8 +189,7 @@ async fn who_asks_once_has_a_wrong_password_sent_once_though_its_echo_can_not_be
     renewed(&stage, "1").await;
     stage.settle().await;
     assert_eq!((stage.token_calls(), failed_logins(&stage)), (2, 2));
-    // What Salesforce said was lost with the status.
-    stage.stalled("crm", "PasswordRefusedBefore").await;
+    stage.stalled("crm", "WrongPassword").await;
 
     stage.sim.clear_faults();
     stage.pass(HOUR).await;

@@ -14,7 +14,7 @@ use salesforce_client::{
     TokenToRevoke, fuzzing,
 };
 
-use crate::canary::{CANARY, assert_no_secret};
+use crate::secrecy::{CANARY, assert_no_secret};
 
 static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     let settings = ClientSettings {

@@ -6,9 +6,9 @@
 #![cfg(feature = "targets")]
 
 mod answers;
-mod canary;
 mod objects;
 mod records;
+mod secrecy;
 mod values;
 mod world;
 

@@ -13,7 +13,7 @@ use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::secret::read_back::read_back;
 use salesforce_connector_operator::shell::watch::object::Guarded;
 
-use crate::canary::{CANARY, assert_no_secret};
+use crate::secrecy::{CANARY, assert_no_secret};
 use crate::world;
 
 /// A connector as the API server might send it: of another version, edited by hand, with a status that somebody wrote.

@@ -13,7 +13,7 @@ use redeem::{
     Username, WriteReply, ledger_verdict,
 };
 
-use crate::canary::{CANARY, assert_no_secret};
+use crate::secrecy::{CANARY, assert_no_secret};
 use crate::world;
 
 type Data = BTreeMap<String, Vec<u8>>;

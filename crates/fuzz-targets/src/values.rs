@@ -8,7 +8,7 @@ use salesforce_client::{
 use salesforce_connector_operator::core::model::inputs::Input;
 use salesforce_connector_operator::core::model::limits;
 
-use crate::canary::{CANARY, assert_no_secret};
+use crate::secrecy::{CANARY, assert_no_secret};
 use crate::world;
 
 /// A value in a Secret, as every kind of input.

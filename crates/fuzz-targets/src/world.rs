@@ -32,7 +32,7 @@ use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::validate::validate;
 use serde_json::{Value, json};
 
-use crate::canary::assert_no_secret;
+use crate::secrecy::assert_no_secret;
 
 /// More effects than any pass asks for.
 const MOST_EFFECTS: usize = 60;

@@ -13,6 +13,7 @@ use crate::lint::document::Document;
 use crate::lint::objection::Objection;
 use crate::lint::operator::Secrets;
 use crate::lint::schema::Contract;
+use crate::words::visible;
 use crate::{files, show};
 
 pub mod document;
@@ -75,10 +76,12 @@ pub fn run(args: &LintArgs) -> Result<ExitCode, CommandError> {
             } else {
                 format!("{field}: ")
             };
-            let _ = writeln!(report, "{place}: {}: {field}{text}", connector.title());
+            let line = format!("{place}: {}: {field}{text}", connector.title());
+            let _ = writeln!(report, "{}", visible(&line).replace('\n', " "));
         }
     }
     for (kind, count) in kinds(&others) {
+        let kind = visible(&kind).replace('\n', " ");
         let _ = writeln!(report, "Not checked: {count} of kind {kind}.");
     }
     let _ = writeln!(report, "{} checked, {refused} refused.", connectors.len());

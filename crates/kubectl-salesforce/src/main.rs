@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use kubectl_salesforce::cli::{Plugin, PluginCommand};
 use kubectl_salesforce::command_error::CommandError;
+use kubectl_salesforce::words::visible;
 use kubectl_salesforce::{bundle, completion, explain, lint, new, request, show, status, suspend};
 
 fn main() -> ExitCode {
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", visible(&error.to_string()));
             error.exit_code()
         }
     }

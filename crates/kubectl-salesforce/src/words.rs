@@ -1,7 +1,19 @@
-//! How are times written? As kubectl writes an age.
+//! How are times and foreign texts written? As kubectl writes an age, and so that a text changes nothing but itself.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// A text without what moves the cursor, changes colours or turns the direction of writing: others wrote it.
+pub fn visible(text: &str) -> String {
+    let seen = |letter| {
+        if letter == '\n' {
+            letter
+        } else {
+            salesforce_client::visible(letter)
+        }
+    };
+    text.chars().map(seen).collect()
+}
 
 /// `in 41m`, or `3m ago`.
 pub fn relative(time: &Time, now: Timestamp) -> String {

@@ -9,19 +9,30 @@ use kube::api::DynamicObject;
 use salesforce_connector_operator::api::reasons::Reason;
 use salesforce_connector_operator::api::spec::{AuthSpec, Environment};
 use salesforce_connector_operator::api::status::{
-    ConnectionTestStatus, IdentityStatus, StepResult, TestResult, TokenStatus,
+    ConnectionTestStatus, IdentityStatus, LoginResult, LoginStatus, StepResult, TestResult, TokenStatus,
 };
 use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnectorStatus};
+use serde_json::Value;
 
 use crate::show::Paint;
-use crate::words::{ago, relative, span};
+use crate::words::{ago, relative, span, visible};
 
 const LABEL: usize = 10;
 
 /// The connector in an object, or why this version of the plugin can't read it.
 pub fn read(object: &DynamicObject) -> Result<SalesforceConnector, String> {
-    let value = serde_json::to_value(object).map_err(|error| error.to_string())?;
+    let mut value = serde_json::to_value(object).map_err(|error| error.to_string())?;
+    make_visible(&mut value);
     serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+fn make_visible(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = visible(text),
+        Value::Array(items) => items.iter_mut().for_each(make_visible),
+        Value::Object(members) => members.values_mut().for_each(make_visible),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// One connector.
@@ -57,6 +68,9 @@ fn drawn(connector: &SalesforceConnector, now: Timestamp, paint: Paint) -> Strin
         &who_must_act(&status, now, paint).unwrap_or_else(|| "no one".to_owned()),
     );
     rows.add("Login", &login(connector));
+    if let Some(login) = &status.last_login {
+        rows.add("", &last_login(login, now, paint));
+    }
     if let Some(identity) = &status.identity {
         rows.add("Org", &org(identity));
         rows.add("User", &user(identity));
@@ -173,6 +187,22 @@ fn login(connector: &SalesforceConnector) -> String {
     });
     let suspended = if spec.suspend { ", suspended" } else { "" };
     format!("{method} at {host}{suspended}")
+}
+
+/// What came of the last login of a person.
+fn last_login(login: &LoginStatus, now: Timestamp, paint: Paint) -> String {
+    let when = ago(&login.login_time, now);
+    match login.result {
+        LoginResult::Succeeded => format!("login of a person {when}: {}", paint.good("Succeeded")),
+        LoginResult::Failed => {
+            let reason = login.reason.as_deref().unwrap_or_default();
+            format!(
+                "login of a person {when}: {}: {reason}\n{}",
+                paint.bad("Failed"),
+                login.message
+            )
+        }
+    }
 }
 
 fn org(identity: &IdentityStatus) -> String {

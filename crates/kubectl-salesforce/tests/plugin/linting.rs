@@ -126,6 +126,18 @@ fn an_allowed_host_and_another_operator_namespace_are_flags() {
 }
 
 #[test]
+fn a_file_moves_no_cursor_and_forges_no_line() {
+    let text = "apiVersion: salesforce-connector.dev/v1alpha1\nkind: SalesforceConnector\nmetadata: { name: \"\\e[2J\\n0 refused.\" }\n\
+        spec: { \"\\e[31m\": 1, app: {}, auth: {} }\n";
+    let found = lint(&["-"], text).stdout;
+    assert!(
+        found.contains("[31m: unknown field") && !found.contains(['\u{1b}']),
+        "{found:?}"
+    );
+    assert!(!found.contains("\n0 refused.\n"), "{found:?}");
+}
+
+#[test]
 fn every_example_passes() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
     let files: Vec<String> = std::fs::read_dir(folder)

@@ -28,7 +28,7 @@ Test Succeeded TIME ago, at least every TIME
 ✓ OrgFacts
 ✓ EnvironmentMatches
 ✓ ApiUsage
-API calls 2 of 100000 in 24 hours
+API calls COUNT of 100000 in 24 hours
 Next in TIME renewal of the token
 in TIME expiry of the token
 ";
@@ -49,8 +49,13 @@ async fn status_shows_one_connector_on_a_screen_and_all_in_a_table() {
     stage.until_ready_is("odd", "False", "EnvironmentMismatch").await;
 
     let screen = stage.plugin(&["status", "crm"]).await;
+    // How many calls the last answer counted depends on how many tests there were.
+    let counts = ["1", "2", "3", "4"].map(|count| format!("API calls {count} of"));
+    let found = counts.iter().fold(stage.settled(&screen.stdout), |text, count| {
+        text.replace(count, "API calls COUNT of")
+    });
     assert_eq!(
-        (screen.code, stage.settled(&screen.stdout), screen.stderr),
+        (screen.code, found, screen.stderr),
         (Some(0), GOOD.to_owned(), String::new())
     );
 

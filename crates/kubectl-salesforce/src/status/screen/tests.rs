@@ -109,6 +109,42 @@ Next       in 2m      next attempt
 }
 
 #[test]
+fn the_last_login_of_a_person_is_shown_with_what_came_of_it() {
+    let auth = json!({ "authorizationCode": {} });
+    let with = |login: Value| {
+        let object = object(
+            "me",
+            &json!({ "auth": auth }),
+            &json!({ "observedGeneration": 2, "lastLogin": login }),
+        );
+        screen(&object, now(), Paint::PLAIN)
+            .lines()
+            .skip(3)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let time = "2026-11-27T09:55:00Z";
+    assert_eq!(
+        with(json!({ "secretName": "me-login", "result": "Succeeded", "message": "", "loginTime": time })),
+        [
+            "Login      authorizationCode at acme.my.salesforce.com",
+            "           login of a person 5m ago: Succeeded",
+        ]
+    );
+    assert_eq!(
+        with(json!({
+            "secretName": "me-login", "result": "Failed", "reason": "AuthorizationCodeInvalid", "message": "Start again.",
+            "loginTime": time,
+        })),
+        [
+            "Login      authorizationCode at acme.my.salesforce.com",
+            "           login of a person 5m ago: Failed: AuthorizationCodeInvalid",
+            "           Start again.",
+        ]
+    );
+}
+
+#[test]
 fn a_connector_that_no_operator_has_seen_says_so() {
     let wanted = "\
 Connector  new in namespace demo
@@ -136,6 +172,36 @@ odd: this version of the plugin can't read it: unknown variant `Moon`, expected 
     assert_eq!(
         table(&[good(), stalled(), odd], true, now(), Paint::PLAIN),
         wanted
+    );
+}
+
+#[test]
+fn what_a_connector_says_moves_no_cursor_and_forges_no_colour() {
+    let evil = "\u{1b}[2J\u{1b}[32mTrue\u{9b}1A\u{202e}";
+    let spec = json!({ "displayName": evil, "host": evil });
+    let object = object(
+        "crm",
+        &spec,
+        &json!({ "observedGeneration": 2, "conditions": [condition("Ready", "False", evil, evil)] }),
+    );
+    for drawn in [
+        screen(&object, now(), Paint::PLAIN),
+        table(&[object], false, now(), Paint::PLAIN),
+    ] {
+        assert!(
+            drawn.contains("[2J") && !drawn.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
+            "{drawn:?}"
+        );
+    }
+}
+
+#[test]
+fn the_readme_shows_this_screen() {
+    let readme = include_str!("../../../../../README.md");
+    let screen = screen(&good(), now(), Paint::PLAIN);
+    assert!(
+        readme.contains(&format!("\n$ kubectl salesforce status crm\n{screen}```\n")),
+        "{screen}"
     );
 }
 

@@ -1,6 +1,6 @@
-//! What stands in for secrets, and where may it not be?
+//! How does a target notice that a secret is shown?
 
-/// No emitted text may have it.
+/// What stands in for secrets. No emitted text may have it.
 pub(crate) const CANARY: &str = "canary";
 
 /// Asserts that a text has no secret: none of those that the targets send, and none of the input.
