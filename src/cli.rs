@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use clap::builder::RangedI64ValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
-use salesforce_client::{ClientSettings, ConnectTo, HostAllowList};
+use salesforce_client::{ClientSettings, ConnectTo};
 
 use crate::api::names::DOCS_URL;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
+use crate::settings::allowed_hosts::{AllowedHost, AllowedHosts};
 use crate::settings::{SecretWatch, Settings};
 
 pub use test_switches::TestSwitches;
@@ -74,10 +75,10 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_LOG", default_value = "info")]
     pub log: String,
 
-    /// Comma-separated hosts, such as *.example.com, to which the operator may send credentials. Salesforce's own domains
-    /// are always allowed.
+    /// Comma-separated namespace=host pairs, such as sales=sf.example.com: further hosts that connectors of that namespace
+    /// may send credentials to; *=host stands for all namespaces. Salesforce's own hosts are always allowed.
     #[arg(long, env = "SFC_ALLOW_HOST", value_delimiter = ',')]
-    pub allow_host: Vec<String>,
+    pub allow_host: Vec<AllowedHost>,
 
     /// Comma-separated pattern=address:port pairs: connect to this address for hosts that match the pattern. The operator
     /// still verifies the certificate for the host name. For tests and private gateways.
@@ -135,9 +136,6 @@ pub enum LogFormat {
 /// A setting that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// `--allow-host`.
-    #[error("invalid --allow-host")]
-    AllowHost(#[source] salesforce_client::InvalidHostPattern),
     /// `--ca-file`.
     #[error("failed to read --ca-file {}", path.display())]
     CaFile {
@@ -184,6 +182,7 @@ impl RunArgs {
             namespace: self.namespace.clone(),
             watch_namespaces: distinct(&self.watch_namespaces),
             secret_watch: self.secret_watch,
+            allowed_hosts: AllowedHosts::new(&self.allow_host),
             token_requests_per_hour: self.token_requests_per_hour,
             state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),
             token_request_limit: self.test_switches.token_request_limit(),
@@ -218,7 +217,6 @@ impl RunArgs {
 
     /// Settings of the Salesforce client.
     pub fn client_settings(&self) -> Result<ClientSettings, SettingsError> {
-        let allow_list = HostAllowList::with_extra(&self.allow_host).map_err(SettingsError::AllowHost)?;
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|source| SettingsError::CaFile {
                 path: path.clone(),
@@ -227,7 +225,6 @@ impl RunArgs {
         };
         let extra_ca_pem = self.ca_file.iter().map(read).collect::<Result<_, _>>()?;
         Ok(ClientSettings {
-            allow_list,
             connect_to: self.connect_to.clone(),
             extra_ca_pem,
             request_timeout: self.request_timeout(),

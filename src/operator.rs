@@ -57,6 +57,7 @@ const CONNECTORS: &str = "list of connectors";
 
 pub fn run(args: &RunArgs) -> Result<(), RunError> {
     telemetry::start(args.log_format, &args.log)?;
+    forbid_core_dumps();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .enable_all()
@@ -68,12 +69,23 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     result
 }
 
+/// A core dump would hold every token.
+#[cfg(target_os = "linux")]
+fn forbid_core_dumps() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(error = %error, "Failed to forbid core dumps");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forbid_core_dumps() {}
+
 async fn operate(args: &RunArgs) -> Result<(), RunError> {
     salesforce_client::install_crypto_provider();
     let stop = stop_signal().map_err(RunError::Start)?.shared();
     let settings = args.client_settings()?;
     let lease = args.lease_settings()?;
-    let allow_list = settings.allow_list.clone();
     let salesforce = salesforce_client::Client::new(settings).map_err(RunError::Salesforce)?;
     let config = Config::infer().await.map_err(kube::Error::InferConfig);
     let config = config.map_err(RunError::Kubernetes)?;
@@ -99,7 +111,6 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         clients,
         lease: elector.state(),
         salesforce,
-        allow_list,
         settings: args.settings(),
         digest_key: key,
         clock: args.test_switches.clock(),
@@ -256,4 +267,15 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'st
         let _ = sender.send(());
     });
     Ok(receiver.map(|_| ()))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+
+    #[test]
+    fn the_process_leaves_no_core_dump() {
+        super::forbid_core_dumps();
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+    }
 }

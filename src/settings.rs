@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::failpoints::Failpoints;
 
+pub mod allowed_hosts;
+
+use allowed_hosts::AllowedHosts;
+
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SecretWatch {
@@ -21,6 +25,8 @@ pub struct Settings {
     /// Namespaces to work in; empty means all.
     pub watch_namespaces: Vec<String>,
     pub secret_watch: SecretWatch,
+    /// Where credentials may be sent.
+    pub allowed_hosts: AllowedHosts,
     /// Token requests that one login host is sent at a stretch, and an hour, and as many connection tests of an instance.
     pub token_requests_per_hour: u32,
     /// How long a removed connector's state is kept.

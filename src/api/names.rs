@@ -124,3 +124,19 @@ pub fn default_secret_name(connector: &str) -> String {
 pub fn state_name(uid: &str) -> String {
     format!("{STATE_PREFIX}{uid}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_would_lead_elsewhere_in_an_address_is_no_name() {
+        assert!(is_object_name("crm-salesforce") && is_object_name("a.b-1"));
+        for text in [
+            "", "..", "a/b", "a?b", "a#b", "a%2fb", "A", "-a", "a-", "a..b", "a\n",
+        ] {
+            assert!(!is_object_name(text), "{text}");
+        }
+        assert!(!is_object_name(&"a".repeat(254)));
+    }
+}

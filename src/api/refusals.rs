@@ -129,8 +129,8 @@ guidance! {
 
     // The host.
     DomainNotSupported => InputMustChange, Developer, "Set host to the org's My Domain, for example acme.my.salesforce.com. Client credentials do not work on login.salesforce.com, test.salesforce.com or Setup and Lightning hosts.";
-    HostNotAllowed => InputMustChange, ClusterAdministrator, "Use the org's My Domain host. To use a host outside Salesforce's own domains, ask the cluster administrator to allow it with --allow-host.";
-    InstanceUrlNotAllowed => Uncertain, ClusterAdministrator, "If the address is right, allow the host with the operator's flag --allow-host. Otherwise, correct host.";
+    HostNotAllowed => InputMustChange, ClusterAdministrator, "Use the org's My Domain host. To use a host outside Salesforce's own domains, ask the cluster administrator to allow it for this namespace with --allow-host.";
+    InstanceUrlNotAllowed => Uncertain, ClusterAdministrator, "If the address is right, allow the host for this namespace with the operator's flag --allow-host. Otherwise, correct host.";
     HostNotFound => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL. A renamed or deleted org, or an expired scratch org, loses its name.";
     DnsUnavailable => Transient, ClusterAdministrator, "If it stays, check the cluster's DNS.";
     HostNotRouted => Uncertain, Developer, "Correct host: see Setup > My Domain > Current My Domain URL of the org. A deleted or expired scratch org has none.";

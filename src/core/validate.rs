@@ -1,10 +1,11 @@
 //! Is what the user declared complete and possible? A [`Connector`] is valid by construction; else a rejection says why.
 
+use std::fmt;
 use std::time::Duration;
 
 use salesforce_client::{
-    App, Audience, ClientSecret, Host, HostAllowList, Password, PrivateKeyPem, RefreshToken, Refusal,
-    SecurityToken,
+    App, Audience, ClientSecret, Host, HostAllowList, InvalidHost, Password, PrivateKeyPem, RefreshToken,
+    Refusal, SecurityToken,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -53,7 +54,7 @@ pub fn validate(
 ) -> Result<(Connector, Method), Rejection> {
     let host = login_host(spec, allow_list)?;
     let app = app(spec, inputs)?;
-    let method = method(spec, inputs, &host, &app)?;
+    let method = method(spec, inputs, (&host, allow_list), &app)?;
     let template = Template::new(name, spec)?;
     let inputs_digest = inputs_digest(key, &host, &app, &method);
     let attempt_digest = attempt_digest(key, uid, &inputs_digest, &method, spec);
@@ -113,7 +114,7 @@ fn app(spec: &SalesforceConnectorSpec, inputs: &Inputs) -> Result<App, Rejection
 fn method(
     spec: &SalesforceConnectorSpec,
     inputs: &Inputs,
-    host: &Host,
+    (host, allow_list): (&Host, &HostAllowList),
     app: &App,
 ) -> Result<Method, Rejection> {
     let AuthSpec {
@@ -128,10 +129,10 @@ fn method(
             &jwt.private_key_ref,
             limits::PRIVATE_KEY,
         )?;
-        let audience = jwt
-            .audience
-            .clone()
-            .map_or_else(|| default_audience(spec.environment), Audience::Other);
+        let audience = match &jwt.audience {
+            Some(address) => allowed_audience(address, allow_list)?,
+            None => default_audience(spec.environment),
+        };
         let private_key = PrivateKeyPem::from(key.clone());
         return Ok(Method::Login(LoginMethod::JwtBearer {
             username: jwt.username.clone(),
@@ -192,6 +193,19 @@ fn by_authorization_code(
             },
         },
     }
+}
+
+/// Whoever an assertion is meant for can use it.
+fn allowed_audience(address: &str, allow_list: &HostAllowList) -> Result<Audience, Rejection> {
+    let refuse = |why: &dyn fmt::Display| {
+        let subject = format!("spec.auth.jwtBearer.audience: {why}");
+        Rejection::new(Refusal::HostNotAllowed, subject)
+    };
+    let rest = address.strip_prefix("https://").unwrap_or(address);
+    let name = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host: Host = name.parse().map_err(|error: InvalidHost| refuse(&error))?;
+    allow_list.check(&host).map_err(|error| refuse(&error))?;
+    Ok(Audience::Other(address.to_owned()))
 }
 
 fn default_audience(environment: Environment) -> Audience {

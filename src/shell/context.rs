@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client, ResourceExt};
-use salesforce_client::HostAllowList;
 
 use crate::api::status::LastHandledStatus;
 use crate::api::{SalesforceConnector, SalesforceConnectorStatus, names};
@@ -30,9 +29,7 @@ pub struct Context {
     pub(crate) watching: Client,
     pub grants: crate::shell::grant_session::Grants,
     pub(crate) place: tokio::sync::OnceCell<crate::shell::grant_session::Place>,
-    pub salesforce: salesforce_client::Client,
-    /// Hosts that credentials may be sent to.
-    pub allow_list: HostAllowList,
+    salesforce: salesforce_client::Client,
     pub settings: Settings,
     pub digest_key: DigestKey,
     pub clock: Clock,
@@ -56,8 +53,6 @@ pub struct Parts {
     pub clients: crate::shell::kubernetes::clients::Clients,
     pub lease: LeaseState,
     pub salesforce: salesforce_client::Client,
-    /// Hosts that credentials may be sent to.
-    pub allow_list: HostAllowList,
     pub settings: Settings,
     pub digest_key: DigestKey,
     pub clock: Clock,
@@ -113,7 +108,6 @@ impl Context {
             clients,
             lease,
             salesforce,
-            allow_list,
             settings,
             digest_key,
             clock,
@@ -136,7 +130,6 @@ impl Context {
             questions: Budget::new(settings.token_requests_per_hour),
             client: clients.usual,
             salesforce,
-            allow_list,
             settings,
             digest_key,
             clock,
@@ -146,6 +139,12 @@ impl Context {
             passwords: crate::shell::salesforce::password_memory::InFlight::default(),
             memory: Mutex::default(),
         })
+    }
+
+    /// Salesforce, as far as connectors of a namespace may reach it.
+    pub(crate) fn salesforce(&self, namespace: &str) -> salesforce_client::Client {
+        self.salesforce
+            .allowing(self.settings.allowed_hosts.of(namespace).clone())
     }
 
     /// Waits until all connectors are known that there were when the watches began.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
+use redeem::Serial;
 use salesforce_client::InstanceUrl;
 
 use crate::api::{SalesforceConnector, SalesforceConnectorStatus, names};
@@ -54,6 +55,8 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
     let former_secrets = template.map_or_else(Vec::new, |template| {
         let in_status = connector.status.as_ref();
         let in_status = in_status.and_then(|status| status.secret_name.as_deref());
+        // Whoever may write the status may write anything here, and it becomes a part of an address.
+        let in_status = in_status.filter(|name| names::is_object_name(name));
         context.former_secrets(&owner.uid, in_status, &template.name)
     });
     let former = match &target {
@@ -62,7 +65,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
     };
     let ours = target.ours().or(former.as_ref());
     let noted = ours.and_then(|secret| read_back(secret, &context.digest_key));
-    let source = source(context, connector, checked, ours).await?;
+    let source = source(context, connector, checked, noted.as_ref()).await?;
     let held = held(&source, noted);
     let (status, status_unwritten) = status(context, connector);
     let tests_from = held.as_ref().and_then(|held| tests_from(context, &owner, held));
@@ -157,11 +160,11 @@ async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner
     }
     let inputs = read_inputs(context, connector).await?;
     let checked = |inputs: &Inputs| {
-        let (spec, allow_list) = (&connector.spec, &context.allow_list);
+        let allow_list = context.settings.allowed_hosts.of(&owner.namespace);
         validate(
             &owner.name,
             &owner.uid,
-            spec,
+            &connector.spec,
             inputs,
             allow_list,
             &context.digest_key,
@@ -179,7 +182,7 @@ async fn source(
     context: &Context,
     object: &SalesforceConnector,
     checked: Result<(Connector, Method), Rejection>,
-    ours: Option<&Secret>,
+    noted: Option<&HeldToken>,
 ) -> Result<Source, Error> {
     let (connector, method) = match checked {
         Ok((connector, method)) => (Arc::new(connector), method),
@@ -192,7 +195,7 @@ async fn source(
             method,
         })),
         Method::Grant(settings) => Ok(Source::Grant(Box::new(GrantSource {
-            view: view(context, object, ours, settings.bootstrap.as_ref()).await?,
+            view: view(context, object, noted, settings.bootstrap.as_ref()).await?,
             login: login(context, object).await?,
             siblings: siblings(context, object),
             claim_reported: context.claim_told(object),
@@ -218,7 +221,7 @@ async fn former(context: &Context, owner: &Owner, names: &[String]) -> Result<Op
 async fn view(
     context: &Context,
     connector: &SalesforceConnector,
-    ours: Option<&Secret>,
+    noted: Option<&HeldToken>,
     bootstrap: Option<&salesforce_client::RefreshToken>,
 ) -> Result<GrantView, Error> {
     let uid = connector.uid().unwrap_or_default();
@@ -229,8 +232,8 @@ async fn view(
         .as_ref()
         .and_then(|status| status.installation_uid.as_deref());
     let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
-    let in_status = in_status.and_then(|serial| u64::try_from(serial).ok());
-    let in_secret = ours.and_then(|secret| secret.annotations().get(names::SERIAL)?.parse().ok());
+    let in_status = in_status.and_then(|serial| Serial::of_copy(u64::try_from(serial).ok()?));
+    let in_secret = noted.and_then(|noted| Serial::of_copy(noted.serial?));
     Ok(GrantView {
         state: of_connector(state, &uid),
         revoke_at,
@@ -238,7 +241,7 @@ async fn view(
             let token = redeem::RefreshToken::new(token.expose().to_owned());
             redeem::TokenDigest::of(context.digest_key.hmac(), &token)
         }),
-        floor: redeem::Serial(in_status.max(in_secret).unwrap_or_default()),
+        floor: in_status.max(in_secret).unwrap_or_default(),
         claimed_elsewhere: claim.is_some_and(|claim| claim != place.installation.as_str()),
         cluster: place.cluster,
     })

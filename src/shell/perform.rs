@@ -28,6 +28,7 @@ pub(crate) struct Performer<'a> {
     context: &'a Arc<Context>,
     object: &'a SalesforceConnector,
     owner: Owner,
+    salesforce: salesforce_client::Client,
     /// While a login of this user is reserved.
     user: Option<UserLock>,
     /// One for each connection test, in order.
@@ -45,6 +46,7 @@ impl<'a> Performer<'a> {
         Self {
             context,
             object,
+            salesforce: context.salesforce(&owner.namespace),
             owner,
             user: None,
             tests: Vec::new(),
@@ -62,7 +64,7 @@ impl<'a> Performer<'a> {
                 let inspected = TokenToInspect::Access(&token);
                 let (host, now) = (connector.host.name(), context.clock.now());
                 context.questions.charge_or_refund(host, &self.owner, 0, 1, now);
-                let asked = context
+                let asked = self
                     .salesforce
                     .introspect(&connector.host, &connector.app, inspected);
                 PassReply::Introspection(asked.await.ok())
@@ -185,7 +187,7 @@ impl<'a> Performer<'a> {
         {
             return TokenReply::BudgetSpent(wait);
         }
-        let sent = context.salesforce.token(&connector.host, &connector.app, request);
+        let sent = self.salesforce.token(&connector.host, &connector.app, request);
         let answer = match request {
             TokenRequest::Password { .. } => self.at(Failpoint::SendPassword, sent).await,
             _ => sent.await,
@@ -221,7 +223,7 @@ impl<'a> Performer<'a> {
             (_, Some(started)) => started,
         };
         let left = limit.saturating_sub(started.elapsed());
-        let answer = tokio::time::timeout(left, ask(&self.context.salesforce, call)).await;
+        let answer = tokio::time::timeout(left, ask(&self.salesforce, call)).await;
         if let Some(test) = self.tests.last_mut() {
             test.taken = started.elapsed();
         }

@@ -155,7 +155,7 @@ async fn every_value_takes_effect() {
         ("NO_PROXY", ".example.com"),
         ("RUST_BACKTRACE", "1"),
         ("SFC_AUTHENTICATE_METRICS", "true"),
-        ("SFC_ALLOW_HOST", "*.example.com,gateway.example.net"),
+        ("SFC_ALLOW_HOST", "sales=sf.example.com,*=gateway.example.net"),
         ("SFC_CA_FILE", "/etc/salesforce-connector/ca/ca.crt"),
         (
             "SFC_CONNECT_TO",

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use salesforce_client::{ClientSettings, HostAllowList};
+use salesforce_client::ClientSettings;
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::failpoints::Failpoints;
 use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::metrics::Metrics;
+use salesforce_connector_operator::settings::allowed_hosts::AllowedHosts;
 use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
 use salesforce_connector_operator::shell::context::{Context, Parts};
 use salesforce_connector_operator::shell::kubernetes::clients::Clients;
@@ -20,6 +21,7 @@ pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
         namespace: own.to_owned(),
         watch_namespaces: watched,
         secret_watch: SecretWatch::ByName,
+        allowed_hosts: AllowedHosts::default(),
         token_requests_per_hour: 3600,
         state_retention: Duration::from_hours(24),
         token_request_limit: TOKEN_REQUEST_LIMIT,
@@ -47,7 +49,6 @@ pub(crate) async fn build(
         },
         lease,
         salesforce: salesforce_client::Client::new(salesforce).unwrap(),
-        allow_list: HostAllowList::default(),
         settings,
         digest_key,
         clock,

@@ -44,7 +44,11 @@ impl<'a> Answer<'a> {
         let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let mut words = std::str::from_utf8(line).unwrap_or_default().split_whitespace();
         Self {
-            status: words.next().and_then(|word| word.parse().ok()).unwrap_or(200),
+            status: words
+                .next()
+                .and_then(|word| word.parse().ok())
+                .filter(|status| (100..1000).contains(status))
+                .unwrap_or(200),
             grant: words.next().unwrap_or_default(),
             head: String::from_utf8_lossy(head),
             body,

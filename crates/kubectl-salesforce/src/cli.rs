@@ -155,7 +155,7 @@ pub struct LintArgs {
     /// checked. The values of Secrets in the same files are checked as inputs, and never printed.
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Comma-separated hosts that the operator is configured to allow (its flag --allow-host).
+    /// Comma-separated hosts that the operator allows for these connectors (its flag --allow-host).
     #[arg(long, value_delimiter = ',', value_name = "HOST")]
     pub allow_host: Vec<String>,
     /// Namespace of the operator, where it accepts no connectors.
@@ -213,7 +213,7 @@ pub struct NewArgs {
     /// Do not check that the host can be resolved from here.
     #[arg(long)]
     pub offline: bool,
-    /// Comma-separated hosts that the operator is configured to allow (its flag --allow-host).
+    /// Comma-separated hosts that the operator allows for these connectors (its flag --allow-host).
     #[arg(long, value_delimiter = ',', value_name = "HOST")]
     pub allow_host: Vec<String>,
     /// Namespace of the operator, where it accepts no connectors.

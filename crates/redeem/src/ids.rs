@@ -63,7 +63,17 @@ name! {
 #[serde(transparent)]
 pub struct Serial(pub u64);
 
+/// More writes than a state can have in a thousand years.
+const MOST_WRITES: u64 = 1 << 40;
+
 impl Serial {
+    /// A copy that was read back from where anybody may have edited it. One that no state can have reached is none: it would
+    /// make every state that there is an old one.
+    #[must_use]
+    pub fn of_copy(copy: u64) -> Option<Self> {
+        (copy <= MOST_WRITES).then_some(Self(copy))
+    }
+
     /// The one after this.
     #[must_use]
     pub fn next(self) -> Self {
@@ -151,4 +161,17 @@ pub struct ConnectorRef {
     pub namespace: Arc<str>,
     /// `metadata.name`, so that garbage collection knows what to look for.
     pub name: Arc<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_serial_that_no_state_can_have_reached_is_none() {
+        assert_eq!(Serial::of_copy(3), Some(Serial(3)));
+        for copy in [u64::MAX, i64::MAX.unsigned_abs(), MOST_WRITES + 1] {
+            assert_eq!(Serial::of_copy(copy), None, "{copy}");
+        }
+    }
 }

@@ -16,6 +16,8 @@ use crate::refusal::Refusal;
 pub(crate) struct Classification {
     pub(crate) refusal: Refusal,
     pub(crate) said: String,
+    /// The error code, if it is one of OAuth's own.
+    pub(crate) code: Option<&'static str>,
     /// Whether this is a refusal in OAuth's own form, known or not: not the words of a proxy, a gateway or a page.
     pub(crate) oauth: bool,
 }
@@ -47,6 +49,7 @@ pub(crate) fn judge(
     let refusal = known.unwrap_or_else(|| by_status(grant, status, &kind));
     Classification {
         oauth: kind.is_oauth_refusal(status, known.is_some()),
+        code: kind.code(),
         said: match refusal {
             Refusal::UnknownRefusal if kind.is_error_we_could_read() => {
                 format!("HTTP {status}: {}", kind.words(status))
@@ -89,6 +92,20 @@ struct RestErrorBody {
     #[serde(default)]
     message: String,
 }
+
+/// Error codes of RFC 6749 and RFC 7009.
+const CODES: [&str; 10] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "access_denied",
+    "server_error",
+    "temporarily_unavailable",
+    "unsupported_token_type",
+];
 
 impl BodyKind {
     fn read(content_type: Option<&str>, body: &[u8]) -> Self {
@@ -137,6 +154,13 @@ impl BodyKind {
                 Some(first) => format!("{}: {}", first.code, first.message),
                 None => format!("HTTP {status} with an empty list of errors"),
             },
+        }
+    }
+
+    fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Oauth(said) => CODES.into_iter().find(|code| *code == said.error),
+            Self::Empty | Self::Rest(_) | Self::OtherJson | Self::Page { .. } | Self::Text(_) => None,
         }
     }
 

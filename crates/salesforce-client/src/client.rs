@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::failure::Failure;
 use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspect, TokenToRevoke};
-use crate::host::{Host, InstanceUrl};
+use crate::host::{Host, HostAllowList, InstanceUrl};
 use crate::ids::IdentityUrl;
 use crate::rest::{ApiVersion, AvailableVersion, Organization, Resources, RestAnswer, UserIdentity};
 use crate::secrets::AccessToken;
@@ -25,6 +25,14 @@ impl Client {
         Ok(Self {
             transport: Arc::new(Transport::new(settings)?),
         })
+    }
+
+    /// This client with other hosts allowed. The two share their connections.
+    #[must_use]
+    pub fn allowing(&self, allow_list: HostAllowList) -> Self {
+        Self {
+            transport: Arc::new(self.transport.allowing(allow_list)),
+        }
     }
 
     /// Obtains an access token at `host`. Sends one request at most.

@@ -118,6 +118,11 @@ impl Host {
         }
     }
 
+    /// Whether Salesforce's own domains have hosts of this form. Any other host is the administrator's word.
+    pub fn is_salesforces(&self) -> bool {
+        self.kind() != HostKind::Other
+    }
+
     /// The environment of the orgs on this host, where the form of the host tells it.
     pub fn environment(&self) -> Option<HostEnvironment> {
         match self.kind() {

@@ -19,6 +19,15 @@ use crate::scrub::Scrubber;
 /// mistaken or hostile number must not silence anybody for years.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
+/// Who answers. The words of a host that is not Salesforce's are shown to nobody: an author of connectors could read by them what
+/// that host tells the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answerer {
+    Salesforce,
+    /// A host that the administrator has allowed.
+    FurtherHost,
+}
+
 /// A whole answer. Its body may hold tokens: no `Debug`.
 pub(crate) struct Received {
     pub(crate) status: u16,
@@ -27,6 +36,7 @@ pub(crate) struct Received {
     pub(crate) latency: Duration,
     /// Where it redirects to, if credentials may be sent there: a host of Salesforce's, or one that is allowed.
     pub(crate) redirect: Option<Host>,
+    pub(crate) answerer: Answerer,
 }
 
 impl Received {
@@ -53,9 +63,13 @@ impl Received {
         let classification = judge(grant, self.status, self.content_type(), &self.body);
         // Whoever sends a request on to another host has not worked on it.
         let not_worked_on = self.redirect.is_some() || turned_away(self.status);
-        let said = match &self.redirect {
-            Some(host) => format!("HTTP {} to {host}", self.status),
-            None => classification.said,
+        let said = match (&self.redirect, self.answerer) {
+            (Some(host), _) => format!("HTTP {} to {host}", self.status),
+            (None, Answerer::Salesforce) => classification.said,
+            (None, Answerer::FurtherHost) => match classification.code {
+                Some(code) => format!("HTTP {}: {code}", self.status),
+                None => format!("HTTP {}", self.status),
+            },
         };
         Failure {
             refusal: classification.refusal,

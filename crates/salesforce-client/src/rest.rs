@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::failure::{Failure, Sent};
 use crate::host::InstanceUrl;
 use crate::ids::IdentityUrl;
+use crate::received::Answerer;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
@@ -38,8 +39,11 @@ async fn get<T: DeserializeOwned>(
         .success(None, &scrubber)?;
     let value = serde_json::from_slice(&received.body)
         // The error names a place and a field; values of Salesforce's are not secret here.
-        .map_err(|error| {
-            received.not_understood(&format!("failed to read the answer: {error}"), &scrubber)
+        .map_err(|error| match received.answerer {
+            Answerer::Salesforce => {
+                received.not_understood(&format!("failed to read the answer: {error}"), &scrubber)
+            }
+            Answerer::FurtherHost => received.not_understood("failed to read the answer", &scrubber),
         })?;
     let api_usage = received.header(&LIMIT_INFO).and_then(ApiUsage::from_header);
     Ok(RestAnswer {

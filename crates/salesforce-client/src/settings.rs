@@ -12,7 +12,7 @@ use crate::host_pattern::{InvalidHostPattern, Pattern};
 pub struct ClientSettings {
     /// Where credentials may be sent.
     pub allow_list: HostAllowList,
-    /// Hosts that are reached at another address. Where there are any, proxies are not used.
+    /// Hosts that are reached at another address, and without a proxy.
     pub connect_to: Vec<ConnectTo>,
     /// Certificates of CAs trusted besides the system's, as PEM bundles.
     pub extra_ca_pem: Vec<Vec<u8>>,

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use reqwest::{Certificate, Request, Response, redirect, retry};
+use reqwest::{Certificate, Request, Response, Url, redirect, retry};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::host::{Host, InstanceUrl};
-use crate::received::{Received, redirect_host, unreadable};
+use crate::host::{Host, HostAllowList, InstanceUrl};
+use crate::received::{Answerer, Received, redirect_host, unreadable};
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
@@ -43,9 +43,29 @@ pub fn install_crypto_provider() {
 }
 
 pub(crate) struct Transport {
+    usual: HttpClients,
+    /// For hosts that are reached at another address: a proxy would look for them at their own.
+    direct: HttpClients,
+    allow_list: HostAllowList,
+    settings: Arc<ClientSettings>,
+}
+
+#[derive(Clone)]
+struct HttpClients {
     fresh: reqwest::Client,
     pooled: reqwest::Client,
-    settings: ClientSettings,
+}
+
+impl HttpClients {
+    fn new(settings: &ClientSettings, proxies: Proxies) -> Result<Self, BuildError> {
+        // HTTP/1.1 alone: HTTP/2 would share one connection between these requests.
+        let fresh = builder(settings, proxies)?.pool_max_idle_per_host(0).http1_only();
+        let pooled = builder(settings, proxies)?.pool_idle_timeout(Duration::from_secs(30));
+        Ok(Self {
+            fresh: fresh.build().map_err(BuildError::HttpClient)?,
+            pooled: pooled.build().map_err(BuildError::HttpClient)?,
+        })
+    }
 }
 
 impl std::fmt::Debug for Transport {
@@ -92,14 +112,46 @@ impl Transport {
     pub(crate) fn new(settings: ClientSettings) -> Result<Self, BuildError> {
         // Building a reqwest client without a provider panics.
         install_crypto_provider();
-        // HTTP/1.1 alone: HTTP/2 would share one connection between these requests.
-        let fresh = builder(&settings)?.pool_max_idle_per_host(0).http1_only();
-        let pooled = builder(&settings)?.pool_idle_timeout(Duration::from_secs(30));
+        let usual = HttpClients::new(&settings, settings.proxies)?;
+        let direct = if settings.connect_to.is_empty() {
+            usual.clone()
+        } else {
+            HttpClients::new(&settings, Proxies::Never)?
+        };
         Ok(Self {
-            fresh: fresh.build().map_err(BuildError::HttpClient)?,
-            pooled: pooled.build().map_err(BuildError::HttpClient)?,
-            settings,
+            usual,
+            direct,
+            allow_list: settings.allow_list.clone(),
+            settings: Arc::new(settings),
         })
+    }
+
+    pub(crate) fn allowing(&self, allow_list: HostAllowList) -> Self {
+        Self {
+            usual: self.usual.clone(),
+            direct: self.direct.clone(),
+            allow_list,
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// Whether a host is reached at another address, and so without a proxy.
+    fn is_direct(&self, name: &str) -> bool {
+        self.settings
+            .connect_to
+            .iter()
+            .any(|rule| rule.pattern.matches_name(name))
+    }
+
+    fn answerer(&self, url: &Url) -> Answerer {
+        let host: Option<Host> = url.host_str().and_then(|name| name.parse().ok());
+        let salesforces = host.is_some_and(|host| host.is_salesforces());
+        // Tests speak to Salesforce at a loopback address.
+        if salesforces || self.settings.transport == TransportSecurity::PlainHttpForTests {
+            Answerer::Salesforce
+        } else {
+            Answerer::FurtherHost
+        }
     }
 
     pub(crate) fn base_of(&self, host: &Host) -> InstanceUrl {
@@ -110,7 +162,7 @@ impl Transport {
     }
 
     pub(crate) fn check_host(&self, host: &Host) -> Result<(), Failure> {
-        let allowed = self.settings.allow_list.check(host);
+        let allowed = self.allow_list.check(host);
         allowed.map_err(|error| Failure::not_sent(Refusal::HostNotAllowed, error.to_string()))
     }
 
@@ -119,8 +171,7 @@ impl Transport {
         if instance.is_plain_http() && self.settings.transport == TransportSecurity::Https {
             return refuse(format!("{instance} is not https"));
         }
-        self.settings
-            .allow_list
+        self.allow_list
             .check(instance.host())
             .or_else(|error| refuse(error.to_string()))
     }
@@ -129,6 +180,7 @@ impl Transport {
     pub(crate) fn form(&self, host: &Host, path: &str, form: &[(&str, &str)]) -> Result<Request, Failure> {
         self.check_host(host)?;
         let request = self
+            .usual
             .fresh
             .post(format!("{}{path}", self.base_of(host)))
             .form(form);
@@ -147,6 +199,7 @@ impl Transport {
     ) -> Result<Request, Failure> {
         self.check_instance(instance)?;
         let request = self
+            .usual
             .pooled
             .get(format!("{instance}{path}"))
             .header(ACCEPT, "application/json");
@@ -172,14 +225,20 @@ impl Transport {
         cap: usize,
         scrubber: &Scrubber,
     ) -> Result<Received, Interrupted> {
-        let client = match connection {
-            Connection::Fresh => &self.fresh,
-            Connection::Pooled => &self.pooled,
-        };
         let (start, url) = (Instant::now(), request.url().clone());
+        let clients = if self.is_direct(url.host_str().unwrap_or_default()) {
+            &self.direct
+        } else {
+            &self.usual
+        };
+        let client = match connection {
+            Connection::Fresh => &clients.fresh,
+            Connection::Pooled => &clients.pooled,
+        };
+        let answerer = self.answerer(&url);
         let response = execute(client, request)
             .await
-            .map_err(|error| errors::failure(&error, scrubber))?;
+            .map_err(|error| errors::failure(&error, answerer, scrubber))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match read(response, cap).await {
             Ok(body) => body,
@@ -188,7 +247,7 @@ impl Transport {
             Err((why, partial)) => {
                 let failure = match why {
                     BodyError::TooLarge => too_large(cap),
-                    BodyError::Broken(error) => errors::failure(&error, scrubber),
+                    BodyError::Broken(error) => errors::failure(&error, answerer, scrubber),
                 };
                 let failure = unreadable(&headers, status.as_u16(), failure);
                 return Err(Interrupted { failure, partial });
@@ -200,7 +259,8 @@ impl Transport {
             headers,
             body,
             latency: start.elapsed(),
-            redirect: redirect.filter(|host| self.settings.allow_list.check(host).is_ok()),
+            redirect: redirect.filter(|host| self.allow_list.check(host).is_ok()),
+            answerer,
         })
     }
 }
@@ -213,7 +273,7 @@ async fn execute(client: &reqwest::Client, request: Request) -> reqwest::Result<
     client.execute(request).await
 }
 
-fn builder(settings: &ClientSettings) -> Result<reqwest::ClientBuilder, BuildError> {
+fn builder(settings: &ClientSettings, proxies: Proxies) -> Result<reqwest::ClientBuilder, BuildError> {
     let mut certificates = Vec::new();
     for (place, pem) in settings.extra_ca_pem.iter().enumerate() {
         let bundle = Certificate::from_pem_bundle(pem).unwrap_or_default();
@@ -232,7 +292,7 @@ fn builder(settings: &ClientSettings) -> Result<reqwest::ClientBuilder, BuildErr
         .tls_certs_merge(certificates)
         .https_only(settings.transport == TransportSecurity::Https)
         .dns_resolver(Arc::new(resolver::Resolver::new(settings.connect_to.clone())));
-    if settings.proxies == Proxies::Never || !settings.connect_to.is_empty() {
+    if proxies == Proxies::Never {
         builder = builder.no_proxy();
     }
     Ok(builder)

@@ -59,6 +59,9 @@ fn impossible(observed: &Observed, source: &GrantSource) -> Option<Rejection> {
     {
         return Some(fault.clone());
     }
+    if let Some(away) = source.view.away_from_home(&source.connector) {
+        return Some(away);
+    }
     (source.view.business() == Business::NobodyCame)
         .then(|| Rejection::new(GrantProblem::AuthorizationRequired, failed_login(observed)))
 }

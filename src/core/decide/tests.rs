@@ -1,3 +1,4 @@
+use redeem::{GrantValidity, OAuthClient, RefreshToken, StateSeen, TokenDigest};
 use serde_json::json;
 
 use super::*;
@@ -10,7 +11,9 @@ use crate::core::model::rejection::Rejection;
 use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
-use crate::core::testing::fixtures::{after, after_failure, asked_to_renew, fresh, now, of, settled, spec};
+use crate::core::testing::fixtures::{
+    after, after_failure, asked_to_renew, fresh, granted, now, of, settled, spec,
+};
 
 const KEEP: Decision = Decision::Keep { test: None };
 
@@ -36,6 +39,48 @@ fn a_good_token_is_kept_until_its_renewal() {
         KEEP
     );
     assert_eq!(fixtures::decided(&tested, due), mint(MintReason::RenewalDue));
+}
+
+/// The current grant was granted at `granted_at`, and the spec names `host` now.
+fn moved(granted_at: &str, host: &str) -> Observed {
+    let mut observed = asked_to_renew(granted(&json!({}), GrantValidity::Valid));
+    fixtures::of_mut(&mut observed).host = host.parse().unwrap();
+    let StateSeen::Found(state, _) = &mut fixtures::grant_mut(&mut observed).view.state else {
+        panic!("a state")
+    };
+    state.current.as_mut().unwrap().granted_to = Some(OAuthClient {
+        host: granted_at.into(),
+        client_id: "3MVG9".into(),
+    });
+    observed
+}
+
+#[test]
+fn a_stored_grant_is_presented_at_salesforces_hosts_and_at_the_one_that_granted_it_only() {
+    for (granted_at, host) in [
+        ("acme.my.salesforce.com", "other.my.salesforce.com"),
+        ("sf.example.com", "acme.my.salesforce.com"),
+        ("sf.example.com", "sf.example.com"),
+    ] {
+        let decision = fixtures::decided(&moved(granted_at, host), after(1));
+        assert_eq!(decision, mint(MintReason::Requested), "{granted_at} {host}");
+    }
+    for granted_at in ["acme.my.salesforce.com", "sf.example.com"] {
+        let mut observed = moved(granted_at, "x.tenant.example");
+        let rejection = Rejection::new(OwnReason::GrantedElsewhere, format!("issued at {granted_at}"));
+        assert_eq!(
+            fixtures::decided(&observed, after(1)),
+            Decision::Reject(rejection)
+        );
+        // A new authorization is worth a session, which leaves the stored grant alone.
+        let key = fixtures::key();
+        let brought = TokenDigest::of(key.hmac(), &RefreshToken::new("another"));
+        fixtures::grant_mut(&mut observed).view.bootstrap = Some(brought);
+        assert_eq!(
+            fixtures::decided(&observed, after(1)),
+            mint(MintReason::Requested)
+        );
+    }
 }
 
 #[test]

@@ -123,7 +123,14 @@ impl SessionReport {
     fn unspent(&self, failure: &Failure, connector: &Connector) -> Problem {
         let elsewhere = self.state().and_then(|state| granted_elsewhere(state, connector));
         match elsewhere {
-            Some(rejection) if failure.refusal == Refusal::RefreshTokenExpired => rejection.into(),
+            Some(rejection)
+                if matches!(
+                    failure.refusal,
+                    Refusal::RefreshTokenExpired | Refusal::HostNotAllowed
+                ) =>
+            {
+                rejection.into()
+            }
             Some(_) | None => failure.into(),
         }
     }

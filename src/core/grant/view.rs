@@ -7,7 +7,7 @@ use redeem::{
     AttemptPhase, ClusterUid, Expect, Grant, GrantProblem, Judgement, OAuthClient, Serial, State, StateSeen,
     TokenDigest,
 };
-use salesforce_client::AccessToken;
+use salesforce_client::{AccessToken, Host};
 
 use crate::api::reasons::OwnReason;
 use crate::api::spec::ExpectSpec;
@@ -131,6 +131,16 @@ impl GrantView {
         self.state()?.grants().next()
     }
 
+    /// Why no session is begun: no stored grant may be presented at the connector's host, and nobody has brought another.
+    pub fn away_from_home(&self, connector: &Connector) -> Option<Rejection> {
+        let state = self.state()?;
+        let at_home = state.grants().any(|grant| is_at_home(grant, &connector.host));
+        if at_home || (self.bootstrap.is_some() && !self.imported()) {
+            return None;
+        }
+        granted_elsewhere(state, connector)
+    }
+
     /// Whether the brought token has been imported, so that nobody needs its Secret any more.
     pub fn imported(&self) -> bool {
         let imported = self.state().and_then(|state| state.imported.as_ref());
@@ -185,6 +195,17 @@ pub fn client(connector: &Connector) -> OAuthClient {
     }
 }
 
+/// Whether a grant may be presented at a host: at Salesforce's own, or at the very host that granted it. One that has brought
+/// nothing yet was brought for the host that the spec names.
+pub fn is_at_home(grant: &Grant, host: &Host) -> bool {
+    let untried = grant.granted_to.is_none() && grant.access.is_none();
+    let granted_here = grant
+        .granted_to
+        .as_ref()
+        .is_some_and(|client| *client.host == *host.name());
+    host.is_salesforces() || granted_here || untried
+}
+
 /// What is wrong where Salesforce calls a grant expired and somebody else's word would count: it was granted to another app,
 /// or at another host.
 pub fn granted_elsewhere(state: &State, connector: &Connector) -> Option<Rejection> {
@@ -202,10 +223,19 @@ pub fn granted_elsewhere(state: &State, connector: &Connector) -> Option<Rejecti
     Some(Rejection::new(OwnReason::GrantedElsewhere, subject))
 }
 
-/// Host to revoke the grant at once the connector is gone, if it is to be revoked.
-pub fn revoke_at<'a>(connector: &'a Connector, settings: &GrantSettings) -> Option<&'a str> {
+/// Host to revoke the grant at once the connector is gone, if it is to be revoked: where it was granted, if it may not be
+/// presented at the host that the spec names.
+pub fn revoke_at(connector: &Connector, settings: &GrantSettings, view: &GrantView) -> Option<String> {
     match settings.policy.on_delete {
-        OnDelete::Revoke => Some(connector.host.name()),
+        OnDelete::Revoke => {
+            let grant = view.state().and_then(|state| state.current.as_ref());
+            let away = grant.filter(|grant| !is_at_home(grant, &connector.host));
+            let home = away.and_then(|grant| grant.granted_to.as_ref());
+            Some(
+                home.map_or(connector.host.name(), |client| &client.host)
+                    .to_owned(),
+            )
+        }
         OnDelete::Leave => None,
     }
 }

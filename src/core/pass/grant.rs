@@ -55,12 +55,12 @@ pub(super) enum GrantStage {
 /// finds it with the state.
 pub(super) fn revocation_to_record(observed: &Observed) -> Option<PassEffect> {
     let source = observed.grant()?;
-    let wanted = revoke_at(&source.connector, &source.settings);
+    let wanted = revoke_at(&source.connector, &source.settings, &source.view);
     let StateSeen::Found(_, version) = &source.view.state else {
         return None;
     };
-    (source.view.revoke_at.as_deref() != wanted).then(|| PassEffect::RecordRevocation {
-        host: wanted.map(str::to_owned),
+    (source.view.revoke_at != wanted).then(|| PassEffect::RecordRevocation {
+        host: wanted,
         version: version.clone(),
     })
 }
@@ -98,7 +98,7 @@ impl GrantRenewal {
                 Some(_) => Introspectable::Possible,
                 None => Introspectable::Impossible,
             },
-            revoke_at: revoke_at(connector, &source.settings).map(str::to_owned),
+            revoke_at: revoke_at(connector, &source.settings, &source.view),
             // A session that finds out how an attempt ended sends nothing, as a rule, and must not wait: it is charged afterwards.
             prepaid: why != MintReason::GrantOpen || !source.view.has_attempt(),
         };

@@ -2,25 +2,22 @@
 
 use crate::api::names;
 use crate::core::model::digest::{Digest, DigestKey};
-use crate::core::model::held_token::{Expiration, HeldToken};
-use crate::core::secret::template::{RENEWALS, SOURCES, token_digest};
+use crate::core::model::held_token::{Expiration, HeldToken, Identity};
+use crate::core::secret::template::{RENEWALS, SOURCES, earlier_token_digest, token_digest};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use salesforce_client::AccessToken;
 
 /// Reads back the token that a Secret holds. The token is found by its digest, under whatever key it stands; an edited
-/// token is therefore no token, while a changed template changes nothing.
+/// token, or one whose annotations were edited, is therefore no token, while a changed template changes nothing.
 pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<HeldToken> {
     let annotations = secret.metadata.annotations.as_ref()?;
     let noted = |name: &str| annotations.get(name).map(String::as_str);
-    let digest = noted(names::TOKEN_DIGEST)?;
-    let values = secret.data.as_ref()?.values();
-    let token = values
-        .map(|ByteString(bytes)| bytes)
-        .find(|bytes| token_digest(key, bytes).as_str() == digest)?;
+    let (uid, digest) = (noted(names::CONNECTOR_UID)?, noted(names::TOKEN_DIGEST)?);
     let source = noted(names::EXPIRY_SOURCE)?;
     let renewal = noted(names::RENEWAL)?;
-    Some(HeldToken {
-        token: salesforce_client::AccessToken::new(String::from_utf8(token.clone()).ok()?),
+    let without_token = HeldToken {
+        token: AccessToken::new(String::new()),
         instance_url: noted(names::INSTANCE_URL)?.to_owned(),
         issue_time: noted(names::ISSUE_TIME)?.parse().ok()?,
         expiration: Expiration {
@@ -28,12 +25,23 @@ pub fn read_back(secret: &Secret, key: &DigestKey) -> Option<HeldToken> {
             source: SOURCES.iter().find(|(_, text)| *text == source)?.0,
             renewal: RENEWALS.iter().find(|(_, text)| *text == renewal)?.0,
         },
-        identity: crate::core::model::held_token::Identity::from_text(noted(names::IDENTITY)?)?,
+        identity: Identity::from_text(noted(names::IDENTITY)?)?,
         scopes: noted(names::SCOPES)?
             .split_whitespace()
             .map(str::to_owned)
             .collect(),
         inputs_digest: Digest::from_text(noted(names::INPUTS_DIGEST)?),
         serial: noted(names::SERIAL).and_then(|serial| serial.parse().ok()),
+    };
+    secret.data.as_ref()?.values().find_map(|ByteString(bytes)| {
+        let held = HeldToken {
+            token: AccessToken::new(String::from_utf8(bytes.clone()).ok()?),
+            ..without_token.clone()
+        };
+        if token_digest(key, uid, &held).as_str() == digest {
+            return Some(held);
+        }
+        let earlier = earlier_token_digest(key, bytes).as_str() == digest;
+        earlier.then_some(HeldToken { serial: None, ..held })
     })
 }

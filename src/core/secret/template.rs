@@ -12,7 +12,7 @@ use crate::api::spec::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 use crate::api::status::ExpirySource;
 use crate::api::{SalesforceConnector, SalesforceConnectorSpec, names};
 use crate::core::model::digest::{Digest, DigestKey};
-use crate::core::model::held_token::{HeldToken, Renewal};
+use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 
@@ -164,9 +164,7 @@ impl Template {
             (names::INPUTS_DIGEST, held.inputs_digest.as_str().to_owned()),
             (
                 names::TOKEN_DIGEST,
-                token_digest(key, held.token.expose().as_bytes())
-                    .as_str()
-                    .to_owned(),
+                token_digest(key, &owner.uid, held).as_str().to_owned(),
             ),
         ];
         annotations.extend(own.map(|(name, value)| (name.to_owned(), value)));
@@ -199,7 +197,33 @@ fn owner_reference(owner: &Owner) -> OwnerReference {
     }
 }
 
-pub(super) fn token_digest(key: &DigestKey, token: &[u8]) -> Digest {
+/// Covers the token and what is remembered of it, so that no annotation can be edited without the token.
+pub(super) fn token_digest(key: &DigestKey, uid: &str, held: &HeldToken) -> Digest {
+    let Expiration {
+        time,
+        source,
+        renewal,
+    } = held.expiration;
+    let serial = held.serial.map(|serial| serial.to_string());
+    let parts = [
+        uid,
+        held.token.expose(),
+        &held.instance_url,
+        &held.issue_time.to_string(),
+        &time.to_string(),
+        source_text(source),
+        renewal_text(renewal),
+        &held.identity.to_text(),
+        &held.scopes.join(" "),
+        held.inputs_digest.as_str(),
+        serial.as_deref().unwrap_or_default(),
+    ];
+    key.digest("held-token", parts.map(str::as_bytes))
+}
+
+/// The digest of earlier versions, which covers the token alone. A Secret with it counts, without its serial, until the next
+/// pass writes the digest of today: nobody has to log in for an upgrade.
+pub(super) fn earlier_token_digest(key: &DigestKey, token: &[u8]) -> Digest {
     key.digest("token", [token])
 }
 

@@ -138,6 +138,31 @@ fn jwt_bearer_presents_the_key_to_the_audience_of_the_environment() {
 }
 
 #[test]
+fn an_assertion_is_signed_for_allowed_hosts_only() {
+    for (audience, expected) in [
+        ("https://acme.my.site.com/customers", Ok(())),
+        ("https://sf.example.com", Ok(())),
+        ("https://evil.example", Err(Refusal::HostNotAllowed.into())),
+        (
+            "https://login.salesforce.com@evil.example",
+            Err(Refusal::HostNotAllowed.into()),
+        ),
+        ("https://", Err(Refusal::HostNotAllowed.into())),
+    ] {
+        let spec = spec(json!({ "auth": { "jwtBearer": {
+            "username": "robot@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" }, "audience": audience,
+        } } }));
+        let list = HostAllowList::with_extra(["sf.example.com"]).unwrap();
+        let checked = validate("crm", "uid", &spec, &inputs(&spec), &list, &key());
+        assert_eq!(
+            checked.map(drop).map_err(|rejection| rejection.reason),
+            expected,
+            "{audience}"
+        );
+    }
+}
+
+#[test]
 fn password_presents_user_password_and_security_token() {
     let checked = connector(&spec(json!({ "auth": password() })));
     let wanted = TokenRequest::Password {

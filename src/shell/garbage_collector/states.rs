@@ -9,6 +9,7 @@ use salesforce_client::{Host, RefreshToken, Refusal, TokenToRevoke};
 
 use crate::api::names::state_name;
 use crate::api::{SalesforceConnector, names};
+use crate::core::grant::view::is_at_home;
 use crate::core::schedule::time::signed;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
@@ -110,7 +111,8 @@ async fn revoked(context: &Context, secret: &Secret, state: &State) -> Result<Op
         return Ok(None);
     };
     let mut all = true;
-    for grant in counted.grants().filter(|grant| !grant.is_dead()) {
+    let presentable = |grant: &&redeem::Grant| !grant.is_dead() && is_at_home(grant, &host);
+    for grant in counted.grants().filter(presentable) {
         all &= revoke(context, &host, &grant.refresh_token, &counted).await;
     }
     Ok(all.then_some(written))
@@ -141,7 +143,7 @@ async fn count_try(context: &Context, secret: &Secret, counted: &State) -> Resul
 async fn revoke(context: &Context, host: &Host, token: &redeem::RefreshToken, state: &State) -> bool {
     let token = RefreshToken::new(token.expose_secret().to_owned());
     let answer = context
-        .salesforce
+        .salesforce(&state.connector.namespace)
         .revoke(host, TokenToRevoke::Refresh(&token))
         .await;
     let ConnectorRef { name, namespace, .. } = &state.connector;

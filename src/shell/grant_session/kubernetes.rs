@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::api::names::state_name;
 use crate::api::{SalesforceConnector, names};
 use crate::core::secret::ownership::owning_connector;
+use crate::core::secret::read_back::read_back;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::grant_session::driver::SessionDriver;
@@ -167,7 +168,7 @@ impl SessionDriver {
         if owning_connector(secret) != Some(&self.owner.uid) {
             return None;
         }
-        secret.annotations().get(names::SERIAL)?.parse().ok().map(Serial)
+        Serial::of_copy(read_back(secret, &self.context.digest_key)?.serial?)
     }
 
     pub(crate) async fn claim(&mut self, serial: Serial, version: &ResourceVersion) -> Reply {
@@ -348,13 +349,13 @@ fn seen(connector: &SalesforceConnector) -> ConnectorSeen {
     let status = connector.status.as_ref();
     let serial = status
         .and_then(|status| status.grant_serial)
-        .and_then(|serial| u64::try_from(serial).ok());
+        .and_then(|serial| Serial::of_copy(u64::try_from(serial).ok()?));
     ConnectorSeen {
         uid: connector.uid().unwrap_or_default().into(),
         resource_version: ResourceVersion::new(connector.resource_version().unwrap_or_default()),
         controller: status
             .and_then(|status| status.installation_uid.as_deref())
             .map(InstallationUid::new),
-        serial: serial.map(Serial),
+        serial,
     }
 }

@@ -7,13 +7,14 @@ use redeem::{
     Username,
 };
 use salesforce_client::{
-    AccessToken, Failure, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest, TokenResponse,
-    TokenToInspect,
+    AccessToken, Failure, Host, IdentityUrl, InstanceUrl, RefreshToken, Refusal, Sent, TokenRequest,
+    TokenResponse, TokenToInspect,
 };
 
 use crate::api::Reason;
 use crate::api::reasons::Class;
 use crate::core::grant::session_report::LoginFailure;
+use crate::core::grant::view::is_at_home;
 use crate::shell::grant_session::driver::SessionDriver;
 
 impl SessionDriver {
@@ -23,9 +24,13 @@ impl SessionDriver {
         attempt: &AttemptId,
         limit: Duration,
     ) -> Reply {
+        if let Some(failure) = away_from_home(self.known.as_ref(), token, &self.connector.host) {
+            self.note_refused(attempt, failure);
+            return Reply::Answer(RedeemAnswer::NotSent);
+        }
         let grant = TokenRequest::RefreshToken(RefreshToken::new(token.expose_secret().to_owned()));
         self.requests += 1;
-        let client = self.context.salesforce.clone();
+        let client = self.context.salesforce(&self.owner.namespace);
         let request = client.token(&self.connector.host, &self.connector.app, &grant);
         let answer = match tokio::time::timeout(limit, request).await {
             Ok(Ok(response)) => {
@@ -54,7 +59,8 @@ impl SessionDriver {
             return Reply::Code(CodeAnswer::Failed);
         };
         self.requests += 1;
-        let (client, request) = (self.context.salesforce.clone(), login.token_request());
+        let client = self.context.salesforce(&self.owner.namespace);
+        let request = login.token_request();
         let request = client.token(&self.connector.host, &self.connector.app, &request);
         let answer = tokio::time::timeout(limit, request).await;
         let (answer, result) = self.code_answer(answer.unwrap_or_else(|_| Err(silent(limit))));
@@ -107,10 +113,14 @@ impl SessionDriver {
         if self.connector.app.client_secret.is_none() {
             return Reply::Introspection(IntrospectionAnswer::Impossible);
         }
+        if let Some(failure) = away_from_home(self.known.as_ref(), token, &self.connector.host) {
+            self.unanswered = Some(failure);
+            return Reply::Introspection(IntrospectionAnswer::NoAnswer);
+        }
         self.requests += 1;
         let token = RefreshToken::new(token.expose_secret().to_owned());
         let inspected = TokenToInspect::Refresh(&token);
-        let client = self.context.salesforce.clone();
+        let client = self.context.salesforce(&self.owner.namespace);
         let request = client.introspect(&self.connector.host, &self.connector.app, inspected);
         let answer = tokio::time::timeout(limit, request).await;
         let answer = answer.unwrap_or_else(|_| Err(silent(limit)));
@@ -124,7 +134,8 @@ impl SessionDriver {
         let answer = match self.identity_url(access) {
             Some((instance, id)) => {
                 let token = AccessToken::new(access.token.expose_secret().to_owned());
-                self.context.salesforce.identity(&instance, &id, &token).await
+                let client = self.context.salesforce(&self.owner.namespace);
+                client.identity(&instance, &id, &token).await
             }
             None => Err(unaskable()),
         };
@@ -146,6 +157,22 @@ impl SessionDriver {
         };
         Some((instance, id))
     }
+}
+
+/// Why a refresh token is not presented at a host: it is a stored one, and that host has not granted it.
+fn away_from_home(
+    known: Option<&redeem::State>,
+    token: &redeem::RefreshToken,
+    host: &Host,
+) -> Option<Failure> {
+    let mut grants = known.into_iter().flat_map(redeem::State::grants);
+    let grant = grants.find(|grant| grant.refresh_token == *token)?;
+    (!is_at_home(grant, host)).then(|| Failure {
+        refusal: Refusal::HostNotAllowed,
+        sent: Sent::NotSent,
+        detail: format!("{host} has not granted the stored refresh token"),
+        ..silent(Duration::ZERO)
+    })
 }
 
 /// What an answer tells of the user behind an access token. A new token helps only where this one has ended.

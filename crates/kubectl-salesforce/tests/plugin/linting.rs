@@ -66,7 +66,7 @@ standard input:12: typo: spec.hosst: unknown field. Did you mean host?
 standard input:13: typo: spec.host: Invalid value: host is a bare name, such as acme.my.salesforce.com: remove scheme, port and path
 standard input:21: elsewhere: spec.host: HostNotAllowed: The host is not one of Salesforce's own, and not one that the settings \
 allow (acme.example.com is not one of Salesforce's domains and not among the allowed hosts). Use the org's My Domain host. To use a \
-host outside Salesforce's own domains, ask the cluster administrator to allow it with --allow-host.
+host outside Salesforce's own domains, ask the cluster administrator to allow it for this namespace with --allow-host.
 standard input:32: bytes: spec.app.clientSecretRef: InputNotText: A value in a Secret that the connector refers to is not text \
 (Secret \"app\", key \"client-secret\": 1 bytes of no UTF-8 text; a plain value belongs under stringData, as the API server decodes \
 data from base64). Store the value as UTF-8 text, for example with kubectl create secret generic NAME --from-file=KEY=FILE, or under \

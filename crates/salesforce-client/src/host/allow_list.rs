@@ -61,6 +61,14 @@ impl HostAllowList {
         })
     }
 
+    /// The hosts that this list or another one allows.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            extra: self.extra.iter().chain(&other.extra).cloned().collect(),
+        }
+    }
+
     /// Whether credentials may be sent to `host`.
     pub fn check(&self, host: &Host) -> Result<(), HostNotAllowed> {
         if self.extra.iter().any(|pattern| pattern.matches(host)) {

@@ -60,3 +60,46 @@ fn a_refusal_that_was_understood_was_answered_and_server_trouble_may_have_acted(
         assert_eq!(sent(status, refusal), expected, "{status} {refusal}");
     }
 }
+
+fn answer(status: u16, body: &str, answerer: Answerer) -> Received {
+    Received {
+        status,
+        headers: HeaderMap::new(),
+        body: Zeroizing::new(body.as_bytes().to_vec()),
+        latency: Duration::ZERO,
+        redirect: None,
+        answerer,
+    }
+}
+
+#[test]
+fn words_of_a_host_that_is_not_salesforces_are_not_repeated() {
+    let bodies = [
+        "<html><title>Internal wiki</title>",
+        r#"{"error":"invalid_grant","error_description":"Internal wiki"}"#,
+        r#"{"error":"Internal wiki"}"#,
+        r#"[{"errorCode":"INVALID_SESSION_ID","message":"Internal wiki"}]"#,
+        "Internal wiki",
+    ];
+    let detail = |body: &&str, answerer| {
+        answer(400, body, answerer)
+            .refusal(None, &Scrubber::default())
+            .detail
+    };
+    for body in &bodies {
+        assert!(
+            detail(body, Answerer::Salesforce).contains("Internal wiki"),
+            "{body}"
+        );
+    }
+    assert_eq!(
+        bodies.map(|body| detail(&body, Answerer::FurtherHost)),
+        [
+            "HTTP 400",
+            "HTTP 400: invalid_grant",
+            "HTTP 400",
+            "HTTP 400",
+            "HTTP 400"
+        ]
+    );
+}

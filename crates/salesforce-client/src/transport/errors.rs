@@ -5,12 +5,17 @@ use std::io;
 
 use super::resolver::DnsFailure;
 use crate::failure::Failure;
+use crate::received::Answerer;
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 
 /// What an error of the HTTP stack means. Only an error before or during connecting proves that nothing was sent.
-pub(super) fn failure(error: &reqwest::Error, scrubber: &Scrubber) -> Failure {
-    let detail = scrubber.clean(&innermost(error));
+pub(super) fn failure(error: &reqwest::Error, answerer: Answerer, scrubber: &Scrubber) -> Failure {
+    // A certificate, too, has words of the other side.
+    let detail = match answerer {
+        Answerer::Salesforce => scrubber.clean(&innermost(error)),
+        Answerer::FurtherHost => String::new(),
+    };
     if error.is_builder() {
         Failure::not_sent(Refusal::RequestNotBuilt, detail)
     } else if error.is_connect() {

@@ -41,7 +41,7 @@ fn map<const N: usize>(entries: [(&str, &str); N]) -> BTreeMap<String, String> {
 #[test]
 fn the_secret_says_all_that_a_reader_and_the_operator_need() {
     let secret = rendered(&json!({}));
-    let token_digest = token_digest(&key(), b"00Dx!token-1");
+    let token_digest = token_digest(&key(), &owner().uid, &a_token());
     let inputs_digest = connector(&spec(json!({}))).inputs_digest.clone();
     assert_eq!(
         data(&secret),
@@ -239,8 +239,8 @@ fn an_edited_or_incomplete_secret_holds_no_token() {
         ..whole.clone()
     };
     assert_eq!(read_back(&empty, &key()), None);
-    let free_text = [names::INSTANCE_URL, names::SCOPES, names::INPUTS_DIGEST];
     for annotation in [
+        names::CONNECTOR_UID,
         names::TOKEN_DIGEST,
         names::ISSUE_TIME,
         names::EXPIRATION_TIME,
@@ -254,16 +254,56 @@ fn an_edited_or_incomplete_secret_holds_no_token() {
         let mut without = whole.clone();
         without.metadata.annotations.as_mut().unwrap().remove(annotation);
         assert_eq!(read_back(&without, &key()), None, "{annotation}");
-        let mut garbled = whole.clone();
-        garbled
-            .metadata
-            .annotations
-            .as_mut()
-            .unwrap()
-            .insert(annotation.into(), "garbled".into());
-        let read = read_back(&garbled, &key());
-        assert_eq!(read.is_some(), free_text.contains(&annotation), "{annotation}");
+        let garbled = annotated(&whole, annotation, "garbled");
+        assert_eq!(read_back(&garbled, &key()), None, "{annotation}");
     }
+}
+
+fn annotated(secret: &Secret, name: &str, value: &str) -> Secret {
+    let mut secret = secret.clone();
+    let annotations = secret.metadata.annotations.as_mut().unwrap();
+    annotations.insert(name.to_owned(), value.to_owned());
+    secret
+}
+
+#[test]
+fn nobody_can_edit_what_is_remembered_of_a_token_and_have_it_used() {
+    let token = HeldToken {
+        serial: Some(7),
+        ..a_token()
+    };
+    let whole = template(&json!({})).unwrap().render(&owner(), &token, &key());
+    assert_eq!(read_back(&whole, &key()), Some(token));
+    for (annotation, value) in [
+        (names::INSTANCE_URL, "https://dev-ed.develop.my.salesforce.com"),
+        (names::IDENTITY, "00D000000000001AAA/005000000000001AAA"),
+        (names::EXPIRATION_TIME, "2030-01-01T00:00:00Z"),
+        (names::CONNECTOR_UID, "another"),
+        (names::SERIAL, "18446744073709551615"),
+    ] {
+        assert_eq!(
+            read_back(&annotated(&whole, annotation, value), &key()),
+            None,
+            "{annotation}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_of_an_earlier_version_counts_without_its_serial_and_is_written_again() {
+    let token = HeldToken {
+        serial: Some(7),
+        ..a_token()
+    };
+    let wanted = template(&json!({})).unwrap().render(&owner(), &token, &key());
+    let digest = earlier_token_digest(&key(), token.token.expose().as_bytes());
+    let earlier = annotated(&wanted, names::TOKEN_DIGEST, digest.as_str());
+    let held = HeldToken {
+        serial: None,
+        ..token
+    };
+    assert_eq!(read_back(&earlier, &key()), Some(held));
+    assert!(!in_step(&earlier, &wanted));
 }
 
 #[test]

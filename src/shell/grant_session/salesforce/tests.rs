@@ -112,3 +112,34 @@ fn an_access_token_has_ended_only_where_salesforce_says_that_a_new_one_helps() {
         assert_eq!(of(silent), Username::NoAnswer, "{silent}");
     }
 }
+
+#[test]
+fn no_stored_refresh_token_goes_to_a_host_that_has_not_granted_it() {
+    let connector = redeem::ConnectorRef {
+        uid: "u".into(),
+        namespace: "sales".into(),
+        name: "crm".into(),
+    };
+    let mut state = redeem::State::new(connector, redeem::ClusterUid::new("c"), redeem::Serial(3));
+    let stored = redeem::RefreshToken::new("stored");
+    let id = redeem::GrantId::new("g");
+    let mut grant = redeem::Grant::new(id, stored.clone(), redeem::Origin::Login);
+    grant.granted_to = Some(redeem::OAuthClient {
+        host: "acme.my.salesforce.com".into(),
+        client_id: "3MVG9".into(),
+    });
+    state.current = Some(grant);
+    let refused = |token: &redeem::RefreshToken, host: &str| {
+        let failure = away_from_home(Some(&state), token, &host.parse().unwrap());
+        failure.map(|failure| (failure.refusal, failure.sent))
+    };
+    let not_sent = Some((Refusal::HostNotAllowed, Sent::NotSent));
+    assert_eq!(refused(&stored, "x.tenant.example"), not_sent);
+    assert_eq!(refused(&stored, "other.my.salesforce.com"), None);
+    let brought = redeem::RefreshToken::new("brought");
+    assert_eq!(
+        refused(&brought, "x.tenant.example"),
+        None,
+        "it is the user's own"
+    );
+}
