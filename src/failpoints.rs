@@ -15,8 +15,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Declares the failpoints, and the list of them all that the tests are held to.
 macro_rules! failpoints {
     ($($(#[$doc:meta])* $failpoint:ident,)*) => {
-        /// What a test can stop the process before, and after: each effect of the redeem protocol, and the writes that
-        /// follow from it.
+        /// What a test can stop the process before, and after: each effect of the redeem protocol, the writes that follow from
+        /// it, and what is done with a password.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Failpoint {
             $($(#[$doc])* $failpoint,)*
@@ -62,6 +62,11 @@ failpoints! {
     Pause,
     SecretWrite,
     StatusWrite,
+    /// Noting that a password is about to be sent.
+    NotePassword,
+    SendPassword,
+    /// Remembering what came of a password.
+    RecordPassword,
 }
 
 /// The failpoints of this process. Without a folder, or without the feature `test-switches`, there are none.

@@ -26,6 +26,7 @@ pub struct Metrics {
     api_usage: Family<ConnectorLabels, Gauge<f64, AtomicU64>>,
     action_required: Family<ConnectorLabels, Gauge>,
     unstored_refresh_tokens: Gauge,
+    stored_secrets: Family<PurposeLabels, Gauge>,
     claimed_elsewhere: Family<ConnectorLabels, Gauge>,
     resync_period: Gauge,
     connectors: Gauge,
@@ -46,6 +47,11 @@ struct ResultLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OperationLabels {
     operation: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PurposeLabels {
+    purpose: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -70,6 +76,7 @@ impl Metrics {
             api_usage: Family::default(),
             action_required: Family::default(),
             unstored_refresh_tokens: Gauge::default(),
+            stored_secrets: Family::default(),
             claimed_elsewhere: Family::default(),
             resync_period: Gauge::default(),
             connectors: Gauge::default(),
@@ -140,6 +147,11 @@ impl Metrics {
             "unstored_refresh_tokens",
             "New refresh tokens that exist only in this process because the API server has not stored them yet; if the process is killed, each lost token costs a grant",
             self.unstored_refresh_tokens.clone(),
+        );
+        registry.register(
+            "stored_secrets",
+            "Secrets in the operator's namespace at the last garbage collection, by purpose: stored grants (state), the ledger of bootstrap tokens, and users with refused passwords",
+            self.stored_secrets.clone(),
         );
         registry.register_with_unit(
             "resync_period",
@@ -238,6 +250,12 @@ impl Metrics {
     /// One more, or less, of Salesforce's answers that is not stored yet.
     pub fn unstored_result(&self, more: i64) {
         self.unstored_refresh_tokens.inc_by(more);
+    }
+
+    /// How many Secrets of the operator there are for a purpose.
+    pub fn stored_secrets(&self, purpose: &'static str, count: usize) {
+        let gauge = self.stored_secrets.get_or_create(&PurposeLabels { purpose });
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Shows how many connectors there are and the resync period.

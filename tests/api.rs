@@ -25,6 +25,8 @@ mod generated;
 mod leak;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/lint.rs"]
+mod lint;
 #[path = "api/reading.rs"]
 mod reading;
 #[path = "api/rules.rs"]

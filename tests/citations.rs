@@ -243,6 +243,7 @@ fn resolved(page: &str, link: &str) -> String {
 fn is_in_another_form(path: &str, line: &str) -> bool {
     let names_the_page = line.contains("salesforce facts")
         || line
+            .replace("kubectl-salesforce.md", "")
             .split("salesforce.md")
             .skip(1)
             .any(|rest| !rest.starts_with('#'));

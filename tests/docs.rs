@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use salesforce_connector_operator::api::crd;
 use salesforce_connector_operator::api::names::DOCS_URL;
-use salesforce_connector_operator::api::reasons::{Actor, Reason};
+use salesforce_connector_operator::api::reasons::Reason;
 use salesforce_connector_operator::api::status::SalesforceConnectorStatus;
 use salesforce_connector_operator::core::schedule::retry_text::{retest, retry};
 use salesforce_connector_operator::metrics::Metrics;
@@ -71,7 +71,7 @@ kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s
                 "\n### {}\n\n{}\n\n- Who must act: {}\n- Remedy: {}\n- Retry: {}\n",
                 reason.as_str(),
                 reason.meaning(),
-                actor(reason.actor()),
+                reason.actor().who(),
                 reason.remedy(),
                 retry(reason),
             );
@@ -85,16 +85,6 @@ fn section_of(reason: Reason) -> usize {
         Reason::Own(_) => 0,
         Reason::Grant(_) => 1,
         Reason::Salesforce(_) => 2,
-    }
-}
-
-fn actor(actor: Actor) -> &'static str {
-    match actor {
-        Actor::Developer => "the owner of the connector and its Secrets",
-        Actor::SalesforceAdministrator => "a Salesforce administrator of the org",
-        Actor::ClusterAdministrator => "a cluster administrator",
-        Actor::Nobody => "no one",
-        Actor::Maintainers => "the maintainers of this project",
     }
 }
 
@@ -231,7 +221,7 @@ fn metrics_page() -> String {
         "{HEAD}
 # Metrics
 
-The metrics that `/metrics` serves in the OpenMetrics format. Methods and results are closed lists. `namespace` and `name`
+The metrics that `/metrics` serves in the OpenMetrics format. Methods, results and purposes are closed lists. `namespace` and `name`
 identify a connector; its series disappear when it is deleted. No label ever contains a secret.
 
 | metric | type | labels | meaning |
@@ -260,6 +250,7 @@ fn exposition() -> String {
     metrics.reconcile_errors("ReadSecret");
     metrics.population(1, Duration::from_mins(1));
     metrics.leader(true);
+    metrics.stored_secrets("state", 1);
     let time = "2026-11-22T10:00:00Z";
     let status: SalesforceConnectorStatus = serde_json::from_value(json!({
         "token": {

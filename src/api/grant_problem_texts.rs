@@ -40,6 +40,10 @@ pub(super) const fn meaning(problem: GrantProblem) -> &'static str {
             "The operator did not send the bootstrap token, because Salesforce reports that it is not active for this \
              app."
         }
+        GrantProblem::BootstrapTooOften => {
+            "The operator did not import the bootstrap token, because this connector or its namespace has brought too many \
+             different ones within a day."
+        }
         GrantProblem::ClaimedByAnotherInstallation => {
             "Another installation of the operator in this cluster manages this connector (status.installationUid)."
         }
@@ -60,6 +64,7 @@ pub(super) const fn actor(problem: GrantProblem) -> Actor {
         | GrantProblem::StateRolledBack
         | GrantProblem::BootstrapTokenUsed
         | GrantProblem::BootstrapTokenInactive
+        | GrantProblem::BootstrapTooOften
         | GrantProblem::WrongIdentity => Actor::Developer,
         GrantProblem::UnsupportedStateVersion
         | GrantProblem::StateUnreadable
@@ -97,6 +102,10 @@ pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
         GrantProblem::BootstrapTokenInactive => {
             "Check that this org (spec.host) issued the token to this app (spec.app), or put a new refresh token into \
              the bootstrap Secret."
+        }
+        GrantProblem::BootstrapTooOften => {
+            "Find out what changes the bootstrap Secret so often, and stop it. The operator imports the token on the next day \
+             (UTC)."
         }
         GrantProblem::ClaimedByAnotherInstallation => {
             "Let only one installation watch this namespace. To move the connector to this one, stop the other \

@@ -79,7 +79,7 @@ pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 pub const STATE_PREFIX: &str = "sfc-state-";
 /// In the operator's namespace: prefix of the ledger of bootstrap tokens, followed by `ledger-` and a keyed digest.
 pub const LEDGER_PREFIX: &str = "sfc-";
-/// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest.
+/// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest of the username.
 pub const REFUSED_PASSWORD_PREFIX: &str = "sfc-refused-password-";
 /// In the operator's namespace: label that says what a Secret of the operator holds.
 pub const PURPOSE: &str = "salesforce-connector.dev/purpose";
@@ -89,10 +89,18 @@ pub const STATE: &str = "state";
 pub const REVOKE_AT: &str = "salesforce-connector.dev/revoke-at";
 /// Value of [`PURPOSE`]: an entry of the ledger of bootstrap tokens.
 pub const LEDGER: &str = "ledger";
-/// Value of [`PURPOSE`]: the memory of a refused password.
+/// Value of [`PURPOSE`]: the memory of a user's refused passwords.
 pub const REFUSED_PASSWORD: &str = "refused-password";
-/// On the memory of a password with an unknown outcome: the time from which it may be sent again (RFC 3339).
-pub const UNCLEAR_UNTIL: &str = "salesforce-connector.dev/unclear-until";
+/// Label in the operator's namespace, on what is counted by the namespace whose connector it was written for.
+pub const NAMESPACE_LABEL: &str = "salesforce-connector.dev/namespace";
+/// Label on a ledger entry: uid of the connector that may import the token.
+pub const CONNECTOR_UID_LABEL: &str = "salesforce-connector.dev/connector-uid";
+/// Label on a ledger entry: how far the import has come.
+pub const PHASE_LABEL: &str = "salesforce-connector.dev/phase";
+/// Label on a ledger entry: day of its last write, in UTC.
+pub const DAY_LABEL: &str = "salesforce-connector.dev/day";
+/// On the memory of refused passwords: when a password was last sent (RFC 3339).
+pub const LAST_ATTEMPT_TIME: &str = "salesforce-connector.dev/last-attempt-time";
 /// On a stored grant or a ledger entry: when its connector was first found to be gone (RFC 3339).
 pub const GONE_SINCE: &str = "salesforce-connector.dev/gone-since";
 

@@ -134,11 +134,12 @@ own_reasons! {
     // Limits.
     /// The operator has reached its own limit of token requests to this login host (--token-requests-per-hour).
     CallBudgetSpent => Transient, Nobody, "If the problem persists, find connectors that log in too often (metric salesforce_connector_token_requests_total).";
-    /// To avoid locking out the user, the operator waits before it sends the password again: the previous login received no clear answer, and Salesforce may have counted it as a failed one.
+    /// To avoid locking out the user, the operator does not send the password for now: Salesforce may have counted an earlier login of this user as a failed one, of this connector or of another.
     PasswordOutcomeUnknown => Transient, Nobody, "If you know that the password is right, request a login now: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
     /// To avoid locking out the user, the operator does not send this password again: Salesforce already refused it for this user.
-    PasswordRefusedBefore => InputMustChange, Developer, "Correct the password in its Secret. If Salesforce accepts it by now, request one more login: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
-
+    PasswordRefusedBefore => InputMustChange, Developer, "Correct the password in its Secret. If Salesforce accepts it by now, request one more login, at most one an hour: kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s) --overwrite";
+    /// To avoid locking out users, the operator sends no password of a further user for this namespace: it remembers failed logins of too many.
+    PasswordsRefusedTooOften => FixInSalesforce, Developer, "Delete connectors that report WrongPassword or PasswordRefusedBefore and that nobody needs. The operator forgets the failed logins of a user after 90 days. A cluster administrator can delete the records sooner: kubectl delete secret --namespace NAMESPACE-OF-THE-OPERATOR --selector salesforce-connector.dev/purpose=refused-password,salesforce-connector.dev/namespace=NAMESPACE";
 }
 
 /// Any reason that the operator reports.
@@ -226,9 +227,10 @@ impl Reason {
     }
 }
 
-/// Only an unknown outcome may resolve by itself. The redeem protocol decides when to ask again, not the class.
+/// An unknown outcome may resolve by itself; the redeem protocol decides when to ask again, not the class. So does a limit.
 const fn grant_class(problem: GrantProblem) -> Class {
     match problem {
+        GrantProblem::BootstrapTooOften => Class::FixInSalesforce,
         GrantProblem::OutcomeUnknown => Class::Uncertain,
         _ => Class::InputMustChange,
     }

@@ -36,6 +36,19 @@ pub enum Actor {
     Maintainers,
 }
 
+impl Actor {
+    /// Who that is, in words.
+    pub const fn who(self) -> &'static str {
+        match self {
+            Self::Developer => "the owner of the connector and its Secrets",
+            Self::SalesforceAdministrator => "a Salesforce administrator of the org",
+            Self::ClusterAdministrator => "a cluster administrator",
+            Self::Nobody => "no one",
+            Self::Maintainers => "the maintainers of this project",
+        }
+    }
+}
+
 /// What the operator says about a refusal.
 pub(super) struct Guidance {
     /// When it is worth trying again.

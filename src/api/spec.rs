@@ -273,7 +273,8 @@ pub struct PasswordSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username_ref: Option<SecretKeyRef>,
     /// Key of a Secret that holds the password. The operator sends a password that Salesforce refused only once, and
-    /// again only after it changes, so that the user is not locked out.
+    /// again only on request, so that the user is not locked out. After two failed logins of the user within a day, any
+    /// new password waits for a request.
     pub password_ref: SecretKeyRef,
     /// Key of a Secret that holds the user's security token. Required unless Salesforce trusts the cluster's egress IP
     /// address.

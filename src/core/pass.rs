@@ -23,7 +23,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use effect::{
-    LiveStatus, PassEffect, PassEnd, PassReply, PassReport, SessionOrder, SessionReply, TokenReply,
+    LiveStatus, PassEffect, PassEnd, PassReply, PassReport, PasswordNote, SessionOrder, SessionReply,
+    TokenReply,
 };
 pub use unexpected::UnexpectedReply;
 

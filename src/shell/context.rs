@@ -273,7 +273,6 @@ impl Context {
 
     pub fn forget_except(&self, alive: &std::collections::HashSet<String>) {
         self.grants.forget_except(alive);
-        self.passwords.forget_except(alive);
         self.users.forget_except(alive);
         self.lock().retain(|uid, _| alive.contains(uid));
     }

@@ -31,6 +31,8 @@ pub enum Error {
     Limits(#[source] redeem::TimeLimitsError),
     #[error("a pass received a reply of the wrong kind")]
     Reply(#[from] UnexpectedReply),
+    #[error("failed to encode the memory of a user's passwords")]
+    Encode(#[source] serde_json::Error),
     #[error("the system provides no random numbers")]
     Random,
     #[error("failed to write the status")]
@@ -54,6 +56,7 @@ impl Error {
             Self::Stopping => "Stopping",
             Self::Limits(_) => "Limits",
             Self::Reply(_) => "Reply",
+            Self::Encode(_) => "Encode",
             Self::Random => "Random",
             Self::TookTooLong => "TookTooLong",
         }
@@ -73,6 +76,7 @@ impl Error {
             | Self::Stopping
             | Self::Limits(_)
             | Self::Reply(_)
+            | Self::Encode(_)
             | Self::Random
             | Self::TookTooLong => {
                 return false;

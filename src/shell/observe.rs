@@ -21,7 +21,6 @@ use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
-use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::schedule::resync::resync_period as period_for;
 use crate::core::schedule::time::later;
 use crate::core::secret::ownership::{Target, owning_connector};
@@ -188,7 +187,7 @@ async fn source(
     };
     match method {
         Method::Login(method) => Ok(Source::Login(LoginSource {
-            password_refused: is_refused(context, &method).await?,
+            password_refused: is_refused(context, &method, &namespace(object)).await?,
             connector,
             method,
         })),
@@ -336,14 +335,13 @@ fn value(secret: &Secret, key: &str) -> Input {
     Input::read(bytes.map(|bytes| bytes.0.as_slice()))
 }
 
-/// Whether Salesforce has refused this password before. What is merely unclear is for the login: it waits, and says until when.
-async fn is_refused(context: &Context, method: &LoginMethod) -> Result<bool, Error> {
+/// Whether Salesforce has refused this password to the namespace. All else that is remembered is for the login.
+async fn is_refused(context: &Context, method: &LoginMethod, namespace: &str) -> Result<bool, Error> {
     let LoginMethod::Password(login) = method else {
         return Ok(false);
     };
-    let digest = login.refusal_digest(&context.digest_key);
-    let memory = passwords::recall(context, &digest).await?;
-    Ok(memory == Some(PasswordMemory::Refused))
+    let (memory, _) = passwords::recall(context, &login.user_digest(&context.digest_key)).await?;
+    Ok(memory.has_refused(&login.password_id(namespace, &context.digest_key)))
 }
 
 #[cfg(test)]

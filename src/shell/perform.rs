@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use redeem::ResourceVersion;
-use salesforce_client::TokenToInspect;
+use salesforce_client::{TokenRequest, TokenToInspect};
 
 use crate::api::SalesforceConnector;
 use crate::core::model::connector::Connector;
@@ -93,11 +93,17 @@ impl<'a> Performer<'a> {
             }
             PassEffect::ReadStatus => self.read_status().await?,
             PassEffect::ReserveUser { username } => self.reserve(&username),
-            PassEffect::ReadRequestAnswer { digest, request } => {
-                PassReply::RequestAnswer(context.passwords.answer(&digest, &self.owner.uid, &request))
+            PassEffect::RecallPassword { user } => {
+                let (memory, version) = passwords::recall(context, &user).await?;
+                PassReply::Passwords(memory, version)
             }
-            PassEffect::RecallPassword { digest } => {
-                PassReply::Password(passwords::recall(context, &digest).await?)
+            PassEffect::NotePassword {
+                user,
+                memory,
+                version,
+            } => {
+                let noted = passwords::note(context, &user, &memory, version.as_ref());
+                PassReply::PasswordNoted(self.at(Failpoint::NotePassword, noted).await?)
             }
             effect => {
                 self.carry_out(effect).await?;
@@ -115,22 +121,12 @@ impl<'a> Performer<'a> {
             }
             PassEffect::ReleaseUser => self.user = None,
             PassEffect::RecordPassword {
-                digest,
-                memory,
-                answered,
+                user,
+                attempt,
+                outcome,
             } => {
-                // First what takes no time: a reconcile that is dropped while it writes has been answered all the same.
-                if let Some((request, problem)) = &answered {
-                    let passwords = &context.passwords;
-                    passwords.note_answer(&digest, &self.owner.uid, request, problem);
-                }
-                passwords::remember(context, &digest, memory).await;
-            }
-            PassEffect::ForgetPassword { digest, stored } => {
-                context.passwords.forget_answer(&digest, &self.owner.uid);
-                if stored {
-                    passwords::forget(context, &digest).await?;
-                }
+                let recorded = passwords::record(context, &user, &attempt, outcome);
+                self.at(Failpoint::RecordPassword, recorded).await;
             }
             PassEffect::DeleteLoginSecret(secret) => {
                 consumer_secret::delete_login(context, &self.owner.namespace, &secret).await;
@@ -156,8 +152,8 @@ impl<'a> Performer<'a> {
             | PassEffect::UpdateSecret { .. }
             | PassEffect::ReadStatus
             | PassEffect::ReserveUser { .. }
-            | PassEffect::ReadRequestAnswer { .. }
             | PassEffect::RecallPassword { .. }
+            | PassEffect::NotePassword { .. }
             | PassEffect::Done(_) => {}
         }
         Ok(())
@@ -181,11 +177,7 @@ impl<'a> Performer<'a> {
         }
     }
 
-    async fn request_token(
-        &self,
-        connector: &Connector,
-        request: &salesforce_client::TokenRequest,
-    ) -> TokenReply {
+    async fn request_token(&self, connector: &Connector, request: &TokenRequest) -> TokenReply {
         let context = self.context;
         if let Err(wait) = context
             .budget
@@ -193,10 +185,11 @@ impl<'a> Performer<'a> {
         {
             return TokenReply::BudgetSpent(wait);
         }
-        let answer = context
-            .salesforce
-            .token(&connector.host, &connector.app, request)
-            .await;
+        let sent = context.salesforce.token(&connector.host, &connector.app, request);
+        let answer = match request {
+            TokenRequest::Password { .. } => self.at(Failpoint::SendPassword, sent).await,
+            _ => sent.await,
+        };
         let result = answer
             .as_ref()
             .map_or_else(|failure| failure.refusal.as_str(), |_| "Succeeded");
@@ -239,15 +232,17 @@ impl<'a> Performer<'a> {
         &self,
         write: impl Future<Output = Result<Result<(), Rejection>, Error>>,
     ) -> Result<PassReply, Error> {
-        let failpoints = &self.context.settings.failpoints;
-        failpoints
-            .at(&self.owner.name, Side::Before, Failpoint::SecretWrite)
-            .await;
-        let written = write.await?;
-        failpoints
-            .at(&self.owner.name, Side::After, Failpoint::SecretWrite)
-            .await;
+        let written = self.at(Failpoint::SecretWrite, write).await?;
         Ok(PassReply::Secret(written))
+    }
+
+    /// Carries something out between two sides of a failpoint.
+    async fn at<T>(&self, what: Failpoint, work: impl Future<Output = T>) -> T {
+        let failpoints = &self.context.settings.failpoints;
+        failpoints.at(&self.owner.name, Side::Before, what).await;
+        let done = work.await;
+        failpoints.at(&self.owner.name, Side::After, what).await;
+        done
     }
 
     async fn delete_former(&self, current: &str, former: Vec<String>) -> Result<(), Error> {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
 use redeem::{ConnectorRead, ConnectorRef, State};
-use salesforce_connector_operator::api::SalesforceConnector;
+use salesforce_connector_operator::api::{SalesforceConnector, names};
 use salesforce_connector_operator::core::model::connector::OnDelete;
 use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_connector_operator::shell::garbage_collector::judge;
@@ -289,5 +289,67 @@ async fn only_an_answer_about_the_object_itself_says_that_it_is_gone() {
             ConnectorRead::NoCrd,
         ]
     );
+    stage.finish().await;
+}
+
+/// As many entries as a connector may leave in a day, whether they are this connector's or not.
+async fn fill_ledger(stage: &Stage, uid: &str, count: usize) {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    for number in 0..count {
+        let labels = json!({
+            names::PURPOSE: names::LEDGER,
+            names::NAMESPACE_LABEL: stage.namespace.name(),
+            names::CONNECTOR_UID_LABEL: uid,
+            names::DAY_LABEL: today.to_string(),
+        });
+        let name = format!("sfc-ledger-{number}");
+        let entry = json!({ "metadata": { "name": name, "labels": labels } });
+        let entry = serde_json::from_value(entry).unwrap();
+        stage
+            .own_secrets()
+            .create(&PostParams::default(), &entry)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connector_begins_twenty_imports_a_day_whatever_it_brings() {
+    let mut stage = Stage::set(SecretWatch::ByName).await;
+    stage.stop_operator().await;
+    brought(&stage, "crm").await;
+    fill_ledger(&stage, &uid(&stage.get("crm").await), 20).await;
+    stage.start_operator().await;
+    let connector = stage.not_ready("crm", "BootstrapTooOften").await;
+    let failures = status(&connector).failures.unwrap();
+    assert!(failures.next_attempt_time.is_some(), "{failures:?}");
+    assert_eq!(stage.token_calls(), 0);
+    let entries = ListParams::default().labels(&format!("{}={}", names::PURPOSE, names::LEDGER));
+    assert_eq!(stage.own_secrets().list(&entries).await.unwrap().items.len(), 20);
+    // Another connector of the namespace is free to begin its own.
+    brought(&stage, "other").await;
+    stage.ready("other").await;
+
+    let first = "sfc-ledger-0";
+    let _removed = stage
+        .own_secrets()
+        .delete(first, &DeleteParams::default())
+        .await
+        .unwrap();
+    renew(&stage, "crm", "1").await;
+    stage.ready("crm").await;
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connectors_of_a_namespace_begin_a_hundred_imports_a_day() {
+    let mut stage = Stage::set(SecretWatch::ByName).await;
+    stage.stop_operator().await;
+    brought(&stage, "crm").await;
+    fill_ledger(&stage, "gone", 100).await;
+    stage.start_operator().await;
+    stage.not_ready("crm", "BootstrapTooOften").await;
+    assert_eq!(stage.token_calls(), 0);
     stage.finish().await;
 }

@@ -1,9 +1,10 @@
 //! What if garbage collection can't tell whether a connector is there? Its right to read is gone, or the whole CRD: nothing is
 //! removed, however long that takes.
 
+use futures::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use salesforce_connector_operator::api::{SalesforceConnector, crd, names};
 use serde_json::json;
@@ -141,5 +142,47 @@ async fn garbage_collection_without_access_to_connectors_or_crd_removes_nothing(
     plane.install_crd(&crd::crd()).await;
     operator.says(LONGER, 2).await;
     until_removed(&stage, &uid).await;
+    stage.finish().await;
+}
+
+/// How to run it is in docs/benchmarks.md.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes and a gigabyte"]
+async fn eighty_thousand_ledger_entries_cost_garbage_collection_less_than_10_mb() {
+    const ENTRIES: usize = 80_000;
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().await));
+    let stage = Stage::on(plane).await;
+    let setup = Setup {
+        clock_speed: 600,
+        retention_hours: 1,
+        ..stage.setup("first")
+    };
+    let operator = Operator::start(&stage, &setup);
+    let counted = |entries: usize| format!("stored_secrets{{purpose=\"ledger\"}} {entries}\n");
+    stage.client_credentials("crm").await;
+    operator.until("/metrics", &counted(0)).await;
+    let before = operator.peak_memory();
+    let own = stage.own_secrets();
+    stream::iter(0..ENTRIES)
+        .for_each_concurrent(32, async |number| {
+            let labels = json!({
+                names::MANAGED_BY: names::MANAGED_BY_VALUE,
+                names::PURPOSE: names::LEDGER,
+                names::NAMESPACE_LABEL: "attacker",
+                names::CONNECTOR_UID_LABEL: format!("{number:036}"),
+                names::PHASE_LABEL: "used",
+                names::DAY_LABEL: "2026-11-27",
+            });
+            let name = format!("sfc-ledger-{number:064x}");
+            let data = json!({ "connector-uid": format!("{number:036}"), "phase": "used", "grant-id": name });
+            let entry = json!({ "metadata": { "name": name, "labels": labels }, "stringData": data });
+            let entry = serde_json::from_value(entry).unwrap();
+            own.create(&PostParams::default(), &entry).await.unwrap();
+        })
+        .await;
+    operator.until("/metrics", &counted(ENTRIES)).await;
+    let after = operator.peak_memory();
+    println!("{ENTRIES} entries: {before} KiB before, {after} KiB after");
+    assert!(after - before < 10_000, "{before} KiB before, {after} KiB after");
     stage.finish().await;
 }

@@ -16,6 +16,7 @@ use testbed::eventually;
 use testbed::proxy::TcpProxy;
 
 use crate::operator::{Operator, Setup};
+use crate::passwords::PASSWORD;
 use crate::stage::{DEADLINE, Stage, status};
 use crate::tenant::VERIFIER;
 
@@ -72,7 +73,16 @@ pub(crate) const IRREDUCIBLE: [&str; 2] = ["after-Send", "before-Store"];
 
 #[test]
 fn every_point_that_the_code_names_is_killed_at() {
-    let killed = [&IMPORT[..], &NAMED_IMPORT, &RENEWAL, &RECOVERY, &WAITING, &LOGIN].concat();
+    let killed = [
+        &IMPORT[..],
+        &NAMED_IMPORT,
+        &RENEWAL,
+        &RECOVERY,
+        &WAITING,
+        &LOGIN,
+        &PASSWORD,
+    ]
+    .concat();
     let names = |points: &[Failpoint]| points.iter().map(|point| point.as_str()).collect::<BTreeSet<_>>();
     assert_eq!(names(&killed), names(Failpoint::ALL));
 }

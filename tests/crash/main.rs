@@ -10,6 +10,7 @@ mod leak;
 mod operator;
 mod outage;
 mod partition;
+mod passwords;
 mod public;
 #[path = "../support/scene.rs"]
 mod scene;

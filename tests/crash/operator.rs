@@ -104,6 +104,14 @@ impl Operator {
         self.process.kill();
     }
 
+    /// The most memory that it ever had resident, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let size = line.and_then(|line| line.split_whitespace().next());
+        size.expect("a peak").parse().unwrap()
+    }
+
     /// How long each new token was in this process alone: from Salesforce's answer to its being stored.
     pub(crate) fn stored(&self) -> Vec<Duration> {
         let said = self.said("Stored the refresh result").into_iter();

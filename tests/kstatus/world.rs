@@ -26,8 +26,9 @@ use salesforce_connector_operator::core::model::owner::Owner;
 use salesforce_connector_operator::core::model::rejection::Rejection;
 use salesforce_connector_operator::core::pass::connection_test::{TestAnswer, TestCall};
 use salesforce_connector_operator::core::pass::{
-    LiveStatus, Pass, PassEffect, PassEnd, PassReply, SessionReply, TokenReply,
+    LiveStatus, Pass, PassEffect, PassEnd, PassReply, PasswordNote, SessionReply, TokenReply,
 };
+use salesforce_connector_operator::core::schedule::password_memory::PasswordMemory;
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::secret::read_back::read_back;
 use salesforce_connector_operator::core::validate::validate;
@@ -447,14 +448,13 @@ impl World {
                 status: self.status.clone(),
                 resource_version: None,
             }))),
-            PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
-            PassEffect::RecallPassword { .. } => PassReply::Password(None),
+            PassEffect::RecallPassword { .. } => PassReply::Passwords(PasswordMemory::default(), None),
+            PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
             PassEffect::RecordRevocation { .. }
             | PassEffect::DeleteLoginSecret(_)
             | PassEffect::ReserveUser { .. }
             | PassEffect::ReleaseUser
             | PassEffect::RecordPassword { .. }
-            | PassEffect::ForgetPassword { .. }
             | PassEffect::DeleteFormerSecrets { .. }
             | PassEffect::Record(_)
             | PassEffect::WriteStatus { .. }

@@ -255,17 +255,16 @@ impl Evil {
     /// Creates connectors that share one Secret.
     async fn create(&self, count: usize, spec: fn(usize) -> Value, app_secret: &str) -> Result<(), Failed> {
         let client = self.clients.first().ok_or("there is no client")?;
-        let mut values = json!({ "client-secret": app_secret });
-        for number in 0..count {
-            values[format!("k{number}")] = json!(format!("wrong-{number}"));
-        }
+        let passwords = (0..count).map(|number| (format!("k{number}"), json!(format!("wrong-{number}"))));
+        let mut values: serde_json::Map<String, Value> = passwords.collect();
+        values.insert("client-secret".to_owned(), json!(app_secret));
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &self.namespace);
         secrets
-            .create(&PostParams::default(), &secret("app", &values)?)
+            .create(&PostParams::default(), &secret("app", &Value::Object(values))?)
             .await?;
         parallel::for_each(&self.clients, 0..count, async |client, number| {
             let mut object = connector(number, &json!(false)).map_err(kube::Error::SerdeError)?;
-            object.data["spec"] = spec(number);
+            object.data = json!({ "spec": spec(number) });
             let api = connectors(client, &self.namespace);
             api.create(&PostParams::default(), &object).await.map(drop)
         })
@@ -299,24 +298,28 @@ async fn ask_on_and_on(api: &Api<DynamicObject>, annotation: &str, count: usize,
 }
 
 fn client_credentials(_: usize) -> Value {
-    json!({
-        "host": OTHER_HOST,
-        "environment": "Sandbox",
-        "app": { "clientId": OTHER_APP.0, "clientSecretRef": { "name": "app", "key": "client-secret" } },
-        "auth": { "clientCredentials": {} },
-    })
+    spec(OTHER_HOST, "Sandbox", &json!({ "clientCredentials": {} }))
 }
 
 fn password(number: usize) -> Value {
     let reference = json!({ "name": "app", "key": format!("k{number}") });
-    let mut spec = client_credentials(number);
-    spec["auth"] = json!({ "password": { "username": "one@x.example", "passwordRef": reference } });
-    spec
+    let login = json!({ "username": "one@x.example", "passwordRef": reference });
+    spec(OTHER_HOST, "Sandbox", &json!({ "password": login }))
 }
 
-fn junk_at_the_newcomers_host(number: usize) -> Value {
-    let mut spec = client_credentials(number);
-    spec["host"] = json!(crate::salesforce::HOST);
-    spec["environment"] = json!("Live");
-    spec
+fn junk_at_the_newcomers_host(_: usize) -> Value {
+    spec(
+        crate::salesforce::HOST,
+        "Live",
+        &json!({ "clientCredentials": {} }),
+    )
+}
+
+fn spec(host: &str, environment: &str, auth: &Value) -> Value {
+    json!({
+        "host": host,
+        "environment": environment,
+        "app": { "clientId": OTHER_APP.0, "clientSecretRef": { "name": "app", "key": "client-secret" } },
+        "auth": auth,
+    })
 }

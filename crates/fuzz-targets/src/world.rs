@@ -17,15 +17,17 @@ use salesforce_connector_operator::core::model::connector::{Connector, Method};
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::held_token::HeldToken;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
+use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
-    Activity, GrantSource, LoginSource, Observed, Requests, Source,
+    Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source,
 };
 use salesforce_connector_operator::core::model::owner::Owner;
 use salesforce_connector_operator::core::model::rejection::Rejection;
 use salesforce_connector_operator::core::pass::connection_test::{TestAnswer, TestCall};
 use salesforce_connector_operator::core::pass::{
-    LiveStatus, Pass, PassEffect, PassEnd, PassReply, SessionReply, TokenReply,
+    LiveStatus, Pass, PassEffect, PassEnd, PassReply, PasswordNote, SessionReply, TokenReply,
 };
+use salesforce_connector_operator::core::schedule::password_memory::PasswordMemory;
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::validate::validate;
 use serde_json::{Value, json};
@@ -108,6 +110,7 @@ pub(crate) fn observed(
             connector: Arc::new(connector),
             settings,
             view: view(StateSeen::Absent),
+            login: LoginSeen::None,
             siblings: Siblings::default(),
             claim_reported: false,
         })),
@@ -124,6 +127,8 @@ pub(crate) fn observed(
         former_secrets: Vec::new(),
         last_test: None,
         resync_period: Duration::from_mins(1),
+        pace: Pace::default(),
+        status_unwritten: false,
         missing: None,
     }
 }
@@ -192,8 +197,8 @@ pub(crate) fn run_pass(observed: Observed) -> Option<SalesforceConnectorStatus> 
 
 fn reply(effect: &PassEffect, status: &SalesforceConnectorStatus) -> PassReply {
     match effect {
-        PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
-        PassEffect::RecallPassword { .. } => PassReply::Password(None),
+        PassEffect::RecallPassword { .. } => PassReply::Passwords(PasswordMemory::default(), None),
+        PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token()))),
         PassEffect::Introspect { .. } => PassReply::Introspection(None),
         PassEffect::Test { call, .. } => PassReply::Test(test_answer(call)),

@@ -77,6 +77,10 @@ impl fmt::Display for Serial {
     }
 }
 
+/// What is digested begins with its kind. Other digests under the same key begin with a length, and so with a zero.
+const BOOTSTRAP_TOKEN: &[u8] = b"bootstrap-token:";
+const AUTHORIZATION_CODE: &[u8] = b"authorization-code:";
+
 /// HMAC-SHA256 of a token under the operator's own key, in hex. Without the key it tells nothing of the token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -86,17 +90,21 @@ impl TokenDigest {
     /// Digest of a bootstrap token.
     #[must_use]
     pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
-        Self::hex(hmac::sign(key, token.expose_secret().as_bytes()))
+        Self::digest(key, BOOTSTRAP_TOKEN, token.expose_secret())
     }
 
     /// Digest of the authorization code of a login. No refresh token has the same.
     #[must_use]
     pub fn of_code(key: &hmac::Key, code: &str) -> Self {
-        Self::hex(hmac::sign(key, format!("authorization-code\0{code}").as_bytes()))
+        Self::digest(key, AUTHORIZATION_CODE, code)
     }
 
-    fn hex(tag: hmac::Tag) -> Self {
+    fn digest(key: &hmac::Key, kind: &[u8], value: &str) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut context = hmac::Context::with_key(key);
+        context.update(kind);
+        context.update(value.as_bytes());
+        let tag = context.sign();
         let digit = |nibble: u8| char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0'));
         let hex: String = tag
             .as_ref()

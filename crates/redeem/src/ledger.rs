@@ -13,6 +13,8 @@ use crate::token::RefreshToken;
 
 /// How long a ledger entry outlives its connector.
 pub const LEDGER_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// How old an entry gets whose token nobody has presented. Removed sooner or later, it only lets another connector begin.
+pub const UNPRESENTED_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A refresh token found in a bootstrap Secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -84,15 +86,27 @@ const GRANT: &str = "grant-id";
 const IMPORTING: &str = "importing";
 const USED: &str = "used";
 
+impl LedgerPhase {
+    /// The phase as it stands in the Secret.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Importing => IMPORTING,
+            Self::Used(_) => USED,
+        }
+    }
+}
+
 impl LedgerEntry {
     /// The data of the ledger Secret.
     #[must_use]
     pub fn to_data(&self) -> BTreeMap<String, Vec<u8>> {
-        let phase = match &self.phase {
-            LedgerPhase::Importing => vec![(PHASE, IMPORTING)],
-            LedgerPhase::Used(grant) => vec![(PHASE, USED), (GRANT, grant.as_str())],
+        let grant = match &self.phase {
+            LedgerPhase::Importing => None,
+            LedgerPhase::Used(grant) => Some((GRANT, grant.as_str())),
         };
-        let entries = [(UID, &*self.connector_uid)].into_iter().chain(phase);
+        let entries = [(UID, &*self.connector_uid), (PHASE, self.phase.as_str())];
+        let entries = entries.into_iter().chain(grant);
         entries
             .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
             .collect()

@@ -39,7 +39,7 @@ pub use ids::{
 pub use keep_alive::{KeepAlive, keep_alive};
 pub use ledger::{
     Bootstrap, LEDGER_RETENTION, LedgerEntry, LedgerError, LedgerName, LedgerPhase, LedgerVerdict,
-    ledger_verdict,
+    UNPRESENTED_RETENTION, ledger_verdict,
 };
 pub use memory::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, SessionMemory, Sighting};
 pub use problem::GrantProblem;

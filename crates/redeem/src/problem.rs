@@ -21,6 +21,8 @@ pub enum GrantProblem {
     BootstrapTokenUsed,
     /// Salesforce says that the bootstrap token isn't active.
     BootstrapTokenInactive,
+    /// The connector or its namespace has brought too many bootstrap tokens lately.
+    BootstrapTooOften,
     /// Another installation of the operator looks after this connector.
     ClaimedByAnotherInstallation,
     /// The grant belongs to another org or user than expected.
@@ -29,7 +31,7 @@ pub enum GrantProblem {
 
 impl GrantProblem {
     /// All of them, for tables and documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AuthorizationRequired,
         Self::OutcomeUnknown,
         Self::ReauthorizationRequired,
@@ -39,6 +41,7 @@ impl GrantProblem {
         Self::StateUnreadable,
         Self::BootstrapTokenUsed,
         Self::BootstrapTokenInactive,
+        Self::BootstrapTooOften,
         Self::ClaimedByAnotherInstallation,
         Self::WrongIdentity,
     ];
@@ -56,6 +59,7 @@ impl GrantProblem {
             Self::StateUnreadable => "StateUnreadable",
             Self::BootstrapTokenUsed => "BootstrapTokenUsed",
             Self::BootstrapTokenInactive => "BootstrapTokenInactive",
+            Self::BootstrapTooOften => "BootstrapTooOften",
             Self::ClaimedByAnotherInstallation => "ClaimedByAnotherInstallation",
             Self::WrongIdentity => "WrongIdentity",
         }

@@ -89,7 +89,8 @@ pub enum Effect {
         /// Precondition.
         resource_version: ResourceVersion,
     },
-    /// Create a ledger entry. Answer with [`Reply::Write`], `Conflict` for `AlreadyExists`.
+    /// Create a ledger entry. Answer with [`Reply::Write`], `Conflict` for `AlreadyExists`, or with
+    /// [`Reply::ImportedTooOften`] where an import would begin.
     CreateLedger {
         /// Name of the Secret.
         name: LedgerName,
@@ -183,6 +184,8 @@ pub enum Reply {
     Ledger(Read<Option<(LedgerEntry, ResourceVersion)>>),
     /// To every write.
     Write(WriteReply),
+    /// To [`Effect::CreateLedger`]: nothing was written, as too many imports have begun lately.
+    ImportedTooOften,
     /// To [`Effect::Introspect`].
     Introspection(IntrospectionAnswer),
     /// To [`Effect::Identify`].

@@ -89,6 +89,11 @@ impl ControlPlane {
         &self.scratch
     }
 
+    /// The path of a program of the control plane, such as kubectl.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.path(name)
+    }
+
     /// Whether the cluster is the user's own, where tests have to leave nothing behind.
     pub fn is_existing(&self) -> bool {
         self.process.is_none()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redeem::GrantProblem;
 
 use crate::api::Reason;
 use crate::api::reasons::{OwnReason, Refusal};
@@ -192,8 +193,10 @@ fn again(
             let wait = asked.unwrap_or_default().saturating_add(Duration::from_secs(1));
             Some(whole_seconds(later(now, wait)))
         }
-        Reason::Grant(_) => asked.map(|wait| whole_seconds(later(now, wait))),
-        Reason::Own(_) | Reason::Salesforce(_) => {
+        Reason::Grant(problem) if problem != GrantProblem::BootstrapTooOften => {
+            asked.map(|wait| whole_seconds(later(now, wait)))
+        }
+        Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_) => {
             next_attempt(problem.reason.class(), count, first, now, asked, uid)
         }
     }

@@ -115,9 +115,9 @@ impl GrantView {
             GrantProblem::UnsupportedStateVersion => matches!(self.state, StateSeen::UnsupportedVersion),
             GrantProblem::StateUnreadable => matches!(self.state, StateSeen::Unreadable),
             GrantProblem::AuthorizationRequired => self.grant().is_none(),
-            GrantProblem::BootstrapTokenUsed | GrantProblem::BootstrapTokenInactive => {
-                self.state().is_none_or(|state| state.current.is_none())
-            }
+            GrantProblem::BootstrapTokenUsed
+            | GrantProblem::BootstrapTokenInactive
+            | GrantProblem::BootstrapTooOften => self.state().is_none_or(|state| state.current.is_none()),
             GrantProblem::OutcomeUnknown => self.grant().is_some_and(is_unknown),
             GrantProblem::ReauthorizationRequired => self.grant().is_some_and(Grant::is_dead),
             GrantProblem::WrongIdentity => self.state().is_some_and(|state| is_foreign(state, expect)),

@@ -11,6 +11,7 @@ use salesforce_client::{
 use crate::api::spec::{Environment, ExpectSpec};
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::rejection::Rejection;
+use crate::core::schedule::password_memory::PasswordId;
 use crate::core::secret::template::Template;
 
 /// A connector whose every part is known: what is needed to log in, and what the token must turn out to be.
@@ -156,14 +157,20 @@ impl LoginMethod {
 }
 
 impl PasswordLogin {
-    /// Keyed digest by which a refused password is remembered: user and password, not the connector. Nor the host: a username
-    /// is unique across Salesforce, and an org has several hosts.
-    pub fn refusal_digest(&self, key: &DigestKey) -> Digest {
+    /// Keyed digest by which what is remembered of the user's passwords is found. Not of the host: a username is unique across
+    /// Salesforce, and an org has several hosts.
+    pub fn user_digest(&self, key: &DigestKey) -> Digest {
+        key.digest("password-user", [self.username.to_lowercase().as_bytes()])
+    }
+
+    /// By what a refused password is known again, whichever connector of the namespace brings it to whichever host.
+    pub fn password_id(&self, namespace: &str, key: &DigestKey) -> PasswordId {
         let token = self.security_token.as_ref().map_or("", SecurityToken::expose);
         let user = self.username.to_lowercase();
-        key.digest(
-            "refused-password",
-            [&user, self.password.expose(), token].map(str::as_bytes),
-        )
+        let parts = [&user, self.password.expose(), token].map(str::as_bytes);
+        PasswordId {
+            namespace: namespace.to_owned(),
+            digest: key.digest("refused-password", parts),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
+use serde::{Deserialize, Serialize};
 
 /// The operator's own random key, kept in a Secret of its namespace.
 #[derive(Clone)]
@@ -45,7 +46,8 @@ impl fmt::Debug for DigestKey {
 }
 
 /// A keyed digest as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Digest(String);
 
 impl Digest {

@@ -14,10 +14,10 @@ use crate::core::model::connector::Connector;
 use crate::core::model::decision::Decision;
 use crate::core::model::digest::Digest;
 use crate::core::model::login_request::{LoginCode, LoginSecret};
-use crate::core::model::outcome::{Outcome, Problem};
+use crate::core::model::outcome::Outcome;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
-use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
 
 /// The one next thing that a pass needs. The shell carries it out and answers with the [`PassReply`] that its documentation names.
 pub enum PassEffect {
@@ -36,29 +36,23 @@ pub enum PassEffect {
     },
     /// Let other logins of the reserved user go on. [`PassReply::Done`].
     ReleaseUser,
-    /// Say what came of this request to renew, if this process has carried it out already. [`PassReply::RequestAnswer`].
-    ReadRequestAnswer {
-        digest: Digest,
-        /// Value of the annotation.
-        request: String,
-    },
-    /// Say what is remembered of a password. [`PassReply::Password`].
+    /// Say what is remembered of a user's passwords. [`PassReply::Passwords`].
     RecallPassword {
-        digest: Digest,
+        user: Digest,
     },
-    /// Remember what came of a password; first the answer to the request, which takes no time. [`PassReply::Done`], also where the
-    /// Secret could not be written.
-    RecordPassword {
-        digest: Digest,
+    /// Note that a password is about to be sent, unless the memory has changed since it was read. [`PassReply::PasswordNoted`].
+    NotePassword {
+        user: Digest,
+        /// With the attempt in it.
         memory: PasswordMemory,
-        /// The request that it was sent for, and the answer to it.
-        answered: Option<(String, Problem)>,
+        /// Version that was read; none where there was no memory.
+        version: Option<ResourceVersion>,
     },
-    /// Forget what came of a password, which has just been accepted. [`PassReply::Done`].
-    ForgetPassword {
-        digest: Digest,
-        /// Whether its Secret is to be deleted: only a login that was requested is sent in spite of one.
-        stored: bool,
+    /// Remember what came of a password. [`PassReply::Done`], also where the Secret could not be written.
+    RecordPassword {
+        user: Digest,
+        attempt: PasswordAttempt,
+        outcome: PasswordOutcome,
     },
     /// Send a token request, if the login host's budget allows it. [`PassReply::Token`].
     RequestToken {
@@ -121,10 +115,9 @@ pub enum PassReply {
     Done,
     /// Another login of the user is in progress. A later pass is begun when it has ended.
     UserBusy,
-    /// What came of an earlier request to renew, if there was one.
-    RequestAnswer(Option<Problem>),
-    /// What is remembered of a password, if anything.
-    Password(Option<PasswordMemory>),
+    /// What is remembered of a user's passwords, and the version that was read, if there was anything.
+    Passwords(PasswordMemory, Option<ResourceVersion>),
+    PasswordNoted(PasswordNote),
     Token(TokenReply),
     /// What Salesforce says of a token, if it says anything.
     Introspection(Option<Introspection>),
@@ -142,6 +135,16 @@ pub enum TokenReply {
     Refused(Box<Failure>),
     /// Nothing was sent: the login host has used up its budget, for so long.
     BudgetSpent(Duration),
+}
+
+/// What came of noting that a password is about to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordNote {
+    Noted,
+    /// Somebody else has changed the memory meanwhile.
+    Outdated,
+    /// The namespace has brought too many passwords that are remembered.
+    TooMany,
 }
 
 /// What a session is to do. The shell adds what is the same for all sessions of the process.
@@ -205,10 +208,9 @@ impl PassEffect {
             Self::DeleteLoginSecret(_) => "DeleteLoginSecret",
             Self::ReserveUser { .. } => "ReserveUser",
             Self::ReleaseUser => "ReleaseUser",
-            Self::ReadRequestAnswer { .. } => "ReadRequestAnswer",
             Self::RecallPassword { .. } => "RecallPassword",
+            Self::NotePassword { .. } => "NotePassword",
             Self::RecordPassword { .. } => "RecordPassword",
-            Self::ForgetPassword { .. } => "ForgetPassword",
             Self::RequestToken { .. } => "RequestToken",
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),

@@ -1,28 +1,32 @@
 //! How does a login go, by the methods that can always log in again?
 //!
-//! A password is sent by one connector at a time for a user, and never if it was refused before, or may have been a short time
-//! ago, unless somebody asked for it: an answer that was lost may have been a refusal, which Salesforce has counted.
+//! A password is sent by one connector at a time for a user. One that was never accepted is noted as under way before it is sent:
+//! a process that dies meanwhile leaves the note, and whoever finds it does not send the password again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use redeem::ResourceVersion;
 use salesforce_client::{Failure, Introspection, Refusal, Sent, TokenResponse};
 
 use crate::api::reasons::OwnReason;
-use crate::core::model::connector::{Connector, LoginMethod};
+use crate::api::status::FailuresStatus;
+use crate::core::model::connector::{Connector, LoginMethod, PasswordLogin};
 use crate::core::model::decision::MintReason;
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::held_token::{HeldToken, Identity};
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::Problem;
 use crate::core::model::rejection::{Rejection, explain};
-use crate::core::pass::effect::{PassEffect, PassReply, TokenReply};
+use crate::core::pass::effect::{PassEffect, PassReply, PasswordNote, TokenReply};
 use crate::core::pass::progress::PartProgress;
 use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::schedule::backoff::unclear_password_wait;
 use crate::core::schedule::expiry;
-use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::schedule::password_memory::{
+    PasswordAttempt, PasswordMemory, PasswordOrder, PasswordOutcome, PasswordVeto,
+};
 use crate::core::schedule::time::{later, since, whole_seconds};
 use crate::core::validate::identity::check_organization;
 
@@ -36,18 +40,23 @@ pub(super) struct Login {
     step: LoginStep,
 }
 
-/// The password of a login, as far as it is remembered.
+/// The password of a login, and what is remembered of its user.
 struct SentPassword {
-    digest: Digest,
+    user: Digest,
     username: String,
-    /// The request to renew that it is sent for, if somebody asked.
-    request: Option<String>,
+    attempt: PasswordAttempt,
+    order: PasswordOrder,
+    memory: PasswordMemory,
+    /// How often others have changed the memory before the attempt was noted.
+    outrun: u8,
 }
+
+const MOST_OUTRUN: u8 = 3;
 
 enum LoginStep {
     Reserving,
-    ReadingAnswer,
     Recalling,
+    Noting,
     Requesting,
     Introspecting(Box<TokenResponse>, Identity),
     Recording(LoginEnd),
@@ -61,6 +70,36 @@ struct Refused {
     failure: Option<Box<Failure>>,
 }
 
+impl SentPassword {
+    fn new(
+        login: &PasswordLogin,
+        observed: &Observed,
+        connector: &Connector,
+        why: MintReason,
+        key: &DigestKey,
+        now: Timestamp,
+    ) -> Self {
+        let held = observed.held.as_ref();
+        let order = PasswordOrder {
+            requested: why == MintReason::Requested,
+            accepted_before: held.is_some_and(|held| held.inputs_digest == connector.inputs_digest),
+        };
+        Self {
+            user: login.user_digest(key),
+            username: login.username.clone(),
+            attempt: PasswordAttempt {
+                password: login.password_id(&observed.owner.namespace, key),
+                time: now,
+                requested: order.requested,
+                unclear_until: None,
+            },
+            order,
+            memory: PasswordMemory::default(),
+            outrun: 0,
+        }
+    }
+}
+
 impl Login {
     pub(super) fn begin(
         observed: &Observed,
@@ -71,15 +110,9 @@ impl Login {
         now: Timestamp,
     ) -> (Self, PassEffect) {
         let password = match method {
-            LoginMethod::Password(login) => Some(SentPassword {
-                digest: login.refusal_digest(key),
-                username: login.username.clone(),
-                request: observed
-                    .requests
-                    .renew
-                    .clone()
-                    .filter(|_| why == MintReason::Requested),
-            }),
+            LoginMethod::Password(login) => {
+                Some(SentPassword::new(login, observed, connector, why, key, now))
+            }
             LoginMethod::ClientCredentials | LoginMethod::JwtBearer { .. } => None,
         };
         let login = Self {
@@ -107,23 +140,21 @@ impl Login {
         let step = std::mem::replace(&mut self.step, LoginStep::Requesting);
         match (step, reply) {
             (LoginStep::Reserving, PassReply::Done) => self.look_back(),
-            (LoginStep::ReadingAnswer, PassReply::RequestAnswer(Some(problem))) => {
-                Ok(self.release(Err(problem)))
+            (LoginStep::Recalling, PassReply::Passwords(memory, version)) => {
+                self.recalled(memory, version, observed, now)
             }
-            (LoginStep::ReadingAnswer, PassReply::RequestAnswer(None)) => Ok(self.asks_for_token(now)),
-            (LoginStep::Recalling, PassReply::Password(memory)) => {
-                match memory.filter(|memory| memory.forbids(now)) {
-                    Some(memory) => {
-                        let problem = remembered(&self.connector, memory, now);
-                        Ok(self.release(Err(problem)))
-                    }
-                    None => Ok(self.asks_for_token(now)),
+            (LoginStep::Noting, PassReply::PasswordNoted(note)) => match note {
+                PasswordNote::Noted => Ok(self.asks_for_token(now)),
+                PasswordNote::Outdated => self.outrun(),
+                PasswordNote::TooMany => {
+                    let problem = Rejection::new(OwnReason::PasswordsRefusedTooOften, "").into();
+                    Ok(self.release(Err(problem)))
                 }
-            }
+            },
             (LoginStep::Requesting, PassReply::Token(reply)) => Ok(self.answered(reply, observed, now)),
             (LoginStep::Introspecting(token, identity), PassReply::Introspection(answer)) => {
                 let held = held(&self.connector, observed, *token, identity, answer, now);
-                Ok(self.accepted(held))
+                Ok(self.ended(Ok(held), PasswordOutcome::Accepted, now))
             }
             (LoginStep::Recording(end), PassReply::Done) => Ok(self.release(end)),
             (LoginStep::Releasing(end), PassReply::Done) => Ok(PartProgress::Ended(end)),
@@ -131,18 +162,53 @@ impl Login {
         }
     }
 
-    /// Somebody who asks once has the password sent once, whatever becomes of the status that says so.
+    /// Others keep changing what is remembered of the user: the next pass may have more luck.
+    fn outrun(mut self) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
+        let password = self.password.as_mut().ok_or(UnexpectedReply)?;
+        password.outrun += 1;
+        if password.outrun > MOST_OUTRUN {
+            let host = format!("host {}", self.connector.host);
+            return Ok(self.release(Err(unclear(Duration::ZERO, &host))));
+        }
+        self.look_back()
+    }
+
     fn look_back(mut self) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
-        let password = self.password.as_ref().ok_or(UnexpectedReply)?;
-        let digest = password.digest.clone();
-        let (step, effect) = match password.request.clone() {
-            Some(request) => (
-                LoginStep::ReadingAnswer,
-                PassEffect::ReadRequestAnswer { digest, request },
-            ),
-            None => (LoginStep::Recalling, PassEffect::RecallPassword { digest }),
+        let user = self.password.as_ref().ok_or(UnexpectedReply)?.user.clone();
+        self.step = LoginStep::Recalling;
+        Ok(PartProgress::Asks(self, PassEffect::RecallPassword { user }))
+    }
+
+    /// Sends the password if nothing that is remembered speaks against it; one that was never accepted is noted first.
+    fn recalled(
+        mut self,
+        memory: PasswordMemory,
+        version: Option<ResourceVersion>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
+        let password = self.password.as_mut().ok_or(UnexpectedReply)?;
+        if let Some(veto) = memory.veto(&password.attempt.password, password.order, now) {
+            let problem = not_sent(&self.connector, veto, now);
+            return Ok(self.release(Err(problem)));
+        }
+        password.attempt.time = now;
+        let wait = unclear_password_wait(last_failure(observed, &self.connector));
+        password.attempt.unclear_until = Some(whole_seconds(later(now, wait)));
+        password.memory = memory;
+        if !password
+            .memory
+            .needs_note(&password.attempt.password, password.order)
+        {
+            return Ok(self.asks_for_token(now));
+        }
+        password.memory = password.memory.begun(password.attempt.clone());
+        let effect = PassEffect::NotePassword {
+            user: password.user.clone(),
+            memory: password.memory.clone(),
+            version,
         };
-        self.step = step;
+        self.step = LoginStep::Noting;
         Ok(PartProgress::Asks(self, effect))
     }
 
@@ -168,13 +234,13 @@ impl Login {
     ) -> PartProgress<Self, LoginEnd> {
         let token = match checked(reply, &self.connector) {
             Ok(token) => token,
-            Err(refused) => return self.refused(refused, observed, now),
+            Err(refused) => return self.refused(refused, now),
         };
         let identity = identity(&token);
         // Without a client secret Salesforce can't be asked; a token in JWT format says itself when it expires.
         if token.claims_exp.is_some() || self.connector.app.client_secret.is_none() {
             let held = held(&self.connector, observed, *token, identity, None, now);
-            return self.accepted(held);
+            return self.ended(Ok(held), PasswordOutcome::Accepted, now);
         }
         let effect = PassEffect::Introspect {
             connector: self.connector.clone(),
@@ -184,37 +250,42 @@ impl Login {
         PartProgress::Asks(self, effect)
     }
 
-    fn accepted(mut self, held: HeldToken) -> PartProgress<Self, LoginEnd> {
-        let Some(password) = &self.password else {
-            return PartProgress::Ended(Ok(held));
+    fn refused(self, refused: Refused, now: Timestamp) -> PartProgress<Self, LoginEnd> {
+        let Refused { mut problem, failure } = refused;
+        let outcome = match (&self.password, failure) {
+            (Some(_), Some(failure)) if failure.refusal == Refusal::WrongPassword => PasswordOutcome::Refused,
+            (Some(password), Some(failure)) if failure.sent == Sent::Unknown => {
+                let until = password.attempt.unclear_until.unwrap_or(now);
+                problem = unclear(
+                    since(now, until),
+                    &format!("{}: {}", failure.refusal, failure.detail),
+                );
+                PasswordOutcome::Unclear
+            }
+            _ => PasswordOutcome::NotCounted,
         };
-        let effect = PassEffect::ForgetPassword {
-            digest: password.digest.clone(),
-            stored: password.request.is_some(),
-        };
-        self.step = LoginStep::Recording(Ok(held));
-        PartProgress::Asks(self, effect)
+        self.ended(Err(problem), outcome, now)
     }
 
-    fn refused(
+    /// What came of it is remembered, where that is anything new.
+    fn ended(
         mut self,
-        refused: Refused,
-        observed: &Observed,
+        end: LoginEnd,
+        outcome: PasswordOutcome,
         now: Timestamp,
     ) -> PartProgress<Self, LoginEnd> {
         let Some(password) = &self.password else {
-            return PartProgress::Ended(Err(refused.problem));
+            return PartProgress::Ended(end);
         };
-        let (problem, memory) = to_remember(refused, observed, &self.connector, now);
-        let Some(memory) = memory else {
-            return self.release(Err(problem));
-        };
+        if password.memory.ended(&password.attempt, outcome, now) == password.memory {
+            return self.release(end);
+        }
         let effect = PassEffect::RecordPassword {
-            digest: password.digest.clone(),
-            memory,
-            answered: password.request.clone().map(|request| (request, problem.clone())),
+            user: password.user.clone(),
+            attempt: password.attempt.clone(),
+            outcome,
         };
-        self.step = LoginStep::Recording(Err(problem));
+        self.step = LoginStep::Recording(end);
         PartProgress::Asks(self, effect)
     }
 
@@ -267,39 +338,25 @@ pub(super) fn budget_spent(connector: &Connector, wait: Duration) -> Problem {
     }
 }
 
-/// What a refused password's login comes to, and what is to be remembered of the password.
-fn to_remember(
-    Refused { problem, failure }: Refused,
-    observed: &Observed,
-    connector: &Connector,
-    now: Timestamp,
-) -> (Problem, Option<PasswordMemory>) {
-    match failure {
-        Some(failure) if failure.refusal == Refusal::WrongPassword => {
-            (problem, Some(PasswordMemory::Refused))
-        }
-        Some(failure) if failure.sent == Sent::Unknown => {
-            let failures = observed.status.failures.as_ref();
-            let of_this =
-                failures.filter(|it| it.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()));
-            let wait = unclear_password_wait(of_this);
-            let until = whole_seconds(later(now, wait));
-            let particulars = format!("{}: {}", failure.refusal, failure.detail);
-            (
-                unclear(wait, &particulars),
-                Some(PasswordMemory::Unclear { until }),
-            )
-        }
-        Some(_) | None => (problem, None),
-    }
+/// The last failure that the status knows, if it was of these inputs.
+fn last_failure<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
+    let failures = observed.status.failures.as_ref();
+    failures.filter(|it| it.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()))
 }
 
-/// Why a password is not sent: what is remembered of it.
-fn remembered(connector: &Connector, memory: PasswordMemory, now: Timestamp) -> Problem {
+/// Why a password is not sent.
+fn not_sent(connector: &Connector, veto: PasswordVeto, now: Timestamp) -> Problem {
     let host = format!("host {}", connector.host);
-    match memory {
-        PasswordMemory::Refused => Rejection::new(OwnReason::PasswordRefusedBefore, host).into(),
-        PasswordMemory::Unclear { until } => unclear(since(now, until), &host),
+    match veto {
+        PasswordVeto::Refused { request_from } => {
+            let from = request_from.filter(|from| now < *from);
+            let subject = from.map_or(host.clone(), |from| {
+                let from = whole_seconds(from);
+                format!("{host}, not on request before {from}")
+            });
+            Rejection::new(OwnReason::PasswordRefusedBefore, subject).into()
+        }
+        PasswordVeto::Wait { until } => unclear(since(now, until), &host),
     }
 }
 

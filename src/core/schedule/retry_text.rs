@@ -10,6 +10,7 @@ use crate::core::schedule::backoff::{
     BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, LATE_FOR, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY,
     UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
 };
+use crate::core::schedule::password_memory::{LOCKOUT_PERIOD, MOST_FAILURES, REQUEST_EVERY};
 
 /// When the operator retries by itself after `reason`.
 pub fn retry(reason: Reason) -> String {
@@ -22,8 +23,10 @@ pub fn retry(reason: Reason) -> String {
             words(ASK_AGAIN_MAX),
             ON_CHANGE
         ),
+        Reason::Salesforce(_) | Reason::Grant(GrantProblem::BootstrapTooOften) => {
+            retry_of_class(reason.class())
+        }
         Reason::Grant(_) => retry_of_class(Class::InputMustChange),
-        Reason::Salesforce(_) => retry_of_class(reason.class()),
     }
 }
 
@@ -87,11 +90,7 @@ fn retry_of_own(own: OwnReason) -> String {
             every(WRITE_AGAIN_LATEST)
         ),
         OwnReason::CallBudgetSpent => ITS_TURN.to_owned(),
-        OwnReason::PasswordOutcomeUnknown => format!(
-            "After {}, with exponential backoff up to {}; sooner when the password changes or you request a renewal.",
-            words(UNCLEAR_PASSWORD_FIRST),
-            words(UNCLEAR_PASSWORD_LONGEST)
-        ),
+        OwnReason::PasswordOutcomeUnknown => retry_of_password(),
         OwnReason::EnvironmentMismatch
         | OwnReason::UnexpectedOrganization
         | OwnReason::UnexpectedUser
@@ -102,8 +101,20 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::ScopeMissing
         | OwnReason::ApiVersionUnsupported
         | OwnReason::GrantStateUnavailable
-        | OwnReason::PasswordRefusedBefore => retry_of_class(Reason::from(own).class()),
+        | OwnReason::PasswordRefusedBefore
+        | OwnReason::PasswordsRefusedTooOften => retry_of_class(Reason::from(own).class()),
     }
+}
+
+fn retry_of_password() -> String {
+    format!(
+        "After {}, with exponential backoff up to {}. After {MOST_FAILURES} failed logins of the user, {} after the first of them. \
+         Sooner when you request a renewal, at most {}.",
+        words(UNCLEAR_PASSWORD_FIRST),
+        words(UNCLEAR_PASSWORD_LONGEST),
+        words(LOCKOUT_PERIOD),
+        every(REQUEST_EVERY),
+    )
 }
 
 fn retry_of_class(class: Class) -> String {
@@ -185,7 +196,8 @@ mod tests {
         );
         let password = retry(OwnReason::PasswordOutcomeUnknown.into());
         assert!(
-            password.starts_with("After 1 hour, with exponential backoff up to 24 hours;"),
+            password
+                .starts_with("After 1 hour, with exponential backoff up to 24 hours. After 2 failed logins"),
             "{password}"
         );
         let missing = retry(OwnReason::InputSecretMissing.into());

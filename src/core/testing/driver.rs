@@ -12,7 +12,10 @@ use salesforce_client::{AccessToken, Introspection, TokenFormat, TokenResponse};
 
 use crate::core::model::observed::{Observed, Source};
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
-use crate::core::pass::{LiveStatus, Pass, PassEffect, PassEnd, PassReply, PassReport, TokenReply};
+use crate::core::pass::{
+    LiveStatus, Pass, PassEffect, PassEnd, PassReply, PassReport, PasswordNote, TokenReply,
+};
+use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::secret::read_back::read_back;
@@ -100,8 +103,8 @@ fn looked_again(mut left: Observed, before: &Observed) -> Observed {
 
 fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
     match effect {
-        PassEffect::ReadRequestAnswer { .. } => PassReply::RequestAnswer(None),
-        PassEffect::RecallPassword { .. } => PassReply::Password(None),
+        PassEffect::RecallPassword { .. } => PassReply::Passwords(PasswordMemory::default(), None),
+        PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token("new", now)))),
         PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
         PassEffect::Test { call, .. } => PassReply::Test(good_answer(call)),
@@ -118,7 +121,6 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
         | PassEffect::ReserveUser { .. }
         | PassEffect::ReleaseUser
         | PassEffect::RecordPassword { .. }
-        | PassEffect::ForgetPassword { .. }
         | PassEffect::DeleteFormerSecrets { .. }
         | PassEffect::Record(_)
         | PassEffect::WriteStatus { .. }

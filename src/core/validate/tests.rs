@@ -537,23 +537,23 @@ fn the_digest_of_an_attempt_also_covers_what_the_token_is_checked_against() {
 
 #[test]
 fn a_refused_password_is_known_again_whoever_brings_it_to_whichever_host() {
-    let digest = |username: &str, password: &str, token: Option<&str>| {
-        let login = PasswordLogin {
-            username: username.into(),
-            password: Password::new(password.into()),
-            security_token: token.map(|token| SecurityToken::new(token.into())),
-        };
-        login.refusal_digest(&key())
+    let login = |username: &str, password: &str, token: Option<&str>| PasswordLogin {
+        username: username.into(),
+        password: Password::new(password.into()),
+        security_token: token.map(|token| SecurityToken::new(token.into())),
     };
-    let base = digest("robot@acme.example", "pw", None);
-    assert_eq!(digest("Robot@Acme.example", "pw", None), base);
+    let known = |login: &PasswordLogin| (login.user_digest(&key()), login.password_id("sales", &key()));
+    let base = known(&login("robot@acme.example", "pw", None));
+    assert_eq!(known(&login("Robot@Acme.example", "pw", None)), base);
     for other in [
-        digest("other@acme.example", "pw", None),
-        digest("robot@acme.example", "pw2", None),
-        digest("robot@acme.example", "pw", Some("t")),
+        login("robot@acme.example", "pw2", None),
+        login("robot@acme.example", "pw", Some("t")),
     ] {
-        assert_ne!(other, base);
+        let (user, password) = known(&other);
+        assert_eq!(user, base.0);
+        assert_ne!(password, base.1);
     }
+    assert_ne!(known(&login("other@acme.example", "pw", None)).0, base.0);
 }
 
 #[test]

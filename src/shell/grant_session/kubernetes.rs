@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, PartialObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use redeem::{
-    ClusterUid, ConnectorSeen, InstallationUid, LedgerEntry, LedgerName, Read, Reply, ResourceVersion,
-    Serial, State, StateError, StateSeen, WriteReply,
+    ClusterUid, ConnectorSeen, InstallationUid, LedgerEntry, LedgerName, LedgerPhase, Read, Reply,
+    ResourceVersion, Serial, State, StateError, StateSeen, WriteReply,
 };
 use serde_json::json;
 
@@ -20,6 +20,11 @@ use crate::shell::grant_session::driver::SessionDriver;
 use crate::shell::grant_session::memory::Place;
 use crate::shell::grant_session::replies::{KUBERNETES_LIMIT, mapped};
 use crate::shell::kubernetes::own_secret;
+
+/// Imports that a connector may begin a day: each leaves an entry in the ledger.
+const IMPORTS_OF_CONNECTOR: usize = 20;
+/// The same for all connectors of a namespace.
+const IMPORTS_OF_NAMESPACE: u32 = 100;
 
 /// Which installation this is, on which cluster; read once.
 pub(crate) async fn place(context: &Context) -> Result<Place, Error> {
@@ -90,7 +95,7 @@ fn ledger_name(name: &LedgerName) -> String {
     format!("{}{}", names::LEDGER_PREFIX, name.as_str())
 }
 
-pub(crate) fn bytes(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
+fn bytes(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
     secret
         .data
         .iter()
@@ -200,9 +205,17 @@ impl SessionDriver {
         self.written(result, |connector| connector.resource_version())
     }
 
+    /// An entry of an import that begins is counted first, so that nobody fills the operator's namespace.
     pub(crate) async fn create_ledger(&mut self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
-        self.create(versioned(ledger_name(name), names::LEDGER, entry.to_data(), None))
-            .await
+        let secret = self.ledger_secret(name, entry, None);
+        if entry.phase == LedgerPhase::Importing {
+            match self.may_import(&secret).await {
+                Read::Is(true) => {}
+                Read::Is(false) => return Reply::ImportedTooOften,
+                Read::Failed => return Reply::Write(WriteReply::Refused),
+            }
+        }
+        self.create(secret).await
     }
 
     pub(crate) async fn mark_ledger(
@@ -211,13 +224,58 @@ impl SessionDriver {
         entry: &LedgerEntry,
         version: &ResourceVersion,
     ) -> Reply {
-        self.replace(versioned(
-            ledger_name(name),
-            names::LEDGER,
-            entry.to_data(),
-            Some(version),
-        ))
-        .await
+        self.replace(self.ledger_secret(name, entry, Some(version))).await
+    }
+
+    /// Its labels are all that garbage collection and counts look at.
+    fn ledger_secret(
+        &self,
+        name: &LedgerName,
+        entry: &LedgerEntry,
+        version: Option<&ResourceVersion>,
+    ) -> Secret {
+        let mut secret = versioned(ledger_name(name), names::LEDGER, entry.to_data(), version);
+        let labels = [
+            (names::NAMESPACE_LABEL, self.owner.namespace.clone()),
+            (names::CONNECTOR_UID_LABEL, entry.connector_uid.to_string()),
+            (names::PHASE_LABEL, entry.phase.as_str().to_owned()),
+            (names::DAY_LABEL, self.today()),
+        ];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value));
+        secret.labels_mut().extend(labels);
+        secret
+    }
+
+    fn today(&self) -> String {
+        let now = self.context.clock.now();
+        now.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+    }
+
+    /// Whether the connector, and its namespace, may begin another import today. One that was begun before may go on.
+    async fn may_import(&mut self, entry: &Secret) -> Read<bool> {
+        let (namespace, today) = (&self.owner.namespace, self.today());
+        let purpose = format!("{}={}", names::PURPOSE, names::LEDGER);
+        let labels = format!(
+            "{purpose},{}={namespace},{}={today}",
+            names::NAMESPACE_LABEL,
+            names::DAY_LABEL
+        );
+        let list = ListParams::default().labels(&labels).limit(IMPORTS_OF_NAMESPACE);
+        let api = self.own_secrets();
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.list_metadata(&list)).await;
+        let uid = self.owner.uid.clone();
+        mapped(self.read(result), |found| {
+            let of_this = |secret: &&PartialObjectMeta<Secret>| {
+                secret.labels().get(names::CONNECTOR_UID_LABEL) == Some(&uid)
+            };
+            let known = found
+                .items
+                .iter()
+                .any(|secret| secret.name_any() == entry.name_any());
+            let few = found.items.len() < IMPORTS_OF_NAMESPACE as usize
+                && found.items.iter().filter(of_this).count() < IMPORTS_OF_CONNECTOR;
+            known || few
+        })
     }
 
     pub(crate) async fn read_ledger(&mut self, name: &LedgerName) -> Reply {

@@ -65,9 +65,10 @@ pub async fn read_or_create(client: &Client, namespace: &str) -> Result<DigestKe
     }
 }
 
-/// Whether there are stored grants or ledger entries, which were written with a key.
+/// Whether there is anything that was written with a key.
 async fn depends_on_a_key(api: &Api<Secret>) -> kube::Result<bool> {
-    let written = format!("{} in (state, ledger)", names::PURPOSE);
+    let purposes = [names::STATE, names::LEDGER, names::REFUSED_PASSWORD].join(", ");
+    let written = format!("{} in ({purposes})", names::PURPOSE);
     let list = ListParams::default().labels(&written).limit(1);
     Ok(!api.list_metadata(&list).await?.items.is_empty())
 }

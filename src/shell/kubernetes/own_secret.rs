@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
 use kube::api::{DeleteParams, Preconditions};
-use kube::{Api, ResourceExt as _};
 
 use crate::api::names;
 
@@ -38,7 +38,10 @@ pub(crate) fn labelled(
 
 /// Deletes the very version of a Secret that was looked at: one that was written or created again meanwhile stays, which
 /// is an error. One that is gone is as it should be.
-pub(crate) async fn delete_version(api: &Api<Secret>, seen: &Secret) -> kube::Result<()> {
+pub(crate) async fn delete_version(
+    api: &Api<Secret>,
+    seen: &(impl kube::ResourceExt + Sync),
+) -> kube::Result<()> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: seen.uid(),
@@ -46,16 +49,7 @@ pub(crate) async fn delete_version(api: &Api<Secret>, seen: &Secret) -> kube::Re
         }),
         ..DeleteParams::default()
     };
-    delete(api, &seen.name_any(), &params).await
-}
-
-/// Deletes a Secret in whatever version. One that is gone is as it should be.
-pub(crate) async fn delete_any(api: &Api<Secret>, name: &str) -> kube::Result<()> {
-    delete(api, name, &DeleteParams::default()).await
-}
-
-async fn delete(api: &Api<Secret>, name: &str, params: &DeleteParams) -> kube::Result<()> {
-    match api.delete(name, params).await {
+    match api.delete(&seen.name_any(), &params).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(error) => Err(error),

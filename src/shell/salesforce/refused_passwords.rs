@@ -1,81 +1,202 @@
-//! Which passwords were refused, or may have been? Remembered across connectors and restarts, so that no user is ever
+//! Where is it remembered which passwords were refused, or may have been? Across connectors and restarts, so that no user is ever
 //! locked out.
 //!
-//! Each is a Secret in the operator's namespace, named by a keyed digest of user and password. It holds nothing but,
-//! for one whose answer was lost, the time from which it may be sent again. While one attempt is under way, another one with
-//! the same user waits for it.
+//! What is remembered of a user is a Secret in the operator's namespace, named by a keyed digest of the username. It is created, or
+//! replaced at the version that was read: of two processes that are about to send a password, one is first.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, PostParams};
 use kube::{Api, ResourceExt};
+use redeem::ResourceVersion;
 
 use crate::api::names;
 use crate::core::model::digest::Digest;
-use crate::core::schedule::password_memory::PasswordMemory;
+use crate::core::pass::PasswordNote;
+use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
+use crate::error_chain::chain;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::{consumer_secret as secrets, own_secret};
 
-fn name(digest: &Digest) -> String {
-    format!("{}{}", names::REFUSED_PASSWORD_PREFIX, digest.object_name_part())
+const MEMORY: &str = "memory";
+/// Users with failed logins that one namespace may have remembered at a time.
+const MOST_USERS: u32 = 50;
+/// Tries to record an outcome that others' writes come in the way of.
+const TRIES: u32 = 5;
+
+fn name(user: &Digest) -> String {
+    format!("{}{}", names::REFUSED_PASSWORD_PREFIX, user.object_name_part())
 }
 
-/// What speaks against sending this password now.
-pub(crate) async fn recall(context: &Context, digest: &Digest) -> Result<Option<PasswordMemory>, Error> {
-    if let Some(memory) = context
-        .passwords
-        .recall(digest)
-        .filter(|it| it.forbids(context.clock.now()))
-    {
-        return Ok(Some(memory));
-    }
-    let found = secrets::read(context, &context.settings.namespace, &name(digest)).await?;
-    Ok(found
-        .map(|secret| noted(&secret))
-        .filter(|it| it.forbids(context.clock.now())))
+fn own_secrets(context: &Context) -> Api<Secret> {
+    Api::namespaced(context.client.clone(), &context.settings.namespace)
 }
 
-/// What a Secret tells. One that was written by an earlier version, or edited, is a refusal.
-fn noted(secret: &Secret) -> PasswordMemory {
-    let until = secret.annotations().get(names::UNCLEAR_UNTIL);
-    until
-        .and_then(|until| until.parse().ok())
-        .map_or(PasswordMemory::Refused, |until| PasswordMemory::Unclear { until })
+/// What is remembered of the user's passwords, and the version of the Secret.
+pub(crate) async fn recall(
+    context: &Context,
+    user: &Digest,
+) -> Result<(PasswordMemory, Option<ResourceVersion>), Error> {
+    let found = secrets::read(context, &context.settings.namespace, &name(user)).await?;
+    let version = found.as_ref().and_then(ResourceExt::resource_version);
+    let memory = context.passwords.recall(user).unwrap_or_else(|| {
+        let now = context.clock.now();
+        found.map(|secret| read(&secret, now)).unwrap_or_default()
+    });
+    Ok((memory, version.map(ResourceVersion::new)))
 }
 
-/// Remembers what came of this password, in a Secret. Where that can't be written, the status of the connector and this process
-/// still know; where it can, this process doesn't: another one that leads meanwhile may forget it.
-pub(crate) async fn remember(context: &Context, digest: &Digest, memory: PasswordMemory) {
-    context.passwords.remember(digest, memory);
-    match write(context, digest, memory).await {
-        Ok(()) => context.passwords.forget(digest),
-        Err(error) => tracing::error!(error = %crate::error_chain::chain(&error),
-            "Failed to record a refused password in a Secret; after a restart another connector may send it once more"),
-    }
+fn read(secret: &Secret, now: Timestamp) -> PasswordMemory {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(MEMORY));
+    let memory = bytes.and_then(|bytes| serde_json::from_slice(&bytes.0).ok());
+    memory.unwrap_or_else(|| PasswordMemory::unreadable(now))
 }
 
-/// By a forced apply: the name is ours alone, and what was unclear may have become a refusal.
-async fn write(context: &Context, digest: &Digest, memory: PasswordMemory) -> Result<(), Error> {
-    let name = name(digest);
-    let mut secret = own_secret::labelled(&name, names::REFUSED_PASSWORD, []);
-    if let PasswordMemory::Unclear { until } = memory {
+/// The Secret with what is remembered. Its labels and annotations are all that garbage collection and counts look at.
+fn secret(
+    user: &Digest,
+    memory: &PasswordMemory,
+    version: Option<&ResourceVersion>,
+) -> Result<Secret, serde_json::Error> {
+    let data = [(MEMORY.to_owned(), serde_json::to_vec(memory)?)];
+    let mut secret = own_secret::labelled(name(user), names::REFUSED_PASSWORD, data);
+    if let Some(latest) = memory.latest() {
+        let namespace = latest.password.namespace.clone();
+        secret
+            .labels_mut()
+            .insert(names::NAMESPACE_LABEL.to_owned(), namespace);
+        let time = latest.time.to_string();
         secret
             .annotations_mut()
-            .insert(names::UNCLEAR_UNTIL.to_owned(), until.to_string());
+            .insert(names::LAST_ATTEMPT_TIME.to_owned(), time);
     }
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), &context.settings.namespace);
-    let params = PatchParams::apply(names::FIELD_MANAGER).force();
-    match api.patch(&name, &params, &Patch::Apply(&secret)).await {
-        Ok(_) => Ok(()),
+    secret.metadata.resource_version = version.map(|version| version.as_str().to_owned());
+    Ok(secret)
+}
+
+/// Notes that a password is about to be sent, unless the memory is another one by now.
+pub(crate) async fn note(
+    context: &Context,
+    user: &Digest,
+    memory: &PasswordMemory,
+    version: Option<&ResourceVersion>,
+) -> Result<PasswordNote, Error> {
+    if version.is_none() && is_full(context, memory).await? {
+        return Ok(PasswordNote::TooMany);
+    }
+    write(context, user, memory, version).await
+}
+
+async fn write(
+    context: &Context,
+    user: &Digest,
+    memory: &PasswordMemory,
+    version: Option<&ResourceVersion>,
+) -> Result<PasswordNote, Error> {
+    let secret = secret(user, memory, version).map_err(Error::Encode)?;
+    let (api, name, params) = (own_secrets(context), secret.name_any(), PostParams::default());
+    let written = match (version, memory.is_empty()) {
+        (None, true) => Ok(()),
+        (Some(_), true) => own_secret::delete_version(&api, &secret).await,
+        (None, false) => api.create(&params, &secret).await.map(drop),
+        (Some(_), false) => api.replace(&name, &params, &secret).await.map(drop),
+    };
+    match written {
+        Ok(()) => {
+            context.passwords.forget(user);
+            Ok(PasswordNote::Noted)
+        }
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(PasswordNote::Outdated),
         Err(source) => Err(Error::WriteSecret { name, source }),
     }
 }
 
-/// Forgets a refusal: the password has just been accepted.
-pub(crate) async fn forget(context: &Context, digest: &Digest) -> Result<(), Error> {
-    context.passwords.forget(digest);
-    let name = name(digest);
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), &context.settings.namespace);
-    let deleted = own_secret::delete_any(&api, &name).await;
-    deleted.map_err(|source| Error::DeleteSecret { name, source })
+/// Whether the namespace that makes the latest attempt has too many users remembered.
+async fn is_full(context: &Context, memory: &PasswordMemory) -> Result<bool, Error> {
+    let namespace = memory.latest().map_or("", |latest| &latest.password.namespace);
+    let purpose = names::REFUSED_PASSWORD;
+    let labels = format!(
+        "{}={purpose},{}={namespace}",
+        names::PURPOSE,
+        names::NAMESPACE_LABEL
+    );
+    let list = ListParams::default().labels(&labels).limit(MOST_USERS);
+    let found = own_secrets(context).list_metadata(&list).await;
+    let found = found.map_err(|source| Error::ListSecrets { purpose, source })?;
+    Ok(found.items.len() >= MOST_USERS as usize)
+}
+
+/// Remembers what came of a password. Where that can't be written, this process still knows.
+pub(crate) async fn record(
+    context: &Context,
+    user: &Digest,
+    attempt: &PasswordAttempt,
+    outcome: PasswordOutcome,
+) {
+    let mut known = PasswordMemory::default();
+    for _ in 0..TRIES {
+        match try_to_record(context, user, attempt, outcome, &mut known).await {
+            Ok(PasswordNote::Outdated) => {}
+            Ok(PasswordNote::Noted | PasswordNote::TooMany) => return,
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "Failed to record the outcome of a password in a Secret");
+                break;
+            }
+        }
+    }
+    let known = known.ended(attempt, outcome, context.clock.now());
+    context.passwords.remember(user, known);
+}
+
+async fn try_to_record(
+    context: &Context,
+    user: &Digest,
+    attempt: &PasswordAttempt,
+    outcome: PasswordOutcome,
+    known: &mut PasswordMemory,
+) -> Result<PasswordNote, Error> {
+    let (memory, version) = recall(context, user).await?;
+    known.clone_from(&memory);
+    let ended = memory.ended(attempt, outcome, context.clock.now());
+    write(context, user, &ended, version.as_ref()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::schedule::password_memory::PasswordId;
+
+    #[test]
+    fn the_memory_of_a_user_is_read_back_and_names_neither_user_nor_password() {
+        let now = Timestamp::UNIX_EPOCH;
+        let attempt = PasswordAttempt {
+            password: PasswordId {
+                namespace: "sales".to_owned(),
+                digest: Digest::from_text("digest"),
+            },
+            time: now,
+            requested: true,
+            unclear_until: Some(now),
+        };
+        let memory = PasswordMemory::default().begun(attempt);
+        let written = secret(&Digest::from_text("AAAA"), &memory, None).unwrap();
+        assert_eq!(read(&written, now), memory);
+        assert_eq!(
+            serde_json::to_value(&written.metadata).unwrap(),
+            json!({
+                "name": "sfc-refused-password-000000",
+                "labels": {
+                    "app.kubernetes.io/managed-by": "salesforce-connector-operator",
+                    "salesforce-connector.dev/purpose": "refused-password",
+                    "salesforce-connector.dev/namespace": "sales",
+                },
+                "annotations": { "salesforce-connector.dev/last-attempt-time": "1970-01-01T00:00:00Z" },
+            })
+        );
+        let unreadable = Secret::default();
+        assert_eq!(read(&unreadable, now), PasswordMemory::unreadable(now));
+    }
 }

@@ -70,7 +70,11 @@ impl From<Metadata> for ObjectMeta {
     }
 }
 
-const REQUESTS: [&str; 2] = [names::TEST_REQUESTED_AT, names::RENEW_REQUESTED_AT];
+const REQUESTS: [&str; 3] = [
+    names::TEST_REQUESTED_AT,
+    names::RENEW_REQUESTED_AT,
+    names::LOGIN_SECRET,
+];
 
 /// A request as long as one may be, or so much of it that it is still known to be too long.
 fn within_limit(mut request: String) -> String {

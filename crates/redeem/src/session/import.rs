@@ -42,6 +42,11 @@ impl Session {
         }
     }
 
+    /// Nothing was written: the token is as unknown as before.
+    pub(super) fn on_too_many_imports(&mut self, now: Now) {
+        self.end_import(Import::Refused(GrantProblem::BootstrapTooOften), now);
+    }
+
     pub(super) fn on_ledger(
         &mut self,
         name: LedgerName,

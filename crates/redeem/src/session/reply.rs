@@ -39,6 +39,9 @@ impl Session {
             (SessionStep::CreateLedger(name, _) | SessionStep::MarkLedger(name, ..), Reply::Write(reply)) => {
                 self.on_ledger_written(name, &reply, now);
             }
+            (SessionStep::CreateLedger(..), Reply::ImportedTooOften) if self.redeem.is_none() => {
+                self.on_too_many_imports(now);
+            }
             (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
             (SessionStep::IntrospectImport(_), Reply::Introspection(said)) => {
                 self.on_import_introspected(said, now);

@@ -227,9 +227,9 @@ impl World {
                         && (line.lost || line.late.is_some() || ghost.lapsed || human)
                 })
             }
-            GrantProblem::BootstrapTokenUsed | GrantProblem::BootstrapTokenInactive => {
-                human || ghost.imported_again || ghost.lapsed
-            }
+            GrantProblem::BootstrapTokenUsed
+            | GrantProblem::BootstrapTokenInactive
+            | GrantProblem::BootstrapTooOften => human || ghost.imported_again || ghost.lapsed,
             GrantProblem::GrantLost | GrantProblem::StateRolledBack | GrantProblem::AuthorizationRequired => {
                 human
             }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use redeem::{
-    Effect, Introspectable, Read, Reply, SessionEnd, SessionGoal, SessionMemory, SessionWait, State,
-    WriteReply,
+    BootstrapNote, Effect, GrantProblem, Introspectable, Read, Reply, SessionEnd, SessionGoal, SessionMemory,
+    SessionWait, State, WriteReply,
 };
 
 use crate::stage::{Interfere, SEEN, Stage, bootstrap, in_use, inputs};
@@ -83,4 +83,30 @@ fn an_intent_that_cannot_be_announced_or_read_back_is_closed_unsent() {
         assert_eq!((end, stage.sent), (SessionEnd::Unspent, vec![]));
         assert_eq!(stage.state.unwrap().current.unwrap().attempt, None);
     }
+}
+
+#[test]
+fn a_connector_that_imports_too_often_presents_nothing_and_keeps_the_grant_in_use() {
+    let too_often = || -> Interfere { Box::new(|effect| ledger(effect).then_some(Reply::ImportedTooOften)) };
+    let (stage, end, took) = session(None, too_often());
+    let problem = GrantProblem::BootstrapTooOften;
+    let expected = SessionEnd::Problem {
+        problem,
+        ask_again: None,
+    };
+    assert_eq!((end, took), (expected, Duration::ZERO));
+    assert_eq!(
+        (stage.sent.as_slice(), stage.ledger, stage.state),
+        (&[][..], None, None)
+    );
+
+    let mut stage = Stage::with(Some(in_use()));
+    stage.interfere = too_often();
+    stage.consumer = SEEN;
+    let mut inputs = inputs(SessionGoal::Settle);
+    inputs.bootstrap = Some(bootstrap());
+    let outcome = stage.run(inputs, SessionMemory::default());
+    assert_eq!(outcome.end, SessionEnd::Ready);
+    assert_eq!(outcome.bootstrap, Some(BootstrapNote::Refused(problem)));
+    assert_eq!(stage.state, Some(in_use()));
 }

@@ -112,8 +112,9 @@ fn observed(state: StateSeen) -> Observed {
 #[test]
 fn each_state_of_a_grant_confirms_only_its_own_problem() {
     use GrantProblem::{
-        AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUsed, GrantLost, OutcomeUnknown,
-        ReauthorizationRequired, StateRolledBack, StateUnreadable, UnsupportedStateVersion, WrongIdentity,
+        AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUsed, BootstrapTooOften, GrantLost,
+        OutcomeUnknown, ReauthorizationRequired, StateRolledBack, StateUnreadable, UnsupportedStateVersion,
+        WrongIdentity,
     };
     // What has been said of a brought token holds for as long as no grant is in use.
     let none_in_use = |told: GrantProblem| {
@@ -122,6 +123,7 @@ fn each_state_of_a_grant_confirms_only_its_own_problem() {
             told,
             BootstrapTokenUsed,
             BootstrapTokenInactive,
+            BootstrapTooOften,
         ]
     };
     for (name, state) in states() {
@@ -131,12 +133,22 @@ fn each_state_of_a_grant_confirms_only_its_own_problem() {
             "newer version" => none_in_use(UnsupportedStateVersion).into(),
             "unreadable" => none_in_use(StateUnreadable).into(),
             "old" | "of another cluster" => none_in_use(StateRolledBack).into(),
-            "empty" => vec![AuthorizationRequired, BootstrapTokenUsed, BootstrapTokenInactive],
+            "empty" => vec![
+                AuthorizationRequired,
+                BootstrapTokenUsed,
+                BootstrapTokenInactive,
+                BootstrapTooOften,
+            ],
             "unknown" => vec![OutcomeUnknown],
             "inactive" | "dead" => vec![ReauthorizationRequired],
             "somebody else's" => vec![WrongIdentity],
             "somebody else's, waiting alone" => {
-                vec![BootstrapTokenUsed, BootstrapTokenInactive, WrongIdentity]
+                vec![
+                    BootstrapTokenUsed,
+                    BootstrapTokenInactive,
+                    BootstrapTooOften,
+                    WrongIdentity,
+                ]
             }
             other => panic!("{other}"),
         };

@@ -20,10 +20,6 @@ const FAULTS: &[(Fault, &str)] = &[
         "nobody else logs in as that user any more",
     ),
     (
-        Fault::Leaves("ReadRequestAnswer"),
-        "a request sends a password twice",
-    ),
-    (
         Fault::Leaves("RecallPassword"),
         "it sends a password that was refused",
     ),
@@ -32,8 +28,8 @@ const FAULTS: &[(Fault, &str)] = &[
         "it does not remember a refused password",
     ),
     (
-        Fault::Leaves("ForgetPassword"),
-        "a password stays forbidden that was accepted",
+        Fault::Leaves("NotePassword"),
+        "a process that is killed has sent a password that nobody knows of",
     ),
     (
         Fault::Leaves("Introspect"),

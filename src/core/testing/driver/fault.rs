@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use crate::core::model::observed::{Activity, Observed, Requests, Source};
 use crate::core::pass::{PassEffect, PassReply};
+use crate::core::schedule::password_memory::PasswordMemory;
 
 /// A fault of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,9 @@ pub(super) fn times(effect: &PassEffect) -> usize {
 pub(super) fn reply(reply: PassReply) -> PassReply {
     match (PLANTED.get(), reply) {
         (Some(Fault::TakesRefusalsForSuccess), PassReply::Secret(Err(_))) => PassReply::Secret(Ok(())),
-        (Some(Fault::IgnoresPasswordMemory), PassReply::Password(_)) => PassReply::Password(None),
+        (Some(Fault::IgnoresPasswordMemory), PassReply::Passwords(_, version)) => {
+            PassReply::Passwords(PasswordMemory::default(), version)
+        }
         (_, reply) => reply,
     }
 }

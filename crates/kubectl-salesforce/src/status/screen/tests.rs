@@ -1,0 +1,152 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::status::table::table;
+
+fn now() -> Timestamp {
+    "2026-11-27T10:00:00Z".parse().expect("a time")
+}
+
+fn object(name: &str, spec: &Value, status: &Value) -> DynamicObject {
+    let auth = json!({ "clientCredentials": {} });
+    let mut whole = json!({
+        "host": "acme.my.salesforce.com", "app": { "clientId": "3MVG9" }, "auth": auth,
+    });
+    let fields = whole.as_object_mut().expect("an object");
+    fields.extend(spec.as_object().expect("an object").clone());
+    serde_json::from_value(json!({
+        "apiVersion": "salesforce-connector.dev/v1alpha1", "kind": "SalesforceConnector",
+        "metadata": { "name": name, "namespace": "demo", "generation": 2 },
+        "spec": whole, "status": status,
+    }))
+    .expect("an object")
+}
+
+fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value {
+    json!({ "type": kind, "status": status, "reason": reason, "message": message,
+        "lastTransitionTime": "2026-11-27T09:00:00Z" })
+}
+
+fn good() -> DynamicObject {
+    let status = json!({
+        "observedGeneration": 2,
+        "conditions": [condition("Ready", "True", "TokenValid", "The token is valid and in Secret \"crm-salesforce\".")],
+        "identity": {
+            "organizationId": "00D00000015ftgHEAQ", "organizationName": "Acme", "edition": "Enterprise Edition",
+            "environment": "Live", "instanceUrl": "https://acme.my.salesforce.com", "instanceName": "EUZ12",
+            "userId": "00500000015ftgKAAQ", "username": "robot@acme.example",
+        },
+        "token": {
+            "issueTime": "2026-11-27T09:48:00Z", "expirationTime": "2026-11-27T11:48:00Z",
+            "renewalTime": "2026-11-27T11:08:00Z", "expirySource": "Introspected", "scopes": ["api", "id"],
+        },
+        "secretName": "crm-salesforce",
+        "connectionTest": {
+            "result": "Succeeded", "message": "Connection test succeeded", "lastTestTime": "2026-11-27T09:57:00Z",
+            "steps": [
+                { "name": "HostAnswers", "result": "Passed" },
+                { "name": "ApiUsage", "result": "Unverified", "message": "Salesforce did not report it" },
+            ],
+            "apiUsage": { "used": 2, "allowed": 100_000 },
+        },
+    });
+    object("crm", &json!({ "displayName": "Acme CRM" }), &status)
+}
+
+fn stalled() -> DynamicObject {
+    let message = "The Secret that the connector refers to does not exist. Create it.";
+    let status = json!({
+        "observedGeneration": 1,
+        "conditions": [
+            condition("Ready", "False", "InputSecretMissing", message),
+            condition("Stalled", "True", "InputSecretMissing", message),
+        ],
+        "failures": {
+            "count": 1, "firstFailureTime": "2026-11-27T09:00:00Z", "lastFailureTime": "2026-11-27T09:00:00Z",
+            "nextAttemptTime": "2026-11-27T10:02:30Z", "reason": "InputSecretMissing", "message": message,
+        },
+    });
+    object("uat", &json!({ "suspend": true }), &status)
+}
+
+#[test]
+fn a_good_connector_fits_on_one_screen() {
+    let wanted = "\
+Connector  crm (Acme CRM) in namespace demo
+Ready      True: TokenValid
+           The token is valid and in Secret \"crm-salesforce\".
+Act        no one
+Login      clientCredentials at acme.my.salesforce.com
+Org        Acme, 00D00000015ftgHEAQ, Live, Enterprise Edition, instance EUZ12
+           https://acme.my.salesforce.com
+User       robot@acme.example, 00500000015ftgKAAQ
+Token      issued 12m ago, expires in 1h48m (Introspected)
+Scopes     api id
+Secret     crm-salesforce
+Test       Succeeded 3m ago, at least every 15m
+           ✓ HostAnswers
+           ? ApiUsage
+               Salesforce did not report it
+API calls  2 of 100000 in 24 hours
+Next       in 1h8m    renewal of the token
+           in 1h48m   expiry of the token
+";
+    assert_eq!(screen(&good(), now(), Paint::PLAIN), wanted);
+}
+
+#[test]
+fn a_connector_that_needs_a_person_says_whom_and_what_for() {
+    let wanted = "\
+Connector  uat in namespace demo
+Ready      False: InputSecretMissing
+           The Secret that the connector refers to does not exist. Create it.
+           The operator has not processed the latest change of spec yet.
+Act        the owner of the connector and its Secrets must act: InputSecretMissing
+Login      clientCredentials at acme.my.salesforce.com, suspended
+Next       in 2m      next attempt
+";
+    assert_eq!(screen(&stalled(), now(), Paint::PLAIN), wanted);
+}
+
+#[test]
+fn a_connector_that_no_operator_has_seen_says_so() {
+    let wanted = "\
+Connector  new in namespace demo
+Ready      Unknown: no operator has processed this connector. Check that the operator runs and watches this namespace.
+Act        no one
+Login      clientCredentials at acme.my.salesforce.com
+";
+    let new = object("new", &json!({}), &json!({ "observedGeneration": -1 }));
+    assert_eq!(screen(&new, now(), Paint::PLAIN), wanted);
+}
+
+#[test]
+fn many_connectors_stand_in_a_table_above_what_needs_a_person() {
+    let odd = object("odd", &json!({ "environment": "Moon" }), &json!({}));
+    let wanted = "\
+NAMESPACE  NAME  READY    REASON              ORG   USER                EXPIRES   NEXT
+demo       crm   True     TokenValid          Acme  robot@acme.example  in 1h48m  renewal of the token in 1h8m
+demo       uat   False    InputSecretMissing                                      next attempt in 2m
+demo       odd   Unknown  Unreadable
+
+uat: the owner of the connector and its Secrets must act: InputSecretMissing
+  The Secret that the connector refers to does not exist. Create it.
+odd: this version of the plugin can't read it: unknown variant `Moon`, expected `Live` or `Sandbox`
+";
+    assert_eq!(
+        table(&[good(), stalled(), odd], true, now(), Paint::PLAIN),
+        wanted
+    );
+}
+
+#[test]
+fn colours_change_nothing_but_colour() {
+    let objects = [good(), stalled()];
+    let coloured = table(&objects, false, now(), Paint::COLOURED);
+    assert!(coloured.contains("\u{1b}[32mTrue\u{1b}[0m"), "{coloured:?}");
+    let mut plain = coloured;
+    for code in ["\u{1b}[32m", "\u{1b}[31m", "\u{1b}[33m", "\u{1b}[1m", "\u{1b}[0m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, table(&objects, false, now(), Paint::PLAIN));
+}

@@ -1,0 +1,23 @@
+//! The plugin's own binary on a real API server, with the operator and a simulated Salesforce behind it: what a person sees,
+//! and the exit code that a script gets.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
+
+mod asking;
+mod bundling;
+mod completing;
+#[path = "../../../../tests/support/context.rs"]
+mod context;
+mod krew;
+#[path = "../../../../tests/support/leak.rs"]
+mod leak;
+mod linting;
+mod making;
+mod refused;
+#[path = "../../../../tests/support/scene.rs"]
+mod scene;
+mod showing;
+mod stage;
+#[expect(dead_code, reason = "shared with the tests of the operator")]
+#[path = "../../../../tests/support/tenant.rs"]
+mod tenant;

@@ -1,0 +1,242 @@
+//! `new`.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use salesforce_sim::default_world as world;
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, run};
+
+fn plugin(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-salesforce"));
+    command.args(args).env("KUBECONFIG", "none").stdin(Stdio::null());
+    command
+}
+
+const FORM: [&str; 12] = [
+    "new",
+    "crm",
+    "--method",
+    "client-credentials",
+    "--host",
+    world::PRODUCTION,
+    "--client-id",
+    world::ECA,
+    "--display-name",
+    "CRM",
+    "--offline",
+    "--client-secret-file",
+];
+
+const CONNECTOR: &str = "\
+apiVersion: salesforce-connector.dev/v1alpha1
+kind: SalesforceConnector
+metadata:
+  name: crm
+spec:
+  app:
+    clientId: 3MVG9GreenItrExternalClientApp
+    clientSecretRef:
+      key: client-secret
+      name: crm-app
+  auth:
+    clientCredentials: {}
+  displayName: CRM
+  host: green-itr.my.salesforce.com
+";
+
+fn secret_file() -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "{}", world::ECA_SECRET).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn the_secret_is_shown_only_where_that_is_asked_for() {
+    let file = secret_file();
+    let path = file.path().to_str().unwrap();
+    let form = [&FORM[..], &[path]].concat();
+    let plain = run(plugin(&form)).await;
+    let wanted = format!(
+        "# secret/crm-app (client-secret) is not shown. Use --apply, --output-file or --show-secrets.\n{CONNECTOR}"
+    );
+    assert_eq!(
+        (plain.code, plain.stderr, plain.stdout),
+        (Some(0), String::new(), wanted)
+    );
+
+    let secret = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: crm-app\nstringData:\n  client-secret: {}\n---\n{CONNECTOR}",
+        world::ECA_SECRET
+    );
+    let shown = run(plugin(&[&form[..], &["--show-secrets"]].concat())).await;
+    assert_eq!((shown.code, &shown.stdout), (Some(0), &secret));
+
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("crm.yaml");
+    let to_file = [&form[..], &["--output-file", target.to_str().unwrap()]].concat();
+    let written = run(plugin(&to_file)).await;
+    assert!(!written.stdout.contains(world::ECA_SECRET), "{written}");
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), secret);
+    assert_eq!(
+        std::fs::metadata(&target).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let again = run(plugin(&to_file)).await;
+    assert_eq!(
+        again.code,
+        Some(4),
+        "a file that exists is not overwritten: {again}"
+    );
+}
+
+#[tokio::test]
+async fn what_would_be_refused_is_said_before_anything_is_sent() {
+    let existing = [
+        "new",
+        "crm",
+        "--method",
+        "client-credentials",
+        "--client-id",
+        "3MVG9",
+        "--existing-secret",
+        "s",
+    ];
+    let with = |flags: &[&'static str]| run(plugin(&[&existing[..], flags].concat()));
+    let host = with(&[]).await;
+    let wanted = "error: Host: Setup > My Domain > Current My Domain URL is required, and there is no terminal to ask at. Set \
+        --host.\n";
+    assert_eq!((host.code, host.stderr), (Some(2), wanted.to_owned()));
+
+    let foreign = with(&["--host", "acme.example.com", "--apply"]).await;
+    let wanted = "error: this connector would be refused\nspec.host: HostNotAllowed: ";
+    assert_eq!(foreign.code, Some(1));
+    assert!(foreign.stderr.starts_with(wanted), "{foreign}");
+
+    let nowhere = with(&["--host", "acme.invalid", "--allow-host", "*.invalid"]).await;
+    assert_eq!(nowhere.code, Some(1));
+    assert!(
+        nowhere
+            .stderr
+            .starts_with("error: spec.host: acme.invalid can't be resolved ("),
+        "{nowhere}"
+    );
+
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        key.path(),
+        "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
+    let path = key.path().to_str().unwrap();
+    let jwt = [
+        "new",
+        "crm",
+        "--method",
+        "jwt-bearer",
+        "--client-id",
+        "3MVG9",
+        "--username",
+        "u@acme.example",
+    ];
+    let certificate = run(plugin(
+        &[&jwt[..], &["--private-key-file", path, "--offline"]].concat(),
+    ))
+    .await;
+    let wanted =
+        "error: this connector would be refused\nspec.auth.jwtBearer.privateKeyRef: PrivateKeyInvalid: ";
+    assert_eq!(certificate.code, Some(1));
+    assert!(certificate.stderr.starts_with(wanted), "{certificate}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connector_that_is_applied_becomes_ready() {
+    let stage = Stage::set().await;
+    let file = secret_file();
+    let form = [&FORM[..], &[file.path().to_str().unwrap(), "--apply"]].concat();
+    let applied = stage.plugin(&form).await;
+    let wanted = "secret/crm-app serverside-applied\n\
+        salesforceconnector.salesforce-connector.dev/crm serverside-applied\n\
+        Run `kubectl salesforce status crm --watch` to see it become ready.\n";
+    assert_eq!(
+        (applied.code, applied.stderr.as_str(), applied.stdout.as_str()),
+        (Some(0), "", wanted)
+    );
+    stage.until_ready_is("crm", "True", "TokenValid").await;
+    let managers = stage.get("crm").await.metadata.managed_fields.unwrap();
+    assert_eq!(managers[0].manager.as_deref(), Some("kubectl-salesforce"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_right_on_one_object_leaves_neither() {
+    let stage = Stage::bare().await;
+    let namespace = stage.namespace.name();
+    stage.plane.service_account(namespace, "writer").await;
+    let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch", "get"] }]);
+    stage.grant("writer", rules).await;
+    let file = secret_file();
+    let form = [&FORM[..], &[file.path().to_str().unwrap(), "--apply"]].concat();
+    let mut command = stage.command(&form);
+    command.env(
+        "KUBECONFIG",
+        stage.plane.kubeconfig_for(namespace, "writer").await,
+    );
+    let ran = run(command).await;
+    assert_eq!(ran.code, Some(4));
+    assert!(
+        ran.stderr
+            .contains("resources: [\"salesforceconnectors\"]\n  verbs: [\"patch\"]"),
+        "{ran}"
+    );
+    assert!(
+        stage
+            .secrets()
+            .get_metadata_opt("crm-app")
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+/// Runs the plugin at a pseudo terminal, and answers each question.
+const PTY: &str = "
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:2] + ['new', '--offline', '--show-secrets'])
+seen, answers = b'', ['crm', '', '1', 'green-itr.my.salesforce.com', '3MVG9', '', 's3cr3t-of-the-app']
+while True:
+    try:
+        chunk = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not chunk:
+        break
+    seen += chunk
+    if seen.rstrip(b' ').endswith(b':') and answers and chunk.endswith(b': '):
+        os.write(terminal, (answers.pop(0) + '\\n').encode())
+_, status = os.waitpid(pid, 0)
+sys.stdout.buffer.write(seen.replace(b'\\r', b''))
+sys.exit(os.waitstatus_to_exitcode(status))
+";
+
+#[tokio::test]
+async fn a_secret_that_is_typed_at_a_terminal_is_not_echoed() {
+    let mut python = Command::new("python3");
+    python
+        .args(["-c", PTY, env!("CARGO_BIN_EXE_kubectl-salesforce")])
+        .stdin(Stdio::null());
+    let ran = run(python).await;
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let (dialog, manifests) = ran.stdout.split_once("apiVersion: v1\n").unwrap();
+    assert!(dialog.contains("Client ID (consumer key): 3MVG9\n"), "{dialog}");
+    assert!(!dialog.contains("s3cr3t"), "{dialog}");
+    let (secret, _) = manifests.split_once("---\n").unwrap();
+    let secret: Value = serde_yaml::from_str(secret).unwrap();
+    assert_eq!(
+        secret["stringData"],
+        json!({ "client-secret": "s3cr3t-of-the-app" })
+    );
+}

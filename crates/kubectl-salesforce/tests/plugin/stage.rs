@@ -1,0 +1,172 @@
+//! Where a test plays: a namespace, the simulated Salesforce, an operator in this process, and the plugin as a process.
+
+use std::ops::Deref;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use salesforce_client::{ClientSettings, Proxies};
+use salesforce_connector_operator::clock::Clock;
+use salesforce_connector_operator::lease::LeaseState;
+use salesforce_connector_operator::shell::controller;
+use salesforce_sim::default_world;
+use serde_json::{Value, json};
+use testbed::{ControlPlane, Ran};
+use tokio::sync::oneshot;
+
+use crate::context;
+use crate::scene::{Scene, client_credentials};
+use crate::tenant::{condition, status};
+
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+pub(crate) struct Stage {
+    scene: Scene<&'static ControlPlane>,
+    /// Ends the operator when it is dropped.
+    operator: Option<oneshot::Sender<()>>,
+}
+
+impl Deref for Stage {
+    type Target = Scene<&'static ControlPlane>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
+    }
+}
+
+impl Stage {
+    /// With a running operator.
+    pub(crate) async fn set() -> Self {
+        let mut stage = Self::bare().await;
+        let settings = context::settings(stage.home.name(), vec![stage.namespace.name().to_owned()]);
+        let salesforce = ClientSettings {
+            connect_to: vec![format!("*={}", stage.sim.https_addr()).parse().unwrap()],
+            extra_ca_pem: vec![stage.sim.ca_pem().as_bytes().to_vec()],
+            proxies: Proxies::Never,
+            ..ClientSettings::default()
+        };
+        let client = stage.plane.client().await;
+        let context = context::build(client, LeaseState::sole(), salesforce, Clock::real(), settings).await;
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(controller::run(Arc::clone(&context), async move {
+            drop(stopped.await);
+        }));
+        stage.operator = Some(stop);
+        stage
+    }
+
+    /// Without an operator.
+    pub(crate) async fn bare() -> Self {
+        let plane = ControlPlane::shared().await;
+        Self {
+            scene: Scene::set(plane, default_world::build(), DEADLINE).await,
+            operator: None,
+        }
+    }
+
+    /// A connector by client credentials, and its input Secret; `change` is what is different about its spec.
+    pub(crate) async fn connector(&self, name: &str, change: &[(&str, Value)]) {
+        let secret = format!("{name}-app");
+        self.input(&secret, &[("client-secret", default_world::ECA_SECRET)])
+            .await;
+        let mut spec = client_credentials(&secret);
+        for (field, value) in change {
+            spec[*field] = value.clone();
+        }
+        self.create(name, spec).await;
+    }
+
+    /// Waits until Ready has this status and reason for the present spec.
+    pub(crate) async fn until_ready_is(&self, name: &str, truth: &str, reason: &str) {
+        self.until(&format!("Ready is {truth} for {reason}"), name, |connector| {
+            let current = status(connector).observed_generation == connector.metadata.generation;
+            let (found, why, _) = condition(connector, "Ready");
+            (current && found == truth && why == reason).then_some(())
+        })
+        .await;
+    }
+
+    /// Gives a service account these rules in the namespace.
+    pub(crate) async fn grant(&self, account: &str, rules: Value) {
+        let namespace = self.namespace.name();
+        let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": { "name": account, "namespace": namespace }, "rules": rules });
+        let binding = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": { "name": account, "namespace": namespace },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account },
+            "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": namespace }] });
+        let _ = self
+            .plane
+            .apply(&format!("{role}\n---\n{binding}\n"))
+            .await
+            .stdout();
+    }
+
+    /// The plugin in this namespace, as administrator.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-salesforce"));
+        command
+            .args(args)
+            .env("KUBECONFIG", self.plane.kubeconfig_path())
+            .env("NO_PROXY", "127.0.0.1")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null());
+        for proxy in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+            command.env_remove(proxy);
+        }
+        if !args.contains(&"-A") {
+            command.args(["--namespace", self.namespace.name()]);
+        }
+        command
+    }
+
+    pub(crate) async fn plugin(&self, args: &[&str]) -> Ran {
+        run(self.command(args)).await
+    }
+
+    /// What was written, with a fixed name in place of the namespace, as [`settled`].
+    pub(crate) fn settled(&self, text: &str) -> String {
+        settled(&text.replace(self.namespace.name(), "NAMESPACE"))
+    }
+}
+
+/// Runs a command to its end beside the operator, which shares this process.
+pub(crate) async fn run(mut command: Command) -> Ran {
+    let shown = format!("{command:?}");
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    Ran {
+        command: shown,
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A text whose spans of time are all `TIME`, and whose columns are one blank apart: their width follows the spans.
+pub(crate) fn settled(text: &str) -> String {
+    let is_span = |word: &str| {
+        let digits = word
+            .trim_end_matches(',')
+            .trim_end_matches(|letter: char| "smhd".contains(letter));
+        let within = digits
+            .chars()
+            .all(|letter| letter.is_ascii_digit() || "mhd".contains(letter));
+        within
+            && digits.starts_with(|first: char| first.is_ascii_digit())
+            && digits.len() < word.trim_end_matches(',').len()
+    };
+    let line = |line: &str| {
+        let words = line
+            .split_whitespace()
+            .map(|word| match (is_span(word), word.ends_with(',')) {
+                (true, true) => "TIME,",
+                (true, false) => "TIME",
+                (false, _) => word,
+            });
+        words.collect::<Vec<_>>().join(" ") + "\n"
+    };
+    text.lines().map(line).collect()
+}
