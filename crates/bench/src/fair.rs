@@ -64,6 +64,40 @@ impl Abuse {
         }
     }
 
+    /// What goes wrong at Salesforce.
+    fn fault(self) -> Option<Value> {
+        let delay = |millis: u32, endpoints: &[&str]| {
+            let fault = json!({ "delay": { "millis": millis } });
+            Some(json!({ "fault": fault, "host": OTHER_HOST, "endpoints": endpoints }))
+        };
+        match self {
+            Self::None | Self::SpentBudget => None,
+            Self::HangingOrg => Some(json!({ "fault": "never_answer", "host": OTHER_HOST })),
+            Self::RequestedTests => delay(400, &["versions", "identity", "query"]),
+            Self::OneUser => delay(1000, &["token"]),
+        }
+    }
+
+    /// How many connectors there are, their specs, and the secret of their app.
+    fn connectors(self, scale: &Scale) -> Option<(usize, Spec, &'static str)> {
+        match self {
+            Self::None => None,
+            Self::HangingOrg => Some((scale.hanging, client_credentials, OTHER_APP.1)),
+            Self::RequestedTests => Some((scale.tested, client_credentials, OTHER_APP.1)),
+            Self::OneUser => Some((scale.passwords, password, OTHER_APP.1)),
+            Self::SpentBudget => Some((JUNK, junk_at_the_newcomers_host, "junk")),
+        }
+    }
+
+    /// What is requested over and over.
+    fn annotation(self) -> Option<&'static str> {
+        match self {
+            Self::None | Self::HangingOrg | Self::OneUser => None,
+            Self::RequestedTests => Some("test-requested-at"),
+            Self::SpentBudget => Some("renew-requested-at"),
+        }
+    }
+
     /// Token requests an hour that the operator is given.
     fn budget(self) -> u32 {
         if self == Self::SpentBudget {
@@ -73,6 +107,9 @@ impl Abuse {
         }
     }
 }
+
+/// The spec of a connector by its number.
+type Spec = fn(usize) -> Value;
 
 /// Token requests an hour, where the budget is to be spent.
 const BUDGET: u32 = 240;
@@ -178,33 +215,44 @@ async fn measured(programs: &Programs, program: &Path, abuse: Abuse, scale: &Sca
 async fn newcomers(plane: &Plane, fleet: &Fleet, count: usize) -> Result<Times, Failed> {
     let client = plane.clients.first().ok_or("there is no client")?.clone();
     let api = connectors(client, fleet.namespace());
-    let mut events = watcher(api.clone(), watcher::Config::default()).boxed();
-    let mut began = HashMap::new();
-    let mut ready = HashMap::new();
-    let mut next = tokio::time::interval(APART);
-    let deadline = tokio::time::sleep(APART * u32::try_from(count)? + LIMIT);
-    tokio::pin!(deadline);
-    while ready.len() < count {
-        tokio::select! {
-            _ = next.tick(), if began.len() < count => {
-                let connector = connector(began.len(), &json!(false))?;
-                began.insert(connector.name_any(), Instant::now());
-                api.create(&PostParams::default(), &connector).await?;
-            }
-            event = events.try_next() => {
-                let event = event?.ok_or("the watch ended")?;
-                let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else { continue };
-                if is_ready(&object) {
-                    ready.entry(object.name_any()).or_insert_with(Instant::now);
-                }
-            }
-            () = &mut deadline => break,
+    let (mut began, mut ready) = (HashMap::new(), HashMap::new());
+    let create = async {
+        let mut next = tokio::time::interval(APART);
+        for number in 0..count {
+            next.tick().await;
+            let connector = connector(number, &json!(false))?;
+            began.insert(connector.name_any(), Instant::now());
+            api.create(&PostParams::default(), &connector).await?;
         }
-    }
+        Ok::<_, Failed>(())
+    };
+    let limit = APART * u32::try_from(count)? + LIMIT;
+    let watch = tokio::time::timeout(limit, until_ready(&api, count, &mut ready));
+    let (created, watched) = tokio::join!(create, watch);
+    created?;
+    watched.unwrap_or(Ok(()))?; // The others count with the limit.
     let time = |(name, began): (&String, &Instant)| ready.get(name).map_or(LIMIT, |ready| *ready - *began);
     let mut times: Vec<Duration> = began.iter().map(time).collect();
     times.sort();
     Ok(Times(times))
+}
+
+async fn until_ready(
+    api: &Api<DynamicObject>,
+    count: usize,
+    ready: &mut HashMap<String, Instant>,
+) -> Result<(), Failed> {
+    let mut events = watcher(api.clone(), watcher::Config::default()).boxed();
+    while ready.len() < count {
+        let event = events.try_next().await?.ok_or("the watch ended")?;
+        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else {
+            continue;
+        };
+        if is_ready(&object) {
+            ready.entry(object.name_any()).or_insert_with(Instant::now);
+        }
+    }
+    Ok(())
 }
 
 /// The tenant that abuses.
@@ -221,39 +269,20 @@ impl Evil {
         scale: &Scale,
         plane: &Plane,
     ) -> Result<Option<Arc<AtomicUsize>>, Failed> {
-        let salesforce = &plane.salesforce;
-        match abuse {
-            Abuse::None => Ok(None),
-            Abuse::HangingOrg => {
-                let hangs = json!({ "fault": "never_answer", "host": OTHER_HOST });
-                salesforce.fault(&hangs).await?;
-                self.create(scale.hanging, client_credentials, OTHER_APP.1)
-                    .await?;
-                Ok(None)
-            }
-            Abuse::RequestedTests => {
-                let slow = json!({ "fault": { "delay": { "millis": 400 } }, "host": OTHER_HOST,
-                    "endpoints": ["versions", "identity", "query"] });
-                salesforce.fault(&slow).await?;
-                self.create(scale.tested, client_credentials, OTHER_APP.1).await?;
-                Ok(Some(self.request("test-requested-at", scale.tested)))
-            }
-            Abuse::OneUser => {
-                let slow = json!({ "fault": { "delay": { "millis": 1000 } }, "host": OTHER_HOST,
-                    "endpoints": ["token"] });
-                salesforce.fault(&slow).await?;
-                self.create(scale.passwords, password, OTHER_APP.1).await?;
-                Ok(None)
-            }
-            Abuse::SpentBudget => {
-                self.create(JUNK, junk_at_the_newcomers_host, "junk").await?;
-                Ok(Some(self.request("renew-requested-at", JUNK)))
-            }
+        if let Some(fault) = abuse.fault() {
+            plane.salesforce.fault(&fault).await?;
         }
+        let Some((count, spec, app_secret)) = abuse.connectors(scale) else {
+            return Ok(None);
+        };
+        self.create(count, spec, app_secret).await?;
+        Ok(abuse
+            .annotation()
+            .map(|annotation| self.request(annotation, count)))
     }
 
     /// Creates connectors that share one Secret.
-    async fn create(&self, count: usize, spec: fn(usize) -> Value, app_secret: &str) -> Result<(), Failed> {
+    async fn create(&self, count: usize, spec: Spec, app_secret: &str) -> Result<(), Failed> {
         let client = self.clients.first().ok_or("there is no client")?;
         let passwords = (0..count).map(|number| (format!("k{number}"), json!(format!("wrong-{number}"))));
         let mut values: serde_json::Map<String, Value> = passwords.collect();
