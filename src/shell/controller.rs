@@ -23,7 +23,7 @@ use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
 use crate::shell::perform::Performer;
-use crate::shell::turns::{Object, Turns};
+use crate::shell::turns::{Object, Turn, Turns};
 use crate::shell::watch::object::Guarded;
 use crate::shell::watch::scope::WatchScope;
 use crate::shell::watch::watches as wake;
@@ -125,10 +125,18 @@ async fn reconcile_in_turn(object: Arc<Guarded>, context: Arc<Context>) -> Resul
         namespace: namespace(connector).into(),
         host: login_host_name(&connector.spec).into(),
     };
-    let Some(turn) = context.turns.ask(reference, &share) else {
-        return Ok(Action::requeue(ASK_AGAIN));
-    };
-    let pass = tokio::time::timeout(PASS_LIMIT, reconcile(connector, &context));
+    match context.turns.ask(reference, &share) {
+        Some(turn) => run_pass(turn, connector, &context).await,
+        None => Ok(Action::requeue(ASK_AGAIN)),
+    }
+}
+
+async fn run_pass(
+    turn: Turn,
+    connector: &SalesforceConnector,
+    context: &Arc<Context>,
+) -> Result<Action, Error> {
+    let pass = tokio::time::timeout(PASS_LIMIT, reconcile(connector, context));
     let mut pass = std::pin::pin!(pass);
     let brisk = tokio::time::timeout(LENDS_ITS_PLACE_AFTER, &mut pass).await;
     let ended = if let Ok(ended) = brisk {

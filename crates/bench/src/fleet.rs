@@ -62,6 +62,10 @@ impl Fleet {
         Self { clients, namespace }
     }
 
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Creates the Secrets with the apps' credentials.
     pub(crate) async fn create_inputs(&self, numbers: Range<usize>) -> Result<(), Failed> {
         parallel::for_each(&self.clients, numbers, async |client, number| {
@@ -149,7 +153,7 @@ impl Fleet {
 }
 
 /// Ready, and that of its present generation.
-fn is_ready(connector: &DynamicObject) -> bool {
+pub(crate) fn is_ready(connector: &DynamicObject) -> bool {
     let observed = connector
         .data
         .pointer("/status/observedGeneration")

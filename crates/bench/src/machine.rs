@@ -30,6 +30,14 @@ impl Facts {
             rustc: said("rustc", &["--version"]),
         }
     }
+
+    /// In one line.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "{}; commit {}; {} cores ({}), {} of memory, load {} before; {}.",
+            self.date, self.commit, self.cores, self.cpu, self.memory, self.load, self.rustc
+        )
+    }
 }
 
 fn field(file: &str, name: &str) -> String {

@@ -4,6 +4,7 @@
 mod audit;
 mod bare;
 mod failed;
+mod fair;
 mod fleet;
 mod machine;
 mod measure;
@@ -37,6 +38,12 @@ struct Args {
     /// One small fleet and few foreign Secrets, to see that everything works
     #[arg(long)]
     quick: bool,
+    /// Only how long new connectors take while another tenant abuses the operator
+    #[arg(long)]
+    fair: bool,
+    /// With --fair: another operator to measure beside it, such as that of an earlier commit
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// File to write the result to as well
     #[arg(long)]
     write: Option<PathBuf>,
@@ -71,9 +78,13 @@ async fn run(args: &Args) -> Result<(), Failed> {
         simulator: args.simulator.clone(),
         logs: args.logs.clone(),
     };
-    let before = machine::Facts::gather();
-    let result = measure::everything(&programs, &scale).await?;
-    let report = table::report(&before, &scale, &result);
+    let report = if args.fair {
+        fair::report(&programs, args.before.as_deref(), args.quick).await?
+    } else {
+        let before = machine::Facts::gather();
+        let result = measure::everything(&programs, &scale).await?;
+        table::report(&before, &scale, &result)
+    };
     println!("\n{report}");
     if let Some(path) = &args.write {
         std::fs::write(path, report)

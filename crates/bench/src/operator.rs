@@ -44,6 +44,18 @@ pub(crate) struct Operator {
 impl Operator {
     /// Starts it; it may not lead yet.
     pub(crate) fn start(program: &Path, plane: &Plane, mode: Mode, log: &Path) -> Result<Self, Failed> {
+        // All connectors are of one org here.
+        Self::start_with(program, plane, mode, log, 1_000_000)
+    }
+
+    /// The same with a budget of token requests an hour.
+    pub(crate) fn start_with(
+        program: &Path,
+        plane: &Plane,
+        mode: Mode,
+        log: &Path,
+        budget: u32,
+    ) -> Result<Self, Failed> {
         let mut command = OperatorProcess::command(program, &plane.kubeconfig);
         command
             .args(["--namespace", NAMESPACE])
@@ -51,8 +63,7 @@ impl Operator {
             .arg(format!("--connect-to=*={}", plane.salesforce.https))
             .arg("--ca-file")
             .arg(&plane.salesforce.ca)
-            // All connectors are of one org here.
-            .args(["--token-requests-per-hour", "1000000"])
+            .args(["--token-requests-per-hour", &budget.to_string()])
             .env("GLIBC_TUNABLES", tunables());
         let process = OperatorProcess::start(command, log).map_err(|error| {
             format!(

@@ -56,6 +56,15 @@ impl Salesforce {
         Err("the simulator did not start within 10 s".into())
     }
 
+    /// Makes something go wrong from now on, as the simulator's control API has it.
+    pub(crate) async fn fault(&self, rule: &serde_json::Value) -> Result<(), Failed> {
+        let url = format!("http://{}/control/faults", self.control);
+        let client = reqwest::Client::new();
+        let answer = client.post(url).body(rule.to_string()).send().await?;
+        answer.error_for_status()?;
+        Ok(())
+    }
+
     pub(crate) async fn calls(&self) -> Result<Calls, Failed> {
         let url = format!("http://{}/control/counts", self.control);
         let answer: serde_json::Value = reqwest::get(url).await?.json().await?;

@@ -38,7 +38,9 @@ create and one status replace for each connector take at these rates.\n\n\
 What many Secrets in the operator's own namespace cost is measured by\n\
 `cargo test --test crash eighty_thousand -- --ignored --nocapture`: it creates 80,000 ledger entries straight in the API server and prints\n\
 the operator's peak memory (VmHWM) before them, and after garbage collection has listed them. Growth of more than 10 MB fails it.\n\n\
-Absolute figures depend on the machine and on what else it does; compare ratios within one run.\n";
+Absolute figures depend on the machine and on what else it does; compare ratios within one run.\n\n\
+`scripts/bench --fair --write docs/benchmarks-fair.md` measures how long new connectors take while another tenant abuses\n\
+the operator: [benchmarks-fair.md](benchmarks-fair.md).\n";
 
 fn header(facts: &Facts, result: &Everything) -> String {
     format!(

@@ -169,6 +169,11 @@ impl HostBudget {
         if lacking <= NEARLY {
             return Ok(());
         }
+        Err(self.closes(lacking, ahead, (payer.namespace, taken), per_hour))
+    }
+
+    /// When what is lacking has come back, for a namespace that has taken so much.
+    fn closes(&self, lacking: f64, ahead: f64, (namespace, taken): (&str, f64), per_hour: f64) -> Duration {
         let own = if taken > 0.0 {
             1.0 / count(self.debtors())
         } else {
@@ -177,10 +182,10 @@ impl HostBudget {
         let others = self
             .namespaces
             .iter()
-            .filter(|(name, account)| ***name != *payer.namespace && !account.waiting.is_empty());
+            .filter(|(name, account)| ***name != *namespace && !account.waiting.is_empty());
         // Meanwhile the others that wait take as many.
         let seconds = (lacking + ahead * count(others.count())) * 3600.0 / (per_hour * (1.0 + own));
-        Err(Duration::from_secs_f64(seconds))
+        Duration::from_secs_f64(seconds)
     }
 }
 

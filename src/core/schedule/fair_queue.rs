@@ -129,9 +129,6 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
             turns,
             ..
         } = self;
-        let may = |counts: &HashMap<Arc<str>, usize>, name: &str, limit| {
-            counts.get(name).is_none_or(|count| *count < limit)
-        };
         turns
             .take(|namespace, of_hosts| {
                 if !may(namespaces, namespace, FOR_NAMESPACE) {
@@ -194,6 +191,10 @@ impl<Q> Queue for Ring<Q> {
     fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }
+}
+
+fn may(counts: &HashMap<Arc<str>, usize>, name: &str, limit: usize) -> bool {
+    counts.get(name).is_none_or(|count| *count < limit)
 }
 
 fn uncount(counts: &mut HashMap<Arc<str>, usize>, name: &Arc<str>) {
