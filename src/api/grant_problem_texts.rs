@@ -41,8 +41,8 @@ pub(super) const fn meaning(problem: GrantProblem) -> &'static str {
              app."
         }
         GrantProblem::BootstrapTooOften => {
-            "The operator did not import the bootstrap token, because this connector or its namespace has brought too many \
-             different ones within a day."
+            "The operator did not import the bootstrap token, or redeem the code of the login, because this connector or its \
+             namespace has brought too many different ones within a day."
         }
         GrantProblem::ClaimedByAnotherInstallation => {
             "Another installation of the operator in this cluster manages this connector (status.installationUid)."
@@ -104,8 +104,8 @@ pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
              the bootstrap Secret."
         }
         GrantProblem::BootstrapTooOften => {
-            "Find out what changes the bootstrap Secret so often, and stop it. The operator imports the token on the next day \
-             (UTC)."
+            "Find out what changes the bootstrap Secret or logs in so often, and stop it. The operator imports the token on the \
+             next day (UTC). Log in again then."
         }
         GrantProblem::ClaimedByAnotherInstallation => {
             "Let only one installation watch this namespace. To move the connector to this one, stop the other \

@@ -97,6 +97,8 @@ pub const NAMESPACE_LABEL: &str = "salesforce-connector.dev/namespace";
 pub const CONNECTOR_UID_LABEL: &str = "salesforce-connector.dev/connector-uid";
 /// Label on a ledger entry: how far the import has come.
 pub const PHASE_LABEL: &str = "salesforce-connector.dev/phase";
+/// Value of [`PHASE_LABEL`] for the authorization code of a login.
+pub const PHASE_OF_CODE: &str = "code";
 /// Label on a ledger entry: day of its last write, in UTC.
 pub const DAY_LABEL: &str = "salesforce-connector.dev/day";
 /// On the memory of refused passwords: when a password was last sent (RFC 3339).

@@ -326,6 +326,11 @@ async fn a_connector_begins_twenty_imports_a_day_whatever_it_brings() {
     assert_eq!(stage.token_calls(), 0);
     let entries = ListParams::default().labels(&format!("{}={}", names::PURPOSE, names::LEDGER));
     assert_eq!(stage.own_secrets().list(&entries).await.unwrap().items.len(), 20);
+    // A login is another way to bring a grant.
+    stage.hand_over_login("crm", "login", "aPrxUnknown").await;
+    let login = stage.login_ended("crm", "login").await;
+    assert_eq!(login.reason.as_deref(), Some("BootstrapTooOften"));
+    assert_eq!(stage.token_calls(), 0, "the code is not sent");
     // Another connector of the namespace is free to begin its own.
     brought(&stage, "other").await;
     stage.ready("other").await;

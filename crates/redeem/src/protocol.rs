@@ -90,7 +90,7 @@ pub enum Effect {
         resource_version: ResourceVersion,
     },
     /// Create a ledger entry. Answer with [`Reply::Write`], `Conflict` for `AlreadyExists`, or with
-    /// [`Reply::ImportedTooOften`] where an import would begin.
+    /// [`Reply::ImportedTooOften`] where an import or a login would begin.
     CreateLedger {
         /// Name of the Secret.
         name: LedgerName,
@@ -335,6 +335,8 @@ pub enum LoginVerdict {
     CodeUsed,
     /// The code was presented and brought no grant.
     Failed,
+    /// The connector, or its namespace, has brought too many grants for now; the code was not presented.
+    TooOften,
 }
 
 /// What is to be said of a bootstrap token.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redeem::{GrantId, LoginVerdict, SessionEnd, SessionOutcome, SessionWait, State};
+use redeem::{GrantId, GrantProblem, LoginVerdict, SessionEnd, SessionOutcome, SessionWait, State};
 use salesforce_client::{Failure, Refusal};
 
 use crate::api::Reason;
@@ -77,6 +77,7 @@ impl SessionReport {
             (LoginVerdict::CodeUsed, _, _) | (LoginVerdict::Failed, None, _) => {
                 Rejection::new(OwnReason::LoginCodeUsed, "").into()
             }
+            (LoginVerdict::TooOften, _, _) => Rejection::new(GrantProblem::BootstrapTooOften, "").into(),
             (LoginVerdict::Failed, Some(LoginFailure::Refused(failure)), _) => failure.into(),
             (LoginVerdict::Failed, Some(LoginFailure::NoRefreshToken), _) => {
                 Rejection::new(OwnReason::LoginWithoutRefreshToken, "").into()

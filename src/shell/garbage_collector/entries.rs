@@ -19,7 +19,8 @@ use crate::shell::garbage_collector::views::{IN_VIEW, Views};
 const PASSWORD_RETENTION: Duration = Duration::from_hours(90 * 24);
 
 /// An entry names its connector by uid alone, so it takes a watch of the whole cluster to tell that it is gone. One whose token
-/// nobody has presented goes by its age: the next import creates it again.
+/// nobody has presented goes by its age: the next import creates it again. So does that of a code: Salesforce takes none that is
+/// older than 15 minutes.
 pub(super) async fn collect_ledger(
     context: &Context,
     stored: &Stored,
@@ -31,7 +32,7 @@ pub(super) async fn collect_ledger(
         return Ok(()); // another version's: not ours to judge
     };
     let (now, ran) = (context.clock.now(), context.clock.running_for());
-    if is_unpresented(stored, now) {
+    if is_short_lived(stored, now) {
         let removable = views.suffice(stored, ran, IN_VIEW);
         return if removable {
             delete(context, stored).await
@@ -49,10 +50,10 @@ pub(super) async fn collect_ledger(
     }
 }
 
-fn is_unpresented(stored: &Stored, now: Timestamp) -> bool {
-    let importing = Some(LedgerPhase::Importing.as_str());
-    stored.labels().get(names::PHASE_LABEL).map(String::as_str) == importing
-        && age(stored, now) > UNPRESENTED_RETENTION
+fn is_short_lived(stored: &Stored, now: Timestamp) -> bool {
+    let phase = stored.labels().get(names::PHASE_LABEL).map(String::as_str);
+    let short_lived = [LedgerPhase::Importing.as_str(), names::PHASE_OF_CODE];
+    phase.is_some_and(|phase| short_lived.contains(&phase)) && age(stored, now) > UNPRESENTED_RETENTION
 }
 
 fn age(stored: &Stored, now: Timestamp) -> SignedDuration {
@@ -151,9 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_whose_token_was_never_presented_is_kept_for_a_week() {
-        let of = |phase: &str, day| is_unpresented(&stored(&[(names::PHASE_LABEL, phase)], &[]), at(day));
+    fn an_entry_of_a_code_or_of_a_token_that_was_never_presented_is_kept_for_a_week() {
+        let of = |phase: &str, day| is_short_lived(&stored(&[(names::PHASE_LABEL, phase)], &[]), at(day));
         assert!(!of("importing", 7) && of("importing", 8));
+        assert!(!of("code", 7) && of("code", 8));
         assert!(!of("used", 399));
     }
 

@@ -206,10 +206,16 @@ impl SessionDriver {
         self.written(result, |connector| connector.resource_version())
     }
 
-    /// An entry of an import that begins is counted first, so that nobody fills the operator's namespace.
+    /// An entry of an import or a login that begins is counted first, so that nobody fills the operator's namespace.
     pub(crate) async fn create_ledger(&mut self, name: &LedgerName, entry: &LedgerEntry) -> Reply {
-        let secret = self.ledger_secret(name, entry, None);
-        if entry.phase == LedgerPhase::Importing {
+        let mut secret = self.ledger_secret(name, entry, None);
+        // The login is there until its code is presented, and the code's entry is the first of its session.
+        let of_code = self.login.is_some();
+        if of_code {
+            let phase = names::PHASE_OF_CODE.to_owned();
+            secret.labels_mut().insert(names::PHASE_LABEL.to_owned(), phase);
+        }
+        if of_code || entry.phase == LedgerPhase::Importing {
             match self.may_import(&secret).await {
                 Read::Is(true) => {}
                 Read::Is(false) => return Reply::ImportedTooOften,

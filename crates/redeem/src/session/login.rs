@@ -28,6 +28,9 @@ impl Session {
                 self.tried.login = LoginStage::InHand(login);
                 self.decide(now);
             }
+            (SessionStep::ClaimCode(_), Reply::ImportedTooOften) => {
+                self.end_login(LoginVerdict::TooOften, now);
+            }
             (SessionStep::RedeemCode, _) => self.end_login(LoginVerdict::Failed, now),
             (_, _) => self.try_again(),
         }

@@ -134,6 +134,18 @@ fn a_code_that_brings_nothing_leaves_the_grant_in_use() {
 }
 
 #[test]
+fn a_code_beyond_what_may_be_brought_in_a_day_is_not_presented() {
+    let mut stage = stage();
+    stage.interfere =
+        Box::new(|effect| matches!(effect, Effect::CreateLedger { .. }).then_some(Reply::ImportedTooOften));
+    let outcome = log_in(&mut stage);
+    assert_eq!(
+        (outcome.end, outcome.login, stage.redeemed_codes),
+        (SessionEnd::Ready, Some(LoginVerdict::TooOften), 0)
+    );
+}
+
+#[test]
 fn the_grant_of_another_user_waits_and_never_replaces_the_one_in_use() {
     let mut stage = stage();
     let login = (
