@@ -38,12 +38,13 @@ pub async fn run(access: &AccessFlags, args: &LoginArgs) -> Result<ExitCode, Com
     let cluster = Cluster::connect(access).await?;
     let object = cluster.get(&args.name).await?;
     let connector = authorizable(&object)?;
+    let uid = object.metadata.uid.unwrap_or_default();
+    handover::rehearse(&cluster, &args.name, &uid).await?;
     let attempt = begin(&cluster, &connector, args).await?;
     let code = match browsed(&attempt, args).await? {
         Answer::Code(code) => code,
         Answer::Denied(why) => return Err(CommandError::Unwell(denied(&why))),
     };
-    let uid = object.metadata.uid.unwrap_or_default();
     let secret = handover::create(&cluster, &args.name, &uid, &code, &attempt.pkce, &args.callback).await?;
     let ended = tokio::select! {
         ended = carried_out(&cluster, args, &secret) => ended,

@@ -1,6 +1,8 @@
 //! What does the browser bring back? One request to a loopback address, known by its `state`.
 
+use std::future::IntoFuture as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -8,7 +10,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use crate::command_error::CommandError;
@@ -34,6 +36,8 @@ struct Expected {
     found: mpsc::Sender<Answer>,
 }
 
+/// How long the page may take to reach the browser. Other connections are not waited for.
+const GRACE: Duration = Duration::from_secs(1);
 /// The most characters of what a page says that are shown.
 const SHOWN: usize = 200;
 
@@ -69,16 +73,16 @@ impl Callback {
             found,
         });
         let router = Router::new().fallback(received).with_state(expected);
-        let stop = async move { answers.recv().await };
-        let (told, tell) = tokio::sync::oneshot::channel();
-        let served = axum::serve(self.listener, router).with_graceful_shutdown(async move {
-            if let Some(answer) = stop.await {
-                let _ = told.send(answer);
-            }
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(self.listener, router).with_graceful_shutdown(async move {
+            let _ = stopped.await;
         });
-        served.await.map_err(CommandError::Output)?;
-        tell.await
-            .map_err(|_| CommandError::Unwell("the listener ended without an answer".to_owned()))
+        let server = tokio::spawn(server.into_future());
+        let ended = || CommandError::Unwell("the listener ended without an answer".to_owned());
+        let answer = answers.recv().await.ok_or_else(ended)?;
+        let _ = stop.send(());
+        let _ = tokio::time::timeout(GRACE, server).await;
+        Ok(answer)
     }
 }
 

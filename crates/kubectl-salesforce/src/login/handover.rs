@@ -9,7 +9,13 @@ use serde_json::{Value, json};
 use crate::cluster::{self, Cluster, FIELD_MANAGER};
 use crate::command_error::CommandError;
 
-/// Creates the Secret, and returns its name. By label and uid the operator may delete it once the login is over.
+/// Whether the API server would let the code be handed over. Asked before the person logs in.
+pub async fn rehearse(cluster: &Cluster, connector: &str, uid: &str) -> Result<(), CommandError> {
+    let secret = secret(connector, uid, ["", "", ""]);
+    write(cluster, secret, true).await.map(drop)
+}
+
+/// Creates the Secret, and returns its name.
 pub async fn create(
     cluster: &Cluster,
     connector: &str,
@@ -18,7 +24,14 @@ pub async fn create(
     pkce: &Pkce,
     callback: &str,
 ) -> Result<String, CommandError> {
-    let secret = json!({
+    let secret = secret(connector, uid, [code, pkce.verifier.expose(), callback]);
+    let created = write(cluster, secret, false).await?;
+    Ok(created.metadata.name.unwrap_or_default())
+}
+
+/// By label and uid the operator may delete it once the login is over.
+fn secret(connector: &str, uid: &str, [code, verifier, callback]: [&str; 3]) -> Value {
+    json!({
         "metadata": {
             "generateName": format!("{connector}-login-"),
             "labels": { (names::MANAGED_BY): names::MANAGED_BY_VALUE, (names::CONNECTOR_LABEL): connector },
@@ -30,19 +43,20 @@ pub async fn create(
         "type": names::LOGIN_SECRET_TYPE,
         "stringData": {
             (names::LOGIN_CODE): code,
-            (names::LOGIN_CODE_VERIFIER): pkce.verifier.expose(),
+            (names::LOGIN_CODE_VERIFIER): verifier,
             (names::LOGIN_REDIRECT_URI): callback,
         },
-    });
+    })
+}
+
+async fn write(cluster: &Cluster, secret: Value, dry_run: bool) -> Result<Secret, CommandError> {
     let secret = serde_json::from_value(secret).map_err(|error| CommandError::Unwell(error.to_string()))?;
     let params = PostParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
+        dry_run,
     };
     let created = secrets(cluster).create(&params, &secret).await;
-    let created =
-        created.map_err(|error| cluster::refusal("create", "secrets", Some(&cluster.namespace), error))?;
-    Ok(created.metadata.name.unwrap_or_default())
+    created.map_err(|error| cluster::refusal("create", "secrets", Some(&cluster.namespace), error))
 }
 
 /// Leaves nothing behind. What can't be removed is of no use to anybody: the code is spent, or ends within 15 minutes.

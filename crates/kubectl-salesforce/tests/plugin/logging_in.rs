@@ -65,6 +65,11 @@ fn request_of(page: &str) -> &str {
     value.split('"').next().unwrap()
 }
 
+fn callback_address(callback: &str) -> String {
+    let url = url::Url::parse(callback).unwrap();
+    format!("127.0.0.1:{}", url.port().unwrap())
+}
+
 /// A connector that nobody has authorized yet.
 async fn unauthorized() -> Stage {
     let stage = Stage::set().await;
@@ -172,6 +177,9 @@ async fn a_login_in_the_browser_makes_the_connector_ready() {
         })
         .await;
         let browser = Browser::new(&stage);
+        // Somebody asks half a question, and leaves it at that.
+        let mut idle = std::net::TcpStream::connect(callback_address(&callback)).unwrap();
+        idle.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         let stranger = browser
             .page(&format!("{callback}?code=aPrxStranger&state=guessed"))
             .await;
@@ -185,9 +193,9 @@ async fn a_login_in_the_browser_makes_the_connector_ready() {
         );
         let back = browser.log_in(&address, world::INTEGRATION_USER, "allow").await;
         assert!(back.starts_with(&callback), "{back}");
-        browser.page(&back).await
+        (browser.page(&back).await, idle)
     };
-    let (ran, (code, page)) = tokio::join!(run(command), browser);
+    let (ran, ((code, page), _idle)) = tokio::join!(run(command), browser);
     assert_eq!(code, 200);
     assert!(
         page.contains("Salesforce accepted the login. Close this page"),
@@ -273,6 +281,23 @@ async fn a_browser_that_never_comes_back_ends_with_the_likely_causes() {
         assert!(late.stderr.contains(cause), "{late}");
     }
     assert_nothing_left(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_hand_a_code_over_learns_it_before_the_login() {
+    let stage = unauthorized().await;
+    let rules = json!([{ "apiGroups": ["salesforce-connector.dev"], "resources": ["salesforceconnectors"], "verbs": ["*"] }]);
+    stage.grant("limited", rules).await;
+    let account = format!("system:serviceaccount:{}:limited", stage.namespace.name());
+    let refused = stage.plugin(&["login", "crm", "--as", &account]).await;
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains("resources: [\"secrets\"]\n  verbs: [\"create\"]"),
+        "{refused}"
+    );
+    assert!(!refused.stderr.contains("https://"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
