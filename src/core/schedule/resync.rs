@@ -19,7 +19,7 @@ pub struct Population {
     pub namespaces: u32,
 }
 
-/// Period of the resync in a namespace, so that all of them together stay within the budget of [`READS_PER_SECOND`]. One half
+/// Period of the resync in a namespace, so that all of them together stay within the budget of `READS_PER_SECOND`. One half
 /// of the budget is shared by connector, the other by namespace: a tenant with very many connectors slows its own, and others by
 /// a factor of two at most. 1,000 connectors: 250 s, however they are spread evenly, and less than 300 s with the jitter.
 pub fn resync_period(population: Population) -> Duration {
