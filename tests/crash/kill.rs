@@ -297,7 +297,7 @@ async fn merge_target(stage: &Stage, connector: &str, patch: Value) {
     patched.unwrap();
 }
 
-/// In two halves: a process works on 16 connectors at a time.
+/// In two halves: of one namespace, a process works on 12 connectors at a time.
 async fn killed_while_importing(side: &str) {
     let (early, late) = IMPORT.split_at(IMPORT.len() / 2);
     tokio::join!(
