@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use redeem::{
-    AttemptPhase, CodeAnswer, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read,
-    RedeemAnswer, Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
+    CodeAnswer, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read, RedeemAnswer,
+    Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
 };
 
-use crate::cluster::{Key, Op, Spoiled};
+use crate::cluster::{Op, Spoiled};
 use crate::salesforce::{Arrival, Stage, token};
 use crate::shared::Shared;
 use crate::tally::{Event, Tally};
@@ -35,7 +35,7 @@ pub(crate) enum Fault {
     clippy::unnecessary_wraps,
     reason = "the branches of a match that may end without a reply"
 )]
-fn told(reply: Reply) -> Option<Heard> {
+pub(crate) fn told(reply: Reply) -> Option<Heard> {
     Some(Heard::Reply(reply))
 }
 
@@ -304,28 +304,6 @@ impl World {
         Heard::State(self.with_pretence(c, state), version)
     }
 
-    /// A state with the attempt in it that a broken variant only makes up.
-    fn with_pretence(&self, c: usize, mut state: Shared<State>) -> Shared<State> {
-        let Some(pretended) = &self.controllers[c].pretend else {
-            return state;
-        };
-        let pretending = &mut *state;
-        for grant in pretending
-            .current
-            .iter_mut()
-            .chain(pretending.candidate.iter_mut())
-        {
-            let intended = pretended
-                .grants()
-                .find(|intended| intended.id == grant.id && intended.attempt.is_some());
-            if let Some(intended) = intended {
-                grant.attempt = intended.attempt.clone();
-                pretending.serial = pretending.serial.max(pretended.serial);
-            }
-        }
-        state
-    }
-
     fn read_connector(&self) -> Option<ConnectorSeen> {
         self.cluster.connector.as_ref().map(|connector| ConnectorSeen {
             uid: crate::world::uid_text(connector.uid),
@@ -337,7 +315,7 @@ impl World {
         })
     }
 
-    fn write(&mut self, op: Op, fault: Fault, tally: &mut Tally) -> Option<Heard> {
+    pub(crate) fn write(&mut self, op: Op, fault: Fault, tally: &mut Tally) -> Option<Heard> {
         let reply = match fault {
             Fault::None => self.land(op, tally),
             Fault::LostRequest => {
@@ -402,62 +380,6 @@ impl World {
         Some(reply)
     }
 
-    fn is_own_intent(&self, c: usize, state: &State) -> bool {
-        let number = (self.controllers[c].sessions - 1).to_string();
-        let own = |id: &str| {
-            id.strip_prefix(["a0", "a1"][c])
-                .and_then(|id| id.split('-').next())
-                == Some(number.as_str())
-        };
-        let mut attempts = state.grants().filter_map(|grant| grant.attempt.as_ref());
-        attempts.any(|attempt| attempt.phase == AttemptPhase::Open && own(attempt.id.as_str()))
-    }
-
-    /// An intent as the broken variants write it.
-    fn write_intent(
-        &mut self,
-        c: usize,
-        (key, precondition): (Key, Option<ResourceVersion>),
-        state: Shared<State>,
-        fault: Fault,
-        tally: &mut Tally,
-    ) -> Option<Heard> {
-        match self.config.variant {
-            Variant::NoIntent | Variant::IntentAfterSending => {
-                self.controllers[c].pretend = Some(state);
-                (fault == Fault::None)
-                    .then(|| Heard::Reply(Reply::Write(WriteReply::Written(ResourceVersion::new("0")))))
-            }
-            Variant::UnconditionalIntent if fault == Fault::None => {
-                let before = self.cluster.state(key).map(|(state, _)| state.clone());
-                let version = self.cluster.put_state(key, state.clone());
-                self.state_written(key, before, &state, tally);
-                told(Reply::Write(WriteReply::Written(version)))
-            }
-            Variant::NoReadBack => {
-                self.controllers[c].pretend = Some(state.clone());
-                self.write(
-                    Op::State {
-                        key,
-                        precondition,
-                        state,
-                    },
-                    fault,
-                    tally,
-                )
-            }
-            _ => self.write(
-                Op::State {
-                    key,
-                    precondition,
-                    state,
-                },
-                fault,
-                tally,
-            ),
-        }
-    }
-
     /// The request leaves the socket and arrives.
     pub(crate) fn arrive(&mut self, c: usize, tally: &mut Tally) -> bool {
         let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
@@ -480,28 +402,6 @@ impl World {
             Arrival::Replay => self.violate(Violation::Replay),
             Arrival::ReplayAfterFreeze => tally.excuse(),
             Arrival::Taken | Arrival::Busy | Arrival::Dead => {}
-        }
-    }
-
-    /// What variants held back until the request was out.
-    fn end_pretence(&mut self, c: usize, tally: &mut Tally) {
-        if self.config.variant == Variant::IntentAfterSending {
-            let key = self.key(c, self.controllers[c].cache_uid());
-            if let Some((state, version)) = self.cluster.state(key) {
-                let (state, precondition) = (state.clone(), Some(version.clone()));
-                let state = self.with_pretence(c, state);
-                self.land(
-                    Op::State {
-                        key,
-                        precondition,
-                        state,
-                    },
-                    tally,
-                );
-            }
-        }
-        if self.config.variant != Variant::NoIntent {
-            self.controllers[c].pretend = None;
         }
     }
 
@@ -549,21 +449,6 @@ impl World {
         };
         self.answer(c, answer);
         true
-    }
-
-    /// What the broken variant makes of a rescued token.
-    fn borrowed(&self, c: usize, token: &redeem::RefreshToken) -> Option<redeem::TokenAnswer> {
-        if self.config.variant != Variant::BorrowedIdentity {
-            return None;
-        }
-        let key = self.key(c, self.controllers[c].cache_uid());
-        let grant = self.cluster.state(key)?.0.current.as_ref()?;
-        let (family, _) = crate::salesforce::numbers(&grant.refresh_token);
-        Some(redeem::TokenAnswer {
-            access_token: grant.access.as_ref()?.token.clone(),
-            refresh_token: Some(token.clone()),
-            ..self.salesforce.token_answer(family, 0)
-        })
     }
 
     /// The request arrives twice: the first copy is processed and its answer goes nowhere.

@@ -19,6 +19,7 @@ mod diagram;
 mod driver;
 mod ending;
 mod exhaustive;
+mod pretence;
 mod random;
 mod salesforce;
 mod seen;
