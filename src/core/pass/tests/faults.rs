@@ -3,7 +3,7 @@
 
 use std::panic::catch_unwind;
 
-use super::SCENARIOS;
+use super::{SCENARIOS, passwords};
 use crate::core::testing::driver::fault::{Fault, with};
 
 const FAULTS: &[(Fault, &str)] = &[
@@ -77,16 +77,19 @@ const FAULTS: &[(Fault, &str)] = &[
     ),
 ];
 
+fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
+    SCENARIOS.iter().chain(passwords::SCENARIOS)
+}
+
 #[test]
 fn some_scenario_fails_with_each_fault_and_none_without() {
     for (fault, meaning) in FAULTS {
-        let noticed = SCENARIOS
-            .iter()
+        let noticed = all()
             .filter(|(_, scenario)| with(Some(*fault), || catch_unwind(scenario).is_err()))
             .count();
         assert!(noticed > 0, "no scenario notices {fault:?}: {meaning}");
     }
-    for (name, scenario) in SCENARIOS {
+    for (name, scenario) in all() {
         assert!(catch_unwind(scenario).is_ok(), "{name} fails without a fault");
     }
     assert!(FAULTS.len() >= 20);
