@@ -153,18 +153,10 @@ impl Context {
         self.connectors.wait_until_listed(watches).await;
     }
 
-    /// The connector to work on: the cached one, or a live one where the cache still shows what a write of ours replaced.
-    /// `None` if it is gone, or going.
-    pub(crate) async fn current(
-        &self,
-        cached: &SalesforceConnector,
-    ) -> Result<Option<SalesforceConnector>, Error> {
+    /// Whether a write of this process has replaced this version of the connector.
+    pub(crate) fn has_replaced(&self, cached: &SalesforceConnector) -> bool {
         let version = cached.resource_version();
-        let stale = version.is_some_and(|version| self.recall(cached).replaced.has(&version));
-        if stale {
-            return self.live(cached).await;
-        }
-        Ok(Some(cached.clone()).filter(|cached| cached.metadata.deletion_timestamp.is_none()))
+        version.is_some_and(|version| self.recall(cached).replaced.has(&version))
     }
 
     /// The connector as it stands now; `None` if it is gone, or another one.

@@ -150,7 +150,7 @@ async fn run_pass(
 
 /// One look at one connector. `Err` means that Kubernetes failed us; what Salesforce refuses is in the status.
 async fn reconcile(cached: &SalesforceConnector, context: &Arc<Context>) -> Result<Action, Error> {
-    let Some(connector) = context.current(cached).await? else {
+    let Some(connector) = observe::latest(context, cached).await? else {
         return Ok(Action::await_change());
     };
     let observed = observe::observe(context, &connector).await?;

@@ -295,6 +295,26 @@ pub fn resync_period(context: &Context, namespace: &str) -> std::time::Duration 
     }
 }
 
+/// The connector to work on: the cached one, or a live one where the cached one may be out of date in what a request or a
+/// write of this process depends on. `None` if it is gone, or going.
+///
+/// A request that the cached status does not show as carried out may have been carried out by another replica, whose news
+/// arrives one event after the other.
+pub(crate) async fn latest(
+    context: &Context,
+    cached: &SalesforceConnector,
+) -> Result<Option<SalesforceConnector>, Error> {
+    let handled = cached
+        .status
+        .as_ref()
+        .and_then(|status| status.last_handled.clone());
+    let asked = requests(cached).are_open(&handled.unwrap_or_default());
+    if asked || context.has_replaced(cached) {
+        return context.live(cached).await;
+    }
+    Ok(Some(cached.clone()).filter(|cached| cached.metadata.deletion_timestamp.is_none()))
+}
+
 fn requests(connector: &SalesforceConnector) -> Requests {
     let annotation = |name: &str| {
         let value = connector.annotations().get(name)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::api::SalesforceConnectorStatus;
+use crate::api::status::LastHandledStatus;
 use crate::core::grant::shared_session::Siblings;
 use crate::core::grant::view::GrantView;
 use crate::core::model::connector::{Connector, GrantSettings, LoginMethod};
@@ -79,6 +80,14 @@ pub struct Requests {
     pub test: Option<String>,
     /// salesforce-connector.dev/renew-requested-at
     pub renew: Option<String>,
+}
+
+impl Requests {
+    /// Whether a request is made that the status does not show as carried out.
+    pub fn are_open(&self, handled: &LastHandledStatus) -> bool {
+        let open = |asked: &Option<String>, handled: &Option<String>| asked.is_some() && asked != handled;
+        open(&self.test, &handled.test_requested_at) || open(&self.renew, &handled.renew_requested_at)
+    }
 }
 
 /// From when on is carried out what must not be now.
@@ -208,6 +217,22 @@ mod tests {
             json!({ "authorizationCode": { "bootstrap": { "refreshTokenRef": reference("refresh-token") } } }),
         ];
         methods.map(|auth| json!({ "app": app, "auth": auth }))
+    }
+
+    #[test]
+    fn a_request_is_open_until_the_status_shows_its_value() {
+        let value = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
+        let open = |asked: [&str; 2], handled: [&str; 2]| {
+            let [test, renew] = asked.map(value);
+            let [test_requested_at, renew_requested_at] = handled.map(value);
+            Requests { test, renew }.are_open(&LastHandledStatus {
+                test_requested_at,
+                renew_requested_at,
+            })
+        };
+        assert!(open(["1", ""], ["", ""]) && open(["", "1"], ["", ""]));
+        assert!(open(["2", ""], ["1", ""]) && open(["1", "2"], ["1", "1"]));
+        assert!(!open(["", ""], ["", ""]) && !open(["", ""], ["1", "1"]) && !open(["1", "2"], ["1", "2"]));
     }
 
     #[test]
