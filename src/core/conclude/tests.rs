@@ -409,6 +409,25 @@ fn facts_of_another_org_or_user_are_forgotten() {
 }
 
 #[test]
+fn no_text_that_a_further_host_answers_is_shown() {
+    let observed = fresh();
+    let mut outcome = first_success(&observed);
+    let held = outcome.held.as_mut().unwrap();
+    held.instance_url = "https://gateway.acme.example".into();
+    held.scopes = vec!["what an internal server says".into()];
+    let conclusion = conclude(&observed, &MINT, &outcome, now());
+    let status = written(&conclusion);
+    let identity = IdentityStatus {
+        organization_id: Some(fixtures::ORGANIZATION.into()),
+        user_id: Some(fixtures::USER.into()),
+        instance_url: Some("https://gateway.acme.example".into()),
+        ..IdentityStatus::default()
+    };
+    assert_eq!(status.identity, Some(identity));
+    assert_eq!(status.token.as_ref().unwrap().scopes, Vec::<String>::new());
+}
+
+#[test]
 fn a_username_that_came_by_reference_is_not_shown() {
     let auth = json!({ "password": {
         "usernameRef": { "name": "user", "key": "name" }, "passwordRef": { "name": "user", "key": "password" },
