@@ -60,7 +60,7 @@ struct ConnectorLabels {
     name: String,
 }
 
-/// Seconds; a test makes three or four calls.
+/// Seconds; a test makes at most three calls.
 const TEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 impl Metrics {

@@ -104,7 +104,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     let untestable = failures::untestable(observed, decision, outcome, status.failures.as_ref());
     status.connection_test = failures::connection_test(observed, outcome, untestable.as_ref(), now);
     status.last_login = last_login(observed, outcome, now);
-    status.last_handled = failures::last_handled(observed, outcome, untestable.as_ref());
+    status.last_handled = failures::last_handled(observed, decision, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
     let mut events = events(&before.conditions, &findings);

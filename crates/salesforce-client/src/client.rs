@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspect, TokenToRevoke};
 use crate::host::{Host, HostAllowList, InstanceUrl};
 use crate::ids::IdentityUrl;
-use crate::rest::{ApiVersion, AvailableVersion, Organization, Resources, RestAnswer, UserIdentity};
+use crate::rest::{ApiVersion, AvailableVersion, Organization, RestAnswer, UserIdentity};
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
 use crate::transport::{BuildError, Transport};
@@ -86,23 +86,13 @@ impl Client {
         crate::rest::identity(&self.transport, instance, id, token).await
     }
 
-    /// The resources of an API version: the cheapest proof of API access.
-    pub async fn resources(
-        &self,
-        instance: &InstanceUrl,
-        version: ApiVersion,
-        token: &AccessToken,
-    ) -> Result<RestAnswer<Resources>, Failure> {
-        crate::rest::resources(&self.transport, instance, version, token).await
-    }
-
-    /// The org's facts, by one query, which also proves API access.
+    /// The org's facts, by one query, which also proves API access; nothing where the user may not read them.
     pub async fn organization(
         &self,
         instance: &InstanceUrl,
         version: ApiVersion,
         token: &AccessToken,
-    ) -> Result<RestAnswer<Organization>, Failure> {
+    ) -> Result<RestAnswer<Option<Organization>>, Failure> {
         crate::rest::organization(&self.transport, instance, version, token).await
     }
 }

@@ -41,8 +41,7 @@ pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
 pub use refusal::Refusal;
 pub use rest::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, Resources, RestAnswer,
-    UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, RestAnswer, UserIdentity,
 };
 pub use scrub::visible;
 pub use secrets::{

@@ -229,7 +229,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
         &fixtures::identity(),
         Ok(fixtures::identity_answer("robot@acme.example")),
     );
-    let _ = steps.organization(Ok(fixtures::organization(false)), &[]);
+    steps.organization(Ok(fixtures::organization(false)), &[]);
     let outcome = Outcome {
         grant: None,
         login: None,
