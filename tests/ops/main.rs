@@ -14,5 +14,8 @@ mod dashboard;
 mod exposition;
 #[path = "../support/generated.rs"]
 mod generated;
+mod gitops;
+mod health;
 mod known;
 mod tools;
+mod world;
