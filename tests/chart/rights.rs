@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview};
+use k8s_openapi::api::authentication::v1::TokenReview;
+use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, SubjectAccessReview};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::ClusterRole;
@@ -205,6 +206,69 @@ async fn aggregated_to(release: &Release, role: &str) -> Vec<String> {
     }))
     .into_iter()
     .collect()
+}
+
+#[tokio::test]
+async fn a_reader_of_tokens_may_read_the_named_ones_and_nothing_else() {
+    let plane = testbed::ControlPlane::shared().await;
+    let tenant = plane.namespace("tenant").await;
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "export", "namespace": &*tenant },
+    });
+    let _ = plane.apply(&account.to_string()).await.stdout(); // JSON is YAML
+    let readers = json!([{
+        "name": "crm-token-readers", "namespace": &*tenant, "secrets": ["crm-salesforce"],
+        "subjects": [{ "kind": "ServiceAccount", "name": "export", "namespace": &*tenant }],
+    }]);
+    let release = Release::install(&["--set-json", &format!("rbac.tokenReaders={readers}")]).await;
+    let reader = plane.client_as(&tenant, "export").await;
+    let wanted = BTreeSet::from(["secrets crm-salesforce: get watch".to_owned()]);
+    eventually(SOON, "exactly the right to read that Secret", async || {
+        let seen = rights(&reader, &tenant).await;
+        if seen == wanted {
+            Ok(())
+        } else {
+            Err(format!("{seen:?}"))
+        }
+    })
+    .await;
+    let secrets: Api<Secret> = Api::namespaced(reader, &tenant);
+    assert!(secrets.get_opt("crm-salesforce").await.unwrap().is_none());
+    let others = [
+        refusal(secrets.get("crm-app").await),
+        refusal(secrets.list(&ListParams::default()).await),
+    ];
+    assert_eq!(others, [Some(403), Some(403)]);
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn the_operator_asks_who_scrapes_where_that_is_turned_on_and_may_not_otherwise() {
+    for (enabled, wanted) in [("true", None), ("false", Some(403))] {
+        let release = Release::install(&["--set", &format!("metrics.authentication={enabled}")]).await;
+        let operator = release.operator().await;
+        eventually(SOON, "that right", async || {
+            let review: TokenReview = serde_json::from_value(json!({ "spec": { "token": "none" } })).unwrap();
+            let reviewed = Api::all(operator.clone())
+                .create(&PostParams::default(), &review)
+                .await;
+            let review: SubjectAccessReview = serde_json::from_value(json!({ "spec": {
+                "user": "nobody", "nonResourceAttributes": { "path": "/metrics", "verb": "get" },
+            } }))
+            .unwrap();
+            let access = Api::all(operator.clone())
+                .create(&PostParams::default(), &review)
+                .await;
+            let seen = [refusal(reviewed), refusal(access)];
+            if seen == [wanted, wanted] {
+                Ok(())
+            } else {
+                Err(format!("{seen:?}"))
+            }
+        })
+        .await;
+        release.uninstall().await;
+    }
 }
 
 fn own_namespaces(release: &Release) -> String {

@@ -36,7 +36,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::grant::{self, Store};
-use super::{Judgement, default_status, kstatus};
+use super::judge::{Judgement, default_status, kstatus};
 
 const KEY: &[u8] = b"key of the operator";
 const INSTANCE: &str = "https://green-itr.my.salesforce.com";
@@ -546,13 +546,19 @@ impl World {
         }
     }
 
-    /// What kstatus says, if that is the truth.
-    pub(crate) fn judge(&self) -> Result<Judgement, String> {
-        let mut object = json!({ "metadata": { "generation": self.generation }, "status": self.status });
+    /// The connector as it stands in the API server.
+    pub(crate) fn object(&self) -> Value {
+        let metadata = json!({ "name": "crm", "namespace": "sales", "generation": self.generation });
+        let mut object = json!({ "metadata": metadata, "spec": self.spec, "status": self.status });
         if self.deleting {
             object["metadata"]["deletionTimestamp"] = json!(self.now);
         }
-        let verdict = kstatus(&object);
+        object
+    }
+
+    /// What kstatus says, if that is the truth.
+    pub(crate) fn judge(&self) -> Result<Judgement, String> {
+        let verdict = kstatus(&self.object());
         if self.deleting != (verdict == Judgement::Terminating) {
             return Err(format!(
                 "called {verdict:?} while being deleted is {}",

@@ -15,6 +15,7 @@ mod host_pattern;
 mod ids;
 mod introspect;
 mod jwt;
+mod observer;
 mod received;
 mod refusal;
 mod rest;
@@ -39,6 +40,7 @@ pub use host::{
 };
 pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
+pub use observer::{CallOutcome, Endpoint, Observer};
 pub use refusal::Refusal;
 pub use rest::{
     ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, RestAnswer, UserIdentity,

@@ -140,7 +140,7 @@ fn sent(status: u16, refusal: Refusal) -> Sent {
     }
 }
 
-fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
+pub(crate) fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
