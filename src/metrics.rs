@@ -66,7 +66,7 @@ struct PurposeLabels {
     purpose: &'static str,
 }
 
-/// Seconds; a test makes three or four calls.
+/// Seconds; a test makes at most three calls.
 const TEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 /// Seconds; a call is given up after half a minute.
 const REQUEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];

@@ -126,7 +126,8 @@ async fn reconcile_in_turn(object: Arc<Guarded>, context: Arc<Context>) -> Resul
         host: login_host_name(&connector.spec).into(),
     };
     match context.turns.ask(reference, &share) {
-        Some(turn) => run_pass(turn, connector, &context).await,
+        // Apart: thousands may be asking at once, each with the memory of a pass.
+        Some(turn) => Box::pin(run_pass(turn, connector, &context)).await,
         None => Ok(Action::requeue(ASK_AGAIN)),
     }
 }

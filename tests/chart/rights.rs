@@ -10,7 +10,7 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
-use salesforce_connector_operator::api::SalesforceConnector;
+use salesforce_connector_operator::api::{SalesforceConnector, names};
 use serde_json::json;
 use testbed::eventually;
 
@@ -21,7 +21,10 @@ const CONNECTORS: [&str; 3] = [
     "salesforceconnectors.salesforce-connector.dev: get list watch",
     "salesforceconnectors/status.salesforce-connector.dev: patch update",
 ];
-const LEASES: &str = "leases.coordination.k8s.io: create get update";
+const LEASES: [&str; 2] = [
+    "leases.coordination.k8s.io salesforce-connector-operator: get update",
+    "leases.coordination.k8s.io: create",
+];
 const SECRETS_BY_NAME: &str = "secrets: create delete get update";
 
 #[tokio::test]
@@ -37,7 +40,7 @@ async fn by_default_secrets_are_neither_listed_nor_watched_outside_the_own_names
         &[&everywhere[..], &[SECRETS_BY_NAME]].concat(),
     )
     .await;
-    let own = ["secrets: create delete get list patch update", LEASES];
+    let own = [&["secrets: create delete get list patch update"], &LEASES[..]].concat();
     assert_rights(&release, &release.namespace, &[&everywhere[..], &own].concat()).await;
     release.uninstall().await;
 }
@@ -68,10 +71,10 @@ async fn nothing_is_readable_outside_the_watched_namespaces() {
     }
     assert_rights(&release, &elsewhere, &[&namespaces]).await;
     let own = [
-        &namespaces,
-        "secrets: create delete get list patch update",
-        LEASES,
-    ];
+        &[&namespaces, "secrets: create delete get list patch update"],
+        &LEASES[..],
+    ]
+    .concat();
     assert_rights(&release, &release.namespace, &own).await;
 
     let operator = release.operator().await;
@@ -151,20 +154,19 @@ fn event() -> Event {
     }
 }
 
+/// The operator's own Lease, and no other one.
 async fn hold_a_lease(operator: &Client, namespace: &str) {
     let leases: Api<Lease> = Api::namespaced(operator.clone(), namespace);
-    let metadata = ObjectMeta {
-        name: Some("held".to_owned()),
-        ..ObjectMeta::default()
-    };
-    let lease = leases
-        .create(&PostParams::default(), &Lease { metadata, spec: None })
-        .await
-        .unwrap();
-    leases
-        .replace("held", &PostParams::default(), &lease)
-        .await
-        .unwrap();
+    for (name, may_replace) in [(names::LEASE, true), ("of-another-component", false)] {
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        };
+        let lease = Lease { metadata, spec: None };
+        let lease = leases.create(&PostParams::default(), &lease).await.unwrap();
+        let replaced = leases.replace(name, &PostParams::default(), &lease).await;
+        assert_eq!(replaced.is_ok(), may_replace, "{name}");
+    }
 }
 
 /// The controller that sums roles up is not part of the test bed: what it would find is looked at instead.

@@ -543,6 +543,17 @@ async fn what_leaves_the_template_leaves_the_secret_and_what_others_wrote_stays(
         "{annotations:?}"
     );
 
+    // Data is the operator's alone, however long a value is.
+    let long = json!({ "stringData": { "theirs": "x".repeat(200_000) } });
+    stage.merge_secret(TARGET, long).await;
+    stage
+        .until_secret("the value of others is gone", TARGET, |secret| {
+            let data = secret.data.as_ref();
+            data.is_some_and(|data| !data.contains_key("theirs"))
+                .then_some(())
+        })
+        .await;
+
     // What others take away of ours comes back.
     stage
         .merge_secret(TARGET, json!({ "metadata": { "labels": { "team": null } } }))

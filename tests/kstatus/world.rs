@@ -59,7 +59,6 @@ fn answered<T>(value: T) -> RestAnswer<T> {
     RestAnswer {
         value,
         api_usage: None,
-        latency: Duration::from_millis(40),
     }
 }
 
@@ -433,7 +432,7 @@ impl World {
             PassEffect::Introspect { .. } => PassReply::Introspection(None),
             PassEffect::Test { call, .. } => {
                 self.last_test = Some(self.now);
-                PassReply::Test(self.answer(&call))
+                PassReply::Test(self.answer(&call), Duration::from_millis(40))
             }
             PassEffect::RunSession(order) => {
                 let imported = order.bootstrap.map(|bootstrap| bootstrap.digest);
@@ -534,7 +533,7 @@ impl World {
             }),
             TestCall::Organization(..) => TestAnswer::Organization(Box::new(match refused {
                 Some(refusal) => Err(failure(refusal)),
-                None => Ok(answered(Organization {
+                None => Ok(answered(Some(Organization {
                     id: ORGANIZATION.parse().unwrap(),
                     name: "Green ITR".to_owned(),
                     organization_type: "Enterprise Edition".to_owned(),
@@ -542,9 +541,8 @@ impl World {
                     is_sandbox: fails(OwnReason::EnvironmentMismatch.into()),
                     trial_expiration_date: None,
                     namespace_prefix: None,
-                })),
+                }))),
             })),
-            TestCall::Resources(..) => TestAnswer::Resources(Err(failure(Refusal::BadGateway))),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspe
 use crate::host::{Host, HostAllowList, InstanceUrl};
 use crate::ids::IdentityUrl;
 use crate::observer::{Endpoint, Observer, observed};
-use crate::rest::{ApiVersion, AvailableVersion, Organization, Resources, RestAnswer, UserIdentity};
+use crate::rest::{ApiVersion, AvailableVersion, Organization, RestAnswer, UserIdentity};
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
 use crate::transport::{BuildError, Transport};
@@ -109,24 +109,13 @@ impl Client {
         self.observed(Endpoint::Identity, call).await
     }
 
-    /// The resources of an API version: the cheapest proof of API access.
-    pub async fn resources(
-        &self,
-        instance: &InstanceUrl,
-        version: ApiVersion,
-        token: &AccessToken,
-    ) -> Result<RestAnswer<Resources>, Failure> {
-        let call = crate::rest::resources(&self.transport, instance, version, token);
-        self.observed(Endpoint::Resources, call).await
-    }
-
-    /// The org's facts, by one query, which also proves API access.
+    /// The org's facts, by one query, which also proves API access; nothing where the user may not read them.
     pub async fn organization(
         &self,
         instance: &InstanceUrl,
         version: ApiVersion,
         token: &AccessToken,
-    ) -> Result<RestAnswer<Organization>, Failure> {
+    ) -> Result<RestAnswer<Option<Organization>>, Failure> {
         let call = crate::rest::organization(&self.transport, instance, version, token);
         self.observed(Endpoint::Organization, call).await
     }

@@ -43,8 +43,7 @@ pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId
 pub use observer::{CallOutcome, Endpoint, Observer};
 pub use refusal::Refusal;
 pub use rest::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, Resources, RestAnswer,
-    UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, RestAnswer, UserIdentity,
 };
 pub use scrub::visible;
 pub use secrets::{

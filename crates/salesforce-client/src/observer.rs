@@ -29,8 +29,6 @@ pub enum Endpoint {
     Versions,
     /// The identity of a user.
     Identity,
-    /// The list of resources.
-    Resources,
     /// The query on the organization.
     Organization,
 }
@@ -44,7 +42,6 @@ impl Endpoint {
             Self::Revocation => "Revocation",
             Self::Versions => "Versions",
             Self::Identity => "Identity",
-            Self::Resources => "Resources",
             Self::Organization => "Organization",
         }
     }

@@ -33,7 +33,6 @@ pub(crate) struct Received {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
-    pub(crate) latency: Duration,
     /// Where it redirects to, if credentials may be sent there: a host of Salesforce's, or one that is allowed.
     pub(crate) redirect: Option<Host>,
     pub(crate) answerer: Answerer,

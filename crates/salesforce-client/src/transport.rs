@@ -4,7 +4,7 @@ mod errors;
 mod resolver;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Request, Response, Url, redirect, retry};
@@ -249,7 +249,7 @@ impl Transport {
         cap: usize,
         scrubber: &Scrubber,
     ) -> Result<Received, Interrupted> {
-        let (start, url) = (Instant::now(), request.url().clone());
+        let url = request.url().clone();
         let clients = if self.is_direct(url.host_str().unwrap_or_default()) {
             &self.direct
         } else {
@@ -283,7 +283,6 @@ impl Transport {
             status: status.as_u16(),
             headers,
             body,
-            latency: start.elapsed(),
             redirect: redirect.filter(|host| self.allow_list.check(host).is_ok()),
             answerer,
         })

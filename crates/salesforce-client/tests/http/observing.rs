@@ -52,7 +52,10 @@ async fn each_call_is_heard_of_with_its_outcome() {
     let instance = client.base_of(&host_of(&fake));
     let version = ApiVersion::new(66);
     client.versions(&instance).await.unwrap();
-    client.resources(&instance, version, &token()).await.unwrap_err();
+    client
+        .organization(&instance, version, &token())
+        .await
+        .unwrap_err();
     // A client for other hosts has the same observer.
     let other = client.allowing(plain_settings().allow_list);
     other
@@ -65,7 +68,7 @@ async fn each_call_is_heard_of_with_its_outcome() {
         heard.calls(),
         [
             (Endpoint::Versions, CallOutcome::Succeeded),
-            (Endpoint::Resources, CallOutcome::Refused),
+            (Endpoint::Organization, CallOutcome::Refused),
             (Endpoint::Organization, CallOutcome::Unknown),
             (Endpoint::Versions, CallOutcome::NotSent),
         ]
