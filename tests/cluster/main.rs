@@ -35,6 +35,7 @@ mod scope;
 mod secrets;
 mod settle;
 mod stage;
+mod takeover;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod troubles;

@@ -140,7 +140,7 @@ fn view(state: StateSeen) -> GrantView {
         bootstrap: None,
         floor: Serial::default(),
         cluster: ClusterUid::new("cluster"),
-        claimed_elsewhere: false,
+        claim: salesforce_connector_operator::core::grant::claim::Claim::Open,
     }
 }
 

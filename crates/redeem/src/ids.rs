@@ -57,6 +57,14 @@ name! {
     ResourceVersion
 }
 
+impl InstallationUid {
+    /// An installation that managed a connector, and whose claim somebody has removed.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::new("unknown")
+    }
+}
+
 /// Counts the writes of a connector's state Secret. Copies of it lie in the connector's status and in the consumer's
 /// Secret, so that an old state that comes back is known for one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ mod facts;
 mod login;
 mod naming;
 mod open_attempt;
+mod takeover;
 mod waiting;
 
 use crate::attempt::promoted;
@@ -35,11 +36,14 @@ impl SessionFacts<'_> {
             return Some(Move::Done(SessionEnd::ConnectorGone));
         };
         match &connector.controller {
-            None => return Some(Move::Claim(connector.resource_version.clone())),
-            Some(owner) if *owner != self.inputs.installation => {
+            Some(owner) if *owner == self.inputs.installation => {}
+            Some(owner) if self.inputs.heir_of.as_ref() != Some(owner) => {
                 return Some(problem(GrantProblem::ClaimedByAnotherInstallation));
             }
-            Some(_) => {}
+            Some(_) | None => {
+                let claim = || Move::Claim(connector.resource_version.clone());
+                return Some(self.code_of_before().unwrap_or_else(claim));
+            }
         }
         match &self.view.state {
             StateSeen::UnsupportedVersion => Some(problem(GrantProblem::UnsupportedStateVersion)),
@@ -82,7 +86,10 @@ impl SessionFacts<'_> {
             return None;
         }
         match self.tried.import {
-            Import::NotTried => Some(Move::Import(bootstrap.clone())),
+            Import::NotTried => Some(match self.held_off() {
+                Some(left) => waiting(SessionWait::ForeignAttempt, left),
+                None => Move::Import(bootstrap.clone()),
+            }),
             Import::Cleared => {
                 let SessionInputs {
                     connector, cluster, ..

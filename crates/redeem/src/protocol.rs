@@ -23,6 +23,8 @@ pub struct SessionInputs {
     pub connector: ConnectorRef,
     /// This installation of the operator.
     pub installation: InstallationUid,
+    /// Another installation whose connectors this one takes over: it can't come back, or an administrator says so.
+    pub heir_of: Option<InstallationUid>,
     /// This cluster.
     pub cluster: ClusterUid,
     /// What the session is for.
@@ -86,6 +88,8 @@ pub enum Effect {
     Claim {
         /// The higher of those in status and state, zero without any.
         serial: Serial,
+        /// Whose connector it was before, to be recorded.
+        taken_from: Option<InstallationUid>,
         /// Precondition.
         resource_version: ResourceVersion,
     },
@@ -253,6 +257,8 @@ pub struct ConnectorSeen {
     pub controller: Option<InstallationUid>,
     /// The serial in status.
     pub serial: Option<Serial>,
+    /// Whether another installation managed it before, whose ledger this one may not have.
+    pub taken_over: bool,
 }
 
 /// What came of a write.

@@ -163,6 +163,7 @@ impl Session {
             SessionStep::LookAtConsumer | SessionStep::FindFloorInConsumer => Effect::ReadConsumer,
             SessionStep::Claim => Effect::Claim {
                 serial: self.serial_to_claim_with(),
+                taken_from: self.facts(now).taken_from(),
                 resource_version: self.connector_version(),
             },
             SessionStep::CreateLedger(..)

@@ -86,6 +86,7 @@ impl GrantRenewal {
                 Some(login) => SessionGoal::Login(TokenDigest::of_code(key.hmac(), login.code.expose())),
                 None => session_goal(observed, source, why),
             },
+            heir_of: source.view.claim.inherited().cloned(),
             login: login.cloned(),
             bootstrap: bootstrap
                 .map(|token| Bootstrap::new(key.hmac(), RefreshToken::new(token.expose().to_owned()))),

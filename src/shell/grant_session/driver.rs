@@ -133,8 +133,9 @@ impl SessionDriver {
             Effect::ReadConsumer => self.read_consumer().await,
             Effect::Claim {
                 serial,
+                taken_from,
                 resource_version,
-            } => self.claim(serial, &resource_version).await,
+            } => self.claim(serial, taken_from.as_ref(), &resource_version).await,
             Effect::Announce {
                 serial,
                 resource_version,

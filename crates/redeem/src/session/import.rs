@@ -79,15 +79,23 @@ impl Session {
                 self.step = SessionStep::IntrospectImport(bootstrap.token.clone());
             }
             (Introspectable::Possible, None) => self.look_again(),
-            (Introspectable::Impossible, _) => self.end_import(Import::Cleared, now),
+            (Introspectable::Impossible, _) => self.import_unasked(now),
+        }
+    }
+
+    /// Salesforce can't be asked. The ledger alone tells whether the token is spent, if it is the one that knows.
+    fn import_unasked(&mut self, now: Now) {
+        if self.view.connector.as_ref().is_some_and(|seen| seen.taken_over) {
+            self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenUnverified);
+        } else {
+            self.end_import(Import::Cleared, now);
         }
     }
 
     pub(super) fn on_import_introspected(&mut self, said: IntrospectionAnswer, now: Now) {
         match said {
-            IntrospectionAnswer::Active | IntrospectionAnswer::Impossible => {
-                self.end_import(Import::Cleared, now);
-            }
+            IntrospectionAnswer::Active => self.end_import(Import::Cleared, now),
+            IntrospectionAnswer::Impossible => self.import_unasked(now),
             IntrospectionAnswer::Inactive => {
                 self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenInactive);
             }

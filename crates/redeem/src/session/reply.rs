@@ -22,6 +22,8 @@ impl Session {
             }
             (SessionStep::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
                 self.see_connector(seen);
+                let taken_over = self.view.connector.as_ref().is_some_and(|seen| seen.taken_over);
+                self.memory.observe_takeover(taken_over, now.monotonic);
                 self.step = SessionStep::LookAtConsumer;
             }
             (SessionStep::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {

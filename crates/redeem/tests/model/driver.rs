@@ -155,6 +155,7 @@ impl World {
             }
             Effect::Claim {
                 serial,
+                taken_from,
                 resource_version,
             } => {
                 let by = self.installation_uid(c);
@@ -163,6 +164,7 @@ impl World {
                         uid,
                         by,
                         serial: *serial,
+                        taken_over: taken_from.is_some(),
                         precondition: resource_version.clone(),
                     },
                     fault,
@@ -312,6 +314,7 @@ impl World {
             serial: connector
                 .serial
                 .filter(|_| self.config.variant != Variant::NoClosing),
+            taken_over: connector.taken_over,
         })
     }
 

@@ -88,6 +88,10 @@ pub(crate) struct Ghost {
     pub(crate) restored: bool,
     pub(crate) recreated: bool,
     pub(crate) imported_again: bool,
+    /// The second installation was told to take the first one's connectors over.
+    pub(crate) handed_over: bool,
+    /// A claim was removed.
+    pub(crate) unclaimed: bool,
     /// A token of another user came in.
     pub(crate) other_user: bool,
     /// A crash or an unclear answer: an attempt may stand unresolved.
@@ -201,6 +205,7 @@ impl World {
             version,
             controller: None,
             serial: None,
+            taken_over: false,
         });
         world.bootstrap = Some(world.salesforce.login(0));
         match config.start {
@@ -283,6 +288,8 @@ impl World {
     pub(crate) fn begin(&mut self, c: usize, renew: bool) {
         let installation = self.installation_uid(c);
         let Config { asking, named, .. } = self.config;
+        let heir_of =
+            (self.ghost.handed_over && self.installation(c) == 1).then(|| InstallationUid::new("i0"));
         let controller = &mut self.controllers[c];
         let Cache {
             uid,
@@ -304,6 +311,7 @@ impl World {
                 name: "".into(),
             },
             installation,
+            heir_of,
             cluster: ClusterUid::new("c"),
             goal,
             bootstrap: bootstrap.map(bootstrap_of),

@@ -41,6 +41,8 @@ pub(crate) struct Stage {
     pub(crate) derived: u32,
     /// What the code of a login brings, in turn.
     pub(crate) codes: VecDeque<CodeAnswer>,
+    /// Whose connector it was before each claim.
+    pub(crate) taken_from: Vec<Option<InstallationUid>>,
     /// How often a code was presented.
     pub(crate) redeemed_codes: u32,
     version: u32,
@@ -67,6 +69,7 @@ impl Stage {
                 resource_version: ResourceVersion::new("1"),
                 controller: Some(InstallationUid::new("i")),
                 serial: Some(serial),
+                taken_over: false,
             },
             consumer: None,
             interfere: Box::new(|_| None),
@@ -82,6 +85,7 @@ impl Stage {
             asked: Vec::new(),
             derived: 0,
             codes: VecDeque::new(),
+            taken_from: Vec::new(),
             redeemed_codes: 0,
             version: 1,
             sessions: 0,
@@ -136,8 +140,12 @@ impl Stage {
                 self.ledger = Some(entry);
                 Reply::Write(WriteReply::Written(self.current_version()))
             }
-            Effect::Claim { serial, .. } => {
+            Effect::Claim {
+                serial, taken_from, ..
+            } => {
                 self.connector.controller = Some(InstallationUid::new("i"));
+                self.connector.taken_over |= taken_from.is_some();
+                self.taken_from.push(taken_from);
                 self.connector.serial = Some(serial);
                 self.written()
             }
@@ -225,6 +233,7 @@ pub(crate) fn inputs(goal: SessionGoal) -> SessionInputs {
     SessionInputs {
         connector: connector(),
         installation: InstallationUid::new("i"),
+        heir_of: None,
         cluster: ClusterUid::new("c"),
         goal,
         bootstrap: None,

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::reasons::OwnReason;
+use crate::core::grant::claim::Claim;
 use crate::core::grant::session_report::SessionReport;
 use crate::core::grant::view::{GrantView, token_of_state};
 use crate::core::model::rejection::Rejection;
@@ -143,7 +144,7 @@ impl World {
             bootstrap: digest,
             floor: copied.max(Serial(in_status.unwrap_or_default())),
             cluster: fixtures::cluster(),
-            claimed_elsewhere: false,
+            claim: Claim::Open,
         };
         fixtures::grant_mut(&mut self.observed).view = view;
         fixtures::grant_mut(&mut self.observed).settings.bootstrap = self
@@ -181,6 +182,7 @@ impl World {
         let inputs = redeem::SessionInputs {
             connector: self.state.connector.clone(),
             installation: InstallationUid::new("ours"),
+            heir_of: None,
             cluster: ClusterUid::new(fixtures::cluster().as_str()),
             goal: order.goal.clone(),
             bootstrap: order.bootstrap.clone(),
@@ -273,6 +275,7 @@ impl World {
             resource_version: ResourceVersion::new("1"),
             controller: Some(InstallationUid::new("ours")),
             serial: serial.map(Serial),
+            taken_over: false,
         }
     }
 
