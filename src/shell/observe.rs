@@ -235,7 +235,7 @@ async fn view(
         revoke_at,
         bootstrap: bootstrap.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());
-            redeem::TokenDigest::of(context.digest_key.hmac(), &token)
+            redeem::TokenDigest::of(context.digest_key.ledger(), &token)
         }),
         floor: in_status.max(in_secret).unwrap_or_default(),
         claim: crate::shell::grant_session::claim(context, connector).await?,

@@ -11,6 +11,7 @@
 mod canary;
 #[path = "../support/context.rs"]
 mod context;
+mod digest_key;
 mod errors;
 mod fair_shares;
 mod garbage_collection;

@@ -27,7 +27,7 @@ fn cluster() -> ClusterUid {
 
 fn digest(settings: &GrantSettings, key: &DigestKey) -> Option<TokenDigest> {
     let token = redeem::RefreshToken::new(settings.bootstrap.as_ref()?.expose().to_owned());
-    Some(TokenDigest::of(key.hmac(), &token))
+    Some(TokenDigest::of(key.ledger(), &token))
 }
 
 impl Store {

@@ -38,7 +38,7 @@ use crate::secrecy::assert_no_secret;
 const MOST_EFFECTS: usize = 60;
 
 pub(crate) fn key() -> DigestKey {
-    DigestKey::new(b"the operator's own key")
+    DigestKey::new("k1", b"the operator's own key")
 }
 
 pub(crate) fn owner() -> Owner {

@@ -11,6 +11,7 @@ use crate::attempt::promoted;
 use crate::deposit::deposit_import;
 use crate::identity::Judgement;
 use crate::ids::{GrantId, Serial};
+use crate::ledger::Bootstrap;
 use crate::problem::GrantProblem;
 use crate::protocol::{SessionEnd, SessionGoal, SessionInputs, SessionWait, StateSeen};
 use crate::state::{Grant, State};
@@ -85,6 +86,10 @@ impl SessionFacts<'_> {
         {
             return None;
         }
+        let holds = |state: &&State| state.grants().any(|grant| grant.refresh_token == bootstrap.token);
+        if let Some(state) = self.view.state().filter(holds) {
+            return self.note_imported(state, bootstrap);
+        }
         match self.tried.import {
             Import::NotTried => Some(match self.held_off() {
                 Some(left) => waiting(SessionWait::ForeignAttempt, left),
@@ -101,6 +106,18 @@ impl SessionFacts<'_> {
             }
             Import::Refused(_) | Import::Unanswered => None,
         }
+    }
+
+    /// Notes a bootstrap token that the state holds as it is, under a digest of another key: it is the same grant. Nothing is
+    /// written to an old state.
+    fn note_imported(&self, state: &State, bootstrap: &Bootstrap) -> Option<Move> {
+        if state.is_rolled_back(&self.inputs.cluster, self.view.floor()) {
+            return None;
+        }
+        let mut state = state.clone();
+        state.serial = state.serial.next();
+        state.imported = Some(bootstrap.digest.clone());
+        Some(Move::Write(Box::new(state)))
     }
 
     /// Each write of an import goes under another grant id: what an earlier one has become is not known, and the

@@ -106,6 +106,12 @@ pub enum Effect {
         /// Name of the Secret.
         name: LedgerName,
     },
+    /// Look for ledger entries of bootstrap tokens that were written with another key than this: what they know can't be found
+    /// any more. Answer with [`Reply::EntriesOfOtherKeys`].
+    FindEntriesOfOtherKeys {
+        /// Id of the key in use.
+        key_id: Box<str>,
+    },
     /// Replace a ledger entry. Answer with [`Reply::Write`].
     MarkLedgerUsed {
         /// Name of the Secret.
@@ -186,6 +192,8 @@ pub enum Reply {
     Consumer(Read<Option<Serial>>),
     /// To [`Effect::ReadLedger`]; `None` for 404.
     Ledger(Read<Option<(LedgerEntry, ResourceVersion)>>),
+    /// To [`Effect::FindEntriesOfOtherKeys`]: whether there are any.
+    EntriesOfOtherKeys(Read<bool>),
     /// To every write.
     Write(WriteReply),
     /// To [`Effect::CreateLedger`]: nothing was written, as too many imports have begun lately.

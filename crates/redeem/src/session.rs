@@ -72,6 +72,7 @@ enum SessionStep {
     ReadLedger(LedgerName),
     MarkLedger(LedgerName, LedgerEntry, ResourceVersion),
     IntrospectImport(RefreshToken),
+    FindEntriesOfOtherKeys(Box<str>),
     ConfirmRefusal(GrantProblem),
     IntrospectAttempt(AttemptId, RefreshToken, Duration),
     ClaimCode(LedgerName),
@@ -173,6 +174,9 @@ impl Session {
             | SessionStep::MarkLedger(..) => self.ledger_effect(),
             SessionStep::RedeemCode => Effect::RedeemCode {
                 limit: self.inputs.limits.http(),
+            },
+            SessionStep::FindEntriesOfOtherKeys(key_id) => Effect::FindEntriesOfOtherKeys {
+                key_id: key_id.clone(),
             },
             SessionStep::IntrospectImport(token) => Effect::Introspect {
                 token: token.clone(),

@@ -53,7 +53,7 @@ pub(crate) fn after(seconds: i64) -> Timestamp {
 }
 
 pub(crate) fn key() -> DigestKey {
-    DigestKey::new(b"the operator's own key")
+    DigestKey::new("k1", b"the operator's own key")
 }
 
 pub(crate) fn owner() -> Owner {

@@ -291,6 +291,10 @@ impl SessionDriver {
             (names::CONNECTOR_UID_LABEL, entry.connector_uid.to_string()),
             (names::PHASE_LABEL, entry.phase.as_str().to_owned()),
             (names::DAY_LABEL, self.today()),
+            (
+                names::KEY_ID_LABEL,
+                self.context.digest_key.ledger().id().to_owned(),
+            ),
         ];
         let labels = labels.map(|(key, value)| (key.to_owned(), value));
         secret.labels_mut().extend(labels);
@@ -343,6 +347,23 @@ impl SessionDriver {
             },
         };
         Reply::Ledger(found)
+    }
+
+    /// Whether entries of bootstrap tokens were written with another key.
+    pub(crate) async fn has_entries_of_other_keys(&mut self, key_id: &str) -> Reply {
+        let labels = format!(
+            "{}={},{}!={key_id},{}!={}",
+            names::PURPOSE,
+            names::LEDGER,
+            names::KEY_ID_LABEL,
+            names::PHASE_LABEL,
+            names::PHASE_OF_CODE
+        );
+        let list = ListParams::default().labels(&labels).limit(1);
+        let api = self.own_secrets();
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.list_metadata(&list)).await;
+        let found = self.read(result);
+        Reply::EntriesOfOtherKeys(mapped(found, |found| !found.items.is_empty()))
     }
 
     pub(crate) async fn create_state(&mut self, state: State) -> Reply {

@@ -483,13 +483,14 @@ fn due(session: &Session, now: Now) -> &'static str {
 }
 
 /// The steps at which a process may die.
-pub(crate) const STEPS: [&str; 21] = [
+pub(crate) const STEPS: [&str; 22] = [
     "ReadState",
     "ReadConnector",
     "ReadConsumer",
     "Claim",
     "CreateLedger",
     "RedeemCode",
+    "FindEntriesOfOtherKeys",
     "Introspect",
     "CreateState",
     "ReadLedger",
@@ -516,6 +517,7 @@ pub(crate) fn effect_name(effect: &Effect) -> &'static str {
         Effect::Claim { .. } => "Claim",
         Effect::CreateLedger { .. } => "CreateLedger",
         Effect::ReadLedger { .. } => "ReadLedger",
+        Effect::FindEntriesOfOtherKeys { .. } => "FindEntriesOfOtherKeys",
         Effect::MarkLedgerUsed { .. } => "MarkLedgerUsed",
         Effect::CreateState { .. } => "CreateState",
         Effect::WriteState { .. } => "WriteState",

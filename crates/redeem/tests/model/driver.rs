@@ -104,7 +104,11 @@ impl World {
             }
         };
         match effect {
-            Effect::ReadState | Effect::ReadConnector | Effect::ReadConsumer | Effect::ReadLedger { .. }
+            Effect::ReadState
+            | Effect::ReadConnector
+            | Effect::ReadConsumer
+            | Effect::ReadLedger { .. }
+            | Effect::FindEntriesOfOtherKeys { .. }
                 if fault == Fault::Failed =>
             {
                 tally.count(Event::ReadFailed);
@@ -112,6 +116,7 @@ impl World {
                     Effect::ReadState => Reply::State(Read::Failed),
                     Effect::ReadConnector => Reply::Connector(Read::Failed),
                     Effect::ReadConsumer => Reply::Consumer(Read::Failed),
+                    Effect::FindEntriesOfOtherKeys { .. } => Reply::EntriesOfOtherKeys(Read::Failed),
                     _ => Reply::Ledger(Read::Failed),
                 })
             }
@@ -251,6 +256,7 @@ impl World {
                     self.cluster.ledger_entry(installation, name),
                 )))
             }
+            Effect::FindEntriesOfOtherKeys { .. } => told(Reply::EntriesOfOtherKeys(Read::Is(false))),
             Effect::Pause { .. } => told(Reply::Paused),
             Effect::Send { .. }
             | Effect::Done(_)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use redeem::{
     AttemptId, AttemptPhase, Bootstrap, ClusterUid, ConnectorRef, Expect, FreshIds, GrantId, InstallationUid,
-    Introspectable, Now, OAuthClient, RefreshToken, Serial, Session, SessionEnd, SessionGoal, SessionInputs,
-    SessionMemory, State, TimeLimits,
+    Introspectable, LedgerKey, Now, OAuthClient, RefreshToken, Serial, Session, SessionEnd, SessionGoal,
+    SessionInputs, SessionMemory, State, TimeLimits,
 };
 use ring::hmac;
 
@@ -507,7 +507,7 @@ pub(crate) fn uid_text(uid: u32) -> std::sync::Arc<str> {
 pub(crate) fn bootstrap_of(family: Family) -> Bootstrap {
     static MADE: OnceLock<Vec<Bootstrap>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"the operator's own");
+        let key = LedgerKey::new("k1", hmac::Key::new(hmac::HMAC_SHA256, b"the operator's own"));
         (0..32)
             .map(|family| Bootstrap::new(&key, token(family, 0)))
             .collect()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redeem::{
     Access, AccessToken, AttemptId, Bootstrap, ClusterUid, CodeAnswer, ConnectorRef, ConnectorSeen, Effect,
     Expect, FreshIds, Grant, GrantId, GrantIdentity, InstallationUid, Introspectable, IntrospectionAnswer,
-    LedgerEntry, LedgerPhase, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply,
+    LedgerEntry, LedgerKey, LedgerPhase, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply,
     ResourceVersion, Serial, Session, SessionGoal, SessionInputs, SessionMemory, SessionOutcome, State,
     StateSeen, TimeLimits, TokenAnswer, Username, WriteReply,
 };
@@ -41,6 +41,8 @@ pub(crate) struct Stage {
     pub(crate) derived: u32,
     /// What the code of a login brings, in turn.
     pub(crate) codes: VecDeque<CodeAnswer>,
+    /// Whether the ledger has entries of other keys.
+    pub(crate) other_keys: bool,
     /// Whose connector it was before each claim.
     pub(crate) taken_from: Vec<Option<InstallationUid>>,
     /// How often a code was presented.
@@ -85,6 +87,7 @@ impl Stage {
             asked: Vec::new(),
             derived: 0,
             codes: VecDeque::new(),
+            other_keys: false,
             taken_from: Vec::new(),
             redeemed_codes: 0,
             version: 1,
@@ -153,6 +156,7 @@ impl Stage {
                 self.connector.serial = Some(serial);
                 self.written()
             }
+            Effect::FindEntriesOfOtherKeys { .. } => Reply::EntriesOfOtherKeys(Read::Is(self.other_keys)),
             Effect::Introspect { limit, .. } => {
                 self.asked.push(limit);
                 let said = self.said.pop_front();
@@ -293,9 +297,14 @@ pub(crate) fn in_use() -> State {
     state
 }
 
-pub(crate) fn bootstrap() -> Bootstrap {
+/// The operator's key under this id.
+pub(crate) fn key(id: &str) -> LedgerKey {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the operator's own");
-    Bootstrap::new(&key, RefreshToken::new("bootstrap-0"))
+    LedgerKey::new(id, key)
+}
+
+pub(crate) fn bootstrap() -> Bootstrap {
+    Bootstrap::new(&key("k1"), RefreshToken::new("bootstrap-0"))
 }
 
 /// The state with a bootstrap token waiting as `candidate`.

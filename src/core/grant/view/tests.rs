@@ -189,7 +189,7 @@ fn a_state_of_another_connector_is_not_read() {
 fn refused_beside_a_working_one() -> Observed {
     let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
     fixtures::grant_mut(&mut observed).view.bootstrap = Some(TokenDigest::of(
-        fixtures::key().hmac(),
+        fixtures::key().ledger(),
         &RefreshToken::new("used".to_owned()),
     ));
     observed

@@ -66,7 +66,7 @@ impl World {
         observed.status.grant_serial = Some(3);
         let bootstrap = supplied
             .token()
-            .map(|token| Bootstrap::new(fixtures::key().hmac(), token));
+            .map(|token| Bootstrap::new(fixtures::key().ledger(), token));
         let mut ledger = HashMap::new();
         if let Some(used) = bootstrap.as_ref().filter(|_| supplied == Bootstrapped::Used) {
             let entry = LedgerEntry {
@@ -131,7 +131,7 @@ impl World {
         let digest = self
             .supplied
             .token()
-            .map(|token| Bootstrap::new(fixtures::key().hmac(), token).digest);
+            .map(|token| Bootstrap::new(fixtures::key().ledger(), token).digest);
         let copied = self.copied_serial().unwrap_or_default();
         let in_status = self
             .observed
@@ -238,6 +238,7 @@ impl World {
                 let entry = self.ledger.get(name.as_str()).cloned();
                 Answered::Ledger(Read::Is(entry.map(|entry| (entry, ResourceVersion::new("1")))))
             }
+            Step::FindEntriesOfOtherKeys { .. } => Answered::EntriesOfOtherKeys(Read::Is(false)),
             Step::MarkLedgerUsed { name, entry, .. } => {
                 self.ledger.insert(name.as_str().to_owned(), entry);
                 written()
