@@ -23,7 +23,7 @@ use crate::settings::{ClientSettings, Proxies, TransportSecurity};
 pub(crate) const OAUTH_CAP: usize = 64 * 1024;
 /// The most that is read of the answer about a user or an org, in bytes. Real ones have about 4 KiB.
 pub(crate) const RECORD_CAP: usize = 64 * 1024;
-/// The most that is read of a list of API versions or of resources, in bytes. Real ones have up to 30 KiB.
+/// The most that is read of a list of API versions, in bytes. Real ones have up to 30 KiB.
 pub(crate) const LIST_CAP: usize = 256 * 1024;
 
 /// Why a client could not be made.
