@@ -100,6 +100,11 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_TOKEN_REQUESTS_PER_HOUR", default_value_t = 3600)]
     pub token_requests_per_hour: u32,
 
+    /// Comma-separated UIDs of installations (status.installationUid) whose connectors this one takes over. They must not run
+    /// any more. An installation whose namespace is known to be gone needs no entry.
+    #[arg(long, env = "SFC_TAKE_OVER_CLAIMS_OF", value_delimiter = ',')]
+    pub take_over_claims_of: Vec<String>,
+
     /// Retention of the stored grant of a deleted connector, in hours.
     #[arg(long, env = "SFC_STATE_RETENTION_HOURS", default_value_t = 24)]
     pub state_retention_hours: u64,
@@ -168,7 +173,7 @@ pub enum SettingsError {
     },
 }
 
-/// Each namespace once: two watches of one namespace would work on the same connectors at the same time.
+/// Each entry once: two watches of one namespace would work on the same connectors at the same time.
 fn distinct(namespaces: &[String]) -> Vec<String> {
     let named = namespaces
         .iter()
@@ -190,6 +195,7 @@ impl RunArgs {
             secret_watch: self.secret_watch,
             allowed_hosts: AllowedHosts::new(&self.allow_host),
             token_requests_per_hour: self.token_requests_per_hour,
+            take_over_claims_of: distinct(&self.take_over_claims_of),
             state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),
             token_request_limit: self.test_switches.token_request_limit(),
             failpoints: self.test_switches.failpoints(),

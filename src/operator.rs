@@ -42,8 +42,8 @@ pub enum RunError {
         flag: &'static str,
         source: std::io::Error,
     },
-    #[error("failed to read or create the operator's digest key")]
-    DigestKey(#[source] digest_key::DigestKeyError),
+    #[error("failed to create the operator's digest key")]
+    DigestKey(#[source] digest_key::NoRandomNumbers),
 }
 
 /// Threads: the work is waiting, and two are enough for thousands of connectors.

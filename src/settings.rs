@@ -29,6 +29,8 @@ pub struct Settings {
     pub allowed_hosts: AllowedHosts,
     /// Token requests that one login host is sent at a stretch, and an hour, and as many connection tests of an instance.
     pub token_requests_per_hour: u32,
+    /// Installations, by the uid of their namespace, whose connectors this one takes over.
+    pub take_over_claims_of: Vec<String>,
     /// How long a removed connector's state is kept.
     pub state_retention: Duration,
     /// Bound of one request that presents a refresh token, as a whole.

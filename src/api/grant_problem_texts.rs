@@ -40,6 +40,10 @@ pub(super) const fn meaning(problem: GrantProblem) -> &'static str {
             "The operator did not send the bootstrap token, because Salesforce reports that it is not active for this \
              app."
         }
+        GrantProblem::BootstrapTokenUnverified => {
+            "The operator did not send the bootstrap token, because it may have been imported before and Salesforce can't be \
+             asked about it: this installation does not have the complete record of imported tokens."
+        }
         GrantProblem::BootstrapTooOften => {
             "The operator did not import the bootstrap token, or redeem the code of the login, because this connector or its \
              namespace has brought too many different ones within a day."
@@ -64,6 +68,7 @@ pub(super) const fn actor(problem: GrantProblem) -> Actor {
         | GrantProblem::StateRolledBack
         | GrantProblem::BootstrapTokenUsed
         | GrantProblem::BootstrapTokenInactive
+        | GrantProblem::BootstrapTokenUnverified
         | GrantProblem::BootstrapTooOften
         | GrantProblem::WrongIdentity => Actor::Developer,
         GrantProblem::UnsupportedStateVersion
@@ -103,14 +108,17 @@ pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
             "Check that this org (spec.host) issued the token to this app (spec.app), or put a new refresh token into \
              the bootstrap Secret."
         }
+        GrantProblem::BootstrapTokenUnverified => {
+            "Log in: kubectl salesforce login NAME. Then remove spec.auth.authorizationCode.bootstrap. If the token was never \
+             imported, set spec.app.clientSecretRef so that the operator can ask Salesforce about it."
+        }
         GrantProblem::BootstrapTooOften => {
             "Find out what changes the bootstrap Secret or logs in so often, and stop it. The operator imports the token on the \
              next day (UTC). Log in again then."
         }
         GrantProblem::ClaimedByAnotherInstallation => {
-            "Let only one installation watch this namespace. To move the connector to this one, stop the other \
-             installation, delete the bootstrap Secret, clear status.installationUid and re-authorize the app: a \
-             token that the other one imported is spent."
+            "Let only one installation watch this namespace. If the other installation no longer runs, have this one take \
+             its connectors over: set takeOverClaimsOf in the chart, or --take-over-claims-of, to its UID."
         }
         GrantProblem::WrongIdentity => {
             "Log in as the expected user (kubectl salesforce login NAME), or put that user's refresh token into the bootstrap \

@@ -99,6 +99,8 @@ pub const CONNECTOR_UID_LABEL: &str = "salesforce-connector.dev/connector-uid";
 pub const PHASE_LABEL: &str = "salesforce-connector.dev/phase";
 /// Value of [`PHASE_LABEL`] for the authorization code of a login.
 pub const PHASE_OF_CODE: &str = "code";
+/// Label on a ledger entry: id of the digest key that it was written with.
+pub const KEY_ID_LABEL: &str = "salesforce-connector.dev/key-id";
 /// Label on a ledger entry: day of its last write, in UTC.
 pub const DAY_LABEL: &str = "salesforce-connector.dev/day";
 /// On the memory of refused passwords: when a password was last sent (RFC 3339).

@@ -33,9 +33,19 @@ pub struct SalesforceConnectorStatus {
     #[schemars(length(max = 16))]
     pub conditions: Vec<Condition>,
 
-    /// UID of the namespace of the operator installation that manages this connector. Other installations ignore it.
+    /// UID of the namespace of the operator installation that manages this connector. Other installations ignore it, unless
+    /// that namespace no longer exists, or they are told to take its connectors over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installation_uid: Option<String>,
+
+    /// Name of that namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation_namespace: Option<String>,
+
+    /// UID of the installation that this one took the connector over from, or `unknown`. If it is set, the operator imports a
+    /// bootstrap token only if Salesforce reports that it is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_installation_uid: Option<String>,
 
     /// Org and user that the token belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]

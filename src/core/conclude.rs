@@ -1,6 +1,7 @@
 //! What has come of it? From what was observed and done to the status, the events, and the time of the next look.
 
 mod action_required;
+mod claimed;
 mod conditions;
 mod failures;
 pub mod merge;
@@ -51,7 +52,7 @@ pub struct Conclusion {
     pub events: Vec<EventDraft>,
     /// When to look again.
     pub next: Duration,
-    /// Another installation looks after the connector; nothing of it is ours to change.
+    /// Another installation manages the connector; of its status at most the conditions are ours to change.
     pub claimed_elsewhere: bool,
 }
 
@@ -74,7 +75,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     let before = &observed.status;
     if let Some(claim) = claimed_elsewhere(decision, outcome) {
         return Conclusion {
-            status: None,
+            status: claimed::status(observed, decision, outcome, now),
             events: if observed.grant().is_some_and(|source| source.claim_reported) {
                 Vec::new()
             } else {
@@ -259,7 +260,7 @@ fn candidate_grant_event(
     })
 }
 
-/// Another installation looks after this connector: its status is not ours to write, so an event says it.
+/// Another installation manages this connector: its status is not ours to write while it lives, so an event says it.
 fn claimed_elsewhere(decision: &Decision, outcome: &Outcome) -> Option<EventDraft> {
     let reason = Reason::Grant(redeem::GrantProblem::ClaimedByAnotherInstallation);
     let note = match (decision, &outcome.minted) {

@@ -38,7 +38,7 @@ use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::login_request::LoginSeen;
-use crate::core::model::observed::{Observed, Requests, Source};
+use crate::core::model::observed::{GrantSource, Observed, Requests, Source};
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
@@ -414,8 +414,11 @@ impl<'key> Pass<'key> {
 
     /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
     fn finish(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
-        let at_work = outcome.minted.is_some() || outcome.login.is_some();
-        if self.observed.grant().is_some() && at_work {
+        let at_work = |source: &GrantSource| {
+            let took_over = source.view.claim.inherited().is_some();
+            took_over || outcome.minted.is_some() || outcome.login.is_some()
+        };
+        if self.observed.grant().is_some_and(at_work) {
             self.stage = PassStage::ReadingStatus(Box::new(outcome));
             return PassEffect::ReadStatus;
         }

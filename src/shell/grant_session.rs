@@ -26,7 +26,7 @@ use crate::core::pass::{SessionOrder, SessionReply};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 
-pub(crate) use kubernetes::{place, read_state, record_revocation, understood};
+pub(crate) use kubernetes::{claim, place, read_state, record_revocation, understood};
 pub use memory::{Grants, Place};
 pub(crate) use replies::KUBERNETES_LIMIT;
 

@@ -228,10 +228,6 @@ async fn view(
     let uid = connector.uid().unwrap_or_default();
     let (state, revoke_at) = crate::shell::grant_session::read_state(context, &uid).await?;
     let place = crate::shell::grant_session::place(context).await?;
-    let claim = connector
-        .status
-        .as_ref()
-        .and_then(|status| status.installation_uid.as_deref());
     let in_status = connector.status.as_ref().and_then(|status| status.grant_serial);
     let in_status = in_status.and_then(|serial| Serial::of_copy(u64::try_from(serial).ok()?));
     let in_secret = noted.and_then(|noted| Serial::of_copy(noted.serial?));
@@ -240,10 +236,10 @@ async fn view(
         revoke_at,
         bootstrap: bootstrap.map(|token| {
             let token = redeem::RefreshToken::new(token.expose().to_owned());
-            redeem::TokenDigest::of(context.digest_key.hmac(), &token)
+            redeem::TokenDigest::of(context.digest_key.ledger(), &token)
         }),
         floor: in_status.max(in_secret).unwrap_or_default(),
-        claimed_elsewhere: claim.is_some_and(|claim| claim != place.installation.as_str()),
+        claim: crate::shell::grant_session::claim(context, connector).await?,
         cluster: place.cluster,
     })
 }

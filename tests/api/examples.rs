@@ -126,7 +126,7 @@ fn login(text: &str) -> Login {
         &spec,
         &inputs,
         &salesforce_client::HostAllowList::default(),
-        &DigestKey::new(b"k"),
+        &DigestKey::new("k1", b"k"),
     );
     let (checked, method) = checked.expect("a valid connector");
     Login {

@@ -11,6 +11,7 @@
 mod canary;
 #[path = "../support/context.rs"]
 mod context;
+mod digest_key;
 mod errors;
 mod fair_shares;
 mod garbage_collection;
@@ -36,6 +37,7 @@ mod scope;
 mod secrets;
 mod settle;
 mod stage;
+mod takeover;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod troubles;

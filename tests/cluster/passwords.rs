@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams};
 use salesforce_connector_operator::api::names;
-use salesforce_connector_operator::settings::SecretWatch;
-use salesforce_connector_operator::shell::kubernetes::digest_key;
 use salesforce_sim::{Endpoint, Fault, FaultRule, default_world as world};
 use serde_json::json;
 
@@ -42,7 +40,7 @@ pub(crate) async fn password_input(stage: &Stage, name: &str, password: &str) {
 const FAST: u32 = 600;
 const HOUR: Duration = Duration::from_hours(1);
 
-fn failed_logins(stage: &Stage) -> u32 {
+pub(crate) fn failed_logins(stage: &Stage) -> u32 {
     stage
         .sim
         .world(|world| world.user(world::INTEGRATION_USER).failed_logins)
@@ -281,27 +279,5 @@ async fn after_two_failed_logins_of_a_user_a_third_password_waits_for_a_person()
     stage.annotate("crm", names::RENEW_REQUESTED_AT, "1").await;
     stage.ready("crm").await;
     assert_eq!((stage.token_calls(), failed_logins(&stage)), (3, 0));
-    stage.finish().await;
-}
-
-/// A new key would know none of the passwords that were refused, and each would be sent once more.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_on_which_records_depend_is_not_made_anew() {
-    let stage = Stage::bare(SecretWatch::ByName).await;
-    let own = stage.own_secrets();
-    let key = async || digest_key::read_or_create(&stage.client, stage.home.name()).await;
-    assert!(key().await.is_ok(), "nothing depends on one yet");
-    for purpose in [names::STATE, names::LEDGER, names::REFUSED_PASSWORD] {
-        let all = ListParams::default();
-        let _removed = own
-            .delete_collection(&DeleteParams::default(), &all)
-            .await
-            .unwrap();
-        let labels = json!({ names::PURPOSE: purpose });
-        let record = json!({ "metadata": { "name": "record", "labels": labels } });
-        let record = serde_json::from_value(record).unwrap();
-        own.create(&PostParams::default(), &record).await.unwrap();
-        assert!(key().await.is_err(), "{purpose}");
-    }
     stage.finish().await;
 }

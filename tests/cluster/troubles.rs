@@ -325,63 +325,6 @@ async fn an_invalid_auth_url_is_reported_beside_a_working_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connector_of_another_installation_is_reported_and_left_alone_until_handover() {
-    const CLAIMED: &str = "ClaimedByAnotherInstallation";
-    let mut stage = Stage::bare(SecretWatch::ByName).await;
-    let token = brought(&stage, "crm").await;
-    let claim = async |controller: Value| {
-        let patch = Patch::Merge(json!({ "status": { "installationUid": controller } }));
-        let params = PatchParams::default();
-        stage
-            .connectors()
-            .patch_status("crm", &params, &patch)
-            .await
-            .unwrap()
-    };
-    let claimed = claim(json!("uid-of-another-installation")).await;
-    stage.start_operator().await;
-    let event = eventually(DEADLINE, "an event tells of the claim", async || {
-        let events = stage.events().list(&ListParams::default()).await;
-        let events = events.map_err(|error| error.to_string())?.items;
-        let found = events
-            .iter()
-            .find(|event| event.reason.as_deref() == Some(CLAIMED));
-        found.cloned().ok_or_else(|| format!("{events:?}"))
-    })
-    .await;
-    assert_eq!(event.type_.as_deref(), Some("Warning"));
-    assert!(event.note.unwrap().contains(remedy(CLAIMED)));
-    let line = format!(
-        "salesforce_connector_claimed_elsewhere{{namespace=\"{}\",name=\"crm\"}} 1",
-        stage.namespace.name()
-    );
-    assert!(stage.metrics().contains(&line), "{}", stage.metrics());
-    stage.settle().await;
-    assert_eq!(
-        stage.get("crm").await.resource_version(),
-        claimed.resource_version()
-    );
-    assert_eq!(stage.sim.log().len(), 0, "nothing was sent");
-    assert!(stage.sim.world(|w| w.refresh_token_is_good(&token)));
-
-    let patch = Patch::Merge(json!({ "status": { "installationUid": null } }));
-    let params = PatchParams::default();
-    stage
-        .connectors()
-        .patch_status("crm", &params, &patch)
-        .await
-        .unwrap();
-    healed(&stage).await;
-    let events = stage.events().list(&ListParams::default()).await.unwrap();
-    let told = events
-        .iter()
-        .filter(|event| event.reason.as_deref() == Some(CLAIMED));
-    assert_eq!(told.count(), 1, "it was told once");
-    assert!(!stage.metrics().contains(&line));
-    stage.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_deleting_a_connector_would_end_others_tokens_its_message_names_them() {
     let stage = set().await;
     brought(&stage, "crm").await;

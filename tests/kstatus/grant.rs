@@ -8,6 +8,7 @@ use redeem::{
     ResourceVersion, Serial, SessionEnd, SessionMemory, SessionOutcome, SessionWait, State, StateSeen,
     TokenDigest,
 };
+use salesforce_connector_operator::core::grant::claim::Claim;
 use salesforce_connector_operator::core::grant::session_report::SessionReport;
 use salesforce_connector_operator::core::grant::view::GrantView;
 use salesforce_connector_operator::core::model::connector::GrantSettings;
@@ -26,7 +27,7 @@ fn cluster() -> ClusterUid {
 
 fn digest(settings: &GrantSettings, key: &DigestKey) -> Option<TokenDigest> {
     let token = redeem::RefreshToken::new(settings.bootstrap.as_ref()?.expose().to_owned());
-    Some(TokenDigest::of(key.hmac(), &token))
+    Some(TokenDigest::of(key.ledger(), &token))
 }
 
 impl Store {
@@ -39,7 +40,7 @@ impl Store {
             bootstrap: digest(settings, key),
             floor: Serial(floor.and_then(|floor| floor.try_into().ok()).unwrap_or_default()),
             cluster: cluster(),
-            claimed_elsewhere: false,
+            claim: Claim::Open,
         }
     }
 

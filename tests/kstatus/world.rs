@@ -161,7 +161,7 @@ impl World {
             last_test: None,
             under_way: None,
             handled: (0, false),
-            key: DigestKey::new(KEY),
+            key: DigestKey::new("k1", KEY),
             grants: [0; 2],
         }
     }
@@ -307,7 +307,7 @@ impl World {
         }
         let observed = self.observe();
         let owner = observed.owner.clone();
-        let key = DigestKey::new(KEY);
+        let key = DigestKey::new("k1", KEY);
         let (generation, ready_to_use) = (observed.generation, observed.connector().is_some());
         let (mut pass, mut effect) = Pass::begin(observed, &key, self.now);
         let mut effects = Vec::new();

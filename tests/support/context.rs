@@ -23,6 +23,7 @@ pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
         secret_watch: SecretWatch::ByName,
         allowed_hosts: AllowedHosts::default(),
         token_requests_per_hour: 3600,
+        take_over_claims_of: Vec::new(),
         state_retention: Duration::from_hours(24),
         token_request_limit: TOKEN_REQUEST_LIMIT,
         failpoints: Failpoints::default(),

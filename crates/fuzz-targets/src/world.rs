@@ -38,7 +38,7 @@ use crate::secrecy::assert_no_secret;
 const MOST_EFFECTS: usize = 60;
 
 pub(crate) fn key() -> DigestKey {
-    DigestKey::new(b"the operator's own key")
+    DigestKey::new("k1", b"the operator's own key")
 }
 
 pub(crate) fn owner() -> Owner {
@@ -140,7 +140,7 @@ fn view(state: StateSeen) -> GrantView {
         bootstrap: None,
         floor: Serial::default(),
         cluster: ClusterUid::new("cluster"),
-        claimed_elsewhere: false,
+        claim: salesforce_connector_operator::core::grant::claim::Claim::Open,
     }
 }
 

@@ -57,6 +57,14 @@ name! {
     ResourceVersion
 }
 
+impl InstallationUid {
+    /// An installation that managed a connector, and whose claim somebody has removed.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::new("unknown")
+    }
+}
+
 /// Counts the writes of a connector's state Secret. Copies of it lie in the connector's status and in the consumer's
 /// Secret, so that an old state that comes back is known for one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,11 +95,43 @@ impl fmt::Display for Serial {
     }
 }
 
+/// The operator's own key for digests of tokens, with a random id. The id is no part of the key and tells nothing of it.
+#[derive(Clone)]
+pub struct LedgerKey {
+    id: Arc<str>,
+    key: hmac::Key,
+}
+
+impl LedgerKey {
+    /// A key under its id, which has no hyphen.
+    pub fn new(id: impl AsRef<str>, key: hmac::Key) -> Self {
+        Self {
+            id: Arc::from(id.as_ref()),
+            key,
+        }
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Debug for LedgerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LedgerKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What is digested begins with its kind. Other digests under the same key begin with a length, and so with a zero.
 const BOOTSTRAP_TOKEN: &[u8] = b"bootstrap-token:";
 const AUTHORIZATION_CODE: &[u8] = b"authorization-code:";
 
-/// HMAC-SHA256 of a token under the operator's own key, in hex. Without the key it tells nothing of the token.
+/// HMAC-SHA256 of a token under the operator's own key, in hex, behind the id of that key. Without the key it tells nothing of
+/// the token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TokenDigest(Arc<str>);
@@ -99,17 +139,17 @@ pub struct TokenDigest(Arc<str>);
 impl TokenDigest {
     /// Digest of a bootstrap token.
     #[must_use]
-    pub fn of(key: &hmac::Key, token: &RefreshToken) -> Self {
+    pub fn of(key: &LedgerKey, token: &RefreshToken) -> Self {
         Self::digest(key, BOOTSTRAP_TOKEN, token.expose_secret())
     }
 
     /// Digest of the authorization code of a login. No refresh token has the same.
     #[must_use]
-    pub fn of_code(key: &hmac::Key, code: &str) -> Self {
+    pub fn of_code(key: &LedgerKey, code: &str) -> Self {
         Self::digest(key, AUTHORIZATION_CODE, code)
     }
 
-    fn digest(key: &hmac::Key, kind: &[u8], value: &str) -> Self {
+    fn digest(LedgerKey { id, key }: &LedgerKey, kind: &[u8], value: &str) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut context = hmac::Context::with_key(key);
         context.update(kind);
@@ -121,10 +161,16 @@ impl TokenDigest {
             .iter()
             .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
             .collect();
-        Self(Arc::from(hex))
+        Self(Arc::from(format!("{id}-{hex}")))
     }
 
-    /// The digest as hex.
+    /// Id of the key that it was made with.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.0.split_once('-').map_or("", |(id, _)| id)
+    }
+
+    /// The digest as text: the id of its key, a hyphen, and hex.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use ring::hmac;
 
-use crate::ids::{GrantId, TokenDigest};
+use crate::ids::{GrantId, LedgerKey, TokenDigest};
 use crate::problem::GrantProblem;
 use crate::state::State;
 use crate::token::RefreshToken;
@@ -28,7 +27,7 @@ pub struct Bootstrap {
 impl Bootstrap {
     /// A bootstrap token with its digest.
     #[must_use]
-    pub fn new(key: &hmac::Key, token: RefreshToken) -> Self {
+    pub fn new(key: &LedgerKey, token: RefreshToken) -> Self {
         Self {
             digest: TokenDigest::of(key, &token),
             token,

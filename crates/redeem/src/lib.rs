@@ -33,8 +33,8 @@ pub use garbage_collection::{
 };
 pub use identity::{Expect, GrantIdentity, Judgement, judge};
 pub use ids::{
-    AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, OAuthClient, ResourceVersion, Serial,
-    TokenDigest,
+    AttemptId, ClusterUid, ConnectorRef, GrantId, InstallationUid, LedgerKey, OAuthClient, ResourceVersion,
+    Serial, TokenDigest,
 };
 pub use keep_alive::{KeepAlive, keep_alive};
 pub use ledger::{

@@ -9,6 +9,8 @@ use crate::state::State;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SessionMemory {
     sightings: Vec<Sighting>,
+    /// This process's monotonic clock when it first saw that the connector was taken over.
+    taken_over: Option<Duration>,
 }
 
 /// When an attempt was first seen, and how often Salesforce was asked about it.
@@ -51,6 +53,16 @@ impl SessionMemory {
                 });
             }
         }
+    }
+
+    /// Notes whether the connector just read was taken over from another installation.
+    pub(crate) fn observe_takeover(&mut self, taken_over: bool, monotonic: Duration) {
+        self.taken_over = taken_over.then(|| self.taken_over.unwrap_or(monotonic));
+    }
+
+    /// When it was first seen that the connector was taken over.
+    pub(crate) fn taken_over(&self) -> Option<Duration> {
+        self.taken_over
     }
 
     /// What is remembered of an attempt.

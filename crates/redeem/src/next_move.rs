@@ -4,12 +4,14 @@ mod facts;
 mod login;
 mod naming;
 mod open_attempt;
+mod takeover;
 mod waiting;
 
 use crate::attempt::promoted;
 use crate::deposit::deposit_import;
 use crate::identity::Judgement;
 use crate::ids::{GrantId, Serial};
+use crate::ledger::Bootstrap;
 use crate::problem::GrantProblem;
 use crate::protocol::{SessionEnd, SessionGoal, SessionInputs, SessionWait, StateSeen};
 use crate::state::{Grant, State};
@@ -35,11 +37,14 @@ impl SessionFacts<'_> {
             return Some(Move::Done(SessionEnd::ConnectorGone));
         };
         match &connector.controller {
-            None => return Some(Move::Claim(connector.resource_version.clone())),
-            Some(owner) if *owner != self.inputs.installation => {
+            Some(owner) if *owner == self.inputs.installation => {}
+            Some(owner) if self.inputs.heir_of.as_ref() != Some(owner) => {
                 return Some(problem(GrantProblem::ClaimedByAnotherInstallation));
             }
-            Some(_) => {}
+            Some(_) | None => {
+                let claim = || Move::Claim(connector.resource_version.clone());
+                return Some(self.code_of_before().unwrap_or_else(claim));
+            }
         }
         match &self.view.state {
             StateSeen::UnsupportedVersion => Some(problem(GrantProblem::UnsupportedStateVersion)),
@@ -81,8 +86,15 @@ impl SessionFacts<'_> {
         {
             return None;
         }
+        let holds = |state: &&State| state.grants().any(|grant| grant.refresh_token == bootstrap.token);
+        if let Some(state) = self.view.state().filter(holds) {
+            return self.note_imported(state, bootstrap);
+        }
         match self.tried.import {
-            Import::NotTried => Some(Move::Import(bootstrap.clone())),
+            Import::NotTried => Some(match self.held_off() {
+                Some(left) => waiting(SessionWait::ForeignAttempt, left),
+                None => Move::Import(bootstrap.clone()),
+            }),
             Import::Cleared => {
                 let SessionInputs {
                     connector, cluster, ..
@@ -94,6 +106,18 @@ impl SessionFacts<'_> {
             }
             Import::Refused(_) | Import::Unanswered => None,
         }
+    }
+
+    /// Notes a bootstrap token that the state holds as it is, under a digest of another key: it is the same grant. Nothing is
+    /// written to an old state.
+    fn note_imported(&self, state: &State, bootstrap: &Bootstrap) -> Option<Move> {
+        if state.is_rolled_back(&self.inputs.cluster, self.view.floor()) {
+            return None;
+        }
+        let mut state = state.clone();
+        state.serial = state.serial.next();
+        state.imported = Some(bootstrap.digest.clone());
+        Some(Move::Write(Box::new(state)))
     }
 
     /// Each write of an import goes under another grant id: what an earlier one has become is not known, and the

@@ -21,6 +21,8 @@ pub enum GrantProblem {
     BootstrapTokenUsed,
     /// Salesforce says that the bootstrap token isn't active.
     BootstrapTokenInactive,
+    /// Nobody knows whether the bootstrap token was imported before, and Salesforce can't be asked.
+    BootstrapTokenUnverified,
     /// The connector or its namespace has brought too many bootstrap tokens lately.
     BootstrapTooOften,
     /// Another installation of the operator looks after this connector.
@@ -31,7 +33,7 @@ pub enum GrantProblem {
 
 impl GrantProblem {
     /// All of them, for tables and documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AuthorizationRequired,
         Self::OutcomeUnknown,
         Self::ReauthorizationRequired,
@@ -41,6 +43,7 @@ impl GrantProblem {
         Self::StateUnreadable,
         Self::BootstrapTokenUsed,
         Self::BootstrapTokenInactive,
+        Self::BootstrapTokenUnverified,
         Self::BootstrapTooOften,
         Self::ClaimedByAnotherInstallation,
         Self::WrongIdentity,
@@ -59,6 +62,7 @@ impl GrantProblem {
             Self::StateUnreadable => "StateUnreadable",
             Self::BootstrapTokenUsed => "BootstrapTokenUsed",
             Self::BootstrapTokenInactive => "BootstrapTokenInactive",
+            Self::BootstrapTokenUnverified => "BootstrapTokenUnverified",
             Self::BootstrapTooOften => "BootstrapTooOften",
             Self::ClaimedByAnotherInstallation => "ClaimedByAnotherInstallation",
             Self::WrongIdentity => "WrongIdentity",

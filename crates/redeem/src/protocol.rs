@@ -23,6 +23,8 @@ pub struct SessionInputs {
     pub connector: ConnectorRef,
     /// This installation of the operator.
     pub installation: InstallationUid,
+    /// Another installation whose connectors this one takes over: it can't come back, or an administrator says so.
+    pub heir_of: Option<InstallationUid>,
     /// This cluster.
     pub cluster: ClusterUid,
     /// What the session is for.
@@ -86,6 +88,8 @@ pub enum Effect {
     Claim {
         /// The higher of those in status and state, zero without any.
         serial: Serial,
+        /// Whose connector it was before, to be recorded.
+        taken_from: Option<InstallationUid>,
         /// Precondition.
         resource_version: ResourceVersion,
     },
@@ -101,6 +105,12 @@ pub enum Effect {
     ReadLedger {
         /// Name of the Secret.
         name: LedgerName,
+    },
+    /// Look for ledger entries of bootstrap tokens that were written with another key than this: what they know can't be found
+    /// any more. Answer with [`Reply::EntriesOfOtherKeys`].
+    FindEntriesOfOtherKeys {
+        /// Id of the key in use.
+        key_id: Box<str>,
     },
     /// Replace a ledger entry. Answer with [`Reply::Write`].
     MarkLedgerUsed {
@@ -182,6 +192,8 @@ pub enum Reply {
     Consumer(Read<Option<Serial>>),
     /// To [`Effect::ReadLedger`]; `None` for 404.
     Ledger(Read<Option<(LedgerEntry, ResourceVersion)>>),
+    /// To [`Effect::FindEntriesOfOtherKeys`]: whether there are any.
+    EntriesOfOtherKeys(Read<bool>),
     /// To every write.
     Write(WriteReply),
     /// To [`Effect::CreateLedger`]: nothing was written, as too many imports have begun lately.
@@ -253,6 +265,8 @@ pub struct ConnectorSeen {
     pub controller: Option<InstallationUid>,
     /// The serial in status.
     pub serial: Option<Serial>,
+    /// Whether another installation managed it before, whose ledger this one may not have.
+    pub taken_over: bool,
 }
 
 /// What came of a write.

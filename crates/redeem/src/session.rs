@@ -72,6 +72,7 @@ enum SessionStep {
     ReadLedger(LedgerName),
     MarkLedger(LedgerName, LedgerEntry, ResourceVersion),
     IntrospectImport(RefreshToken),
+    FindEntriesOfOtherKeys(Box<str>),
     ConfirmRefusal(GrantProblem),
     IntrospectAttempt(AttemptId, RefreshToken, Duration),
     ClaimCode(LedgerName),
@@ -163,6 +164,7 @@ impl Session {
             SessionStep::LookAtConsumer | SessionStep::FindFloorInConsumer => Effect::ReadConsumer,
             SessionStep::Claim => Effect::Claim {
                 serial: self.serial_to_claim_with(),
+                taken_from: self.facts(now).taken_from(),
                 resource_version: self.connector_version(),
             },
             SessionStep::CreateLedger(..)
@@ -172,6 +174,9 @@ impl Session {
             | SessionStep::MarkLedger(..) => self.ledger_effect(),
             SessionStep::RedeemCode => Effect::RedeemCode {
                 limit: self.inputs.limits.http(),
+            },
+            SessionStep::FindEntriesOfOtherKeys(key_id) => Effect::FindEntriesOfOtherKeys {
+                key_id: key_id.clone(),
             },
             SessionStep::IntrospectImport(token) => Effect::Introspect {
                 token: token.clone(),

@@ -111,6 +111,7 @@ impl World {
         let inputs = SessionInputs {
             connector: connector(),
             installation: InstallationUid::new("installation"),
+            heir_of: None,
             cluster: ClusterUid::new("cluster"),
             goal: SessionGoal::Renew {
                 seen: Some(self.consumer),
@@ -155,6 +156,7 @@ impl World {
                 resource_version: self.version(),
                 controller: Some(InstallationUid::new("installation")),
                 serial: Some(self.announced),
+                taken_over: false,
             }))),
             Effect::ReadConsumer => Reply::Consumer(Read::Is(Some(self.consumer))),
             Effect::Announce { serial, .. } => {

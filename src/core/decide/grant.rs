@@ -20,7 +20,7 @@ pub(super) fn decide(
     evidence: Evidence,
     now: Timestamp,
 ) -> Decision {
-    if source.login.code().is_some() && observed.is_at_work() && !source.view.claimed_elsewhere {
+    if source.login.code().is_some() && observed.is_at_work() && source.view.claim.elsewhere().is_none() {
         return Decision::Mint {
             why: MintReason::Login,
         };
@@ -51,8 +51,9 @@ pub(super) fn decide(
 
 /// Why nothing can be done at all: the connector is another installation's, or there is no grant to go on with.
 fn impossible(observed: &Observed, source: &GrantSource) -> Option<Rejection> {
-    if source.view.claimed_elsewhere {
-        return Some(Rejection::new(GrantProblem::ClaimedByAnotherInstallation, ""));
+    if let Some(claimant) = source.view.claim.elsewhere() {
+        let problem = GrantProblem::ClaimedByAnotherInstallation;
+        return Some(Rejection::new(problem, claimant.subject()));
     }
     if let Some(fault) = &source.settings.fault
         && !source.view.has_life()
@@ -120,7 +121,7 @@ fn wanted(
     if keep_alive::is_due(observed, now) {
         return Some(MintReason::KeepAlive);
     }
-    if open {
+    if open || source.view.claim.inherited().is_some() {
         return Some(MintReason::GrantOpen);
     }
     retry_due(observed, connector, held).then_some(MintReason::Retry)

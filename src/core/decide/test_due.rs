@@ -59,7 +59,7 @@ pub fn is_in_use(observed: &Observed, evidence: Evidence, now: Timestamp) -> boo
     let Some(held) = &observed.held else { return false };
     let elsewhere = observed
         .grant()
-        .is_some_and(|source| source.view.claimed_elsewhere);
+        .is_some_and(|source| source.view.claim.elsewhere().is_some());
     let at_work = observed.is_at_work() && !elsewhere;
     let alive = held.expiration.time > now && observed.identity_verified(held);
     at_work && evidence == Evidence::None && (alive || observed.test_requested())

@@ -74,7 +74,7 @@ fn a_stored_grant_is_presented_at_salesforces_hosts_and_at_the_one_that_granted_
         );
         // A new authorization is worth a session, which leaves the stored grant alone.
         let key = fixtures::key();
-        let brought = TokenDigest::of(key.hmac(), &RefreshToken::new("another"));
+        let brought = TokenDigest::of(key.ledger(), &RefreshToken::new("another"));
         fixtures::grant_mut(&mut observed).view.bootstrap = Some(brought);
         assert_eq!(
             fixtures::decided(&observed, after(1)),

@@ -12,6 +12,7 @@ use salesforce_client::{AccessToken, Host};
 use crate::api::reasons::OwnReason;
 use crate::api::spec::ExpectSpec;
 use crate::api::status::ExpirySource;
+use crate::core::grant::claim::Claim;
 use crate::core::model::connector::{Connector, GrantSettings, OnDelete};
 use crate::core::model::digest::Digest;
 use crate::core::model::held_token::{Expiration, HeldToken, Identity, Renewal};
@@ -30,8 +31,8 @@ pub struct GrantView {
     /// The highest serial that was copied elsewhere: to the status or to the consumer's Secret.
     pub floor: Serial,
     pub cluster: ClusterUid,
-    /// Another installation of the operator looks after the connector.
-    pub claimed_elsewhere: bool,
+    /// Who manages the connector.
+    pub claim: Claim,
 }
 
 /// What there is to do about a grant.
@@ -39,7 +40,7 @@ pub struct GrantView {
 pub enum Business {
     /// Nothing: it stands, and its token can be used.
     None,
-    /// Something is open: an import, an attempt, a grant that waits, or a problem to be named.
+    /// Something is open: a claim to take over, an import, an attempt, a grant that waits, or a problem to be named.
     Open,
     /// There is no grant, there never was one, and none was brought.
     NobodyCame,
@@ -48,6 +49,9 @@ pub enum Business {
 impl GrantView {
     /// Whether the redeem protocol has something to do.
     pub fn business(&self) -> Business {
+        if self.claim.inherited().is_some() {
+            return Business::Open;
+        }
         match &self.state {
             StateSeen::Absent if self.bootstrap.is_none() && self.floor == Serial::default() => {
                 Business::NobodyCame
@@ -117,6 +121,7 @@ impl GrantView {
             GrantProblem::AuthorizationRequired => self.grant().is_none(),
             GrantProblem::BootstrapTokenUsed
             | GrantProblem::BootstrapTokenInactive
+            | GrantProblem::BootstrapTokenUnverified
             | GrantProblem::BootstrapTooOften => self.state().is_none_or(|state| state.current.is_none()),
             GrantProblem::OutcomeUnknown => self.grant().is_some_and(is_unknown),
             GrantProblem::ReauthorizationRequired => self.grant().is_some_and(Grant::is_dead),

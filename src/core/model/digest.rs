@@ -4,28 +4,34 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use redeem::LedgerKey;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 /// The operator's own random key, kept in a Secret of its namespace.
 #[derive(Clone)]
-pub struct DigestKey(hmac::Key);
+pub struct DigestKey {
+    key: hmac::Key,
+    ledger: LedgerKey,
+}
 
 impl DigestKey {
-    /// A key from the bytes in the operator's Secret.
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    /// A key from the id and the bytes in the operator's Secret.
+    pub fn new(id: &str, bytes: &[u8]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let ledger = LedgerKey::new(id, key.clone());
+        Self { key, ledger }
     }
 
-    /// The key itself, for the ledger of brought refresh tokens.
-    pub fn hmac(&self) -> &hmac::Key {
-        &self.0
+    /// The key for the ledger of bootstrap tokens.
+    pub fn ledger(&self) -> &LedgerKey {
+        &self.ledger
     }
 
     /// Digest of `parts`, each with its length before it, so that no two lists of parts look alike. `purpose` keeps the
     /// digests of different questions apart.
     pub fn digest<'a>(&self, purpose: &'a str, parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
-        let mut context = hmac::Context::with_key(&self.0);
+        let mut context = hmac::Context::with_key(&self.key);
         for part in std::iter::once(purpose.as_bytes()).chain(parts) {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
@@ -77,14 +83,14 @@ mod tests {
 
     #[test]
     fn digests_differ_by_key_purpose_and_division_into_parts() {
-        let key = DigestKey::new(b"one");
+        let key = DigestKey::new("1", b"one");
         let digest = key.digest("p", [b"ab".as_slice(), b"c"]);
         assert_eq!(digest, key.digest("p", [b"ab".as_slice(), b"c"]));
         assert_ne!(digest, key.digest("p", [b"a".as_slice(), b"bc"]));
         assert_ne!(digest, key.digest("q", [b"ab".as_slice(), b"c"]));
         assert_ne!(
             digest,
-            DigestKey::new(b"two").digest("p", [b"ab".as_slice(), b"c"])
+            DigestKey::new("1", b"two").digest("p", [b"ab".as_slice(), b"c"])
         );
         assert_eq!(digest.as_str().len(), 24);
         assert_eq!(digest.object_name_part().len(), 36);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use redeem::{Bootstrap, Expect, Introspectable, OAuthClient, ResourceVersion, SessionGoal};
+use redeem::{Bootstrap, Expect, InstallationUid, Introspectable, OAuthClient, ResourceVersion, SessionGoal};
 use salesforce_client::{AccessToken, Failure, Introspection, TokenRequest, TokenResponse};
 
 use crate::api::SalesforceConnectorStatus;
@@ -152,6 +152,8 @@ pub struct SessionOrder {
     /// Host and app.
     pub connector: Arc<Connector>,
     pub goal: SessionGoal,
+    /// Another installation, from which the connector is taken over.
+    pub heir_of: Option<InstallationUid>,
     /// The bootstrap token to import, if there is one to be taken in.
     pub bootstrap: Option<Bootstrap>,
     /// The login whose code is to be redeemed, where that is the goal.
@@ -167,6 +169,7 @@ pub struct SessionOrder {
 }
 
 /// What came of the order for a session.
+#[expect(clippy::large_enum_variant, reason = "it is always in a box")]
 pub enum SessionReply {
     Ended(SessionReport),
     /// It was not begun: the login host has used up its budget, for so long.

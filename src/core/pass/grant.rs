@@ -83,12 +83,13 @@ impl GrantRenewal {
         let order = SessionOrder {
             connector: connector.clone(),
             goal: match login {
-                Some(login) => SessionGoal::Login(TokenDigest::of_code(key.hmac(), login.code.expose())),
+                Some(login) => SessionGoal::Login(TokenDigest::of_code(key.ledger(), login.code.expose())),
                 None => session_goal(observed, source, why),
             },
+            heir_of: source.view.claim.inherited().cloned(),
             login: login.cloned(),
             bootstrap: bootstrap
-                .map(|token| Bootstrap::new(key.hmac(), RefreshToken::new(token.expose().to_owned()))),
+                .map(|token| Bootstrap::new(key.ledger(), RefreshToken::new(token.expose().to_owned()))),
             expect: Expect {
                 organization_id: connector.expect.organization_id.clone(),
                 username: connector.expect.username.clone(),

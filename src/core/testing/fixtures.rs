@@ -21,6 +21,7 @@ use crate::api::{Reason, SalesforceConnectorSpec};
 use crate::core::conclude::{Conclusion, conclude};
 use crate::core::decide::decide;
 use crate::core::decide::test_due::next_test;
+use crate::core::grant::claim::Claim;
 use crate::core::grant::shared_session::Siblings;
 use crate::core::grant::view as grant;
 use crate::core::grant::view::GrantView;
@@ -52,7 +53,7 @@ pub(crate) fn after(seconds: i64) -> Timestamp {
 }
 
 pub(crate) fn key() -> DigestKey {
-    DigestKey::new(b"the operator's own key")
+    DigestKey::new("k1", b"the operator's own key")
 }
 
 pub(crate) fn owner() -> Owner {
@@ -145,7 +146,7 @@ fn no_grant() -> GrantView {
         bootstrap: None,
         floor: Serial::default(),
         cluster: cluster(),
-        claimed_elsewhere: false,
+        claim: Claim::Open,
     }
 }
 

@@ -133,14 +133,16 @@ impl SessionDriver {
             Effect::ReadConsumer => self.read_consumer().await,
             Effect::Claim {
                 serial,
+                taken_from,
                 resource_version,
-            } => self.claim(serial, &resource_version).await,
+            } => self.claim(serial, taken_from.as_ref(), &resource_version).await,
             Effect::Announce {
                 serial,
                 resource_version,
             } => self.announce(serial, &resource_version).await,
             Effect::CreateLedger { name, entry } => self.create_ledger(&name, &entry).await,
             Effect::ReadLedger { name } => self.read_ledger(&name).await,
+            Effect::FindEntriesOfOtherKeys { key_id } => self.has_entries_of_other_keys(&key_id).await,
             Effect::MarkLedgerUsed {
                 name,
                 entry,
@@ -179,7 +181,7 @@ fn name_of(effect: &Effect) -> Failpoint {
         Effect::Claim { .. } => Failpoint::Claim,
         Effect::Announce { .. } => Failpoint::Announce,
         Effect::CreateLedger { .. } => Failpoint::CreateLedger,
-        Effect::ReadLedger { .. } => Failpoint::ReadLedger,
+        Effect::ReadLedger { .. } | Effect::FindEntriesOfOtherKeys { .. } => Failpoint::ReadLedger,
         Effect::MarkLedgerUsed { .. } => Failpoint::MarkLedgerUsed,
         Effect::CreateState { .. } => Failpoint::CreateState,
         Effect::WriteState { .. } => Failpoint::WriteState,

@@ -22,6 +22,7 @@ pub(crate) fn inputs(
             name: owner.name.as_str().into(),
         },
         installation: place.installation,
+        heir_of: order.heir_of,
         cluster: place.cluster,
         goal: order.goal,
         bootstrap: order.bootstrap,

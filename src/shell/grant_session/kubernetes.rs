@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::api::names::state_name;
 use crate::api::{SalesforceConnector, names};
+use crate::core::grant::claim::{Claim, Claimant, NamespaceSeen};
 use crate::core::secret::ownership::owning_connector;
 use crate::core::secret::read_back::read_back;
 use crate::shell::context::Context;
@@ -38,6 +39,32 @@ pub(crate) async fn place(context: &Context) -> Result<Place, Error> {
         })
     });
     found.await.cloned()
+}
+
+/// Who manages a connector. The namespace of another installation is read live: what a cache shows may come from before.
+pub(crate) async fn claim(context: &Context, connector: &SalesforceConnector) -> Result<Claim, Error> {
+    let own = place(context).await?.installation;
+    let Some(claimant) = Claimant::of(connector.status.as_ref(), &own) else {
+        return Ok(Claim::Open);
+    };
+    let namespace = match claimant.namespace.as_deref() {
+        // Whoever may write the status may write anything here, and it becomes a part of an address.
+        Some(name) if names::is_object_name(name) => namespace_now(context, name).await?,
+        Some(_) | None => NamespaceSeen::Hidden,
+    };
+    Ok(claimant.judge(&context.settings.take_over_claims_of, &namespace))
+}
+
+async fn namespace_now(context: &Context, name: &str) -> Result<NamespaceSeen, Error> {
+    let api: Api<Namespace> = Api::all(context.client.clone());
+    match api.get_opt(name).await {
+        Ok(found) => Ok(NamespaceSeen::Now(found.and_then(|namespace| namespace.uid()))),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(NamespaceSeen::Hidden),
+        Err(source) => Err(Error::ReadNamespace {
+            name: name.to_owned(),
+            source,
+        }),
+    }
 }
 
 async fn uid_of_namespace(context: &Context, name: &str) -> Result<String, Error> {
@@ -171,11 +198,28 @@ impl SessionDriver {
         Serial::of_copy(read_back(secret, &self.context.digest_key)?.serial?)
     }
 
-    pub(crate) async fn claim(&mut self, serial: Serial, version: &ResourceVersion) -> Reply {
+    pub(crate) async fn claim(
+        &mut self,
+        serial: Serial,
+        taken_from: Option<&InstallationUid>,
+        version: &ResourceVersion,
+    ) -> Reply {
         let Ok(place) = place(&self.context).await else {
             return Reply::Write(WriteReply::Refused);
         };
-        let status = json!({ "installationUid": place.installation.as_str(), "grantSerial": serial.0 });
+        if let Some(from) = taken_from {
+            tracing::info!(namespace = %self.owner.namespace, name = %self.owner.name, from = %from,
+                "Taking the connector over from another installation");
+        }
+        let previous = taken_from.map(|from| ("previousInstallationUid", json!(from.as_str())));
+        let claim = [
+            ("installationUid", json!(place.installation.as_str())),
+            ("installationNamespace", json!(self.context.settings.namespace)),
+            ("grantSerial", json!(serial.0)),
+        ];
+        // A claim that follows another one leaves what that one has recorded.
+        let status = claim.into_iter().chain(previous);
+        let status = status.map(|(key, value)| (key.to_owned(), value)).collect();
         self.patch_status(&status, version).await
     }
 
@@ -247,6 +291,10 @@ impl SessionDriver {
             (names::CONNECTOR_UID_LABEL, entry.connector_uid.to_string()),
             (names::PHASE_LABEL, entry.phase.as_str().to_owned()),
             (names::DAY_LABEL, self.today()),
+            (
+                names::KEY_ID_LABEL,
+                self.context.digest_key.ledger().id().to_owned(),
+            ),
         ];
         let labels = labels.map(|(key, value)| (key.to_owned(), value));
         secret.labels_mut().extend(labels);
@@ -299,6 +347,23 @@ impl SessionDriver {
             },
         };
         Reply::Ledger(found)
+    }
+
+    /// Whether entries of bootstrap tokens were written with another key.
+    pub(crate) async fn has_entries_of_other_keys(&mut self, key_id: &str) -> Reply {
+        let labels = format!(
+            "{}={},{}!={key_id},{}!={}",
+            names::PURPOSE,
+            names::LEDGER,
+            names::KEY_ID_LABEL,
+            names::PHASE_LABEL,
+            names::PHASE_OF_CODE
+        );
+        let list = ListParams::default().labels(&labels).limit(1);
+        let api = self.own_secrets();
+        let result = tokio::time::timeout(KUBERNETES_LIMIT, api.list_metadata(&list)).await;
+        let found = self.read(result);
+        Reply::EntriesOfOtherKeys(mapped(found, |found| !found.items.is_empty()))
     }
 
     pub(crate) async fn create_state(&mut self, state: State) -> Reply {
@@ -363,5 +428,6 @@ fn seen(connector: &SalesforceConnector) -> ConnectorSeen {
             .and_then(|status| status.installation_uid.as_deref())
             .map(InstallationUid::new),
         serial,
+        taken_over: status.is_some_and(|status| status.previous_installation_uid.is_some()),
     }
 }

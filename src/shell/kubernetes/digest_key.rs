@@ -1,11 +1,17 @@
-//! Where is the key of the keyed digests? In a Secret of the operator's namespace, created once.
+//! Where is the key of the keyed digests? In a Secret of the operator's namespace, with an id; made where there is none.
+//!
+//! Whoever loses or replaces the key loses what was written with it: which bootstrap tokens are spent, which passwords were
+//! refused. The id tells such records from those of the key in use. It is random, and a check beside it tells a key that was
+//! replaced alone.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::api::names;
@@ -15,54 +21,72 @@ use crate::shell::kubernetes::own_secret;
 
 const KEY: &str = "key";
 const KEY_BYTES: usize = 32;
+const ID: &str = "id";
+const ID_BYTES: usize = 4;
+const CHECK: &str = "check";
 /// How long to wait for the API server, or for the namespace and rights that an installation makes in parallel.
 const RETRY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
-pub enum DigestKeyError {
-    #[error("Secret \"{namespace}/{name}\" contains no key of at least {KEY_BYTES} bytes; restore it from a backup", name = names::DIGEST_KEY_SECRET)]
-    Unusable { namespace: String },
-    /// The Secret is gone, and what was written with its key is not. A new key would know none of the refresh tokens that
-    /// are spent.
-    #[error(
-        "Secret \"{namespace}/{name}\" is missing, but Secrets of the operator depend on it: restore it from a backup. Without \
-         a backup, delete the Secrets with the label {purpose} in that namespace and re-authorize every connector that uses \
-         authorizationCode",
-        name = names::DIGEST_KEY_SECRET,
-        purpose = names::PURPOSE
-    )]
-    Lost { namespace: String },
-    #[error("the system provides no random numbers")]
-    Random,
-}
+#[error("the system provides no random numbers")]
+pub struct NoRandomNumbers;
 
-/// Reads the key, or creates it. Waits for as long as Kubernetes does not let us: there is nothing to do before.
-pub async fn read_or_create(client: &Client, namespace: &str) -> Result<DigestKey, DigestKeyError> {
+/// Reads the key, or makes one. Waits for as long as Kubernetes does not let us: there is nothing to do before.
+pub async fn read_or_create(client: &Client, namespace: &str) -> Result<DigestKey, NoRandomNumbers> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     loop {
         let found = match api.get_opt(names::DIGEST_KEY_SECRET).await {
-            Ok(Some(secret)) => return usable(&secret, namespace),
-            Ok(None) => match depends_on_a_key(&api).await {
-                Ok(true) => {
-                    return Err(DigestKeyError::Lost {
-                        namespace: namespace.to_owned(),
-                    });
-                }
-                Ok(false) => api.create(&PostParams::default(), &new_secret()?).await,
-                Err(error) => Err(error),
+            Ok(Some(secret)) => match usable(&secret) {
+                Some(key) => return Ok(key),
+                None => replace(&api, &secret).await?,
             },
+            Ok(None) => create(&api).await?,
             Err(error) => Err(error),
         };
         match found {
-            Ok(secret) => return usable(&secret, namespace),
+            Ok(()) => {}
             // Another replica was faster: read what it made.
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(kube::Error::Api(status)) if status.is_already_exists() || status.is_conflict() => {}
             Err(error) => {
                 tracing::warn!(namespace, error = %chain(&error), "Waiting for the operator's digest key");
                 tokio::time::sleep(RETRY).await;
             }
         }
     }
+}
+
+async fn create(api: &Api<Secret>) -> Result<kube::Result<()>, NoRandomNumbers> {
+    let secret = with_key(random::<KEY_BYTES>()?.to_vec())?;
+    match depends_on_a_key(api).await {
+        Ok(true) => {
+            tracing::error!(
+                secret = names::DIGEST_KEY_SECRET,
+                "The digest key is gone; a new one is made. Bootstrap tokens are imported only if Salesforce reports that they are active"
+            );
+        }
+        Ok(false) => {}
+        Err(error) => return Ok(Err(error)),
+    }
+    Ok(api.create(&PostParams::default(), &secret).await.map(drop))
+}
+
+/// A key that somebody else has put there is used under an id of its own. What can't be a key is replaced.
+async fn replace(api: &Api<Secret>, found: &Secret) -> Result<kube::Result<()>, NoRandomNumbers> {
+    tracing::error!(
+        secret = names::DIGEST_KEY_SECRET,
+        "The digest key was replaced. Bootstrap tokens are imported only if Salesforce reports that they are active"
+    );
+    let key = match value(found, KEY) {
+        Some(key) if key.len() >= KEY_BYTES => key.to_vec(),
+        Some(_) | None => random::<KEY_BYTES>()?.to_vec(),
+    };
+    let mut secret = with_key(key)?;
+    secret
+        .metadata
+        .resource_version
+        .clone_from(&found.metadata.resource_version);
+    let name = names::DIGEST_KEY_SECRET;
+    Ok(api.replace(name, &PostParams::default(), &secret).await.map(drop))
 }
 
 /// Whether there is anything that was written with a key.
@@ -73,21 +97,75 @@ async fn depends_on_a_key(api: &Api<Secret>) -> kube::Result<bool> {
     Ok(!api.list_metadata(&list).await?.items.is_empty())
 }
 
-fn usable(secret: &Secret, namespace: &str) -> Result<DigestKey, DigestKeyError> {
-    let bytes = secret.data.as_ref().and_then(|data| data.get(KEY));
-    match bytes {
-        Some(ByteString(bytes)) if bytes.len() >= KEY_BYTES => Ok(DigestKey::new(bytes)),
-        Some(_) | None => Err(DigestKeyError::Unusable {
-            namespace: namespace.to_owned(),
-        }),
-    }
+/// The key under the id that it was made with.
+fn usable(secret: &Secret) -> Option<DigestKey> {
+    let key = value(secret, KEY).filter(|key| key.len() >= KEY_BYTES)?;
+    let id = std::str::from_utf8(value(secret, ID)?).ok()?;
+    let is_id = id.len() == 2 * ID_BYTES && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && value(secret, CHECK)? == check(key, id)).then(|| DigestKey::new(id, key))
 }
 
-fn new_secret() -> Result<Secret, DigestKeyError> {
-    let mut bytes = vec![0; KEY_BYTES];
+fn value<'a>(secret: &'a Secret, key: &str) -> Option<&'a [u8]> {
+    let ByteString(bytes) = secret.data.as_ref()?.get(key)?;
+    Some(bytes)
+}
+
+/// Stands beside the key and nowhere else.
+fn check(key: &[u8], id: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let tag = hmac::sign(&key, format!("id:{id}").as_bytes());
+    tag.as_ref().to_vec()
+}
+
+fn with_key(key: Vec<u8>) -> Result<Secret, NoRandomNumbers> {
+    let id = random::<ID_BYTES>()?
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+    let data = [(CHECK, check(&key, &id)), (ID, id.into_bytes()), (KEY, key)];
+    let data = data.map(|(name, value)| (name.to_owned(), value));
+    Ok(own_secret::labelled(names::DIGEST_KEY_SECRET, "digest-key", data))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], NoRandomNumbers> {
+    let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
-        .map_err(|_| DigestKeyError::Random)?;
-    let data = [(KEY.to_owned(), bytes)];
-    Ok(own_secret::labelled(names::DIGEST_KEY_SECRET, "digest-key", data))
+        .map_err(|_| NoRandomNumbers)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(secret: &Secret) -> Option<String> {
+        usable(secret).map(|key| key.ledger().id().to_owned())
+    }
+
+    #[test]
+    fn a_key_that_was_replaced_without_its_id_is_not_taken_for_the_one_before() {
+        let secret = with_key(vec![7; KEY_BYTES]).unwrap();
+        let first = id(&secret).unwrap();
+        assert_eq!(first.len(), 2 * ID_BYTES);
+        for (name, edited) in [
+            (KEY, vec![8; KEY_BYTES]),
+            (KEY, vec![7; KEY_BYTES - 1]),
+            (ID, b"0badcafe".to_vec()),
+            (ID, b"x".to_vec()),
+            (CHECK, Vec::new()),
+        ] {
+            let mut other = secret.clone();
+            other
+                .data
+                .as_mut()
+                .unwrap()
+                .insert(name.to_owned(), ByteString(edited));
+            assert_eq!(id(&other), None, "{name}");
+        }
+        assert_eq!(id(&Secret::default()), None);
+        assert_ne!(id(&with_key(vec![7; KEY_BYTES]).unwrap()), Some(first));
+    }
 }

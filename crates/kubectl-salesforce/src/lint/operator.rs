@@ -66,7 +66,7 @@ pub fn check(object: &Value, secrets: &Secrets, allow_list: &HostAllowList, own:
     };
     let (namespace, name) = identity(object);
     let inputs = inputs(&connector, &namespace, secrets);
-    let key = DigestKey::new(b"lint");
+    let key = DigestKey::new("k1", b"lint");
     let placed = check_namespace(&namespace, own).err();
     let rejection = match validate(&name, "uid", &connector.spec, &inputs, allow_list, &key) {
         Err(rejection) => Some(rejection),

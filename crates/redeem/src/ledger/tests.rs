@@ -24,13 +24,13 @@ fn a_ledger_entry_comes_back_from_a_secret_as_it_went_in() {
 
 #[test]
 fn the_digest_is_a_keyed_one_of_a_domain_of_its_own() {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");
+    let key = LedgerKey::new("k1", ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"Jefe"));
     let digest = TokenDigest::of(&key, &RefreshToken::new("what do ya want for nothing?"));
     assert_eq!(
         digest.as_str(),
-        "200d90d7d17973316fb7c632afe347a8b9e0c1ec586eac633d8d31c4a49605d2"
+        "k1-200d90d7d17973316fb7c632afe347a8b9e0c1ec586eac633d8d31c4a49605d2"
     );
-    assert_eq!(LedgerName::of(&digest).as_str().len(), "ledger-".len() + 64);
+    assert_eq!(LedgerName::of(&digest).as_str().len(), "ledger-k1-".len() + 64);
 }
 
 #[test]

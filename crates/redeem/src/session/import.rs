@@ -29,10 +29,10 @@ impl Session {
     }
 
     /// An entry of one's own was created: clear to go on, or to be presented.
-    pub(super) fn on_ledger_written(&mut self, name: LedgerName, reply: &WriteReply, now: Now) {
+    pub(super) fn on_ledger_written(&mut self, name: LedgerName, reply: &WriteReply) {
         match reply {
             WriteReply::Written(_) if self.redeem.is_some() => self.write_intent(),
-            WriteReply::Written(_) => self.introspect_import(now),
+            WriteReply::Written(_) => self.introspect_import(),
             WriteReply::Conflict => self.step = SessionStep::ReadLedger(name),
             WriteReply::Unknown => {
                 self.step = SessionStep::ReadLedger(name);
@@ -47,47 +47,61 @@ impl Session {
         self.end_import(Import::Refused(GrantProblem::BootstrapTooOften), now);
     }
 
-    pub(super) fn on_ledger(
-        &mut self,
-        name: LedgerName,
-        read: Read<Option<(LedgerEntry, ResourceVersion)>>,
-        now: Now,
-    ) {
+    pub(super) fn on_ledger(&mut self, name: LedgerName, read: Read<Option<(LedgerEntry, ResourceVersion)>>) {
         let Read::Is(found) = read else {
             return self.try_again();
         };
         match self.redeem.as_ref().map(|redeem| redeem.grant.clone()) {
-            None => self.judge_entry(name, found.map(|(entry, _)| entry), now),
+            None => self.judge_entry(name, found.map(|(entry, _)| entry)),
             Some(grant) => self.mark_entry(name, found, &grant),
         }
     }
 
-    fn judge_entry(&mut self, name: LedgerName, entry: Option<LedgerEntry>, now: Now) {
+    fn judge_entry(&mut self, name: LedgerName, entry: Option<LedgerEntry>) {
         let Some(entry) = entry else {
             self.step = SessionStep::CreateLedger(name, self.importing());
             return self.count_round();
         };
         match ledger_verdict(&entry, &self.inputs.connector.uid, self.view.state()) {
-            LedgerVerdict::Resume => self.introspect_import(now),
+            LedgerVerdict::Resume => self.introspect_import(),
             LedgerVerdict::Refuse(problem) => self.step = SessionStep::ConfirmRefusal(problem),
         }
     }
 
-    fn introspect_import(&mut self, now: Now) {
+    fn introspect_import(&mut self) {
         match (self.inputs.introspectable, self.importing.as_ref()) {
             (Introspectable::Possible, Some(bootstrap)) => {
                 self.step = SessionStep::IntrospectImport(bootstrap.token.clone());
             }
             (Introspectable::Possible, None) => self.look_again(),
-            (Introspectable::Impossible, _) => self.end_import(Import::Cleared, now),
+            (Introspectable::Impossible, _) => self.import_unasked(),
+        }
+    }
+
+    /// Salesforce can't be asked. The ledger alone tells whether the token is spent, if it is the one that knows.
+    fn import_unasked(&mut self) {
+        let taken_over = self.view.connector.as_ref().is_some_and(|seen| seen.taken_over);
+        let key_id = self.importing.as_ref().map(|bootstrap| bootstrap.digest.key_id());
+        let imported = self.view.state().and_then(|state| state.imported.as_ref());
+        let same_key = imported.is_none_or(|imported| Some(imported.key_id()) == key_id);
+        self.step = match key_id.filter(|_| same_key && !taken_over) {
+            Some(key_id) => SessionStep::FindEntriesOfOtherKeys(key_id.into()),
+            None => SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenUnverified),
+        };
+    }
+
+    pub(super) fn on_other_keys(&mut self, found: bool, now: Now) {
+        if found {
+            self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenUnverified);
+        } else {
+            self.end_import(Import::Cleared, now);
         }
     }
 
     pub(super) fn on_import_introspected(&mut self, said: IntrospectionAnswer, now: Now) {
         match said {
-            IntrospectionAnswer::Active | IntrospectionAnswer::Impossible => {
-                self.end_import(Import::Cleared, now);
-            }
+            IntrospectionAnswer::Active => self.end_import(Import::Cleared, now),
+            IntrospectionAnswer::Impossible => self.import_unasked(),
             IntrospectionAnswer::Inactive => {
                 self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenInactive);
             }

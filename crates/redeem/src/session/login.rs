@@ -20,7 +20,7 @@ impl Session {
     /// The replies of a login, from its ledger entry to what its code brings.
     pub(super) fn on_login(&mut self, step: SessionStep, reply: Reply, now: Now) {
         match (step, reply) {
-            (SessionStep::ClaimCode(name), Reply::Write(reply)) => self.on_code_claimed(name, &reply),
+            (SessionStep::ClaimCode(name), Reply::Write(reply)) => self.on_code_claimed(name, &reply, now),
             (SessionStep::FindClaim(name), Reply::Ledger(Read::Is(found))) => {
                 self.on_claim_found(name, found, now);
             }
@@ -36,15 +36,23 @@ impl Session {
         }
     }
 
-    fn on_code_claimed(&mut self, name: LedgerName, reply: &WriteReply) {
+    fn on_code_claimed(&mut self, name: LedgerName, reply: &WriteReply, now: Now) {
         match reply {
-            WriteReply::Written(_) => self.step = SessionStep::RedeemCode,
+            WriteReply::Written(_) => self.redeem_code(now),
             WriteReply::Conflict => self.step = SessionStep::FindClaim(name),
             WriteReply::Unknown => {
                 self.step = SessionStep::FindClaim(name);
                 self.try_again();
             }
             WriteReply::Refused => self.try_again(),
+        }
+    }
+
+    fn redeem_code(&mut self, now: Now) {
+        if self.facts(now).taken_from().is_some() {
+            self.end_login(LoginVerdict::CodeUsed, now);
+        } else {
+            self.step = SessionStep::RedeemCode;
         }
     }
 
@@ -55,7 +63,7 @@ impl Session {
                 self.step = SessionStep::ClaimCode(name);
                 self.count_round();
             }
-            Some((entry, _)) if entry == self.code_entry() => self.step = SessionStep::RedeemCode,
+            Some((entry, _)) if entry == self.code_entry() => self.redeem_code(now),
             Some((entry, _)) => {
                 let end = if self.is_stored(&entry) {
                     LoginVerdict::Stored

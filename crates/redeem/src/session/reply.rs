@@ -22,6 +22,8 @@ impl Session {
             }
             (SessionStep::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
                 self.see_connector(seen);
+                let taken_over = self.view.connector.as_ref().is_some_and(|seen| seen.taken_over);
+                self.memory.observe_takeover(taken_over, now.monotonic);
                 self.step = SessionStep::LookAtConsumer;
             }
             (SessionStep::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
@@ -37,12 +39,15 @@ impl Session {
             (SessionStep::Claim, Reply::Write(WriteReply::Unknown)) => self.write_again(),
             (SessionStep::Claim, Reply::Write(_)) => self.look_again(),
             (SessionStep::CreateLedger(name, _) | SessionStep::MarkLedger(name, ..), Reply::Write(reply)) => {
-                self.on_ledger_written(name, &reply, now);
+                self.on_ledger_written(name, &reply);
             }
             (SessionStep::CreateLedger(..), Reply::ImportedTooOften) if self.redeem.is_none() => {
                 self.on_too_many_imports(now);
             }
-            (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
+            (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read),
+            (SessionStep::FindEntriesOfOtherKeys(_), Reply::EntriesOfOtherKeys(Read::Is(found))) => {
+                self.on_other_keys(found, now);
+            }
             (SessionStep::IntrospectImport(_), Reply::Introspection(said)) => {
                 self.on_import_introspected(said, now);
             }

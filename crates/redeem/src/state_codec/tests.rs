@@ -54,6 +54,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
 fn digest() -> impl Strategy<Value = TokenDigest> {
     any::<[u8; 8]>().prop_map(|bytes| {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"key");
+        let key = crate::ids::LedgerKey::new("k1", key);
         TokenDigest::of(&key, &RefreshToken::new(format!("{bytes:?}")))
     })
 }

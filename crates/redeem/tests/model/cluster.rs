@@ -13,6 +13,7 @@ pub(crate) struct Connector {
     pub(crate) version: ResourceVersion,
     pub(crate) controller: Option<InstallationUid>,
     pub(crate) serial: Option<Serial>,
+    pub(crate) taken_over: bool,
 }
 
 /// The consumer's Secret: its connector, serial and the access token in it.
@@ -46,6 +47,7 @@ pub(crate) enum Op {
         uid: u32,
         by: InstallationUid,
         serial: Serial,
+        taken_over: bool,
         precondition: ResourceVersion,
     },
     Announce {
@@ -179,9 +181,11 @@ impl Cluster {
                 uid,
                 by,
                 serial,
+                taken_over,
                 precondition,
             } => self.patch(uid, &precondition, |connector| {
                 connector.controller = Some(by);
+                connector.taken_over |= taken_over;
                 connector.serial = Some(serial);
             }),
             Op::Announce {

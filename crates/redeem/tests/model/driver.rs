@@ -104,7 +104,11 @@ impl World {
             }
         };
         match effect {
-            Effect::ReadState | Effect::ReadConnector | Effect::ReadConsumer | Effect::ReadLedger { .. }
+            Effect::ReadState
+            | Effect::ReadConnector
+            | Effect::ReadConsumer
+            | Effect::ReadLedger { .. }
+            | Effect::FindEntriesOfOtherKeys { .. }
                 if fault == Fault::Failed =>
             {
                 tally.count(Event::ReadFailed);
@@ -112,6 +116,7 @@ impl World {
                     Effect::ReadState => Reply::State(Read::Failed),
                     Effect::ReadConnector => Reply::Connector(Read::Failed),
                     Effect::ReadConsumer => Reply::Consumer(Read::Failed),
+                    Effect::FindEntriesOfOtherKeys { .. } => Reply::EntriesOfOtherKeys(Read::Failed),
                     _ => Reply::Ledger(Read::Failed),
                 })
             }
@@ -155,6 +160,7 @@ impl World {
             }
             Effect::Claim {
                 serial,
+                taken_from,
                 resource_version,
             } => {
                 let by = self.installation_uid(c);
@@ -163,6 +169,7 @@ impl World {
                         uid,
                         by,
                         serial: *serial,
+                        taken_over: taken_from.is_some(),
                         precondition: resource_version.clone(),
                     },
                     fault,
@@ -249,6 +256,7 @@ impl World {
                     self.cluster.ledger_entry(installation, name),
                 )))
             }
+            Effect::FindEntriesOfOtherKeys { .. } => told(Reply::EntriesOfOtherKeys(Read::Is(false))),
             Effect::Pause { .. } => told(Reply::Paused),
             Effect::Send { .. }
             | Effect::Done(_)
@@ -312,6 +320,7 @@ impl World {
             serial: connector
                 .serial
                 .filter(|_| self.config.variant != Variant::NoClosing),
+            taken_over: connector.taken_over,
         })
     }
 

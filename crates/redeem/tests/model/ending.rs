@@ -204,12 +204,12 @@ impl World {
                 ..
             }
         );
-        lost && !(ghost.deleted || ghost.restored || ghost.recreated)
+        lost && !(ghost.deleted || ghost.restored || ghost.recreated || ghost.handed_over)
     }
 
     fn accounts_for(&self, problem: GrantProblem) -> bool {
         let ghost = self.ghost;
-        let human = ghost.deleted || ghost.restored || ghost.recreated;
+        let human = ghost.deleted || ghost.restored || ghost.recreated || ghost.handed_over;
         match problem {
             GrantProblem::OutcomeUnknown => {
                 self.config.asking != Asking::Answered && (human || ghost.unclear && self.was_announced())
@@ -230,6 +230,9 @@ impl World {
             GrantProblem::BootstrapTokenUsed
             | GrantProblem::BootstrapTokenInactive
             | GrantProblem::BootstrapTooOften => human || ghost.imported_again || ghost.lapsed,
+            GrantProblem::BootstrapTokenUnverified => {
+                self.config.asking != Asking::Answered && (ghost.handed_over || ghost.unclaimed)
+            }
             GrantProblem::GrantLost | GrantProblem::StateRolledBack | GrantProblem::AuthorizationRequired => {
                 human
             }

@@ -40,6 +40,8 @@ enum People {
     /// What is seen less: another user's login, the first token again, a state that is spoiled or comes from another
     /// cluster, a grant that ends, a claim taken away, a connector deleted.
     Rare,
+    /// Tell the second installation to take the connectors of the first one over.
+    HandOver,
 }
 
 /// What may still happen in a schedule.
@@ -275,6 +277,26 @@ pub(crate) const SCOPES: &[Scope] = &[
             left([1, 1], 1, 0, 0, 1),
         )
     },
+    Scope {
+        installations: 2,
+        people: People::HandOver,
+        ..scope(
+            "a second installation takes over: one crash, one jump",
+            Start::NotImported,
+            true,
+            left([1, 2], 1, 0, 1, 1),
+        )
+    },
+    Scope {
+        installations: 2,
+        people: People::HandOver,
+        ..scope(
+            "a second installation takes over, no introspection: one crash, one jump",
+            Start::Redeemed,
+            false,
+            left([1, 2], 1, 0, 1, 1),
+        )
+    },
 ];
 
 /// What a search has found.
@@ -486,7 +508,8 @@ fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
     ];
     let (restores, usual, rare) = match who {
         People::Usual => (world.backups.len(), Some(usual), None),
-        People::Rare => (0, None, Some(rare)),
+        People::Rare => (0, None, Some(rare.to_vec())),
+        People::HandOver => (0, None, Some(vec![Action::Unclaim])),
     };
     let actions = usual.into_iter().flatten().chain(rare.into_iter().flatten());
     (0..restores).map(Action::Restore).chain(actions)

@@ -125,11 +125,13 @@ fn run_schedules(seed: u64, schedules: u64) {
 }
 
 /// Scopes that are walked in a second or two, with one of each kind of disturbance.
-const SMALL_SCOPES: [&str; 4] = [
+const SMALL_SCOPES: [&str; 6] = [
     "renew: one crash, one fault",
     "import under a name: what is rare and one fault",
     "renew under a name: what is rare and one fault",
     "renew, no rotation: one crash, one fault",
+    "a second installation takes over: one crash, one jump",
+    "a second installation takes over, no introspection: one crash, one jump",
 ];
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use redeem::{
     AttemptId, AttemptPhase, Bootstrap, ClusterUid, ConnectorRef, Expect, FreshIds, GrantId, InstallationUid,
-    Introspectable, Now, OAuthClient, RefreshToken, Serial, Session, SessionEnd, SessionGoal, SessionInputs,
-    SessionMemory, State, TimeLimits,
+    Introspectable, LedgerKey, Now, OAuthClient, RefreshToken, Serial, Session, SessionEnd, SessionGoal,
+    SessionInputs, SessionMemory, State, TimeLimits,
 };
 use ring::hmac;
 
@@ -88,6 +88,10 @@ pub(crate) struct Ghost {
     pub(crate) restored: bool,
     pub(crate) recreated: bool,
     pub(crate) imported_again: bool,
+    /// The second installation was told to take the first one's connectors over.
+    pub(crate) handed_over: bool,
+    /// A claim was removed.
+    pub(crate) unclaimed: bool,
     /// A token of another user came in.
     pub(crate) other_user: bool,
     /// A crash or an unclear answer: an attempt may stand unresolved.
@@ -201,6 +205,7 @@ impl World {
             version,
             controller: None,
             serial: None,
+            taken_over: false,
         });
         world.bootstrap = Some(world.salesforce.login(0));
         match config.start {
@@ -283,6 +288,8 @@ impl World {
     pub(crate) fn begin(&mut self, c: usize, renew: bool) {
         let installation = self.installation_uid(c);
         let Config { asking, named, .. } = self.config;
+        let heir_of =
+            (self.ghost.handed_over && self.installation(c) == 1).then(|| InstallationUid::new("i0"));
         let controller = &mut self.controllers[c];
         let Cache {
             uid,
@@ -304,6 +311,7 @@ impl World {
                 name: "".into(),
             },
             installation,
+            heir_of,
             cluster: ClusterUid::new("c"),
             goal,
             bootstrap: bootstrap.map(bootstrap_of),
@@ -499,7 +507,7 @@ pub(crate) fn uid_text(uid: u32) -> std::sync::Arc<str> {
 pub(crate) fn bootstrap_of(family: Family) -> Bootstrap {
     static MADE: OnceLock<Vec<Bootstrap>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"the operator's own");
+        let key = LedgerKey::new("k1", hmac::Key::new(hmac::HMAC_SHA256, b"the operator's own"));
         (0..32)
             .map(|family| Bootstrap::new(&key, token(family, 0)))
             .collect()

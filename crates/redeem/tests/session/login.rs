@@ -29,8 +29,7 @@ fn stage() -> Stage {
 }
 
 fn log_in(stage: &mut Stage) -> SessionOutcome {
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the operator's own");
-    let code = TokenDigest::of_code(&key, "aPrx");
+    let code = TokenDigest::of_code(&crate::stage::key("k1"), "aPrx");
     stage.run(inputs(SessionGoal::Login(code)), SessionMemory::default())
 }
 

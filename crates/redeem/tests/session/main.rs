@@ -7,6 +7,7 @@ mod failing;
 mod identity;
 mod login;
 mod open;
+mod other_key;
 mod restored;
 mod stage;
 mod turns;

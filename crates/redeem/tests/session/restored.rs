@@ -67,6 +67,7 @@ fn a_result_keeps_the_candidate_grant_whatever_serial_a_connector_of_the_same_na
         resource_version: ResourceVersion::new("9"),
         controller: None,
         serial: Some(Serial(9)),
+        taken_over: false,
     });
     let renew = inputs(SessionGoal::Renew { seen: SEEN });
     let ended = stage.run(renew, SessionMemory::default()).end;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redeem::{
     Access, AccessToken, AttemptId, Bootstrap, ClusterUid, CodeAnswer, ConnectorRef, ConnectorSeen, Effect,
     Expect, FreshIds, Grant, GrantId, GrantIdentity, InstallationUid, Introspectable, IntrospectionAnswer,
-    LedgerEntry, LedgerPhase, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply,
+    LedgerEntry, LedgerKey, LedgerPhase, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply,
     ResourceVersion, Serial, Session, SessionGoal, SessionInputs, SessionMemory, SessionOutcome, State,
     StateSeen, TimeLimits, TokenAnswer, Username, WriteReply,
 };
@@ -41,6 +41,10 @@ pub(crate) struct Stage {
     pub(crate) derived: u32,
     /// What the code of a login brings, in turn.
     pub(crate) codes: VecDeque<CodeAnswer>,
+    /// Whether the ledger has entries of other keys.
+    pub(crate) other_keys: bool,
+    /// Whose connector it was before each claim.
+    pub(crate) taken_from: Vec<Option<InstallationUid>>,
     /// How often a code was presented.
     pub(crate) redeemed_codes: u32,
     version: u32,
@@ -67,6 +71,7 @@ impl Stage {
                 resource_version: ResourceVersion::new("1"),
                 controller: Some(InstallationUid::new("i")),
                 serial: Some(serial),
+                taken_over: false,
             },
             consumer: None,
             interfere: Box::new(|_| None),
@@ -82,6 +87,8 @@ impl Stage {
             asked: Vec::new(),
             derived: 0,
             codes: VecDeque::new(),
+            other_keys: false,
+            taken_from: Vec::new(),
             redeemed_codes: 0,
             version: 1,
             sessions: 0,
@@ -136,8 +143,12 @@ impl Stage {
                 self.ledger = Some(entry);
                 Reply::Write(WriteReply::Written(self.current_version()))
             }
-            Effect::Claim { serial, .. } => {
+            Effect::Claim {
+                serial, taken_from, ..
+            } => {
                 self.connector.controller = Some(InstallationUid::new("i"));
+                self.connector.taken_over |= taken_from.is_some();
+                self.taken_from.push(taken_from);
                 self.connector.serial = Some(serial);
                 self.written()
             }
@@ -145,6 +156,7 @@ impl Stage {
                 self.connector.serial = Some(serial);
                 self.written()
             }
+            Effect::FindEntriesOfOtherKeys { .. } => Reply::EntriesOfOtherKeys(Read::Is(self.other_keys)),
             Effect::Introspect { limit, .. } => {
                 self.asked.push(limit);
                 let said = self.said.pop_front();
@@ -225,6 +237,7 @@ pub(crate) fn inputs(goal: SessionGoal) -> SessionInputs {
     SessionInputs {
         connector: connector(),
         installation: InstallationUid::new("i"),
+        heir_of: None,
         cluster: ClusterUid::new("c"),
         goal,
         bootstrap: None,
@@ -284,9 +297,14 @@ pub(crate) fn in_use() -> State {
     state
 }
 
-pub(crate) fn bootstrap() -> Bootstrap {
+/// The operator's key under this id.
+pub(crate) fn key(id: &str) -> LedgerKey {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the operator's own");
-    Bootstrap::new(&key, RefreshToken::new("bootstrap-0"))
+    LedgerKey::new(id, key)
+}
+
+pub(crate) fn bootstrap() -> Bootstrap {
+    Bootstrap::new(&key("k1"), RefreshToken::new("bootstrap-0"))
 }
 
 /// The state with a bootstrap token waiting as `candidate`.

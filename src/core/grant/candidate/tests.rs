@@ -19,7 +19,7 @@ const KEEP: Decision = Decision::Keep { test: None };
 /// A grant that works, and a token that was brought beside it.
 fn beside() -> Observed {
     let mut observed = granted(&json!({}), GrantValidity::Valid);
-    let digest = redeem::TokenDigest::of(fixtures::key().hmac(), &RefreshToken::new("brought".to_owned()));
+    let digest = redeem::TokenDigest::of(fixtures::key().ledger(), &RefreshToken::new("brought".to_owned()));
     fixtures::grant_mut(&mut observed).view.bootstrap = Some(digest);
     observed.last_test = Some(after(3600));
     observed

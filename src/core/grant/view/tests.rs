@@ -2,14 +2,16 @@ use redeem::{Attempt, AttemptId, GrantId, GrantValidity, Origin, RefreshToken};
 use serde_json::json;
 
 use super::*;
+use crate::api::SalesforceConnectorStatus;
 use crate::core::conclude::{Conclusion, EventDraft, EventKind, conclude};
 use crate::core::decide::decide;
+use crate::core::grant::claim::{Claim, Claimant};
 use crate::core::model::decision::{Decision, Evidence, MintReason, WaitReason};
 use crate::core::model::observed::{Activity, Observed};
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
-use crate::core::testing::fixtures::{after, cluster, found, granted, kept, of, user};
+use crate::core::testing::fixtures::{after, cluster, found, granted, kept, now, of, user};
 
 /// How a state can stand, each with a name.
 fn states() -> Vec<(&'static str, StateSeen)> {
@@ -94,7 +96,7 @@ fn view(state: StateSeen) -> GrantView {
         bootstrap: None,
         floor: Serial(3),
         cluster: cluster(),
-        claimed_elsewhere: false,
+        claim: Claim::Open,
     }
 }
 
@@ -112,9 +114,9 @@ fn observed(state: StateSeen) -> Observed {
 #[test]
 fn each_state_of_a_grant_confirms_only_its_own_problem() {
     use GrantProblem::{
-        AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUsed, BootstrapTooOften, GrantLost,
-        OutcomeUnknown, ReauthorizationRequired, StateRolledBack, StateUnreadable, UnsupportedStateVersion,
-        WrongIdentity,
+        AuthorizationRequired, BootstrapTokenInactive, BootstrapTokenUnverified, BootstrapTokenUsed,
+        BootstrapTooOften, GrantLost, OutcomeUnknown, ReauthorizationRequired, StateRolledBack,
+        StateUnreadable, UnsupportedStateVersion, WrongIdentity,
     };
     // What has been said of a brought token holds for as long as no grant is in use.
     let none_in_use = |told: GrantProblem| {
@@ -123,6 +125,7 @@ fn each_state_of_a_grant_confirms_only_its_own_problem() {
             told,
             BootstrapTokenUsed,
             BootstrapTokenInactive,
+            BootstrapTokenUnverified,
             BootstrapTooOften,
         ]
     };
@@ -137,6 +140,7 @@ fn each_state_of_a_grant_confirms_only_its_own_problem() {
                 AuthorizationRequired,
                 BootstrapTokenUsed,
                 BootstrapTokenInactive,
+                BootstrapTokenUnverified,
                 BootstrapTooOften,
             ],
             "unknown" => vec![OutcomeUnknown],
@@ -146,6 +150,7 @@ fn each_state_of_a_grant_confirms_only_its_own_problem() {
                 vec![
                     BootstrapTokenUsed,
                     BootstrapTokenInactive,
+                    BootstrapTokenUnverified,
                     BootstrapTooOften,
                     WrongIdentity,
                 ]
@@ -184,7 +189,7 @@ fn a_state_of_another_connector_is_not_read() {
 fn refused_beside_a_working_one() -> Observed {
     let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
     fixtures::grant_mut(&mut observed).view.bootstrap = Some(TokenDigest::of(
-        fixtures::key().hmac(),
+        fixtures::key().ledger(),
         &RefreshToken::new("used".to_owned()),
     ));
     observed
@@ -433,14 +438,25 @@ fn the_serial_of_an_attempt_is_not_copied_by_those_who_find_it() {
     assert_eq!(copied_serial(&state), 3, "of two the older one counts");
 }
 
+/// A connector of another installation, and what was decided about it.
+fn claimed_elsewhere() -> (Observed, Rejection) {
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
+    let claimant = Claimant {
+        uid: "other".to_owned(),
+        namespace: Some("system".to_owned()),
+    };
+    let subject = claimant.subject();
+    fixtures::grant_mut(&mut observed).view.claim = Claim::Elsewhere(claimant);
+    let rejection = Rejection::new(GrantProblem::ClaimedByAnotherInstallation, subject);
+    (observed, rejection)
+}
+
 #[test]
 fn a_connector_of_another_installation_is_reported_once_and_left_unchanged() {
-    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
-    fixtures::grant_mut(&mut observed).view.claimed_elsewhere = true;
-    let decision = fixtures::decided(&observed, after(7200));
-    let rejection = Rejection::new(GrantProblem::ClaimedByAnotherInstallation, "");
+    let (mut observed, rejection) = claimed_elsewhere();
+    let decision = fixtures::decided(&observed, now());
     assert_eq!(decision, Decision::Reject(rejection.clone()));
-    let conclusion = conclude(&observed, &decision, &kept(&observed), after(7200));
+    let conclusion = conclude(&observed, &decision, &kept(&observed), now());
     let event = EventDraft {
         kind: EventKind::Warning,
         reason: rejection.reason,
@@ -449,6 +465,61 @@ fn a_connector_of_another_installation_is_reported_once_and_left_unchanged() {
     assert_eq!((conclusion.status, conclusion.events), (None, vec![event]));
     assert!(conclusion.claimed_elsewhere);
     fixtures::grant_mut(&mut observed).claim_reported = true;
-    let again = conclude(&observed, &decision, &kept(&observed), after(7260));
+    let again = conclude(&observed, &decision, &kept(&observed), after(60));
     assert_eq!((again.status, again.events), (None, vec![]));
+}
+
+#[test]
+fn a_connector_whose_claimant_lets_its_token_expire_is_told_to_be_unattended_and_nothing_else_changes() {
+    let (observed, rejection) = claimed_elsewhere();
+    let decision = Decision::Reject(rejection.clone());
+    let status = conclude(&observed, &decision, &kept(&observed), after(7200)).status;
+    let status = status.expect("the token has expired");
+    let found = |kind: &str| {
+        let condition = status.conditions.iter().find(|found| found.type_ == kind);
+        condition.map(|found| (found.status.as_str(), found.reason.as_str()))
+    };
+    let told = Some(("False", "ClaimedByAnotherInstallation"));
+    assert_eq!(found("Ready"), told);
+    assert_eq!(found("Stalled"), Some(("True", "ClaimedByAnotherInstallation")));
+    assert_eq!(found("Reconciling"), None);
+    let unchanged = |status: SalesforceConnectorStatus| SalesforceConnectorStatus {
+        conditions: Vec::new(),
+        ..status
+    };
+    assert_eq!(unchanged(status.clone()), unchanged(observed.status.clone()));
+    // It is written once.
+    let told = Observed { status, ..observed };
+    assert_eq!(conclude(&told, &decision, &kept(&told), after(7260)).status, None);
+}
+
+#[test]
+fn a_claimant_that_does_not_answer_an_edit_of_a_connector_that_is_not_ready_is_told_not_to_live() {
+    let (mut observed, rejection) = claimed_elsewhere();
+    let decision = Decision::Reject(rejection);
+    for condition in &mut observed.status.conditions {
+        if condition.type_ == "Ready" {
+            condition.status = "False".to_owned();
+            condition.reason = "ReauthorizationRequired".to_owned();
+        }
+    }
+    assert_eq!(
+        conclude(&observed, &decision, &kept(&observed), after(7200)).status,
+        None
+    );
+    observed.generation += 1;
+    let status = conclude(&observed, &decision, &kept(&observed), after(7200))
+        .status
+        .unwrap();
+    assert_eq!(status.conditions[0].reason, "ClaimedByAnotherInstallation");
+}
+
+#[test]
+fn an_inherited_connector_is_taken_over_although_nothing_is_due() {
+    let mut observed = observed(found(fixtures::state(GrantValidity::Valid)));
+    assert_eq!(fixtures::decided(&observed, now()), Decision::Keep { test: None });
+    let from = redeem::InstallationUid::new("other");
+    fixtures::grant_mut(&mut observed).view.claim = Claim::Inherited(from);
+    let why = MintReason::GrantOpen;
+    assert_eq!(fixtures::decided(&observed, now()), Decision::Mint { why });
 }

@@ -233,7 +233,7 @@ fn an_edited_or_incomplete_secret_holds_no_token() {
     let token = ByteString(b"00Dx!token-2".to_vec());
     edited.data.as_mut().unwrap().insert("access_token".into(), token);
     assert_eq!(read_back(&edited, &key()), None);
-    assert_eq!(read_back(&whole, &DigestKey::new(b"another key")), None);
+    assert_eq!(read_back(&whole, &DigestKey::new("k1", b"another key")), None);
     let empty = Secret {
         data: None,
         ..whole.clone()

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::reasons::OwnReason;
+use crate::core::grant::claim::Claim;
 use crate::core::grant::session_report::SessionReport;
 use crate::core::grant::view::{GrantView, token_of_state};
 use crate::core::model::rejection::Rejection;
@@ -65,7 +66,7 @@ impl World {
         observed.status.grant_serial = Some(3);
         let bootstrap = supplied
             .token()
-            .map(|token| Bootstrap::new(fixtures::key().hmac(), token));
+            .map(|token| Bootstrap::new(fixtures::key().ledger(), token));
         let mut ledger = HashMap::new();
         if let Some(used) = bootstrap.as_ref().filter(|_| supplied == Bootstrapped::Used) {
             let entry = LedgerEntry {
@@ -130,7 +131,7 @@ impl World {
         let digest = self
             .supplied
             .token()
-            .map(|token| Bootstrap::new(fixtures::key().hmac(), token).digest);
+            .map(|token| Bootstrap::new(fixtures::key().ledger(), token).digest);
         let copied = self.copied_serial().unwrap_or_default();
         let in_status = self
             .observed
@@ -143,7 +144,7 @@ impl World {
             bootstrap: digest,
             floor: copied.max(Serial(in_status.unwrap_or_default())),
             cluster: fixtures::cluster(),
-            claimed_elsewhere: false,
+            claim: Claim::Open,
         };
         fixtures::grant_mut(&mut self.observed).view = view;
         fixtures::grant_mut(&mut self.observed).settings.bootstrap = self
@@ -181,6 +182,7 @@ impl World {
         let inputs = redeem::SessionInputs {
             connector: self.state.connector.clone(),
             installation: InstallationUid::new("ours"),
+            heir_of: None,
             cluster: ClusterUid::new(fixtures::cluster().as_str()),
             goal: order.goal.clone(),
             bootstrap: order.bootstrap.clone(),
@@ -236,6 +238,7 @@ impl World {
                 let entry = self.ledger.get(name.as_str()).cloned();
                 Answered::Ledger(Read::Is(entry.map(|entry| (entry, ResourceVersion::new("1")))))
             }
+            Step::FindEntriesOfOtherKeys { .. } => Answered::EntriesOfOtherKeys(Read::Is(false)),
             Step::MarkLedgerUsed { name, entry, .. } => {
                 self.ledger.insert(name.as_str().to_owned(), entry);
                 written()
@@ -273,6 +276,7 @@ impl World {
             resource_version: ResourceVersion::new("1"),
             controller: Some(InstallationUid::new("ours")),
             serial: serial.map(Serial),
+            taken_over: false,
         }
     }
 
