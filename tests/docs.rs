@@ -270,7 +270,7 @@ fn most_series(family: &Family) -> String {
         ("result", if of_reconciles { 3 } else { reasons }),
         ("reason", reasons),
         ("ready", 3),
-        ("endpoint", 7),
+        ("endpoint", 6),
         ("outcome", 4),
         ("operation", operations),
         ("purpose", 3),
