@@ -16,7 +16,7 @@ lint: ## Lint the Rust code as `make test` does
 
 format: ## Format all code
 	cargo fmt --all
-	gofmt -w tests/control-plane
+	gofmt -w tests/control-plane tests/ops-tools
 
 generate: ## Write anew what is generated from the code: CRD, docs
 	@scripts/generate
@@ -27,7 +27,7 @@ demo: ## Show it all on this machine: a control plane, a simulated Salesforce, t
 demo-down: ## End what `make demo` left running
 	@scripts/demo-down
 
-bench: ## Measure what the README's table says (not a test; about six minutes, besides the build)
+bench: ## Measure what the README's table says (not a test; about ten minutes, besides the build)
 	@scripts/bench
 
 fuzz: ## Feed each parser of foreign input with mutated ones, for a minute each; installs what it needs (needs the network once)

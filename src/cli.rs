@@ -14,6 +14,7 @@ use salesforce_client::{ClientSettings, ConnectTo};
 
 use crate::api::names::DOCS_URL;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
+use crate::metrics::CONNECTOR_SERIES_LIMIT;
 use crate::settings::allowed_hosts::{AllowedHost, AllowedHosts};
 use crate::settings::{SecretWatch, Settings};
 
@@ -66,6 +67,11 @@ pub struct RunArgs {
     /// /metrics (SubjectAccessReview).
     #[arg(long, env = "SFC_AUTHENTICATE_METRICS", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     pub authenticate_metrics: bool,
+
+    /// Serve series per connector while there are at most so many connectors; 0 serves none. Metrics about all connectors
+    /// together are always served.
+    #[arg(long, env = "SFC_CONNECTOR_SERIES_LIMIT", default_value_t = CONNECTOR_SERIES_LIMIT)]
+    pub connector_series_limit: usize,
 
     /// Log format.
     #[arg(long, env = "SFC_LOG_FORMAT", value_enum, default_value = "json")]

@@ -1,4 +1,6 @@
-//! What is measured? Every metric stands here once; docs/metrics.md is generated from the registry.
+//! What is measured? Every metric stands here and in `connectors` once; docs/metrics.md is generated from the registry.
+
+mod connectors;
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -9,25 +11,29 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::SalesforceConnectorStatus;
-use crate::core::conclude::merge::{ConditionType, Truth};
+use connectors::ConnectorMetrics;
+
+pub use connectors::{CONNECTOR_SERIES_LIMIT, Totals};
 
 /// The metrics of a process. Labels are closed lists, apart from a connector's namespace and name.
 pub struct Metrics {
     registry: Registry,
     token_requests: Family<TokenRequestLabels, Counter>,
+    salesforce_requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    clock_skew: Gauge<f64, AtomicU64>,
     connection_tests: Family<ResultLabels, Counter>,
     test_duration: Histogram,
+    reconciles: Family<ResultLabels, Histogram, fn() -> Histogram>,
+    reconciles_waiting: Gauge,
+    reconciles_running: Gauge,
     reconcile_errors: Family<OperationLabels, Counter>,
-    ready: Family<ConnectorLabels, Gauge>,
-    token_expiration: Family<ConnectorLabels, Gauge>,
-    api_usage: Family<ConnectorLabels, Gauge<f64, AtomicU64>>,
-    action_required: Family<ConnectorLabels, Gauge>,
+    of_connectors: ConnectorMetrics,
     unstored_refresh_tokens: Gauge,
     stored_secrets: Family<PurposeLabels, Gauge>,
-    claimed_elsewhere: Family<ConnectorLabels, Gauge>,
     resync_period: Gauge,
     connectors: Gauge,
     leader: Gauge,
@@ -37,6 +43,12 @@ pub struct Metrics {
 struct TokenRequestLabels {
     method: &'static str,
     result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    endpoint: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -54,46 +66,64 @@ struct PurposeLabels {
     purpose: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ConnectorLabels {
-    namespace: String,
-    name: String,
-}
-
-/// Seconds; a test makes three or four calls.
+/// Seconds; a test makes at most three calls.
 const TEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+/// Seconds; a call is given up after half a minute.
+const REQUEST_BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+/// Seconds; most reconciles read the cache and end, and a pass is given up after five minutes.
+const RECONCILE_BUCKETS: [f64; 8] = [0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 300.0];
 
 impl Metrics {
     pub fn new() -> Self {
+        Self::with_connector_series(CONNECTOR_SERIES_LIMIT)
+    }
+
+    /// With series for each connector while there are at most so many.
+    pub fn with_connector_series(limit: usize) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("salesforce_connector"),
             token_requests: Family::default(),
+            salesforce_requests: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
+            clock_skew: Gauge::default(),
             connection_tests: Family::default(),
             test_duration: Histogram::new(TEST_BUCKETS),
+            reconciles: Family::new_with_constructor(|| Histogram::new(RECONCILE_BUCKETS)),
+            reconciles_waiting: Gauge::default(),
+            reconciles_running: Gauge::default(),
             reconcile_errors: Family::default(),
-            ready: Family::default(),
-            token_expiration: Family::default(),
-            api_usage: Family::default(),
-            action_required: Family::default(),
+            of_connectors: ConnectorMetrics::new(limit),
             unstored_refresh_tokens: Gauge::default(),
             stored_secrets: Family::default(),
-            claimed_elsewhere: Family::default(),
             resync_period: Gauge::default(),
             connectors: Gauge::default(),
             leader: Gauge::default(),
         };
+        metrics.register_salesforce();
         metrics.register_work();
-        metrics.register_connectors();
+        metrics.of_connectors.register_each(&mut metrics.registry);
+        metrics.of_connectors.register_totals(&mut metrics.registry);
         metrics.register_process();
         metrics
     }
 
-    fn register_work(&mut self) {
+    fn register_salesforce(&mut self) {
         let registry = &mut self.registry;
         registry.register(
             "token_requests",
             "Requests to Salesforce's token endpoint, by login method and result",
             self.token_requests.clone(),
+        );
+        registry.register_with_unit(
+            "salesforce_request_duration",
+            "Duration of requests to Salesforce, by endpoint and outcome: Refused means an error response, Unknown none that can be understood, NotSent that no connection was made",
+            Unit::Seconds,
+            self.salesforce_requests.clone(),
+        );
+        registry.register_with_unit(
+            "clock_skew",
+            "The operator's clock minus Salesforce's, at the last response of one of Salesforce's own hosts; accurate to about a second",
+            Unit::Seconds,
+            self.clock_skew.clone(),
         );
         registry.register(
             "connection_tests",
@@ -106,6 +136,26 @@ impl Metrics {
             Unit::Seconds,
             self.test_duration.clone(),
         );
+    }
+
+    fn register_work(&mut self) {
+        let registry = &mut self.registry;
+        registry.register_with_unit(
+            "reconcile_duration",
+            "Duration of reconciles, by result: Succeeded whatever Salesforce said, Conflict if the object changed meanwhile, Failed if Kubernetes or the operator failed",
+            Unit::Seconds,
+            self.reconciles.clone(),
+        );
+        registry.register(
+            "reconciles_waiting",
+            "Number of connectors that wait for their turn to be reconciled",
+            self.reconciles_waiting.clone(),
+        );
+        registry.register(
+            "reconciles_running",
+            "Number of reconciles in progress",
+            self.reconciles_running.clone(),
+        );
         registry.register(
             "reconcile_errors",
             "Reconciles that failed because of a Kubernetes error, by operation",
@@ -113,36 +163,13 @@ impl Metrics {
         );
     }
 
-    fn register_connectors(&mut self) {
-        let registry = &mut self.registry;
-        registry.register("ready", "1 if the connector is Ready, else 0", self.ready.clone());
-        registry.register_with_unit(
-            "token_expiration_timestamp",
-            "When the connector's token expires, as Unix time",
-            Unit::Seconds,
-            self.token_expiration.clone(),
-        );
-        registry.register_with_unit(
-            "api_usage",
-            "Used share of the org's daily API allocation, as last reported to this connector",
-            Unit::Other("ratio".to_owned()),
-            self.api_usage.clone(),
-        );
-        registry.register_with_unit(
-            "action_required_timestamp",
-            "When someone must re-authorize the app, as Unix time; in the past if the connector is already without a token, absent if no one has to act",
-            Unit::Seconds,
-            self.action_required.clone(),
-        );
-        registry.register(
-            "claimed_elsewhere",
-            "1 if another installation manages the connector, so that this one ignores it; absent otherwise",
-            self.claimed_elsewhere.clone(),
-        );
-    }
-
     fn register_process(&mut self) {
         let registry = &mut self.registry;
+        registry.register(
+            "build",
+            "Version of the operator",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         registry.register(
             "unstored_refresh_tokens",
             "New refresh tokens that exist only in this process because the API server has not stored them yet; if the process is killed, each lost token costs a grant",
@@ -186,65 +213,52 @@ impl Metrics {
             .inc();
     }
 
+    /// A reconcile has ended.
+    pub fn reconcile(&self, result: &'static str, duration: Duration) {
+        let histogram = self.reconciles.get_or_create(&ResultLabels { result });
+        histogram.observe(duration.as_secs_f64());
+    }
+
+    /// How many reconciles wait, and how many run.
+    pub fn queue(&self, waiting: usize, running: usize) {
+        self.reconciles_waiting.set(count(waiting));
+        self.reconciles_running.set(count(running));
+    }
+
+    /// A request to Salesforce has ended.
+    pub fn salesforce_request(&self, endpoint: &'static str, outcome: &'static str, duration: Duration) {
+        let labels = RequestLabels { endpoint, outcome };
+        let histogram = self.salesforce_requests.get_or_create(&labels);
+        histogram.observe(duration.as_secs_f64());
+    }
+
+    /// How far our clock is ahead of Salesforce's, in seconds.
+    pub fn clock_skew(&self, seconds: f64) {
+        self.clock_skew.set(seconds);
+    }
+
     pub fn connector(&self, namespace: &str, name: &str, status: Option<&SalesforceConnectorStatus>) {
-        let labels = ConnectorLabels {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        };
-        let Some(status) = status else { return };
-        let ready = status.conditions.iter().any(|condition| {
-            condition.type_ == ConditionType::Ready.as_str() && condition.status == Truth::True.as_str()
-        });
-        self.ready.get_or_create(&labels).set(ready.into());
-        match &status.token {
-            Some(token) => {
-                self.token_expiration
-                    .get_or_create(&labels)
-                    .set(token.expiration_time.0.as_second());
-            }
-            None => {
-                self.token_expiration.remove(&labels);
-            }
-        }
-        match &status.action_required_time {
-            Some(time) => {
-                self.action_required
-                    .get_or_create(&labels)
-                    .set(time.0.as_second());
-            }
-            None => {
-                self.action_required.remove(&labels);
-            }
-        }
-        if let Some(usage) = status.connection_test.as_ref().and_then(|test| test.api_usage) {
-            #[expect(clippy::cast_precision_loss, reason = "a ratio of two counts far below 2^52")]
-            let share = usage.used as f64 / usage.allowed.max(1) as f64;
-            self.api_usage.get_or_create(&labels).set(share);
+        if let Some(status) = status {
+            self.of_connectors.connector(namespace, name, status);
         }
     }
 
     pub fn claimed_elsewhere(&self, namespace: &str, name: &str, claimed: bool) {
-        let labels = ConnectorLabels {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        };
-        if claimed {
-            self.claimed_elsewhere.get_or_create(&labels).set(1);
-        } else {
-            self.claimed_elsewhere.remove(&labels);
-        }
+        self.of_connectors.claimed_elsewhere(namespace, name, claimed);
     }
 
     pub fn forget(&self, namespace: &str, name: &str) {
-        let labels = ConnectorLabels {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        };
-        self.ready.remove(&labels);
-        self.token_expiration.remove(&labels);
-        self.api_usage.remove(&labels);
-        self.action_required.remove(&labels);
-        self.claimed_elsewhere.remove(&labels);
+        self.of_connectors.forget(namespace, name);
+    }
+
+    /// What all connectors together show, to the leader.
+    pub fn totals(&self, totals: &Totals) {
+        self.of_connectors.totals(totals);
+    }
+
+    /// Another process leads, and knows better about connectors.
+    pub fn stand_by(&self) {
+        self.of_connectors.forget_all();
     }
 
     /// One more, or less, of Salesforce's answers that is not stored yet.
@@ -253,14 +267,15 @@ impl Metrics {
     }
 
     /// How many Secrets of the operator there are for a purpose.
-    pub fn stored_secrets(&self, purpose: &'static str, count: usize) {
+    pub fn stored_secrets(&self, purpose: &'static str, secrets: usize) {
         let gauge = self.stored_secrets.get_or_create(&PurposeLabels { purpose });
-        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        gauge.set(count(secrets));
     }
 
     /// Shows how many connectors there are and the resync period.
     pub fn population(&self, connectors: usize, resync: Duration) {
-        self.connectors.set(i64::try_from(connectors).unwrap_or(i64::MAX));
+        self.connectors.set(count(connectors));
+        self.of_connectors.count(connectors);
         self.resync_period
             .set(i64::try_from(resync.as_secs()).unwrap_or(i64::MAX));
     }
@@ -276,6 +291,10 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+fn count(things: usize) -> i64 {
+    i64::try_from(things).unwrap_or(i64::MAX)
 }
 
 impl Default for Metrics {

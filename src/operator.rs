@@ -12,13 +12,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
 use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Totals};
 use crate::server::{Readiness, Shown};
 use crate::shell::context::{Context, Parts};
 use crate::shell::controller;
 use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
 use crate::shell::observe::resync_period;
+use crate::shell::salesforce::observer::SalesforceObserver;
 use crate::{server, telemetry};
 
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +92,11 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let config = config.map_err(RunError::Kubernetes)?;
     let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
-    let metrics = Arc::new(Metrics::new());
+    let (metrics, clock) = (
+        Arc::new(Metrics::with_connector_series(args.connector_series_limit)),
+        args.test_switches.clock(),
+    );
+    let salesforce = salesforce.observed_by(Arc::new(SalesforceObserver::new(metrics.clone(), clock)));
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     let reviewer = args.authenticate_metrics.then(|| clients.usual.clone());
@@ -113,7 +118,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         salesforce,
         settings: args.settings(),
         digest_key: key,
-        clock: args.test_switches.clock(),
+        clock,
         metrics,
     });
     work(context, elector, readiness, stop).await;
@@ -239,12 +244,16 @@ async fn keep_house(context: Arc<Context>, readiness: Readiness) {
         for (namespace, name) in known.difference(&names) {
             context.metrics.forget(namespace, name);
         }
-        if !context.lease.leads() {
-            // Another process knows better now.
-            for (namespace, name) in &names {
-                context.metrics.forget(namespace, name);
-            }
+        if context.lease.leads() {
+            let connectors = state.iter().filter_map(|connector| connector.0.as_ref().ok());
+            let statuses =
+                connectors.filter_map(|connector| Some((connector.status.as_ref()?, connector.spec.suspend)));
+            context.metrics.totals(&Totals::of(statuses));
+        } else {
+            context.metrics.stand_by();
         }
+        let (waiting, running) = context.turns.count();
+        context.metrics.queue(waiting, running);
         known = names;
         let namespaces = known.iter().map(|(namespace, _)| namespace.clone());
         context.connectors.count(namespaces);

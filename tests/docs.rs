@@ -7,18 +7,20 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use salesforce_connector_operator::api::crd;
 use salesforce_connector_operator::api::names::DOCS_URL;
 use salesforce_connector_operator::api::reasons::Reason;
-use salesforce_connector_operator::api::status::SalesforceConnectorStatus;
 use salesforce_connector_operator::core::schedule::retry_text::{retest, retry};
-use salesforce_connector_operator::metrics::Metrics;
+use salesforce_connector_operator::metrics::CONNECTOR_SERIES_LIMIT;
 use serde_json::{Value, json};
 
+#[path = "support/exposition.rs"]
+mod exposition;
 #[path = "support/generated.rs"]
 mod generated;
+
+use exposition::{Family, exposition, families};
 
 const HEAD: &str = "<!-- Generated from the code by `make generate`; do not edit. -->\n";
 
@@ -221,87 +223,73 @@ fn metrics_page() -> String {
         "{HEAD}
 # Metrics
 
-The metrics that `/metrics` serves in the OpenMetrics format. Methods, results and purposes are closed lists. `namespace` and `name`
-identify a connector; its series disappear when it is deleted. No label ever contains a secret.
+The metrics that `/metrics` serves in the OpenMetrics format. Labels are closed lists, apart from `namespace` and `name`, which
+identify a connector. No label ever contains a secret. *Series* says how many there can be at most, of one process.
 
-| metric | type | labels | meaning |
-| --- | --- | --- | --- |
+Series per connector exist while the operator works on it: not for a suspended one, and not after it was deleted. With more than
+{CONNECTOR_SERIES_LIMIT} connectors (`metrics.connectorSeriesLimit` of the chart) there are none, and metrics about all connectors together
+remain. Only the leader serves metrics about connectors.
+
+Prometheus sets a label `namespace` of its own on what it scrapes. Configure `honor_labels: true`, as the chart does, or the
+namespace of a connector becomes `exported_namespace`. The chart has alerts and a dashboard for these metrics:
+[runbooks.md](runbooks.md).
+
+| metric | type | labels | series | meaning |
+| --- | --- | --- | --- | --- |
 "
     );
     for family in families(&exposition()) {
-        let Family {
-            name,
-            kind,
-            labels,
-            help,
-        } = family;
-        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
-        let _ = writeln!(page, "| `{name}` | {kind} | {} | {help} |", labels.join(", "));
+        let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} |",
+            family.name,
+            family.kind,
+            labels.join(", "),
+            most_series(&family),
+            family.help
+        );
     }
-    page.push_str("\n`result` is `Succeeded`, or a reason of [reasons.md](reasons.md).\n");
+    page.push_str(
+        "\n`result` of requests and tests is `Succeeded`, or a reason of [reasons.md](reasons.md).\n",
+    );
     page
 }
 
-/// What the registry prints once everything in it has been seen at least once.
-fn exposition() -> String {
-    let metrics = Metrics::new();
-    metrics.token_request("clientCredentials", "Succeeded");
-    metrics.connection_test("Succeeded", Duration::from_secs(1));
-    metrics.reconcile_errors("ReadSecret");
-    metrics.population(1, Duration::from_mins(1));
-    metrics.leader(true);
-    metrics.stored_secrets("state", 1);
-    let time = "2026-11-22T10:00:00Z";
-    let status: SalesforceConnectorStatus = serde_json::from_value(json!({
-        "token": {
-            "issueTime": time, "expirationTime": time, "renewalTime": time, "expirySource": "Assumed",
-        },
-        "actionRequiredTime": time,
-        "connectionTest": {
-            "result": "Succeeded", "message": "", "lastTestTime": time,
-            "apiUsage": { "used": 1, "allowed": 2 },
-        },
-    }))
-    .unwrap();
-    metrics.connector("namespace", "name", Some(&status));
-    metrics.claimed_elsewhere("namespace", "name", true);
-    metrics.encode()
-}
-
-struct Family {
-    name: String,
-    kind: String,
-    labels: BTreeSet<String>,
-    help: String,
-}
-
-/// Reads the text format: `# HELP`, `# TYPE`, then samples.
-fn families(text: &str) -> Vec<Family> {
-    let mut families: Vec<Family> = Vec::new();
-    for line in text.lines() {
-        if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
-            families.push(Family {
-                name: name.to_owned(),
-                kind: String::new(),
-                labels: BTreeSet::new(),
-                help: help.to_owned(),
-            });
-        } else if let Some((_, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
-            let family = families.last_mut().expect("a type follows a help text");
-            kind.clone_into(&mut family.kind);
-            if kind == "counter" {
-                family.name.push_str("_total");
-            }
-        } else if let Some(family) = families.last_mut().filter(|_| !line.starts_with('#')) {
-            let inside = line.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
-            let labels = inside.map_or("", |(labels, _)| labels).split(',');
-            let names = labels
-                .filter_map(|label| label.split_once('='))
-                .map(|(name, _)| name.to_owned());
-            family.labels.extend(names.filter(|name| name != "le"));
-        }
+/// How many series a metric can have.
+fn most_series(family: &Family) -> String {
+    let reasons = Reason::all().count() + 1;
+    let of_reconciles = family.name == "salesforce_connector_reconcile_duration_seconds";
+    // And `ParseConnector`.
+    let operations = include_str!("../src/shell/error.rs").matches(" => \"").count() + 1;
+    let known = [
+        ("namespace", 1),
+        ("name", 1),
+        ("version", 1),
+        ("method", 4),
+        ("result", if of_reconciles { 3 } else { reasons }),
+        ("reason", reasons),
+        ("ready", 3),
+        ("endpoint", 7),
+        ("outcome", 4),
+        ("operation", operations),
+        ("purpose", 3),
+    ];
+    let values_of = |label: &String| {
+        let found = known.iter().find(|(name, _)| name == label);
+        found.expect("a label whose values are counted here").1
+    };
+    let buckets = if family.kind == "histogram" {
+        family.buckets + 2
+    } else {
+        1
+    };
+    let most = family.labels.iter().map(values_of).product::<usize>() * buckets;
+    if family.labels.contains("namespace") {
+        format!("{most} per connector")
+    } else {
+        most.to_string()
     }
-    families
 }
 
 #[test]
@@ -311,7 +299,11 @@ fn every_metric_has_a_sentence_and_was_seen() {
         assert!(family.help.ends_with('.'), "{}: {}", family.name, family.help);
         assert!(!family.kind.is_empty(), "{}", family.name);
     }
-    let source = include_str!("../src/metrics.rs");
+    let source = [
+        include_str!("../src/metrics.rs"),
+        include_str!("../src/metrics/connectors.rs"),
+    ]
+    .concat();
     let registered =
         source.matches("registry.register(").count() + source.matches("registry.register_with_unit(").count();
     assert_eq!(
@@ -319,4 +311,60 @@ fn every_metric_has_a_sentence_and_was_seen() {
         registered,
         "a metric is registered that this test doesn't touch"
     );
+}
+
+#[test]
+fn the_page_of_recipes_shows_the_files_in_examples() {
+    let page = include_str!("../docs/recipes.md");
+    let mut shown = BTreeSet::new();
+    let mut wanted = String::new();
+    let mut sections = page.split("](../examples/recipes/");
+    wanted.push_str(sections.next().unwrap());
+    for section in sections {
+        let (file, rest) = section.split_once(")\n\n```yaml\n").unwrap();
+        let after = rest.split_once("\n```\n").unwrap().1;
+        let text = std::fs::read_to_string(format!("{RECIPES}/{file}")).unwrap();
+        let _ = write!(
+            wanted,
+            "](../examples/recipes/{file})\n\n```yaml\n{text}```\n{after}"
+        );
+        shown.insert(file.to_owned());
+    }
+    generated::assert_generated("docs/recipes.md", &wanted);
+    let files = std::fs::read_dir(RECIPES).unwrap();
+    let files: BTreeSet<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(shown, files);
+}
+
+const RECIPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/recipes");
+
+/// See <https://prometheus.io/docs/practices/naming/>.
+#[test]
+fn every_metric_is_named_as_prometheus_recommends() {
+    for Family { name, kind, help, .. } in families(&exposition()) {
+        let suffix = name.rsplit('_').next().unwrap();
+        assert!(name.starts_with("salesforce_connector_"), "{name}");
+        assert_eq!(kind == "counter", suffix == "total", "{name} is a {kind}");
+        assert_eq!(kind == "info", suffix == "info", "{name} is a {kind}");
+        assert!(
+            kind != "histogram" || suffix == "seconds",
+            "{name} has no base unit"
+        );
+        assert!(
+            !["milliseconds", "minutes", "percent", "count"].contains(&suffix),
+            "{name}"
+        );
+        assert_eq!(
+            help.contains("as Unix time"),
+            name.ends_with("_timestamp_seconds"),
+            "{name}: {help}"
+        );
+        assert_eq!(
+            help.contains("share of"),
+            name.ends_with("_ratio"),
+            "{name}: {help}"
+        );
+    }
 }

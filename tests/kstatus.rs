@@ -8,71 +8,21 @@
 
 #[path = "kstatus/grant.rs"]
 mod grant;
+#[path = "kstatus/judge.rs"]
+mod judge;
 #[path = "kstatus/world.rs"]
 mod world;
 
-use std::sync::LazyLock;
-
-use salesforce_connector_operator::api::crd;
 use serde_json::{Value, json};
 
+use judge::{Judgement, default_status, kstatus};
 use world::World;
-
-/// What kstatus says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Judgement {
-    Current,
-    InProgress,
-    Failed,
-    Terminating,
-}
-
-/// kstatus's rules for a resource it doesn't know, in its order: an object that is being deleted is terminating; one
-/// whose present generation has not been observed is in progress; then Reconciling and Stalled are believed where they
-/// are True; then Ready decides; and an object that says nothing is current.
-fn kstatus(object: &Value) -> Judgement {
-    let metadata = &object["metadata"];
-    if metadata.get("deletionTimestamp").is_some() {
-        return Judgement::Terminating;
-    }
-    let status = &object["status"];
-    if let Some(observed) = status["observedGeneration"].as_i64()
-        && Some(observed) != metadata["generation"].as_i64()
-    {
-        return Judgement::InProgress;
-    }
-    let condition = |kind: &str| {
-        let conditions = status["conditions"].as_array()?;
-        let found = conditions.iter().find(|condition| condition["type"] == kind)?;
-        found["status"].as_str()
-    };
-    if condition("Reconciling") == Some("True") {
-        return Judgement::InProgress;
-    }
-    if condition("Stalled") == Some("True") {
-        return Judgement::Failed;
-    }
-    match condition("Ready") {
-        Some("True") | None => Judgement::Current,
-        Some(_) => Judgement::InProgress,
-    }
-}
 
 #[test]
 fn an_object_that_nobody_has_looked_at_is_in_progress_thanks_to_the_default_of_its_status() {
     let object = |status: Value| json!({ "metadata": { "generation": 1 }, "status": status });
     assert_eq!(kstatus(&object(default_status())), Judgement::InProgress);
     assert_eq!(kstatus(&object(json!({}))), Judgement::Current, "without it");
-}
-
-/// What the API server makes of a status that nobody has written.
-fn default_status() -> Value {
-    static DEFAULT: LazyLock<Value> = LazyLock::new(|| {
-        let crd = serde_json::to_value(crd::crd()).unwrap();
-        let path = "/spec/versions/0/schema/openAPIV3Schema/properties/status/default";
-        crd.pointer(path).unwrap().clone()
-    });
-    DEFAULT.clone()
 }
 
 /// Random orders of events, unless `KSTATUS_ORDERS` says how many.

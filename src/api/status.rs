@@ -70,8 +70,11 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<String>,
 
-    /// Result of the last connection test.
+    /// Result of the last connection test. A test makes at most three calls: the list of API versions, the identity of
+    /// the user, and one query on Organization. The query counts against the org's daily API allocation; the list of
+    /// versions does not. A test never obtains a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ConnectionTestStatus")] // else the type's description would replace the field's
     pub connection_test: Option<ConnectionTestStatus>,
 
     /// Failures since the last success. Absent if there are none.
@@ -209,7 +212,8 @@ pub enum StepName {
     IdentityExpected,
     /// The user may use the REST API.
     ApiEnabled,
-    /// The token has a scope for the API.
+    /// The token has a scope for the API. Scopes that are wider than needed, or a missing refresh_token, are reported but
+    /// do not fail the step.
     Scopes,
     /// The name, edition and type of the org could be read.
     OrgFacts,
@@ -244,9 +248,26 @@ pub struct TestStep {
     /// Details of the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What to change, naming the setting in Salesforce.
+    /// What to change, naming the setting in Salesforce. A step that passed can have one too; it is then a recommendation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// How long Salesforce took to answer the call that this step was judged by, with the connection if a new one was
+    /// made. One call answers TokenAccepted and IdentityExpected, and one answers the steps after them. A value that
+    /// changes alone is not recorded. Absent if no call was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_milliseconds: Option<i32>,
+}
+
+impl TestStep {
+    /// Whether it says the same of the connection, however long the answers took.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let latency_milliseconds = other.latency_milliseconds;
+        let timed = Self {
+            latency_milliseconds,
+            ..self.clone()
+        };
+        timed == *other
+    }
 }
 
 /// Use of the org's daily API allocation.
@@ -319,7 +340,9 @@ pub struct LastHandledStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub test_requested_at: Option<String>,
-    /// Last value of the annotation salesforce-connector.dev/renew-requested-at that the operator acted on.
+    /// Last value of the annotation salesforce-connector.dev/renew-requested-at that the operator acted on: it tried to
+    /// obtain a token, or reported in Ready why it cannot try. A request waits while the connector is suspended, while an
+    /// input for the next renewal is missing, and for 10 seconds after the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub renew_requested_at: Option<String>,

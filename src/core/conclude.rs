@@ -105,7 +105,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     let untestable = failures::untestable(observed, decision, outcome, status.failures.as_ref());
     status.connection_test = failures::connection_test(observed, outcome, untestable.as_ref(), now);
     status.last_login = last_login(observed, outcome, now);
-    status.last_handled = failures::last_handled(observed, outcome, untestable.as_ref());
+    status.last_handled = failures::last_handled(observed, decision, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
     let mut events = events(&before.conditions, &findings);
@@ -169,11 +169,16 @@ fn token_status(held: &HeldToken, connector: &Connector, uid: &str) -> TokenStat
         expiration_time: Time(whole_seconds(held.expiration.time)),
         expiry_source: held.expiration.source,
         renewal_time: Time(whole_seconds(renewal)),
-        scopes: limits::scopes(&held.scopes),
+        scopes: if held.is_of_salesforces_host() {
+            limits::scopes(&held.scopes)
+        } else {
+            Vec::new()
+        },
     }
 }
 
-/// Facts of the org are kept while the org stays the same; they are only read by tests.
+/// Facts of the org are kept while the org stays the same; they are only read by tests. Of a host that is not Salesforce's, the
+/// two IDs are shown, whose form is fixed, and no text.
 fn identity_status(
     before: Option<IdentityStatus>,
     connector: &Connector,
@@ -182,14 +187,17 @@ fn identity_status(
     let Some(held) = &outcome.held else { return before };
     let same_org =
         |known: &IdentityStatus| known.organization_id.as_ref() == Some(&held.identity.organization_id);
-    let mut identity = before.filter(same_org).unwrap_or_default();
+    let mut identity = before
+        .filter(same_org)
+        .filter(|_| held.is_of_salesforces_host())
+        .unwrap_or_default();
     if identity.user_id.as_ref() != Some(&held.identity.user_id) {
         identity.username = None;
     }
     identity.organization_id = Some(held.identity.organization_id.clone());
     identity.user_id = Some(held.identity.user_id.clone());
     identity.instance_url = Some(held.instance_url.clone());
-    let Some(report) = &outcome.tested else {
+    let Some(report) = outcome.tested.as_ref().filter(|_| held.is_of_salesforces_host()) else {
         return Some(identity);
     };
     // A token of other inputs may be that of a username which came through a reference.

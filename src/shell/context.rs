@@ -16,6 +16,7 @@ use crate::lease::LeaseState;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::shell::error::Error;
+use crate::shell::kubernetes::found_secret::SecretReader;
 use crate::shell::salesforce::budget::Budget;
 use crate::shell::salesforce::user_locks::UserLocks;
 use crate::shell::turns::Turns;
@@ -25,6 +26,7 @@ pub struct Context {
     pub client: Client,
     /// Kubernetes, without any retry below us: for writes whose outcome must be known.
     pub once: Client,
+    pub(crate) secrets: SecretReader,
     /// Kubernetes, for watches.
     pub(crate) watching: Client,
     pub grants: crate::shell::grant_session::Grants,
@@ -128,6 +130,7 @@ impl Context {
             place: tokio::sync::OnceCell::new(),
             budget: Budget::new(settings.token_requests_per_hour),
             questions: Budget::new(settings.token_requests_per_hour),
+            secrets: SecretReader::new(clients.usual.clone()),
             client: clients.usual,
             salesforce,
             settings,

@@ -7,7 +7,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
 use kube::runtime::controller::Action;
@@ -126,7 +126,8 @@ async fn reconcile_in_turn(object: Arc<Guarded>, context: Arc<Context>) -> Resul
         host: login_host_name(&connector.spec).into(),
     };
     match context.turns.ask(reference, &share) {
-        Some(turn) => run_pass(turn, connector, &context).await,
+        // Apart: thousands may be asking at once, each with the memory of a pass.
+        Some(turn) => Box::pin(run_pass(turn, connector, &context)).await,
         None => Ok(Action::requeue(ASK_AGAIN)),
     }
 }
@@ -136,6 +137,7 @@ async fn run_pass(
     connector: &SalesforceConnector,
     context: &Arc<Context>,
 ) -> Result<Action, Error> {
+    let started = Instant::now();
     let pass = tokio::time::timeout(PASS_LIMIT, reconcile(connector, context));
     let mut pass = std::pin::pin!(pass);
     let brisk = tokio::time::timeout(LENDS_ITS_PLACE_AFTER, &mut pass).await;
@@ -145,7 +147,18 @@ async fn run_pass(
         turn.linger();
         pass.await
     };
-    ended.unwrap_or(Err(Error::TookTooLong))
+    let ended = ended.unwrap_or(Err(Error::TookTooLong));
+    context.metrics.reconcile(result_of(&ended), started.elapsed());
+    ended
+}
+
+/// How a reconcile ended, as a label of a metric.
+fn result_of(ended: &Result<Action, Error>) -> &'static str {
+    match ended {
+        Ok(_) => "Succeeded",
+        Err(error) if error.is_conflict() => "Conflict",
+        Err(_) => "Failed",
+    }
 }
 
 /// One look at one connector. `Err` means that Kubernetes failed us; what Salesforce refuses is in the status.

@@ -3,4 +3,5 @@
 pub mod clients;
 pub mod consumer_secret;
 pub mod digest_key;
+pub(crate) mod found_secret;
 pub(crate) mod own_secret;

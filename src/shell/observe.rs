@@ -32,6 +32,7 @@ use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
+use crate::shell::kubernetes::found_secret::FoundSecret;
 use crate::shell::salesforce::refused_passwords as passwords;
 
 /// In mode `Watch` changes are noticed at once; the resync is only the safety net.
@@ -258,12 +259,12 @@ async fn login(context: &Context, connector: &SalesforceConnector) -> Result<Log
         );
         return Ok(LoginSeen::None);
     }
-    let secret = consumer_secret::read(context, &namespace(connector), name).await?;
+    let secret = consumer_secret::find(context, &namespace(connector), name).await?;
     let uid = connector.uid().unwrap_or_default();
     Ok(login_seen(
         name,
         handled,
-        secret.as_ref(),
+        secret.as_ref().map(|found| &found.secret),
         &uid,
         context.clock.now(),
     ))
@@ -333,25 +334,20 @@ fn requests(connector: &SalesforceConnector) -> Requests {
 
 /// Each Secret that the spec mentions is read once, and only the mentioned keys are kept.
 async fn read_inputs(context: &Context, connector: &SalesforceConnector) -> Result<Inputs, Error> {
-    let mut found: HashMap<&str, Option<Secret>> = HashMap::new();
+    let mut found: HashMap<&str, Option<FoundSecret>> = HashMap::new();
     let mut inputs = Inputs::default();
     for reference in references(&connector.spec) {
         if !found.contains_key(reference.name.as_str()) {
-            let secret = consumer_secret::read(context, &namespace(connector), &reference.name).await?;
+            let secret = consumer_secret::find(context, &namespace(connector), &reference.name).await?;
             found.insert(&reference.name, secret);
         }
         let secret = found.get(reference.name.as_str()).and_then(Option::as_ref);
         inputs.insert(
             reference,
-            secret.map_or(Input::SecretMissing, |secret| value(secret, &reference.key)),
+            secret.map_or(Input::SecretMissing, |secret| secret.value(&reference.key)),
         );
     }
     Ok(inputs)
-}
-
-fn value(secret: &Secret, key: &str) -> Input {
-    let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-    Input::read(bytes.map(|bytes| bytes.0.as_slice()))
 }
 
 /// Whether Salesforce has refused this password to the namespace. All else that is remembered is for the login.
@@ -361,27 +357,4 @@ async fn is_refused(context: &Context, method: &LoginMethod, namespace: &str) ->
     };
     let (memory, _) = passwords::recall(context, &login.user_digest(&context.digest_key)).await?;
     Ok(memory.has_refused(&login.password_id(namespace, &context.digest_key)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use k8s_openapi::ByteString;
-
-    use super::*;
-
-    #[test]
-    fn a_value_of_a_mebibyte_is_not_copied_out_of_its_secret() {
-        let of = |bytes: usize| {
-            let data = BTreeMap::from([("v".to_owned(), ByteString(vec![b'&'; bytes]))]);
-            let secret = Secret {
-                data: Some(data),
-                ..Secret::default()
-            };
-            value(&secret, "v")
-        };
-        assert!(matches!(of(1 << 20), Input::TooLong(bytes) if bytes == 1 << 20));
-        assert!(matches!(of(limits::LONGEST_INPUT), Input::Found(_)));
-    }
 }

@@ -69,7 +69,7 @@ impl<'a> Performer<'a> {
                     .introspect(&connector.host, &connector.app, inspected);
                 PassReply::Introspection(asked.await.ok())
             }
-            PassEffect::Test { call, limit } => PassReply::Test(self.test(call, limit).await),
+            PassEffect::Test { call, limit } => self.test(call, limit).await,
             PassEffect::RunSession(order) => {
                 let reply = grant_session::run(context, &self.owner, *order).await?;
                 PassReply::Session(Box::new(reply))
@@ -203,7 +203,7 @@ impl<'a> Performer<'a> {
     }
 
     /// The limit is that of the whole test, which begins with the call for the versions.
-    async fn test(&mut self, call: TestCall, limit: Duration) -> TestAnswer {
+    async fn test(&mut self, call: TestCall, limit: Duration) -> PassReply {
         if let TestCall::Versions(instance) = &call {
             let (host, now) = (instance.host().name(), self.context.clock.now());
             self.context
@@ -222,12 +222,12 @@ impl<'a> Performer<'a> {
             }
             (_, Some(started)) => started,
         };
-        let left = limit.saturating_sub(started.elapsed());
+        let (asked, left) = (Instant::now(), limit.saturating_sub(started.elapsed()));
         let answer = tokio::time::timeout(left, ask(&self.salesforce, call)).await;
         if let Some(test) = self.tests.last_mut() {
             test.taken = started.elapsed();
         }
-        answer.unwrap_or(TestAnswer::TimedOut)
+        PassReply::Test(answer.unwrap_or(TestAnswer::TimedOut), asked.elapsed())
     }
 
     async fn written(
@@ -275,9 +275,6 @@ async fn ask(client: &salesforce_client::Client, call: TestCall) -> TestAnswer {
         }
         TestCall::Organization(instance, version, token) => {
             TestAnswer::Organization(Box::new(client.organization(&instance, version, &token).await))
-        }
-        TestCall::Resources(instance, version, token) => {
-            TestAnswer::Resources(client.resources(&instance, version, &token).await)
         }
     }
 }

@@ -52,8 +52,13 @@ pub(crate) fn record(
         metrics.connection_test(result, taken);
     }
     context.remember_claim(connector, report.claimed_elsewhere);
+    // Nobody is to be alarmed by what was suspended.
+    let shown = Some(&report.status).filter(|_| !connector.spec.suspend);
+    if shown.is_none() {
+        metrics.forget(&namespace, &name);
+    }
     metrics.claimed_elsewhere(&namespace, &name, report.claimed_elsewhere);
-    metrics.connector(&namespace, &name, Some(&report.status));
+    metrics.connector(&namespace, &name, shown);
 }
 
 /// Replaces the status. The body carries the uid, and the resourceVersion that was observed or read since: a re-created

@@ -50,6 +50,11 @@ impl Turns {
         self.wake_all(next);
     }
 
+    /// How many passes wait, and how many are in progress.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        self.queue().count()
+    }
+
     /// Has the connector reconciled soon.
     pub(crate) fn wake(&self, object: Object) {
         let wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);

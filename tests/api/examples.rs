@@ -72,7 +72,7 @@ fn no_two_examples_get_in_each_other_s_way() {
 async fn the_api_server_accepts_every_example_without_a_warning() {
     let cluster = cluster().await;
     let namespace = cluster.namespace("examples").await;
-    for file in examples().into_keys() {
+    for file in examples().into_keys().chain(["recipes/".to_owned()]) {
         let path = format!("{}/examples/{file}", env!("CARGO_MANIFEST_DIR"));
         let args = [
             "create",

@@ -137,6 +137,26 @@ fn keys_of_values(prefix: &str, values: &Value, schema: &Value, keys: &mut Vec<S
 }
 
 #[test]
+fn the_comment_of_a_value_names_every_choice_that_the_schema_allows() {
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    let mut choices = 0;
+    for value in documented_values(&read("values.yaml")) {
+        let path = format!("/properties/{}", value.path.replace('.', "/properties/"));
+        let allowed = schema.pointer(&path).and_then(|schema| schema["enum"].as_array());
+        for choice in allowed.into_iter().flatten() {
+            let choice = format!("`{}`", choice.as_str().unwrap());
+            assert!(
+                value.meaning.contains(&choice),
+                "values.yaml: {} has no {choice}",
+                value.path
+            );
+            choices += 1;
+        }
+    }
+    assert!(choices >= 7, "{choices}");
+}
+
+#[test]
 fn the_chart_has_the_version_of_the_operator() {
     let chart = yaml(&read("Chart.yaml"));
     assert_eq!(

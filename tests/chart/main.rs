@@ -12,8 +12,10 @@ mod generated;
 mod installed;
 #[path = "../support/leak.rs"]
 mod leak;
+mod monitoring;
 mod policy;
 mod release;
 mod rendered;
 mod rights;
+mod schema;
 mod secrecy;

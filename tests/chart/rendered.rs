@@ -12,9 +12,9 @@ use crate::files::{CHART, read, yaml};
 
 /// What the process tells its allocator.
 const MALLOC: &str = "glibc.malloc.arena_max=2:glibc.malloc.tcache_count=0";
-const ALL_VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/all-values.yaml");
+pub(crate) const ALL_VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/all-values.yaml");
 
-async fn template(args: &[&str]) -> Vec<Value> {
+pub(crate) async fn template(args: &[&str]) -> Vec<Value> {
     let fixed = ["template", "sfc", CHART, "--namespace", "sfc-system"];
     let rendered = ControlPlane::shared()
         .await
@@ -37,7 +37,7 @@ fn kinds(documents: &[Value]) -> Vec<String> {
     kinds
 }
 
-fn deployment(documents: &[Value]) -> &Value {
+pub(crate) fn deployment(documents: &[Value]) -> &Value {
     documents
         .iter()
         .find(|document| document["kind"] == "Deployment")
@@ -110,6 +110,7 @@ async fn by_default_there_is_all_that_is_needed() {
     assert_eq!(container(&documents)["image"], image);
     let wanted = pairs(&[
         ("GLIBC_TUNABLES", MALLOC),
+        ("SFC_CONNECTOR_SERIES_LIMIT", "2000"),
         ("SFC_LEASE_DURATION_SECONDS", "40"),
         ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "20"),
         ("SFC_LEASE_RETRY_SECONDS", "2"),
@@ -138,14 +139,21 @@ async fn every_value_takes_effect() {
         "ClusterRole salesforce.sfc-system-reviews",
         "ClusterRoleBinding salesforce.sfc-system-identity",
         "ClusterRoleBinding salesforce.sfc-system-reviews",
+        "ConfigMap salesforce-dashboard",
         "Deployment salesforce",
         "PodDisruptionBudget salesforce",
+        "PodMonitor salesforce",
+        "PrometheusRule salesforce",
+        "Role crm-token-readers",
         "Role salesforce",
         "Role salesforce.sfc-system",
         "Role salesforce.sfc-system",
+        "RoleBinding crm-token-readers",
         "RoleBinding salesforce",
         "RoleBinding salesforce.sfc-system",
         "RoleBinding salesforce.sfc-system",
+        "Service salesforce-metrics",
+        "ServiceMonitor salesforce",
     ];
     assert_eq!(kinds(&documents), wanted);
     let wanted = pairs(&[
@@ -161,6 +169,7 @@ async fn every_value_takes_effect() {
             "SFC_CONNECT_TO",
             "*.my.salesforce.com=192.0.2.7:8443,login.salesforce.com=[2001:db8::7]:8443",
         ),
+        ("SFC_CONNECTOR_SERIES_LIMIT", "0"),
         ("SFC_LEASE_DURATION_SECONDS", "60"),
         ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "45"),
         ("SFC_LEASE_RETRY_SECONDS", "5"),
@@ -344,7 +353,7 @@ async fn a_wrong_value_is_refused_by_name() {
     }
 }
 
-async fn refusal_of(values: &[&str]) -> String {
+pub(crate) async fn refusal_of(values: &[&str]) -> String {
     let sets = values
         .iter()
         .flat_map(|value| ["--set", value])

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview};
+use k8s_openapi::api::authentication::v1::TokenReview;
+use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, SubjectAccessReview};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
-use salesforce_connector_operator::api::SalesforceConnector;
+use salesforce_connector_operator::api::{SalesforceConnector, names};
 use serde_json::json;
 use testbed::eventually;
 
@@ -20,7 +21,10 @@ const CONNECTORS: [&str; 3] = [
     "salesforceconnectors.salesforce-connector.dev: get list watch",
     "salesforceconnectors/status.salesforce-connector.dev: patch update",
 ];
-const LEASES: &str = "leases.coordination.k8s.io: create get update";
+const LEASES: [&str; 2] = [
+    "leases.coordination.k8s.io salesforce-connector-operator: get update",
+    "leases.coordination.k8s.io: create",
+];
 const SECRETS_BY_NAME: &str = "secrets: create delete get update";
 
 #[tokio::test]
@@ -36,7 +40,7 @@ async fn by_default_secrets_are_neither_listed_nor_watched_outside_the_own_names
         &[&everywhere[..], &[SECRETS_BY_NAME]].concat(),
     )
     .await;
-    let own = ["secrets: create delete get list patch update", LEASES];
+    let own = [&["secrets: create delete get list patch update"], &LEASES[..]].concat();
     assert_rights(&release, &release.namespace, &[&everywhere[..], &own].concat()).await;
     release.uninstall().await;
 }
@@ -67,10 +71,10 @@ async fn nothing_is_readable_outside_the_watched_namespaces() {
     }
     assert_rights(&release, &elsewhere, &[&namespaces]).await;
     let own = [
-        &namespaces,
-        "secrets: create delete get list patch update",
-        LEASES,
-    ];
+        &[&namespaces, "secrets: create delete get list patch update"],
+        &LEASES[..],
+    ]
+    .concat();
     assert_rights(&release, &release.namespace, &own).await;
 
     let operator = release.operator().await;
@@ -150,20 +154,19 @@ fn event() -> Event {
     }
 }
 
+/// The operator's own Lease, and no other one.
 async fn hold_a_lease(operator: &Client, namespace: &str) {
     let leases: Api<Lease> = Api::namespaced(operator.clone(), namespace);
-    let metadata = ObjectMeta {
-        name: Some("held".to_owned()),
-        ..ObjectMeta::default()
-    };
-    let lease = leases
-        .create(&PostParams::default(), &Lease { metadata, spec: None })
-        .await
-        .unwrap();
-    leases
-        .replace("held", &PostParams::default(), &lease)
-        .await
-        .unwrap();
+    for (name, may_replace) in [(names::LEASE, true), ("of-another-component", false)] {
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        };
+        let lease = Lease { metadata, spec: None };
+        let lease = leases.create(&PostParams::default(), &lease).await.unwrap();
+        let replaced = leases.replace(name, &PostParams::default(), &lease).await;
+        assert_eq!(replaced.is_ok(), may_replace, "{name}");
+    }
 }
 
 /// The controller that sums roles up is not part of the test bed: what it would find is looked at instead.
@@ -203,6 +206,69 @@ async fn aggregated_to(release: &Release, role: &str) -> Vec<String> {
     }))
     .into_iter()
     .collect()
+}
+
+#[tokio::test]
+async fn a_reader_of_tokens_may_read_the_named_ones_and_nothing_else() {
+    let plane = testbed::ControlPlane::shared().await;
+    let tenant = plane.namespace("tenant").await;
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "export", "namespace": &*tenant },
+    });
+    let _ = plane.apply(&account.to_string()).await.stdout(); // JSON is YAML
+    let readers = json!([{
+        "name": "crm-token-readers", "namespace": &*tenant, "secrets": ["crm-salesforce"],
+        "subjects": [{ "kind": "ServiceAccount", "name": "export", "namespace": &*tenant }],
+    }]);
+    let release = Release::install(&["--set-json", &format!("rbac.tokenReaders={readers}")]).await;
+    let reader = plane.client_as(&tenant, "export").await;
+    let wanted = BTreeSet::from(["secrets crm-salesforce: get watch".to_owned()]);
+    eventually(SOON, "exactly the right to read that Secret", async || {
+        let seen = rights(&reader, &tenant).await;
+        if seen == wanted {
+            Ok(())
+        } else {
+            Err(format!("{seen:?}"))
+        }
+    })
+    .await;
+    let secrets: Api<Secret> = Api::namespaced(reader, &tenant);
+    assert!(secrets.get_opt("crm-salesforce").await.unwrap().is_none());
+    let others = [
+        refusal(secrets.get("crm-app").await),
+        refusal(secrets.list(&ListParams::default()).await),
+    ];
+    assert_eq!(others, [Some(403), Some(403)]);
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn the_operator_asks_who_scrapes_where_that_is_turned_on_and_may_not_otherwise() {
+    for (enabled, wanted) in [("true", None), ("false", Some(403))] {
+        let release = Release::install(&["--set", &format!("metrics.authentication={enabled}")]).await;
+        let operator = release.operator().await;
+        eventually(SOON, "that right", async || {
+            let review: TokenReview = serde_json::from_value(json!({ "spec": { "token": "none" } })).unwrap();
+            let reviewed = Api::all(operator.clone())
+                .create(&PostParams::default(), &review)
+                .await;
+            let review: SubjectAccessReview = serde_json::from_value(json!({ "spec": {
+                "user": "nobody", "nonResourceAttributes": { "path": "/metrics", "verb": "get" },
+            } }))
+            .unwrap();
+            let access = Api::all(operator.clone())
+                .create(&PostParams::default(), &review)
+                .await;
+            let seen = [refusal(reviewed), refusal(access)];
+            if seen == [wanted, wanted] {
+                Ok(())
+            } else {
+                Err(format!("{seen:?}"))
+            }
+        })
+        .await;
+        release.uninstall().await;
+    }
 }
 
 fn own_namespaces(release: &Release) -> String {

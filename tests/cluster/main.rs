@@ -28,6 +28,7 @@ mod looks;
 mod outages;
 mod passwords;
 mod process;
+mod recipes;
 mod refusals;
 mod renewal;
 #[path = "../support/scene.rs"]

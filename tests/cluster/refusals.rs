@@ -235,8 +235,11 @@ fn rows() -> Vec<Row> {
         .iter()
         .map(|(status, code, message, reason, course, remedy)| Row {
             login: App,
-            // Where the query is not allowed, the list of resources is asked instead.
-            endpoints: vec![Endpoint::Query, Endpoint::Resources],
+            // A query that is refused like this shows that the API is open.
+            endpoints: match *code {
+                "INVALID_TYPE" | "INSUFFICIENT_ACCESS" => vec![Endpoint::Identity],
+                _ => vec![Endpoint::Query],
+            },
             fault: Fault::RestRefusal {
                 status: *status,
                 error_code: (*code).to_owned(),

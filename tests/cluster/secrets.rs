@@ -543,6 +543,17 @@ async fn what_leaves_the_template_leaves_the_secret_and_what_others_wrote_stays(
         "{annotations:?}"
     );
 
+    // Data is the operator's alone, however long a value is.
+    let long = json!({ "stringData": { "theirs": "x".repeat(200_000) } });
+    stage.merge_secret(TARGET, long).await;
+    stage
+        .until_secret("the value of others is gone", TARGET, |secret| {
+            let data = secret.data.as_ref();
+            data.is_some_and(|data| !data.contains_key("theirs"))
+                .then_some(())
+        })
+        .await;
+
     // What others take away of ours comes back.
     stage
         .merge_secret(TARGET, json!({ "metadata": { "labels": { "team": null } } }))
@@ -636,5 +647,57 @@ async fn a_webhook_that_is_down_is_said_in_the_status_and_costs_no_login_for_eac
     webhooks.delete(&name, &DeleteParams::default()).await.unwrap();
     stage.ready("crm").await;
     assert_eq!(stage.token_calls(), 2);
+    stage.finish().await;
+}
+
+/// Argo CD, Flux and Helm take for their own what bears their marks: they would prune the Secret, or revert it.
+#[tokio::test]
+async fn no_mark_of_a_gitops_tool_travels_from_a_connector_to_its_secret() {
+    let stage = by_name().await;
+    stage
+        .input("crm-app", &[("client-secret", world::ECA_SECRET)])
+        .await;
+    let connector = json!({
+        "apiVersion": "salesforce-connector.dev/v1alpha1",
+        "kind": "SalesforceConnector",
+        "metadata": {
+            "name": "crm",
+            "labels": {
+                "app.kubernetes.io/instance": "sales",
+                "app.kubernetes.io/managed-by": "Helm",
+                "argocd.argoproj.io/instance": "sales",
+                "kustomize.toolkit.fluxcd.io/name": "sales",
+                "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+            },
+            "annotations": {
+                "argocd.argoproj.io/tracking-id": "sales:salesforce-connector.dev/SalesforceConnector:sales/crm",
+                "argocd.argoproj.io/sync-options": "Prune=false",
+                "meta.helm.sh/release-name": "sales",
+                "meta.helm.sh/release-namespace": "sales",
+                "kubectl.kubernetes.io/last-applied-configuration": "{}",
+            },
+        },
+        "spec": client_credentials("crm-app"),
+    });
+    let connector = serde_json::from_value(connector).unwrap();
+    stage
+        .connectors()
+        .create(&PostParams::default(), &connector)
+        .await
+        .unwrap();
+    stage.ready("crm").await;
+    let secret = stage.secret(TARGET).await;
+    let labels = [
+        (names::MANAGED_BY, names::MANAGED_BY_VALUE),
+        (names::CONNECTOR_LABEL, "crm"),
+    ];
+    let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!(*secret.labels(), labels.into());
+    let foreign: Vec<_> = secret
+        .annotations()
+        .keys()
+        .filter(|key| !key.starts_with("salesforce-connector.dev/"))
+        .collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
     stage.finish().await;
 }

@@ -36,7 +36,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::grant::{self, Store};
-use super::{Judgement, default_status, kstatus};
+use super::judge::{Judgement, default_status, kstatus};
 
 const KEY: &[u8] = b"key of the operator";
 const INSTANCE: &str = "https://green-itr.my.salesforce.com";
@@ -59,7 +59,6 @@ fn answered<T>(value: T) -> RestAnswer<T> {
     RestAnswer {
         value,
         api_usage: None,
-        latency: Duration::from_millis(40),
     }
 }
 
@@ -433,7 +432,7 @@ impl World {
             PassEffect::Introspect { .. } => PassReply::Introspection(None),
             PassEffect::Test { call, .. } => {
                 self.last_test = Some(self.now);
-                PassReply::Test(self.answer(&call))
+                PassReply::Test(self.answer(&call), Duration::from_millis(40))
             }
             PassEffect::RunSession(order) => {
                 let imported = order.bootstrap.map(|bootstrap| bootstrap.digest);
@@ -534,7 +533,7 @@ impl World {
             }),
             TestCall::Organization(..) => TestAnswer::Organization(Box::new(match refused {
                 Some(refusal) => Err(failure(refusal)),
-                None => Ok(answered(Organization {
+                None => Ok(answered(Some(Organization {
                     id: ORGANIZATION.parse().unwrap(),
                     name: "Green ITR".to_owned(),
                     organization_type: "Enterprise Edition".to_owned(),
@@ -542,19 +541,24 @@ impl World {
                     is_sandbox: fails(OwnReason::EnvironmentMismatch.into()),
                     trial_expiration_date: None,
                     namespace_prefix: None,
-                })),
+                }))),
             })),
-            TestCall::Resources(..) => TestAnswer::Resources(Err(failure(Refusal::BadGateway))),
         }
+    }
+
+    /// The connector as it stands in the API server.
+    pub(crate) fn object(&self) -> Value {
+        let metadata = json!({ "name": "crm", "namespace": "sales", "generation": self.generation });
+        let mut object = json!({ "metadata": metadata, "spec": self.spec, "status": self.status });
+        if self.deleting {
+            object["metadata"]["deletionTimestamp"] = json!(self.now);
+        }
+        object
     }
 
     /// What kstatus says, if that is the truth.
     pub(crate) fn judge(&self) -> Result<Judgement, String> {
-        let mut object = json!({ "metadata": { "generation": self.generation }, "status": self.status });
-        if self.deleting {
-            object["metadata"]["deletionTimestamp"] = json!(self.now);
-        }
-        let verdict = kstatus(&object);
+        let verdict = kstatus(&self.object());
         if self.deleting != (verdict == Judgement::Terminating) {
             return Err(format!(
                 "called {verdict:?} while being deleted is {}",

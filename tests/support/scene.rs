@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use salesforce_connector_operator::api::crd;
-use salesforce_sim::{Endpoint, Simulator, World, default_world};
+use salesforce_sim::{Addresses, Endpoint, Simulator, World, default_world};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, TestNamespace};
 
@@ -34,9 +34,13 @@ impl<P: Deref<Target = ControlPlane>> Scene<P> {
     /// With the CRD installed; `deadline` is how long the tenant waits for anything.
     pub(crate) async fn set(plane: P, world: World, deadline: Duration) -> Self {
         plane.install_crd(&crd::crd()).await;
+        let addresses = Addresses {
+            control: Some(([127, 0, 0, 1], 0).into()),
+            ..Addresses::default()
+        };
         Self {
             tenant: Tenant::new(plane.client().await, plane.namespace("tenant").await, deadline),
-            sim: Simulator::start(world).unwrap(),
+            sim: Simulator::start_on(world, addresses).unwrap(),
             home: plane.namespace("operator").await,
             plane,
         }

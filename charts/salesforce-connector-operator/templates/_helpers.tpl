@@ -78,3 +78,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [list, watch]
 {{- end }}
 {{- end }}
+
+{{/* What a PodMonitor and a ServiceMonitor say of the port of the metrics. */}}
+{{- define "sfc.endpoint" -}}
+port: metrics
+path: /metrics
+honorLabels: true
+{{- with .monitor.interval }}
+interval: {{ . }}
+{{- end }}
+{{- if .values.metrics.authentication }}
+authorization:
+  type: Bearer
+  credentials:
+    name: {{ required "metrics.tokenSecret.name must be given where metrics.authentication is true" .values.metrics.tokenSecret.name }}
+    key: {{ .values.metrics.tokenSecret.key }}
+{{- end }}
+{{- end }}

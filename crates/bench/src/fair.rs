@@ -180,14 +180,13 @@ pub(crate) async fn report(
     Ok(text)
 }
 
-const TITLE: &str = "# Benchmark of fair shares\n\n\
-<!-- Written by `scripts/bench --fair --write docs/benchmarks-fair.md`. -->";
+const TITLE: &str = "## Fair shares";
 
-const METHOD: &str = "\nTime from the creation of a connector until a watch sees it Ready, for 20 connectors of one namespace that are\n\
+const METHOD: &str = "\n`scripts/bench --fair` measures this. Time from the creation of a connector until a watch sees it Ready, for 20 connectors of one namespace that are\n\
 created half a second apart, while a tenant in another namespace does what the first column says, for 10 seconds before\n\
 and all the time. A connector that is not Ready after a minute counts with that. `--before PROGRAM` measures another\n\
-operator beside it, such as that of an earlier commit. See [benchmarks.md](benchmarks.md) for how operator, API server\n\
-and simulator run, and [decision 28](decisions/0028-fair-shares.md) for what is shared.\n";
+operator beside it, such as that of an earlier commit. Operator, API server and simulator run\n\
+as they do for the fleet. See [decision 28](decisions/0028-fair-shares.md) for what is shared.\n";
 
 async fn measured(programs: &Programs, program: &Path, abuse: Abuse, scale: &Scale) -> Result<Times, Failed> {
     let plane = Plane::start(&programs.simulator, Mode::ByName.as_str(), scale.newcomers).await?;

@@ -1,8 +1,10 @@
 //! What does the operator cost? `make bench` measures a release build of it against a real API server and the simulator,
 //! each a process of its own, and prints the table of docs/benchmarks.md.
 
+mod attack;
 mod audit;
 mod bare;
+mod document;
 mod failed;
 mod fair;
 mod fleet;
@@ -41,10 +43,13 @@ struct Args {
     /// Only how long new connectors take while another tenant abuses the operator
     #[arg(long)]
     fair: bool,
+    /// Only how 200 connectors fare while one namespace abuses the operator in twelve ways, for ten minutes
+    #[arg(long, conflicts_with = "fair")]
+    attack: bool,
     /// With --fair: another operator to measure beside it, such as that of an earlier commit
     #[arg(long)]
     before: Option<PathBuf>,
-    /// File to write the result to as well
+    /// Markdown file to put the result in as well, in the place of the one before
     #[arg(long)]
     write: Option<PathBuf>,
     /// Folder to keep the operator's log of each stage in
@@ -78,19 +83,21 @@ async fn run(args: &Args) -> Result<(), Failed> {
         simulator: args.simulator.clone(),
         logs: args.logs.clone(),
     };
-    let report = if args.fair {
-        fair::report(&programs, args.before.as_deref(), args.quick).await?
+    let (part, report) = if args.fair {
+        let report = fair::report(&programs, args.before.as_deref(), args.quick).await?;
+        ("fair", report)
+    } else if args.attack {
+        ("attack", attack::report(&programs, args.quick).await?)
     } else {
         let before = machine::Facts::gather();
         let result = measure::everything(&programs, &scale).await?;
-        table::report(&before, &scale, &result)
+        ("fleet", table::report(&before, &scale, &result))
     };
     println!("\n{report}");
-    if let Some(path) = &args.write {
-        std::fs::write(path, report)
-            .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+    match &args.write {
+        Some(path) => document::write(path, part, &report),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn told_to_stop() {

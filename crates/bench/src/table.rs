@@ -9,23 +9,23 @@ use crate::measure::{Everything, Round, Scale};
 use crate::salesforce::Calls;
 
 pub(crate) fn report(facts: &Facts, scale: &Scale, result: &Everything) -> String {
-    let mut text = String::from("# Benchmarks\n\n<!-- Written by `make bench`. -->\n\n");
+    let mut text = String::from("## A fleet\n\n");
     text.push_str(&header(facts, result));
-    text.push_str("\n## A fleet\n\n");
+    text.push('\n');
     text.push_str(&fleet(&result.rounds));
     let _ = write!(
         text,
-        "\n## {} foreign Secrets of 20 KiB\n\n",
+        "\n### {} foreign Secrets of 20 KiB\n\n",
         thousands(scale.foreign)
     );
     text.push_str(&foreign(result));
-    text.push_str("\n## Requests in detail\n\n");
+    text.push_str("\n### Requests in detail\n\n");
     text.push_str(&requests(&result.rounds));
     text.push_str(METHOD);
     text
 }
 
-const METHOD: &str = "\n## How it was got\n\n\
+const METHOD: &str = "\n### How it was got\n\n\
 `make bench` builds the operator and the simulator in release, and starts for each stage etcd, kube-apiserver and\n\
 kube-controller-manager anew, installs the chart, and runs the operator as a process under the chart's service account\n\
 with the chart's `GLIBC_TUNABLES`, in mode `ByName` where nothing else is said. All of them share the machine's cores.\n\
@@ -38,9 +38,7 @@ create and one status replace for each connector take at these rates.\n\n\
 What many Secrets in the operator's own namespace cost is measured by\n\
 `cargo test --test crash eighty_thousand -- --ignored --nocapture`: it creates 80,000 ledger entries straight in the API server and prints\n\
 the operator's peak memory (VmHWM) before them, and after garbage collection has listed them. Growth of more than 10 MB fails it.\n\n\
-Absolute figures depend on the machine and on what else it does; compare ratios within one run.\n\n\
-`scripts/bench --fair --write docs/benchmarks-fair.md` measures how long new connectors take while another tenant abuses\n\
-the operator: [benchmarks-fair.md](benchmarks-fair.md).\n";
+Absolute figures depend on the machine and on what else it does; compare ratios within one run.\n";
 
 fn header(facts: &Facts, result: &Everything) -> String {
     format!(

@@ -237,9 +237,7 @@ pub(crate) fn rest_body(input: &[u8]) {
     let identity = now(CLIENT.identity(&instance, &id, &token)).map(|_| ());
     answer.come();
     let organization = now(CLIENT.organization(&instance, version, &token)).map(|_| ());
-    answer.come();
-    let resources = now(CLIENT.resources(&instance, version, &token)).map(|_| ());
-    for answer in [identity, organization, resources] {
+    for answer in [identity, organization] {
         if let Err(failure) = answer {
             assert_failure_is_fit_to_be_shown(&failure, &["canary-access-token"]);
         }

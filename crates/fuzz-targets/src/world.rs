@@ -201,7 +201,7 @@ fn reply(effect: &PassEffect, status: &SalesforceConnectorStatus) -> PassReply {
         PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token()))),
         PassEffect::Introspect { .. } => PassReply::Introspection(None),
-        PassEffect::Test { call, .. } => PassReply::Test(test_answer(call)),
+        PassEffect::Test { call, .. } => PassReply::Test(test_answer(call), Duration::from_millis(5)),
         PassEffect::RunSession(_) => {
             PassReply::Session(Box::new(SessionReply::BudgetSpent(Duration::from_secs(1))))
         }
@@ -247,10 +247,8 @@ fn test_answer(call: &TestCall) -> TestAnswer {
                 active: Some(true),
             },
             api_usage: None,
-            latency: Duration::from_millis(5),
         })),
         TestCall::Organization(..) => TestAnswer::Organization(Box::new(Err(failure()))),
-        TestCall::Resources(..) => TestAnswer::Resources(Err(failure())),
     }
 }
 

@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspect, TokenToRevoke};
 use crate::host::{Host, HostAllowList, InstanceUrl};
 use crate::ids::IdentityUrl;
-use crate::rest::{ApiVersion, AvailableVersion, Organization, Resources, RestAnswer, UserIdentity};
+use crate::observer::{Endpoint, Observer, observed};
+use crate::rest::{ApiVersion, AvailableVersion, Organization, RestAnswer, UserIdentity};
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
 use crate::transport::{BuildError, Transport};
@@ -35,6 +36,23 @@ impl Client {
         }
     }
 
+    /// This client with somebody who hears of each call. The two share their connections.
+    #[must_use]
+    pub fn observed_by(&self, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            transport: Arc::new(self.transport.observed_by(observer)),
+        }
+    }
+
+    /// In a box, as a call is large and would otherwise stand in every future around it twice.
+    fn observed<'a, T: 'a>(
+        &'a self,
+        endpoint: Endpoint,
+        work: impl Future<Output = Result<T, Failure>> + 'a,
+    ) -> impl Future<Output = Result<T, Failure>> + 'a {
+        observed(self.transport.observer(), endpoint, Box::pin(work))
+    }
+
     /// Obtains an access token at `host`. Sends one request at most.
     pub async fn token(
         &self,
@@ -42,7 +60,8 @@ impl Client {
         app: &App,
         grant: &TokenRequest,
     ) -> Result<TokenResponse, Failure> {
-        crate::token::request(&self.transport, host, app, grant).await
+        let call = crate::token::request(&self.transport, host, app, grant);
+        self.observed(Endpoint::Token, call).await
     }
 
     /// Asks whether a token lives, and until when. Needs the app's secret; knows the app's own tokens only.
@@ -52,12 +71,14 @@ impl Client {
         app: &App,
         token: TokenToInspect<'_>,
     ) -> Result<Introspection, Failure> {
-        crate::introspect::introspect(&self.transport, host, app, token).await
+        let call = crate::introspect::introspect(&self.transport, host, app, token);
+        self.observed(Endpoint::Introspection, call).await
     }
 
     /// Revokes a token. Possession suffices; no app is named.
     pub async fn revoke(&self, host: &Host, token: TokenToRevoke<'_>) -> Result<(), Failure> {
-        crate::introspect::revoke(&self.transport, host, token).await
+        let call = crate::introspect::revoke(&self.transport, host, token);
+        self.observed(Endpoint::Revocation, call).await
     }
 
     /// The base address of a host, to be asked before there is a token. Used by the planned check of a new connector.
@@ -73,7 +94,8 @@ impl Client {
 
     /// The API versions, which need no token: proves that the host answers as Salesforce. Oldest first.
     pub async fn versions(&self, instance: &InstanceUrl) -> Result<Vec<AvailableVersion>, Failure> {
-        crate::rest::versions(&self.transport, instance).await
+        let call = crate::rest::versions(&self.transport, instance);
+        self.observed(Endpoint::Versions, call).await
     }
 
     /// Who the token is, with the Salesforce username; asked at `instance`, whatever host the identity URL named.
@@ -83,26 +105,18 @@ impl Client {
         id: &IdentityUrl,
         token: &AccessToken,
     ) -> Result<RestAnswer<UserIdentity>, Failure> {
-        crate::rest::identity(&self.transport, instance, id, token).await
+        let call = crate::rest::identity(&self.transport, instance, id, token);
+        self.observed(Endpoint::Identity, call).await
     }
 
-    /// The resources of an API version: the cheapest proof of API access.
-    pub async fn resources(
-        &self,
-        instance: &InstanceUrl,
-        version: ApiVersion,
-        token: &AccessToken,
-    ) -> Result<RestAnswer<Resources>, Failure> {
-        crate::rest::resources(&self.transport, instance, version, token).await
-    }
-
-    /// The org's facts, by one query, which also proves API access.
+    /// The org's facts, by one query, which also proves API access; nothing where the user may not read them.
     pub async fn organization(
         &self,
         instance: &InstanceUrl,
         version: ApiVersion,
         token: &AccessToken,
-    ) -> Result<RestAnswer<Organization>, Failure> {
-        crate::rest::organization(&self.transport, instance, version, token).await
+    ) -> Result<RestAnswer<Option<Organization>>, Failure> {
+        let call = crate::rest::organization(&self.transport, instance, version, token);
+        self.observed(Endpoint::Organization, call).await
     }
 }

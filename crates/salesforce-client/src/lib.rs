@@ -15,6 +15,7 @@ mod host_pattern;
 mod ids;
 mod introspect;
 mod jwt;
+mod observer;
 mod received;
 mod refusal;
 mod rest;
@@ -39,10 +40,10 @@ pub use host::{
 };
 pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
+pub use observer::{CallOutcome, Endpoint, Observer};
 pub use refusal::Refusal;
 pub use rest::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, Resources, RestAnswer,
-    UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, RestAnswer, UserIdentity,
 };
 pub use scrub::visible;
 pub use secrets::{

@@ -33,7 +33,6 @@ pub(crate) struct Received {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
-    pub(crate) latency: Duration,
     /// Where it redirects to, if credentials may be sent there: a host of Salesforce's, or one that is allowed.
     pub(crate) redirect: Option<Host>,
     pub(crate) answerer: Answerer,
@@ -141,7 +140,7 @@ fn sent(status: u16, refusal: Refusal) -> Sent {
     }
 }
 
-fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
+pub(crate) fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
 

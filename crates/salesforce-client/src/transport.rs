@@ -4,15 +4,16 @@ mod errors;
 mod resolver;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Request, Response, Url, redirect, retry};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::host::{Host, HostAllowList, InstanceUrl};
-use crate::received::{Answerer, Received, redirect_host, unreadable};
+use crate::observer::Observer;
+use crate::received::{Answerer, Received, redirect_host, server_date, unreadable};
 use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
@@ -22,7 +23,7 @@ use crate::settings::{ClientSettings, Proxies, TransportSecurity};
 pub(crate) const OAUTH_CAP: usize = 64 * 1024;
 /// The most that is read of the answer about a user or an org, in bytes. Real ones have about 4 KiB.
 pub(crate) const RECORD_CAP: usize = 64 * 1024;
-/// The most that is read of a list of API versions or of resources, in bytes. Real ones have up to 30 KiB.
+/// The most that is read of a list of API versions, in bytes. Real ones have up to 30 KiB.
 pub(crate) const LIST_CAP: usize = 256 * 1024;
 
 /// Why a client could not be made.
@@ -48,6 +49,7 @@ pub(crate) struct Transport {
     direct: HttpClients,
     allow_list: HostAllowList,
     settings: Arc<ClientSettings>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 #[derive(Clone)]
@@ -123,6 +125,7 @@ impl Transport {
             direct,
             allow_list: settings.allow_list.clone(),
             settings: Arc::new(settings),
+            observer: None,
         })
     }
 
@@ -132,6 +135,27 @@ impl Transport {
             direct: self.direct.clone(),
             allow_list,
             settings: self.settings.clone(),
+            observer: self.observer.clone(),
+        }
+    }
+
+    pub(crate) fn observed_by(&self, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self.allowing(self.allow_list.clone())
+        }
+    }
+
+    pub(crate) const fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.observer.as_ref()
+    }
+
+    /// Anybody may run a further host: its clock tells nothing about ours.
+    fn observe_date(&self, answerer: Answerer, headers: &HeaderMap) {
+        if let (Some(observer), Answerer::Salesforce) = (&self.observer, answerer)
+            && let Some(date) = server_date(headers)
+        {
+            observer.server_date(date);
         }
     }
 
@@ -225,7 +249,7 @@ impl Transport {
         cap: usize,
         scrubber: &Scrubber,
     ) -> Result<Received, Interrupted> {
-        let (start, url) = (Instant::now(), request.url().clone());
+        let url = request.url().clone();
         let clients = if self.is_direct(url.host_str().unwrap_or_default()) {
             &self.direct
         } else {
@@ -240,6 +264,7 @@ impl Transport {
             .await
             .map_err(|error| errors::failure(&error, answerer, scrubber))?;
         let (status, headers) = (response.status(), response.headers().clone());
+        self.observe_date(answerer, &headers);
         let body = match read(response, cap).await {
             Ok(body) => body,
             // What has arrived of a refusal is enough to judge it by.
@@ -258,7 +283,6 @@ impl Transport {
             status: status.as_u16(),
             headers,
             body,
-            latency: start.elapsed(),
             redirect: redirect.filter(|host| self.allow_list.check(host).is_ok()),
             answerer,
         })

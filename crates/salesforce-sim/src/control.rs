@@ -174,6 +174,7 @@ struct ChangeApp {
     rotates_refresh_tokens: Option<bool>,
     session_timeout_seconds: Option<u64>,
     uninstalled: Option<bool>,
+    certificate: Option<String>,
 }
 
 fn change_app(world: &mut World, change: &ChangeApp) -> Done {
@@ -191,6 +192,9 @@ fn change_app(world: &mut World, change: &ChangeApp) -> Done {
         .rotates_refresh_tokens
         .unwrap_or(app.rotates_refresh_tokens);
     app.uninstalled = change.uninstalled.unwrap_or(app.uninstalled);
+    if let Some(certificate) = &change.certificate {
+        app.certificate_pem = Some(certificate.clone());
+    }
     if let Some(seconds) = change.session_timeout_seconds {
         app.session_timeout = Some(Duration::from_secs(seconds));
     }

@@ -257,7 +257,12 @@ pub(super) fn connection_test(
     let unchanged = |before: &ConnectionTestStatus| {
         before.result == found.result
             && before.message == found.message
-            && before.steps == found.steps
+            && before.steps.len() == found.steps.len()
+            && before
+                .steps
+                .iter()
+                .zip(&found.steps)
+                .all(|(before, found)| before.says_the_same(found))
             && before.next_test_time == found.next_test_time
             && is_short(before) == is_short(&found)
     };
@@ -279,9 +284,11 @@ fn message(report: &TestReport, outcome: &Outcome) -> String {
     }
 }
 
-/// Which requests have been carried out: a test when one ran, or it was said why none can; a renewal when one was tried.
+/// Which requests have been carried out: a test when one ran, or it was said why none can; a renewal when one was tried, or
+/// Ready says what stands in its way.
 pub(super) fn last_handled(
     observed: &Observed,
+    decision: &Decision,
     outcome: &Outcome,
     untestable: Option<&(Reason, String)>,
 ) -> Option<LastHandledStatus> {
@@ -295,7 +302,8 @@ pub(super) fn last_handled(
         outcome.minted,
         Some(Minted::Obtained { .. } | Minted::Failed { .. })
     );
-    let renew = if tried {
+    let rejected = matches!(decision, Decision::Reject(_)) && !observed.is_suspended();
+    let renew = if tried || (rejected && observed.renewal_requested()) {
         observed.requests.renew.clone()
     } else {
         before.renew_requested_at

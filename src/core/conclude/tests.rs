@@ -229,7 +229,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
         &fixtures::identity(),
         Ok(fixtures::identity_answer("robot@acme.example")),
     );
-    let _ = steps.organization(Ok(fixtures::organization(false)), &[]);
+    steps.organization(Ok(fixtures::organization(false)), &[]);
     let outcome = Outcome {
         grant: None,
         login: None,
@@ -406,6 +406,25 @@ fn facts_of_another_org_or_user_are_forgotten() {
         identity(fixtures::ORGANIZATION, "005000000000001AAA"),
         (Some("Acme".into()), None)
     );
+}
+
+#[test]
+fn no_text_that_a_further_host_answers_is_shown() {
+    let observed = fresh();
+    let mut outcome = first_success(&observed);
+    let held = outcome.held.as_mut().unwrap();
+    held.instance_url = "https://gateway.acme.example".into();
+    held.scopes = vec!["what an internal server says".into()];
+    let conclusion = conclude(&observed, &MINT, &outcome, now());
+    let status = written(&conclusion);
+    let identity = IdentityStatus {
+        organization_id: Some(fixtures::ORGANIZATION.into()),
+        user_id: Some(fixtures::USER.into()),
+        instance_url: Some("https://gateway.acme.example".into()),
+        ..IdentityStatus::default()
+    };
+    assert_eq!(status.identity, Some(identity));
+    assert_eq!(status.token.as_ref().unwrap().scopes, Vec::<String>::new());
 }
 
 #[test]

@@ -197,6 +197,7 @@ pub fn impossible(reason: Reason, message: &str, now: Timestamp) -> ConnectionTe
             reason: Some(reason.as_str().to_owned()),
             message: Some(reason.meaning().to_owned()),
             remedy: Some(reason.remedy().to_owned()),
+            latency_milliseconds: None,
         }],
         api_usage: None,
         first_failure_time: None,

@@ -1,7 +1,7 @@
 //! Which token is held, and what is known about it?
 
 use jiff::Timestamp;
-use salesforce_client::AccessToken;
+use salesforce_client::{AccessToken, Host};
 
 use crate::api::status::ExpirySource;
 use crate::core::model::digest::Digest;
@@ -21,6 +21,16 @@ pub struct HeldToken {
     pub inputs_digest: Digest,
     /// Serial of the grant it came from (authorizationCode only).
     pub serial: Option<u64>,
+}
+
+impl HeldToken {
+    /// Whether the instance is one of Salesforce's own hosts. What a further host says of org and user is not to be shown.
+    #[must_use]
+    pub fn is_of_salesforces_host(&self) -> bool {
+        let name = self.instance_url.strip_prefix("https://");
+        let host = name.and_then(|name| name.parse::<Host>().ok());
+        host.is_some_and(|host| host.is_salesforces())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,14 +5,15 @@ mod report;
 mod steps;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use salesforce_client::{
-    AccessToken, ApiVersion, AvailableVersion, Failure, IdentityUrl, InstanceUrl, Organization, Resources,
-    RestAnswer, UserIdentity,
+    AccessToken, ApiVersion, AvailableVersion, Failure, IdentityUrl, InstanceUrl, Organization, RestAnswer,
+    UserIdentity,
 };
 
 pub use report::{OrgFacts, SUCCEEDED, TestReport, TestVerdict};
-pub use steps::{Flow, OrgFlow, Steps};
+pub use steps::{Flow, Steps};
 
 use crate::api::reasons::Refusal;
 use crate::core::model::connector::Connector;
@@ -45,8 +46,6 @@ pub enum TestCall {
     Identity(InstanceUrl, IdentityUrl, AccessToken),
     /// What the org says about itself.
     Organization(InstanceUrl, ApiVersion, AccessToken),
-    /// The list of REST resources, for users who may not read the Organization object.
-    Resources(InstanceUrl, ApiVersion, AccessToken),
 }
 
 impl TestCall {
@@ -56,7 +55,6 @@ impl TestCall {
             Self::Versions(_) => "TestVersions",
             Self::Identity(..) => "TestIdentity",
             Self::Organization(..) => "TestOrganization",
-            Self::Resources(..) => "TestResources",
         }
     }
 }
@@ -65,8 +63,8 @@ impl TestCall {
 pub enum TestAnswer {
     Versions(Result<Vec<AvailableVersion>, Failure>),
     Identity(Result<RestAnswer<UserIdentity>, Failure>),
-    Organization(Box<Result<RestAnswer<Organization>, Failure>>),
-    Resources(Result<RestAnswer<Resources>, Failure>),
+    /// What the org says, or nothing where the user may not read it.
+    Organization(Box<Result<RestAnswer<Option<Organization>>, Failure>>),
     /// The whole test took longer than it may.
     TimedOut,
 }
@@ -78,7 +76,6 @@ impl TestAnswer {
             Self::Versions(_) => Some("TestVersions"),
             Self::Identity(_) => Some("TestIdentity"),
             Self::Organization(_) => Some("TestOrganization"),
-            Self::Resources(_) => Some("TestResources"),
             Self::TimedOut => None,
         }
     }
@@ -113,26 +110,23 @@ impl ConnectionTest {
         test.asks(TestCall::Versions(instance))
     }
 
-    /// Takes the answer to the last call, and goes on.
-    pub fn on(mut self, answer: TestAnswer) -> Result<TestStage, UnexpectedReply> {
+    /// Takes the answer to the last call, and how long it took, and goes on.
+    pub fn on(mut self, answer: TestAnswer, latency: Duration) -> Result<TestStage, UnexpectedReply> {
         if answer.call_name().is_some_and(|name| name != self.asked) {
             return Err(UnexpectedReply);
         }
+        self.steps.answered_after(latency);
         Ok(match answer {
             TestAnswer::Versions(answer) => match self.steps.host_answers(answer) {
                 Flow::Continue => self.asks_identity(),
                 Flow::Stop => self.ended(),
             },
             TestAnswer::Identity(answer) => match self.steps.identity(&self.identity, answer) {
-                Flow::Continue => self.asks_rest(TestCall::Organization),
+                Flow::Continue => self.asks_organization(),
                 Flow::Stop => self.ended(),
             },
-            TestAnswer::Organization(answer) => match self.steps.organization(*answer, &self.scopes) {
-                OrgFlow::AskResources => self.asks_rest(TestCall::Resources),
-                OrgFlow::Done => self.ended(),
-            },
-            TestAnswer::Resources(answer) => {
-                self.steps.resources(answer, &self.scopes);
+            TestAnswer::Organization(answer) => {
+                self.steps.organization(*answer, &self.scopes);
                 self.ended()
             }
             TestAnswer::TimedOut => {
@@ -148,8 +142,8 @@ impl ConnectionTest {
         self.asks(call)
     }
 
-    fn asks_rest(self, call: fn(InstanceUrl, ApiVersion, AccessToken) -> TestCall) -> TestStage {
-        let call = call(self.instance.clone(), self.version, self.token.clone());
+    fn asks_organization(self) -> TestStage {
+        let call = TestCall::Organization(self.instance.clone(), self.version, self.token.clone());
         self.asks(call)
     }
 

@@ -67,8 +67,8 @@ impl Delivery {
         key: &DigestKey,
     ) -> Result<PartProgress<Self, Outcome>, UnexpectedReply> {
         match (self.current.take(), reply) {
-            (Some(Current::Testing(test)), PassReply::Test(answer)) => {
-                Ok(self.testing(test.on(answer)?, observed, connector, key))
+            (Some(Current::Testing(test)), PassReply::Test(answer, latency)) => {
+                Ok(self.testing(test.on(answer, latency)?, observed, connector, key))
             }
             (Some(Current::Writing), PassReply::Secret(Ok(()))) => Ok(self.written(observed, connector)),
             (Some(Current::Writing), PassReply::Secret(Err(rejection))) => {

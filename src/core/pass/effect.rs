@@ -121,8 +121,8 @@ pub enum PassReply {
     Token(TokenReply),
     /// What Salesforce says of a token, if it says anything.
     Introspection(Option<Introspection>),
-    /// What a call of the connection test was answered.
-    Test(TestAnswer),
+    /// What a call of the connection test was answered, and after how long.
+    Test(TestAnswer, Duration),
     Session(Box<SessionReply>),
     /// Whether the Secret was written, or why the API server or its owner does not let us.
     Secret(Result<(), Rejection>),

@@ -54,9 +54,10 @@ fn refuses_tokens(effect: &PassEffect) -> Option<PassReply> {
         PassEffect::Test {
             call: TestCall::Identity(..),
             ..
-        } => Some(PassReply::Test(TestAnswer::Identity(Err(failure(
-            Refusal::SessionExpired,
-        ))))),
+        } => {
+            let refused = TestAnswer::Identity(Err(failure(Refusal::SessionExpired)));
+            Some(PassReply::Test(refused, fixtures::LATENCY))
+        }
         _ => None,
     }
 }
@@ -410,9 +411,9 @@ scenarios! {
         let held = held(&fixtures::connector(&spec(json!({ "host": "login.salesforce.com", "auth": fixtures::jwt() }))));
         let observed = carrying(observed, held);
         let moved = |effect: &PassEffect| match effect {
-            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(TestAnswer::Organization(
-                Box::new(Err(failure(Refusal::InstanceAddressOutdated))),
-            ))),
+            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(
+                TestAnswer::Organization(Box::new(Err(failure(Refusal::InstanceAddressOutdated)))), fixtures::LATENCY
+            )),
             _ => None,
         };
         let ran = run_with(&observed, after(901), moved);
@@ -488,7 +489,7 @@ scenarios! {
 
     fn a_test_that_takes_too_long_fails_and_the_token_stays() {
         let ran = run_with(&settled(), after(901), |effect| match effect {
-            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(TestAnswer::TimedOut)),
+            PassEffect::Test { call: TestCall::Organization(..), .. } => Some(PassReply::Test(TestAnswer::TimedOut, fixtures::LATENCY)),
             _ => None,
         });
         assert_eq!(ran.effects, effects(&[&TEST, &["DeleteFormerSecrets", "Record", "WriteStatus"]]));
@@ -521,7 +522,7 @@ scenarios! {
         let tested = settled();
         let (mut pass, effect) = Pass::begin(tested, &key, after(901));
         assert_eq!(effect.name(), "TestVersions");
-        let other = PassReply::Test(TestAnswer::Identity(Err(failure(Refusal::SessionExpired))));
+        let other = PassReply::Test(TestAnswer::Identity(Err(failure(Refusal::SessionExpired))), fixtures::LATENCY);
         assert_eq!(pass.on(other, after(901)).err(), Some(UnexpectedReply));
     }
 }

@@ -108,6 +108,11 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
         self.begin_waiting()
     }
 
+    /// How many passes wait, and how many are in progress.
+    pub fn count(&self) -> (usize, usize) {
+        (self.waiting.len(), self.running.len())
+    }
+
     fn begin_waiting(&mut self) -> Vec<K> {
         let mut begun = Vec::new();
         while self.running.len() - self.lingering < PLACES {

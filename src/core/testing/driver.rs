@@ -107,7 +107,7 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
         PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token("new", now)))),
         PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
-        PassEffect::Test { call, .. } => PassReply::Test(good_answer(call)),
+        PassEffect::Test { call, .. } => PassReply::Test(good_answer(call), fixtures::LATENCY),
         PassEffect::RunSession(_) => panic!("the test has to answer a session"),
         PassEffect::ProbeSecret { .. }
         | PassEffect::CreateSecret { .. }
@@ -134,7 +134,6 @@ pub(crate) fn good_answer(call: &TestCall) -> TestAnswer {
         TestCall::Versions(_) => TestAnswer::Versions(Ok(fixtures::versions())),
         TestCall::Identity(..) => TestAnswer::Identity(Ok(fixtures::identity_answer("robot@acme.example"))),
         TestCall::Organization(..) => TestAnswer::Organization(Box::new(Ok(fixtures::organization(false)))),
-        TestCall::Resources(..) => TestAnswer::Resources(Ok(fixtures::resources())),
     }
 }
 

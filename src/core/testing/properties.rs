@@ -88,9 +88,10 @@ fn passed(observed: &Observed, answer: SalesforceAnswer, now: Timestamp) -> Ran 
                 ..
             },
             SalesforceAnswer::Refused(refusal) | SalesforceAnswer::Misplaced(refusal),
-        ) => Some(PassReply::Test(TestAnswer::Identity(Err(fixtures::failure(
-            refusal,
-        ))))),
+        ) => {
+            let refused = TestAnswer::Identity(Err(fixtures::failure(refusal)));
+            Some(PassReply::Test(refused, fixtures::LATENCY))
+        }
         _ => None,
     })
 }

@@ -16,6 +16,7 @@ use crate::core::secret::ownership::{Target, owning_connector};
 use crate::error_chain::chain;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
+use crate::shell::kubernetes::found_secret::FoundSecret;
 use crate::shell::kubernetes::own_secret;
 
 /// Longest text of the API server that is shown.
@@ -39,12 +40,23 @@ impl Write {
     }
 }
 
-pub(crate) async fn read(context: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
-    api.get_opt(name).await.map_err(|source| Error::ReadSecret {
+/// The Secret, without values that are far too long for any input.
+pub(crate) async fn find(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<FoundSecret>, Error> {
+    let found = context.secrets.find(namespace, name).await;
+    found.map_err(|source| Error::ReadSecret {
         name: name.to_owned(),
         source,
     })
+}
+
+/// The same, where a value that was left out matters only by its key.
+pub(crate) async fn read(context: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
+    let found = find(context, namespace, name).await?;
+    Ok(found.map(FoundSecret::with_empty_values))
 }
 
 /// Creates the consumer's Secret. `AlreadyExists` is foreign until proven ours: an update here could take one over.

@@ -18,6 +18,8 @@ use crate::show::Paint;
 use crate::words::{ago, relative, span, visible};
 
 const LABEL: usize = 10;
+/// Width of the longest name of a step.
+const STEP: usize = 18;
 
 /// The connector in an object, or why this version of the plugin can't read it.
 pub fn read(object: &DynamicObject) -> Result<SalesforceConnector, String> {
@@ -267,20 +269,23 @@ pub fn result(result: TestResult, paint: Paint) -> String {
     }
 }
 
-/// The steps of a test, each with what came of it and the remedy; without steps, what the test says.
+/// The steps of a test, each with what came of it, how long the answer took, and the remedy; without steps, what the test says.
 pub fn ladder(test: &ConnectionTestStatus, paint: Paint) -> String {
     let mut ladder = String::new();
     for step in &test.steps {
-        let mark = match step.result {
-            StepResult::Passed => paint.good("✓"),
-            StepResult::Failed => paint.bad("✗"),
-            StepResult::Unverified => paint.doubtful("?"),
+        let mark = match (step.result, &step.remedy) {
+            (StepResult::Passed, None) => paint.good("✓"),
+            (StepResult::Passed, Some(_)) => paint.doubtful("!"),
+            (StepResult::Failed, _) => paint.bad("✗"),
+            (StepResult::Unverified, _) => paint.doubtful("?"),
         };
-        let reason = step
-            .reason
-            .as_ref()
-            .map_or_else(String::new, |reason| format!(": {reason}"));
-        let _ = writeln!(ladder, "{mark} {:?}{reason}", step.name);
+        let reason = step.reason.iter().map(|reason| format!(": {reason}"));
+        let name = format!("{:?}{}", step.name, reason.collect::<String>());
+        let latency = step
+            .latency_milliseconds
+            .map_or_else(String::new, |latency| format!("{latency}ms"));
+        let line = format!("{mark} {name:STEP$} {latency}");
+        let _ = writeln!(ladder, "{}", line.trim_end());
         for text in step.message.iter().chain(&step.remedy) {
             let _ = writeln!(ladder, "    {text}");
         }

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 const LADDER: &str = "\
-✓ HostAnswers
-✓ TokenAccepted
-✓ IdentityExpected
-✓ ApiEnabled
-✓ Scopes
-✓ OrgFacts
-✓ EnvironmentMatches
-✓ ApiUsage
+✓ HostAnswers TIME
+✓ TokenAccepted TIME
+✓ IdentityExpected TIME
+✓ ApiEnabled TIME
+✓ Scopes TIME
+✓ OrgFacts TIME
+✓ EnvironmentMatches TIME
+✓ ApiUsage TIME
 ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,7 +24,7 @@ async fn a_test_and_a_refresh_wait_for_the_operator_and_show_what_came_of_it() {
 
     let tested = stage.plugin(&["test", "crm"]).await;
     assert_eq!(
-        (tested.code, tested.stdout),
+        (tested.code, stage.settled(&tested.stdout)),
         (Some(0), format!("Test of crm: Succeeded\n{LADDER}"))
     );
     assert_eq!(stage.token_calls(), 1, "a test obtains no token");
@@ -60,7 +60,7 @@ async fn what_fails_says_why_with_the_remedy_and_ends_with_1() {
     assert_eq!(refreshed.code, Some(1));
     assert!(said.starts_with(&format!("{first}{rest}")), "{said}");
     assert!(
-        said.contains("✗ EnvironmentMatches: EnvironmentMismatch\n"),
+        said.contains("✗ EnvironmentMatches: EnvironmentMismatch TIME\n"),
         "{said}"
     );
 
@@ -127,4 +127,27 @@ async fn a_refused_login_is_reported_with_salesforce_s_reason() {
         "{refreshed}"
     );
     assert!(!refreshed.stdout.contains(world::ECA_SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_of_what_can_t_be_renewed_ends_with_the_reason_and_the_remedy() {
+    let stage = Stage::set().await;
+    stage
+        .create("crm", crate::scene::client_credentials("absent"))
+        .await;
+    stage.until_ready_is("crm", "False", "InputSecretMissing").await;
+    let refreshed = stage.plugin(&["refresh", "crm", "--timeout", "40s"]).await;
+    let first = "Renewal of crm: Failed: InputSecretMissing";
+    assert_eq!(
+        (refreshed.code, refreshed.stdout.lines().next()),
+        (Some(1), Some(first)),
+        "{refreshed}"
+    );
+    assert!(
+        refreshed
+            .stdout
+            .contains("Create the Secret in the connector's namespace"),
+        "{refreshed}"
+    );
+    assert_eq!(stage.token_calls(), 0);
 }

@@ -142,8 +142,9 @@ fn every_example_passes() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
     let files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|entry| entry.unwrap().path().display().to_string())
-        .filter(|path| !path.ends_with("README.md"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| path.display().to_string())
         .collect();
     let args: Vec<&str> = files.iter().map(String::as_str).collect();
     let ran = lint(&args, "");

@@ -14,6 +14,7 @@ mod leak;
 mod linting;
 mod logging_in;
 mod making;
+mod readme;
 mod refused;
 #[path = "../../../../tests/support/scene.rs"]
 mod scene;

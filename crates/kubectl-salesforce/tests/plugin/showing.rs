@@ -20,14 +20,14 @@ Token issued TIME ago, expires in TIME (Introspected)
 Scopes api
 Secret crm-salesforce
 Test Succeeded TIME ago, at least every TIME
-✓ HostAnswers
-✓ TokenAccepted
-✓ IdentityExpected
-✓ ApiEnabled
-✓ Scopes
-✓ OrgFacts
-✓ EnvironmentMatches
-✓ ApiUsage
+✓ HostAnswers TIME
+✓ TokenAccepted TIME
+✓ IdentityExpected TIME
+✓ ApiEnabled TIME
+✓ Scopes TIME
+✓ OrgFacts TIME
+✓ EnvironmentMatches TIME
+✓ ApiUsage TIME
 API calls COUNT of 100000 in 24 hours
 Next in TIME renewal of the token
 in TIME expiry of the token

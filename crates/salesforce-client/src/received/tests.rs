@@ -66,7 +66,6 @@ fn answer(status: u16, body: &str, answerer: Answerer) -> Received {
         status,
         headers: HeaderMap::new(),
         body: Zeroizing::new(body.as_bytes().to_vec()),
-        latency: Duration::ZERO,
         redirect: None,
         answerer,
     }

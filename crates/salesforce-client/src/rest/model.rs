@@ -1,9 +1,7 @@
 //! What do the REST calls answer, as types?
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -17,8 +15,6 @@ pub struct RestAnswer<T> {
     pub value: T,
     /// The org's API usage, from the `Sforce-Limit-Info` header.
     pub api_usage: Option<ApiUsage>,
-    /// From sending the request to having read the answer.
-    pub latency: Duration,
 }
 
 impl<T> RestAnswer<T> {
@@ -27,7 +23,6 @@ impl<T> RestAnswer<T> {
         RestAnswer {
             value: f(self.value),
             api_usage: self.api_usage,
-            latency: self.latency,
         }
     }
 }
@@ -127,13 +122,6 @@ pub struct UserIdentity {
     pub username: String,
     /// Whether the user is active, where the answer says it.
     pub active: Option<bool>,
-}
-
-/// The resources of an API version: that there are any proves API access.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resources {
-    /// Their names, such as `sobjects`, `query`, `limits`, with their paths.
-    pub paths: BTreeMap<String, String>,
 }
 
 /// The facts of an org, from its only row of `Organization`.

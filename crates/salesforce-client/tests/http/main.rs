@@ -8,6 +8,7 @@
 
 mod fake;
 mod grants;
+mod observing;
 mod rest_calls;
 mod secrecy;
 mod wire_faults;

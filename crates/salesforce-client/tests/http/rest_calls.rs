@@ -2,7 +2,7 @@
 
 use salesforce_client::{
     AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, IdentityUrl, InstanceUrl, Organization,
-    Refusal, Sent,
+    Refusal, RestAnswer, Sent,
 };
 
 use crate::fake::{Fake, Reply, json, response};
@@ -55,7 +55,7 @@ async fn the_org_facts_come_from_one_query_along_with_the_api_usage() {
         })
     );
     assert_eq!(
-        answer.value,
+        answer.value.unwrap(),
         Organization {
             id: "00Dx0000000BV7zEAG".parse().unwrap(),
             name: "Green ITR".into(),
@@ -78,14 +78,33 @@ async fn the_org_facts_come_from_one_query_along_with_the_api_usage() {
 }
 
 #[tokio::test]
-async fn an_organization_that_may_not_be_read_is_a_refusal() {
-    let empty = r#"{"totalSize":0,"done":true,"records":[]}"#;
-    let (_fake, client, instance) = serving(json("200 OK", empty)).await;
-    let failure = client.organization(&instance, V66, &token()).await.unwrap_err();
-    assert_eq!(
-        (failure.refusal, failure.sent),
-        (Refusal::ObjectNotReadable, Sent::Answered)
-    );
+async fn an_organization_that_may_not_be_read_proves_that_the_api_is_open() {
+    let refused = |code: &str| format!(r#"[{{"message":"no","errorCode":"{code}"}}]"#);
+    let empty = r#"{"totalSize":0,"done":true,"records":[]}"#.to_owned();
+    for (status, body) in [
+        ("200 OK", empty),
+        ("400 Bad Request", refused("INVALID_TYPE")),
+        ("403 Forbidden", refused("INSUFFICIENT_ACCESS")),
+    ] {
+        let headers = [
+            "Content-Type: application/json",
+            "Sforce-Limit-Info: api-usage=18/5000",
+        ];
+        let (_fake, client, instance) = serving(response(status, &headers, &body)).await;
+        let usage = ApiUsage {
+            used: 18,
+            allowed: 5000,
+        };
+        let hidden = RestAnswer {
+            value: None,
+            api_usage: Some(usage),
+        };
+        assert_eq!(
+            client.organization(&instance, V66, &token()).await,
+            Ok(hidden),
+            "{body}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -100,19 +119,12 @@ async fn the_identity_says_who_the_token_is() {
 }
 
 #[tokio::test]
-async fn resources_are_read() {
-    let (_fake, client, instance) = serving(json("200 OK", include_str!("../data/resources.json"))).await;
-    let resources = client.resources(&instance, V66, &token()).await.unwrap().value;
-    assert_eq!(resources.paths["query"], "/services/data/v66.0/query");
-}
-
-#[tokio::test]
 async fn an_expired_session_and_a_session_without_api_are_different_refusals() {
     let of = async |message: &str| {
         let body = format!(r#"[{{"message":"{message}","errorCode":"INVALID_SESSION_ID"}}]"#);
         let (_fake, client, instance) = serving(json("401 Unauthorized", &body)).await;
         client
-            .resources(&instance, V66, &token())
+            .organization(&instance, V66, &token())
             .await
             .unwrap_err()
             .refusal
@@ -130,7 +142,7 @@ async fn a_token_never_goes_to_an_instance_that_is_not_allowed() {
     let elsewhere: InstanceUrl = format!("http://localhost:{}", fake.address.port())
         .parse()
         .unwrap();
-    let failure = client.resources(&elsewhere, V66, &token()).await.unwrap_err();
+    let failure = client.organization(&elsewhere, V66, &token()).await.unwrap_err();
     assert_eq!(
         (failure.refusal, failure.sent),
         (Refusal::InstanceUrlNotAllowed, Sent::NotSent)
@@ -195,15 +207,8 @@ async fn each_call_reads_no_more_than_its_own_cap() {
         user_id: "005x00000012Q9PAAU".parse().unwrap(),
     };
     let (_fake, client, instance) = serving(answer(256 * kib)).await;
-    let refusals = [
-        client.versions(&instance).await.unwrap_err().refusal,
-        client
-            .resources(&instance, V66, &token())
-            .await
-            .unwrap_err()
-            .refusal,
-    ];
-    assert_eq!(refusals, [Refusal::AnswerTooLarge; 2]);
+    let refusal = client.versions(&instance).await.unwrap_err().refusal;
+    assert_eq!(refusal, Refusal::AnswerTooLarge);
     let (_fake, client, instance) = serving(answer(64 * kib)).await;
     let refusals = [
         client

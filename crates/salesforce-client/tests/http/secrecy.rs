@@ -155,7 +155,7 @@ async fn introspection_revocation_and_rest_calls_reveal_nothing_either() {
     ));
     assert!(sent(
         &client
-            .resources(&client.base_of(&host), ApiVersion::new(66), &access)
+            .organization(&client.base_of(&host), ApiVersion::new(66), &access)
             .await
             .unwrap_err()
     ));

@@ -38,6 +38,16 @@ fn an_unchanged_test_is_recorded_hourly_and_a_changed_or_requested_one_at_once()
     assert_eq!(recorded(&observed, &again, 3599), None);
     assert_eq!(recorded(&observed, &again, 3600), Some(after(3600)));
 
+    let mut slower = again.clone();
+    for step in slower.tested.iter_mut().flat_map(|report| &mut report.steps) {
+        step.latency_milliseconds = Some(900);
+    }
+    assert_eq!(
+        recorded(&observed, &slower, 900),
+        None,
+        "a latency alone is no change"
+    );
+
     let mut other = again.clone();
     other.tested = Some(failed(of(&observed), Refusal::SalesforceUnavailable));
     assert_eq!(recorded(&observed, &other, 900), Some(after(900)));
@@ -121,6 +131,37 @@ fn requests_are_echoed_once_they_have_been_carried_out() {
     assert_eq!(
         echoed(conclude(&observed, &MINT, &both, after(1))),
         Some(handled(Some("t"), Some("r")))
+    );
+}
+
+#[test]
+fn who_asks_for_a_renewal_hears_what_stands_in_its_way() {
+    let rejection = Rejection::new(OwnReason::InputSecretMissing, "the field");
+    let mut asked = Observed {
+        source: Source::Unusable(rejection.clone()),
+        ..fresh()
+    };
+    asked.requests.renew = Some("r".into());
+    let decision = Decision::Reject(rejection);
+    let conclusion = conclude(&asked, &decision, &kept(&asked), after(60));
+    let status = written(&conclusion);
+    let handled = LastHandledStatus {
+        test_requested_at: None,
+        renew_requested_at: Some("r".into()),
+    };
+    assert_eq!(
+        (conditions(status)[0].as_str(), &status.last_handled),
+        ("Ready: False InputSecretMissing", &Some(handled))
+    );
+    let suspended = Observed {
+        activity: Activity::Suspended,
+        ..asked
+    };
+    let conclusion = conclude(&suspended, &decision, &kept(&suspended), after(60));
+    assert_eq!(
+        written(&conclusion).last_handled,
+        None,
+        "it waits until it is resumed"
     );
 }
 

@@ -1,10 +1,12 @@
 //! What does each step of the connection test prove? Every answer is judged here.
 
+mod scopes;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use salesforce_client::{
-    ApiUsage, ApiVersion, AvailableVersion, Failure, Organization, Refusal, Resources, RestAnswer,
-    UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, Failure, Organization, Refusal, RestAnswer, UserIdentity,
 };
 
 use crate::api::Reason;
@@ -25,6 +27,8 @@ pub struct Steps {
     report: TestReport,
     /// The identity URL refused the token, and the REST API has not been asked yet whether it is good.
     doubted: Option<Failure>,
+    /// How long the answer took that is judged now.
+    latency: Option<Duration>,
 }
 
 /// Whether the test goes on after a step.
@@ -48,7 +52,13 @@ impl Steps {
             connector,
             report,
             doubted: None,
+            latency: None,
         }
+    }
+
+    /// The steps that come now are judged by an answer that took so long.
+    pub fn answered_after(&mut self, latency: Duration) {
+        self.latency = Some(latency);
     }
 
     /// The test took longer than it may.
@@ -180,36 +190,12 @@ impl Steps {
     }
 
     /// Steps: the API is open to this user, and what the org says about itself. Some API-only users may not read the
-    /// Organization object: then [`Steps::resources`] is to be asked instead.
+    /// Organization object: the environment is then judged by the host.
     pub fn organization(
         &mut self,
-        answer: Result<RestAnswer<Organization>, Failure>,
+        answer: Result<RestAnswer<Option<Organization>>, Failure>,
         scopes: &[String],
-    ) -> OrgFlow {
-        let unreadable = |failure: &&Failure| unreadable(failure);
-        if answer.as_ref().err().as_ref().is_some_and(unreadable) {
-            return OrgFlow::AskResources;
-        }
-        if self.cleared_by(answer.as_ref().err()) == Flow::Stop {
-            return OrgFlow::Done;
-        }
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let _ = self.failed(StepName::ApiEnabled, &failure);
-                return OrgFlow::Done;
-            }
-        };
-        self.usage(answer.api_usage);
-        self.passed(StepName::ApiEnabled);
-        if self.scopes(scopes) == Flow::Continue {
-            self.org_facts(answer.value);
-        }
-        OrgFlow::Done
-    }
-
-    /// Steps, where the Organization object can't be read: the API is open; the environment is judged by the host.
-    pub fn resources(&mut self, answer: Result<RestAnswer<Resources>, Failure>, scopes: &[String]) {
+    ) {
         if self.cleared_by(answer.as_ref().err()) == Flow::Stop {
             return;
         }
@@ -225,6 +211,13 @@ impl Steps {
         if self.scopes(scopes) == Flow::Stop {
             return;
         }
+        match answer.value {
+            Some(org) => self.org_facts(org),
+            None => self.no_org_facts(),
+        }
+    }
+
+    fn no_org_facts(&mut self) {
         self.unverified(
             StepName::OrgFacts,
             "the user may not read the Organization object",
@@ -242,7 +235,8 @@ impl Steps {
     /// succeeded is the proof.
     fn scopes(&mut self, scopes: &[String]) -> Flow {
         if scopes.is_empty() || scopes.iter().any(|scope| scope == "api" || scope == "full") {
-            self.passed(StepName::Scopes);
+            let (message, remedy) = scopes::advice(scopes, self.connector.method_name).unzip();
+            self.push(StepName::Scopes, StepResult::Passed, None, message, remedy);
             return Flow::Continue;
         }
         let subject = format!("granted: {}", limits::scopes(scopes).join(" "));
@@ -290,23 +284,28 @@ impl Steps {
     }
 
     fn passed(&mut self, name: StepName) {
-        self.report.steps.push(TestStep {
-            name,
-            result: StepResult::Passed,
-            reason: None,
-            message: None,
-            remedy: None,
-        });
+        self.push(name, StepResult::Passed, None, None, None);
     }
 
     fn unverified(&mut self, name: StepName, message: &str) {
-        let message = Some(message.to_owned());
+        self.push(name, StepResult::Unverified, None, Some(message.to_owned()), None);
+    }
+
+    fn push(
+        &mut self,
+        name: StepName,
+        result: StepResult,
+        reason: Option<Reason>,
+        message: Option<String>,
+        remedy: Option<String>,
+    ) {
         self.report.steps.push(TestStep {
             name,
-            result: StepResult::Unverified,
-            reason: None,
+            result,
+            reason: reason.map(|reason| reason.as_str().to_owned()),
             message,
-            remedy: None,
+            remedy,
+            latency_milliseconds: self.latency.map(whole_milliseconds),
         });
     }
 
@@ -325,13 +324,14 @@ impl Steps {
 
     fn rejected(&mut self, name: StepName, rejection: &Rejection) -> Flow {
         let reason = rejection.reason;
-        self.report.steps.push(TestStep {
+        let (message, remedy) = (explain_without_remedy(rejection), reason.remedy().to_owned());
+        self.push(
             name,
-            result: StepResult::Failed,
-            reason: Some(reason.as_str().to_owned()),
-            message: Some(explain_without_remedy(rejection)),
-            remedy: Some(reason.remedy().to_owned()),
-        });
+            StepResult::Failed,
+            Some(reason),
+            Some(message),
+            Some(remedy),
+        );
         self.report.verdict = TestVerdict::Failed {
             reason,
             message: rejection.message(),
@@ -339,14 +339,6 @@ impl Steps {
         };
         Flow::Stop
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum OrgFlow {
-    Done,
-    /// Ask for the list of resources: the org's facts can't be read.
-    AskResources,
 }
 
 fn explain_without_remedy(rejection: &Rejection) -> String {
@@ -358,12 +350,8 @@ fn explain_without_remedy(rejection: &Rejection) -> String {
     }
 }
 
-/// Refusals of the Organization query that mean "not this object", not "not this API".
-fn unreadable(failure: &Failure) -> bool {
-    matches!(
-        failure.refusal,
-        Refusal::ObjectNotReadable | Refusal::InsufficientAccess
-    )
+fn whole_milliseconds(latency: Duration) -> i32 {
+    i32::try_from(latency.as_millis()).unwrap_or(i32::MAX)
 }
 
 fn of_client(environment: salesforce_client::HostEnvironment) -> Environment {

@@ -44,8 +44,9 @@ fn good() -> DynamicObject {
         "connectionTest": {
             "result": "Succeeded", "message": "Connection test succeeded", "lastTestTime": "2026-11-27T09:57:00Z",
             "steps": [
-                { "name": "HostAnswers", "result": "Passed" },
-                { "name": "ApiUsage", "result": "Unverified", "message": "Salesforce did not report it" },
+                { "name": "HostAnswers", "result": "Passed", "latencyMilliseconds": 87 },
+                { "name": "ApiUsage", "result": "Unverified", "message": "Salesforce did not report it",
+                    "latencyMilliseconds": 121 },
             ],
             "apiUsage": { "used": 2, "allowed": 100_000 },
         },
@@ -84,8 +85,8 @@ Token      issued 12m ago, expires in 1h48m (Introspected)
 Scopes     api id
 Secret     crm-salesforce
 Test       Succeeded 3m ago, at least every 15m
-           ✓ HostAnswers
-           ? ApiUsage
+           ✓ HostAnswers        87ms
+           ? ApiUsage           121ms
                Salesforce did not report it
 API calls  2 of 100000 in 24 hours
 Next       in 1h8m    renewal of the token
@@ -193,6 +194,17 @@ fn what_a_connector_says_moves_no_cursor_and_forges_no_colour() {
             "{drawn:?}"
         );
     }
+}
+
+#[test]
+fn a_step_that_passed_with_a_recommendation_is_marked() {
+    let step = json!({ "name": "Scopes", "result": "Passed", "message": "It has web.", "remedy": "Replace web by api." });
+    let test = json!({ "result": "Succeeded", "message": "", "lastTestTime": "2026-11-27T09:57:00Z", "steps": [step] });
+    let test = serde_json::from_value(test).expect("a test");
+    assert_eq!(
+        ladder(&test, Paint::PLAIN),
+        "! Scopes\n    It has web.\n    Replace web by api.\n"
+    );
 }
 
 #[test]

@@ -6,8 +6,7 @@ use super::*;
 use crate::core::model::rejection::explain;
 use crate::core::testing::fixtures;
 use crate::core::testing::fixtures::{
-    ORGANIZATION, USER, connector, failure, identity, identity_answer, organization, resources, spec,
-    versions,
+    ORGANIZATION, USER, connector, failure, hidden, identity, identity_answer, organization, spec, versions,
 };
 
 const ROBOT: &str = "robot@acme.example";
@@ -105,6 +104,7 @@ fn the_host_does_not_answer_as_salesforce() {
             reason: Some("UnexpectedPage".into()),
             message: Some("The host answered with a page instead of data (as Salesforce puts it)".into()),
             remedy: Some(Reason::from(Refusal::UnexpectedPage).remedy().into()),
+            latency_milliseconds: None,
         }]
     );
     assert_eq!(
@@ -160,7 +160,7 @@ fn an_identity_url_that_refuses_alone_is_no_dead_token() {
     };
     let connector = plain();
     let mut steps = doubted(&connector);
-    assert_eq!(steps.organization(Ok(organization(false)), &[]), OrgFlow::Done);
+    steps.organization(Ok(organization(false)), &[]);
     let report = steps.finish();
     assert_eq!(
         in_words(&report)[..4],
@@ -174,7 +174,7 @@ fn an_identity_url_that_refuses_alone_is_no_dead_token() {
     assert_eq!(report.verdict, TestVerdict::Succeeded);
     let named = fixtures::connector(&spec(json!({ "expect": { "username": ROBOT } })));
     let mut steps = doubted(&named);
-    assert_eq!(steps.organization(Ok(organization(false)), &[]), OrgFlow::Done);
+    steps.organization(Ok(organization(false)), &[]);
     let report = steps.finish();
     assert_eq!(
         report.verdict,
@@ -195,7 +195,7 @@ fn every_refusal_of_the_token_that_a_new_one_mends_says_so_at_every_step() {
         };
         assert_eq!(fixtures::failed(&connector, *refusal).verdict, rejected);
         let mut steps = up_to_identity(&connector);
-        assert_eq!(steps.organization(Err(failure(*refusal)), &api()), OrgFlow::Done);
+        steps.organization(Err(failure(*refusal)), &api());
         assert_eq!(steps.finish().verdict, rejected);
     }
 }
@@ -249,7 +249,7 @@ fn the_api_is_closed_to_the_user() {
     let connector = plain();
     let mut steps = up_to_identity(&connector);
     let closed = failure(Refusal::ApiDisabledForUser);
-    assert_eq!(steps.organization(Err(closed), &api()), OrgFlow::Done);
+    steps.organization(Err(closed), &api());
     let report = steps.finish();
     assert_eq!(
         in_words(&report)[3..],
@@ -269,7 +269,7 @@ fn a_wait_that_salesforce_asks_for_is_kept() {
         retry_after: Some(Duration::from_secs(77)),
         ..failure(Refusal::TooManyRequests)
     };
-    assert_eq!(steps.organization(Err(busy), &api()), OrgFlow::Done);
+    steps.organization(Err(busy), &api());
     let TestVerdict::Failed { retry_after, .. } = steps.finish().verdict else {
         panic!("should have failed")
     };
@@ -290,10 +290,7 @@ fn the_token_has_no_scope_for_the_api() {
         ),
     ] {
         let mut steps = up_to_identity(&connector);
-        assert_eq!(
-            steps.organization(Ok(organization(false)), &granted),
-            OrgFlow::Done
-        );
+        steps.organization(Ok(organization(false)), &granted);
         assert_eq!(steps.finish().verdict, wanted, "{granted:?}");
     }
 }
@@ -303,10 +300,7 @@ fn the_org_is_of_another_kind() {
     for (declared, is_sandbox, found) in [("Live", true, "Sandbox"), ("Sandbox", false, "Live")] {
         let connector = connector(&spec(json!({ "environment": declared })));
         let mut steps = up_to_identity(&connector);
-        assert_eq!(
-            steps.organization(Ok(organization(is_sandbox)), &api()),
-            OrgFlow::Done
-        );
+        steps.organization(Ok(organization(is_sandbox)), &api());
         let report = steps.finish();
         assert!(!report.environment_holds());
         assert_eq!(
@@ -350,32 +344,13 @@ fn an_org_that_may_not_be_read_is_judged_by_its_host() {
         ),
     ] {
         let connector = connector(&spec(fields.clone()));
-        for refusal in [Refusal::ObjectNotReadable, Refusal::InsufficientAccess] {
-            let mut steps = up_to_identity(&connector);
-            assert_eq!(
-                steps.organization(Err(failure(refusal)), &api()),
-                OrgFlow::AskResources
-            );
-            steps.resources(Ok(resources()), &api());
-            let report = steps.finish();
-            assert_eq!(in_words(&report)[5..], *wanted, "{fields}");
-            assert_eq!(report.environment_holds(), wanted == unverified, "{fields}");
-            assert_eq!(report.facts, None);
-        }
+        let mut steps = up_to_identity(&connector);
+        steps.organization(Ok(hidden()), &api());
+        let report = steps.finish();
+        assert_eq!(in_words(&report)[5..], *wanted, "{fields}");
+        assert_eq!(report.environment_holds(), wanted == unverified, "{fields}");
+        assert_eq!(report.facts, None);
     }
-}
-
-#[test]
-fn without_facts_of_the_org_the_api_must_still_be_open() {
-    let connector = plain();
-    let mut steps = up_to_identity(&connector);
-    let hidden = failure(Refusal::ObjectNotReadable);
-    assert_eq!(steps.organization(Err(hidden), &api()), OrgFlow::AskResources);
-    steps.resources(Err(failure(Refusal::ApiDisabledForUser)), &api());
-    assert_eq!(
-        in_words(&steps.finish())[3..],
-        ["ApiEnabled: Failed (ApiDisabledForUser)"]
-    );
 }
 
 #[test]
@@ -386,7 +361,7 @@ fn usage_that_is_not_reported_is_no_failure() {
         api_usage: None,
         ..organization(false)
     };
-    assert_eq!(steps.organization(Ok(silent), &api()), OrgFlow::Done);
+    steps.organization(Ok(silent), &api());
     let report = steps.finish();
     assert_eq!(in_words(&report)[7], "ApiUsage: Unverified");
     assert_eq!((report.verdict, report.api_usage), (TestVerdict::Succeeded, None));
@@ -438,9 +413,7 @@ fn no_step_is_reported_twice() {
     let connector = plain();
     for refusal in Refusal::ALL {
         let mut steps = up_to_identity(&connector);
-        if steps.organization(Err(failure(*refusal)), &api()) == OrgFlow::AskResources {
-            steps.resources(Err(failure(*refusal)), &api());
-        }
+        steps.organization(Err(failure(*refusal)), &api());
         let report = steps.finish();
         let mut names: Vec<StepName> = report.steps.iter().map(|step| step.name).collect();
         names.dedup();
@@ -450,4 +423,47 @@ fn no_step_is_reported_twice() {
             Value::from("Failed")
         );
     }
+}
+
+#[test]
+fn every_step_tells_how_long_the_answer_took_that_it_was_judged_by() {
+    let connector = plain();
+    let mut steps = Steps::new(connector.clone());
+    steps.answered_after(Duration::from_micros(7_900));
+    assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
+    steps.answered_after(Duration::from_millis(30));
+    let refused = steps.identity(&identity(), Err(failure(Refusal::BadOauthToken)));
+    assert_eq!(refused, Flow::Continue);
+    steps.answered_after(Duration::from_secs(2));
+    steps.organization(Ok(hidden()), &api());
+    let report = steps.finish();
+    let latencies: Vec<_> = report
+        .steps
+        .iter()
+        .map(|step| step.latency_milliseconds)
+        .collect();
+    let rest = Some(2_000);
+    assert_eq!(
+        latencies,
+        [Some(7), rest, rest, rest, rest, rest, rest, rest],
+        "REST cleared the token"
+    );
+}
+
+#[test]
+fn scopes_that_are_too_wide_are_told_and_fail_nothing() {
+    let mut steps = up_to_identity(&plain());
+    steps.organization(Ok(organization(false)), &["api".to_owned(), "web".to_owned()]);
+    let report = steps.finish();
+    assert_eq!(
+        (in_words(&report), &report.verdict),
+        (PASSED.map(str::to_owned).to_vec(), &TestVerdict::Succeeded)
+    );
+    let told: Vec<_> = report
+        .steps
+        .iter()
+        .filter(|step| step.remedy.is_some())
+        .map(|step| step.name)
+        .collect();
+    assert_eq!(told, [StepName::Scopes]);
 }

@@ -1,0 +1,34 @@
+//! How are calls to Salesforce measured?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use salesforce_client::{CallOutcome, Endpoint, Observer};
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+
+/// Puts what it hears into the metrics.
+pub(crate) struct SalesforceObserver {
+    metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+impl SalesforceObserver {
+    pub(crate) const fn new(metrics: Arc<Metrics>, clock: Clock) -> Self {
+        Self { metrics, clock }
+    }
+}
+
+impl Observer for SalesforceObserver {
+    fn called(&self, endpoint: Endpoint, outcome: CallOutcome, duration: Duration) {
+        self.metrics
+            .salesforce_request(endpoint.as_str(), outcome.as_str(), duration);
+    }
+
+    fn server_date(&self, date: Timestamp) {
+        let ahead = self.clock.now().duration_since(date);
+        self.metrics.clock_skew(ahead.as_secs_f64());
+    }
+}
