@@ -279,11 +279,18 @@ async fn a_suspended_connector_turns_unready_when_its_token_expires() {
         .await;
     let sent = stage.sim.log().len();
     let connector = stage.not_ready("crm", "TokenExpired").await;
+    let series = format!("{{namespace=\"{}\",name=\"crm\"}}", stage.namespace.name());
+    assert!(
+        !stage.metrics().contains(&series),
+        "nobody is alarmed: {}",
+        stage.metrics()
+    );
     assert_eq!(condition(&connector, "Authenticated").0, "False");
     assert_eq!(stage.sim.log().len(), sent, "nothing is sent while suspended");
     stage.let_salesforce_catch_up();
     stage.merge("crm", json!({ "spec": { "suspend": false } })).await;
     stage.ready("crm").await;
+    assert!(stage.metrics().contains(&series), "{}", stage.metrics());
     stage.finish().await;
 }
 

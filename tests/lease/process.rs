@@ -82,6 +82,15 @@ async fn a_second_replica_is_ready_as_follower_and_leads_when_the_first_is_termi
             .ok_or(shown)
     })
     .await;
+    for part in [
+        "salesforce_connector_build_info{version=",
+        "salesforce_connector_failing_connectors{} 1\n",
+        "salesforce_connector_connectors_by_reason{ready=\"",
+        "salesforce_connector_salesforce_request_duration_seconds_count{endpoint=\"Token\",outcome=\"NotSent\"}",
+        "salesforce_connector_reconcile_duration_seconds_count{result=\"Succeeded\"}",
+    ] {
+        until_metrics(&second, part).await;
+    }
     terminate(second).await;
 
     let own: Api<Secret> = Api::namespaced(plane.client().await, home.name());

@@ -57,9 +57,9 @@ struct Outcome {
 pub(crate) async fn report(programs: &Programs, quick: bool) -> Result<String, Failed> {
     testbed::install_crypto();
     let (facts, scale) = (Facts::gather(), Scale::of(quick));
+    let growth = inputs::measure(programs).await?;
     let without = stage(programs, scale, false).await?;
     let with = stage(programs, scale, true).await?;
-    let growth = inputs::measure(programs).await?;
     Ok(table(&facts, scale, &without, &with, &growth))
 }
 

@@ -20,7 +20,7 @@ const SMALL: u64 = 64 * 1024;
 
 /// Longer answers that are in memory at once. Whoever waits for this has a long Secret itself, and waits for the API server
 /// alone.
-const LARGE_AT_ONCE: usize = 2;
+const LARGE_AT_ONCE: usize = 1;
 
 /// A longer value is left out. None that the operator writes is as long: an answer that brings a token has 64 KiB at most.
 const LONGEST_VALUE: usize = 128 * 1024;
