@@ -7,7 +7,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource as _, ResourceExt};
 
-use crate::api::{SalesforceConnector, SalesforceConnectorStatus};
+use crate::api::{SalesforceConnector, SalesforceConnectorStatus, names};
 use crate::core::conclude::merge::truncate;
 use crate::core::conclude::{EventDraft, EventKind};
 use crate::core::model::decision::Decision;
@@ -76,7 +76,11 @@ pub(crate) async fn write_status(
     let (name, failpoints) = (connector.name_any(), &context.settings.failpoints);
     let api: Api<SalesforceConnector> = Api::namespaced(context.client.clone(), &namespace(connector));
     failpoints.at(&name, Side::Before, Failpoint::StatusWrite).await;
-    let result = api.replace_status(&name, &PostParams::default(), &written).await;
+    let params = PostParams {
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    let result = api.replace_status(&name, &params, &written).await;
     // Written or refused for a conflict: the version that we started from is not the latest any more.
     context.remember_replaced(connector.uid(), replaced);
     context.remember_unwritten(connector, written.status.filter(|_| result.is_err()));

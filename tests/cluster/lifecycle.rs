@@ -43,6 +43,11 @@ async fn a_new_connector_becomes_ready_with_a_working_token(stage: Stage) {
     assert_eq!(condition(&connector, "Stalled").0, "");
     assert_eq!(condition(&connector, "Reconciling").0, "");
 
+    let managers = connector.managed_fields().iter();
+    let managers: Vec<_> = managers.filter(|entry| entry.subresource.is_some()).collect();
+    let names: Vec<_> = managers.iter().map(|entry| entry.manager.as_deref()).collect();
+    assert_eq!(names, [Some("salesforce-connector-operator")], "{managers:?}");
+
     let secret = stage.secret("crm-salesforce").await;
     let token = value(&secret, "access_token");
     assert!(stage.sim.world(|world| world.access_token_is_good(&token)));

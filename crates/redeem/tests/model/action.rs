@@ -382,7 +382,14 @@ impl World {
     }
 
     fn act_login(&mut self, user: usize, tally: &mut Tally) -> bool {
-        if self.login.is_some() {
+        let claim = self
+            .cluster
+            .connector
+            .as_ref()
+            .and_then(|seen| seen.controller.as_ref());
+        let handing_over = self.ghost.handed_over && claim.is_none_or(|claim| claim.as_str() != "i1");
+        // A login during a takeover may be carried out by both: said in docs/redeem.md.
+        if self.login.is_some() || handing_over {
             return false;
         }
         let family = self.salesforce.login(user);

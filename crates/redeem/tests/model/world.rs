@@ -449,7 +449,9 @@ impl World {
             self.salesforce.lines[family].user,
             self.salesforce.lines[family].stored,
         );
-        let tampered = self.ghost.deleted || self.ghost.restored || self.ghost.recreated;
+        // Whoever takes over without the state has no pin either.
+        let ghost = self.ghost;
+        let tampered = ghost.deleted || ghost.restored || ghost.recreated || ghost.handed_over;
         if !tampered && *self.ghost.pinned.get_or_insert(user) != user {
             self.violate(Violation::WrongUserDerived);
         }
