@@ -14,23 +14,11 @@ impl Session {
     /// that effect; for a request that was sent it counts as an unclear answer.
     pub fn on(&mut self, reply: Reply, now: Now) {
         match (self.step.clone(), reply) {
-            (SessionStep::LookAtState, Reply::State(Read::Is(seen))) => {
-                self.see(seen, now);
-                self.view.looked = now.monotonic;
-                self.view.behind = false;
-                self.step = SessionStep::LookAtConnector;
-            }
-            (SessionStep::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
-                self.see_connector(seen);
-                let taken_over = self.view.connector.as_ref().is_some_and(|seen| seen.taken_over);
-                self.memory.observe_takeover(taken_over, now.monotonic);
-                self.step = SessionStep::LookAtConsumer;
-            }
-            (SessionStep::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
-                self.view.consumer = serial;
-                self.failures = 0;
-                self.decide(now);
-            }
+            (
+                step
+                @ (SessionStep::LookAtState | SessionStep::LookAtConnector | SessionStep::LookAtConsumer),
+                reply,
+            ) => self.on_looked(step, reply, now),
             (SessionStep::ConfirmRefusal(problem), Reply::State(Read::Is(seen))) => {
                 self.on_refusal_confirmed(problem, seen, now);
             }
@@ -70,6 +58,30 @@ impl Session {
                 step @ (SessionStep::ClaimCode(_) | SessionStep::FindClaim(_) | SessionStep::RedeemCode),
                 reply,
             ) => self.on_login(step, reply, now),
+            (step, reply) => self.on_redeem(step, reply, now),
+        }
+    }
+
+    /// What there is, before anything is decided.
+    fn on_looked(&mut self, step: SessionStep, reply: Reply, now: Now) {
+        match (step, reply) {
+            (SessionStep::LookAtState, Reply::State(Read::Is(seen))) => {
+                self.see(seen, now);
+                self.view.looked = now.monotonic;
+                self.view.behind = false;
+                self.step = SessionStep::LookAtConnector;
+            }
+            (SessionStep::LookAtConnector, Reply::Connector(Read::Is(seen))) => {
+                self.see_connector(seen);
+                let taken_over = self.view.connector.as_ref().is_some_and(|seen| seen.taken_over);
+                self.memory.observe_takeover(taken_over, now.monotonic);
+                self.step = SessionStep::LookAtConsumer;
+            }
+            (SessionStep::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
+                self.view.consumer = serial;
+                self.failures = 0;
+                self.decide(now);
+            }
             (step, reply) => self.on_redeem(step, reply, now),
         }
     }
