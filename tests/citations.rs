@@ -39,7 +39,15 @@ fn every_source_that_a_fact_names_is_listed() {
 fn every_test_that_refuses_an_attack_exists() {
     let files = files();
     let named = last_cells(&files, "docs/security.md", "## Attacks");
-    assert!(named.len() >= 28, "{named:?}");
+    assert!(named.len() >= 60, "{named:?}");
+    assert_are_tests(&files, &named);
+}
+
+#[test]
+fn every_test_of_what_the_operator_may_do_exists() {
+    let files = files();
+    let named = last_cells(&files, "docs/security.md", "## Rights");
+    assert!(named.len() >= 5, "{named:?}");
     assert_are_tests(&files, &named);
 }
 
@@ -56,6 +64,7 @@ fn every_test_that_shows_an_event_exists() {
 fn last_cells<'a>(files: &'a BTreeMap<String, String>, page: &str, heading: &str) -> Vec<&'a str> {
     let page = files.get(page).map(String::as_str).unwrap_or_default();
     let below = page.split(heading).nth(1).unwrap_or_default();
+    let below = below.split("\n## ").next().unwrap_or_default();
     let rows = below.lines().filter(|line| line.starts_with("| ")).skip(2);
     rows.filter_map(|row| row.trim_end_matches(" |").rsplit("| ").next())
         .map(|cell| cell.trim_matches('`'))
