@@ -104,7 +104,7 @@ impl ConnectionTest {
             token: held.token.clone(),
             identity: held.identity.clone(),
             id,
-            scopes: held.scopes.clone(),
+            scopes: repeatable_scopes(held),
             asked: "",
         };
         test.asks(TestCall::Versions(instance))
@@ -157,10 +157,50 @@ impl ConnectionTest {
     }
 }
 
+/// The scopes as a message may repeat them. Of a host that is not Salesforce's, those are that are judged here, and of the
+/// others only that there are some.
+fn repeatable_scopes(held: &HeldToken) -> Vec<String> {
+    const JUDGED: [&str; 5] = ["api", "full", "web", "refresh_token", "offline_access"];
+    let all = held.is_of_salesforces_host();
+    let repeatable = |scope: &String| {
+        if all || JUDGED.contains(&scope.as_str()) {
+            scope.clone()
+        } else {
+            "(others)".to_owned()
+        }
+    };
+    held.scopes.iter().map(repeatable).collect()
+}
+
 /// Only its path counts: the client asks at the instance.
 fn identity_url(held: &HeldToken) -> Option<IdentityUrl> {
     Some(IdentityUrl {
         organization_id: held.identity.organization_id.parse().ok()?,
         user_id: held.identity.user_id.parse().ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::testing::fixtures;
+
+    #[test]
+    fn no_scope_that_a_further_host_makes_up_gets_into_a_message() {
+        let begun = |instance_url: &str| {
+            let observed = fixtures::fresh();
+            let mut held = fixtures::held(fixtures::of(&observed));
+            held.instance_url = instance_url.to_owned();
+            held.scopes = vec!["what an internal server says".to_owned(), "web".to_owned()];
+            match ConnectionTest::begin(fixtures::of(&observed), &held) {
+                TestStage::Asks(test, _) => test.scopes,
+                TestStage::Ended(_) => Vec::new(),
+            }
+        };
+        assert_eq!(begun("https://gateway.acme.example"), ["(others)", "web"]);
+        assert_eq!(
+            begun("https://acme.my.salesforce.com"),
+            ["what an internal server says", "web"]
+        );
+    }
 }

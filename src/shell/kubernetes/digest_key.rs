@@ -61,7 +61,7 @@ async fn create(api: &Api<Secret>) -> Result<kube::Result<()>, NoRandomNumbers> 
         Ok(true) => {
             tracing::error!(
                 secret = names::DIGEST_KEY_SECRET,
-                "The digest key is gone; a new one is made. Bootstrap tokens are imported only if Salesforce reports that they are active"
+                "The digest key is gone, and the operator makes a new one. It imports bootstrap tokens only if Salesforce reports that they are active. Restore the Secret from a backup if you have one, and restart the operator"
             );
         }
         Ok(false) => {}
@@ -74,7 +74,7 @@ async fn create(api: &Api<Secret>) -> Result<kube::Result<()>, NoRandomNumbers> 
 async fn replace(api: &Api<Secret>, found: &Secret) -> Result<kube::Result<()>, NoRandomNumbers> {
     tracing::error!(
         secret = names::DIGEST_KEY_SECRET,
-        "The digest key was replaced. Bootstrap tokens are imported only if Salesforce reports that they are active"
+        "Somebody has replaced the digest key. The operator imports bootstrap tokens only if Salesforce reports that they are active. Restore the Secret from a backup if you have one, and restart the operator"
     );
     let key = match value(found, KEY) {
         Some(key) if key.len() >= KEY_BYTES => key.to_vec(),

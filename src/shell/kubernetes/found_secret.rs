@@ -140,7 +140,8 @@ impl<'de> Deserialize<'de> for Value {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-                let bytes = text.len() / 4 * 3 - text.bytes().rev().take_while(|byte| *byte == b'=').count();
+                let padding = text.bytes().rev().take_while(|byte| *byte == b'=').count();
+                let bytes = (text.len() / 4 * 3).saturating_sub(padding);
                 if bytes > LONGEST_VALUE {
                     return Ok(Value::TooLong(bytes));
                 }
@@ -186,5 +187,6 @@ mod tests {
     fn what_is_no_secret_is_an_error_that_does_not_quote_it() {
         let error = parse(br#"{"metadata":{},"data":{"v":"not base64 at all"}}"#).unwrap_err();
         assert!(!error.to_string().contains("at all"), "{error}");
+        assert!(parse(br#"{"metadata":{},"data":{"v":"="}}"#).is_err());
     }
 }
