@@ -26,6 +26,7 @@ mod logins;
 mod logs;
 mod looks;
 mod outages;
+mod ownership;
 mod passwords;
 mod process;
 mod recipes;
