@@ -10,10 +10,11 @@ const CONNECTOR: &str = "crm";
 
 /// A connector whose renewal has come to `point` in the leader, which is frozen there; another process leads now.
 struct Replaced {
-    stage: Stage,
-    grant: u64,
     frozen: Operator,
     leader: Operator,
+    grant: u64,
+    /// Last, as the processes print the end of their logs when a test fails, and the logs go with the stage.
+    stage: Stage,
 }
 
 impl Replaced {
@@ -47,10 +48,10 @@ async fn replaced_at(point: &str) -> Replaced {
     stage.resume(CONNECTOR, point);
     leader.leads().await;
     Replaced {
-        stage,
-        grant,
         frozen,
         leader,
+        grant,
+        stage,
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::eventually;
 use crate::http::{self, Answer};
@@ -121,8 +121,13 @@ impl OperatorProcess {
         .await;
     }
 
+    /// Stops the whole process. When this returns no thread of it runs: on a busy machine a thread can go on for
+    /// milliseconds after the signal was sent, which is enough for a request.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
+        let stopped_or_ended = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.pid()), stopped_or_ended)
+            .unwrap_or_else(|error| panic!("failed to wait until the process has stopped: {error}"));
     }
 
     pub fn go_on(&self) {
@@ -135,8 +140,11 @@ impl OperatorProcess {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.id().cast_signed()).expect("a child has a number");
-        kill_process(pid, signal).unwrap_or_else(|error| panic!("failed to send {signal:?}: {error}"));
+        kill_process(self.pid(), signal).unwrap_or_else(|error| panic!("failed to send {signal:?}: {error}"));
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.id().cast_signed()).expect("a child has a number")
     }
 
     pub fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
