@@ -130,7 +130,7 @@ impl Context {
             place: tokio::sync::OnceCell::new(),
             budget: Budget::new(settings.token_requests_per_hour),
             questions: Budget::new(settings.token_requests_per_hour),
-            secrets: SecretReader::new(clients.usual.clone()),
+            secrets: SecretReader::new(clients.long_answers),
             client: clients.usual,
             salesforce,
             settings,

@@ -89,6 +89,7 @@ async fn a_call_that_is_not_answered_is_given_up_and_a_watch_that_is_silent_is_n
     config.proxy_url = None;
     let clients = Clients::with_limit(&config, LIMIT).unwrap();
     let watched: Api<ConfigMap> = Api::namespaced(clients.watching, namespace.name());
+    let begun_later = watched.clone();
     let all = watched.list(&kube::api::ListParams::default()).await.unwrap();
     let version = all.metadata.resource_version.unwrap_or_default();
     let watch = watched.watch(&WatchParams::default(), &version).await.unwrap();
@@ -99,9 +100,9 @@ async fn a_call_that_is_not_answered_is_given_up_and_a_watch_that_is_silent_is_n
         })
         .boxed();
 
-    let called: [Api<ConfigMap>; 2] =
-        [clients.usual, clients.once].map(|client| Api::namespaced(client, namespace.name()));
-    for called in &called {
+    let called: [Api<ConfigMap>; 3] = [clients.usual, clients.once, clients.long_answers]
+        .map(|client| Api::namespaced(client, namespace.name()));
+    for called in called.iter().chain([&begun_later]) {
         assert_eq!(called.get_opt("news").await.unwrap(), None);
     }
     link.blackhole();
@@ -111,6 +112,13 @@ async fn a_call_that_is_not_answered_is_given_up_and_a_watch_that_is_silent_is_n
         let error = answer.expect("the call should be given up").unwrap_err();
         assert!(!matches!(error, kube::Error::Api(_)), "{error}");
     }
+    let params = WatchParams::default();
+    let begun = tokio::time::timeout(DEADLINE, begun_later.watch(&params, &version)).await;
+    assert!(
+        begun
+            .expect("a watch that doesn't begin should be given up")
+            .is_err()
+    );
     link.heal();
     // The watch has been as silent all that time.
     let direct: Api<ConfigMap> = Api::namespaced(plane.client().await, namespace.name());

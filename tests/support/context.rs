@@ -46,6 +46,7 @@ pub(crate) async fn build(
         clients: Clients {
             usual: client.clone(),
             once: client.clone(),
+            long_answers: client.clone(),
             watching: client,
         },
         lease,
