@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::core::schedule::reference_clock::{Finding, Reading, ReferenceClock};
+use crate::core::schedule::reference_clock::{ClockFinding, Reading, ReferenceClock};
 use crate::core::schedule::time::signed;
 
 /// Reading of a monotonic clock that goes on while the machine sleeps, so that a window can't be slept through.
@@ -70,9 +70,9 @@ impl Clock {
     }
 
     /// Takes what Salesforce's clock has just shown. Returns by how much the machine's is ahead of it, and what changes by that.
-    pub fn compare(&self, salesforces: Timestamp) -> (SignedDuration, Finding) {
+    pub fn compare(&self, salesforces: Timestamp) -> (SignedDuration, ClockFinding) {
         if self.speed != 1 {
-            return (self.now().duration_since(salesforces), Finding::Unchanged);
+            return (self.now().duration_since(salesforces), ClockFinding::Unchanged);
         }
         let machine = self.machine();
         let finding = self.salesforces().observe(salesforces, machine);

@@ -36,7 +36,7 @@ impl Reading {
 
 /// What an answer has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub enum ClockFinding {
     Unchanged,
     /// The machine's clock is wrong, and Salesforce's counts from now on.
     MachineWrong,
@@ -69,7 +69,7 @@ impl ReferenceClock {
     }
 
     /// Takes what Salesforce's clock shows. A clock that differs from the machine's counts once two answers agree.
-    pub fn observe(&mut self, salesforces: Timestamp, machine: Reading) -> Finding {
+    pub fn observe(&mut self, salesforces: Timestamp, machine: Reading) -> ClockFinding {
         let answer = Reading {
             time: salesforces,
             ..machine
@@ -84,9 +84,9 @@ impl ReferenceClock {
         let before = self.machine_wrong;
         self.machine_wrong = self.time(machine) != machine.time;
         match (before, self.machine_wrong) {
-            (false, true) => Finding::MachineWrong,
-            (true, false) => Finding::MachineRight,
-            (true, true) | (false, false) => Finding::Unchanged,
+            (false, true) => ClockFinding::MachineWrong,
+            (true, false) => ClockFinding::MachineRight,
+            (true, true) | (false, false) => ClockFinding::Unchanged,
         }
     }
 }
@@ -118,17 +118,26 @@ mod tests {
         for off in [6 * HOUR, -6 * HOUR] {
             let mut clock = ReferenceClock::default();
             assert_eq!(clock.time(machine(0, off)), after(off));
-            assert_eq!(clock.observe(truly(1), machine(1, off)), Finding::Unchanged);
+            assert_eq!(clock.observe(truly(1), machine(1, off)), ClockFinding::Unchanged);
             assert_eq!(
                 clock.time(machine(1, off)),
                 after(1 + off),
                 "one answer may be late"
             );
-            assert_eq!(clock.observe(truly(5), machine(5, off)), Finding::MachineWrong);
+            assert_eq!(
+                clock.observe(truly(5), machine(5, off)),
+                ClockFinding::MachineWrong
+            );
             assert_eq!(clock.time(machine(600, off)), truly(600));
             assert_eq!(clock.time(machine(600, 0)), truly(600), "it was set right");
-            assert_eq!(clock.observe(truly(700), machine(700, off)), Finding::Unchanged);
-            assert_eq!(clock.observe(truly(800), machine(800, 1)), Finding::MachineRight);
+            assert_eq!(
+                clock.observe(truly(700), machine(700, off)),
+                ClockFinding::Unchanged
+            );
+            assert_eq!(
+                clock.observe(truly(800), machine(800, 1)),
+                ClockFinding::MachineRight
+            );
             assert_eq!(clock.time(machine(800, 1)), after(801));
         }
     }
@@ -136,7 +145,7 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_after_an_answer_does_not_count() {
         let mut clock = ReferenceClock::default();
-        assert_eq!(clock.observe(truly(1), machine(1, 0)), Finding::Unchanged);
+        assert_eq!(clock.observe(truly(1), machine(1, 0)), ClockFinding::Unchanged);
         for off in [24 * HOUR, -24 * HOUR] {
             assert_eq!(clock.time(machine(60, off)), truly(60));
         }
@@ -155,9 +164,15 @@ mod tests {
     fn an_answer_that_was_read_late_changes_nothing() {
         let mut clock = ReferenceClock::default();
         clock.observe(truly(1), machine(1, 0));
-        assert_eq!(clock.observe(truly(10), machine(1000, 0)), Finding::Unchanged);
+        assert_eq!(
+            clock.observe(truly(10), machine(1000, 0)),
+            ClockFinding::Unchanged
+        );
         assert_eq!(clock.time(machine(1001, 0)), truly(1001));
-        assert_eq!(clock.observe(truly(1002), machine(1002, 0)), Finding::Unchanged);
+        assert_eq!(
+            clock.observe(truly(1002), machine(1002, 0)),
+            ClockFinding::Unchanged
+        );
     }
 
     proptest! {
