@@ -12,6 +12,7 @@ mod generated;
 mod installed;
 #[path = "../support/leak.rs"]
 mod leak;
+mod manifests;
 mod monitoring;
 mod needed;
 mod policy;
