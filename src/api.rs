@@ -5,6 +5,7 @@ pub mod crd;
 mod environment;
 mod grant_problem_texts;
 pub mod names;
+mod newer;
 pub mod reasons;
 pub mod refusals;
 pub mod spec;

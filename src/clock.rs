@@ -1,9 +1,11 @@
 //! What time is it? The one place that reads the clocks of the machine; tests let time run faster.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::core::schedule::reference_clock::{Finding, Reading, ReferenceClock};
 use crate::core::schedule::time::signed;
 
 /// Reading of a monotonic clock that goes on while the machine sleeps, so that a window can't be slept through.
@@ -14,12 +16,16 @@ pub fn boot_time() -> Duration {
     Duration::new(seconds, nanos)
 }
 
-#[derive(Debug, Clone, Copy)]
+/// The clock of the process; clones are one clock.
+#[derive(Debug, Clone)]
 pub struct Clock {
     start: Timestamp,
     started: std::time::Instant,
     booted: Duration,
     speed: u32,
+    /// How wrong the machine's clock is made to be.
+    ahead: SignedDuration,
+    salesforces: Arc<Mutex<ReferenceClock>>,
 }
 
 impl Clock {
@@ -33,20 +39,57 @@ impl Clock {
         Self::at_speed(speed.max(1))
     }
 
+    /// The same clock on a machine whose own is ahead by so much.
+    #[cfg(feature = "test-switches")]
+    #[must_use]
+    pub fn ahead_by(self, ahead: SignedDuration) -> Self {
+        Self {
+            start: self.start + ahead,
+            ahead,
+            ..self
+        }
+    }
+
     fn at_speed(speed: u32) -> Self {
         Self {
             start: Timestamp::now(),
             started: std::time::Instant::now(),
             booted: boot_time(),
             speed,
+            ahead: SignedDuration::ZERO,
+            salesforces: Arc::default(),
         }
     }
 
+    /// The machine's time, or Salesforce's where the two are known to differ.
     pub fn now(&self) -> Timestamp {
         match self.speed {
-            1 => Timestamp::now(),
+            1 => self.salesforces().time(self.machine()),
             speed => self.start + signed(self.started.elapsed() * speed),
         }
+    }
+
+    /// Takes what Salesforce's clock has just shown. Returns by how much the machine's is ahead of it, and what changes by that.
+    pub fn compare(&self, salesforces: Timestamp) -> (SignedDuration, Finding) {
+        if self.speed != 1 {
+            return (self.now().duration_since(salesforces), Finding::Unchanged);
+        }
+        let machine = self.machine();
+        let finding = self.salesforces().observe(salesforces, machine);
+        (machine.time.duration_since(salesforces), finding)
+    }
+
+    fn machine(&self) -> Reading {
+        let time = Timestamp::now().saturating_add(self.ahead);
+        Reading {
+            // It fails for calendar units alone, which a duration has not.
+            time: time.unwrap_or(Timestamp::MAX),
+            boot: boot_time(),
+        }
+    }
+
+    fn salesforces(&self) -> std::sync::MutexGuard<'_, ReferenceClock> {
+        self.salesforces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long this process has run, which no change of the wall clock touches; it goes on while the machine sleeps.

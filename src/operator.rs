@@ -98,7 +98,8 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         Arc::new(Metrics::with_connector_series(args.connector_series_limit)),
         args.test_switches.clock(),
     );
-    let salesforce = salesforce.observed_by(Arc::new(SalesforceObserver::new(metrics.clone(), clock)));
+    let salesforce =
+        salesforce.observed_by(Arc::new(SalesforceObserver::new(metrics.clone(), clock.clone())));
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     let reviewer = args.authenticate_metrics.then(|| clients.usual.clone());
@@ -110,7 +111,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     tokio::spawn(rights::watch(
         clients.usual.clone(),
         needed,
-        clock,
+        clock.clone(),
         metrics.clone(),
     ));
     let key = tokio::select! {

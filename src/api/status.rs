@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::environment::Environment;
+use crate::api::newer::known;
 
 /// Observed state of the connector.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -52,7 +53,7 @@ pub struct SalesforceConnectorStatus {
     pub identity: Option<IdentityStatus>,
 
     /// Issue, expiration and renewal times of the token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub token: Option<TokenStatus>,
 
     /// When someone must act (re-authorize the app, or follow the Ready message) to keep the connector working. A time
@@ -73,7 +74,7 @@ pub struct SalesforceConnectorStatus {
     /// Result of the last connection test. A test makes at most three calls: the list of API versions, the identity of
     /// the user, and one query on Organization. The query counts against the org's daily API allocation; the list of
     /// versions does not. A test never obtains a token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     #[schemars(with = "ConnectionTestStatus")] // else the type's description would replace the field's
     pub connection_test: Option<ConnectionTestStatus>,
 
@@ -88,7 +89,7 @@ pub struct SalesforceConnectorStatus {
     pub candidate_grant_failures: Option<FailuresStatus>,
 
     /// What came of the last login by `kubectl salesforce login` (authorizationCode only).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     #[schemars(with = "LoginStatus")] // else the type's description would replace the field's
     pub last_login: Option<LoginStatus>,
 
@@ -113,7 +114,7 @@ pub struct IdentityStatus {
     #[schemars(length(max = 120))]
     pub edition: Option<String>,
     /// Type of the org as Salesforce reports it. Absent if it could not be verified.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     #[schemars(with = "Environment")] // else the type's description would replace the field's
     pub environment: Option<Environment>,
     /// Base URL of REST calls.

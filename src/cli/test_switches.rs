@@ -18,6 +18,17 @@ pub struct TestSwitches {
     #[arg(long, env = "SFC_CLOCK_SPEED", default_value_t = 1, hide = true)]
     clock_speed: u32,
 
+    /// Seconds by which the clock of the machine is ahead, or behind if negative. For tests only.
+    #[cfg(feature = "test-switches")]
+    #[arg(
+        long,
+        env = "SFC_CLOCK_AHEAD_SECONDS",
+        default_value_t = 0,
+        hide = true,
+        allow_negative_numbers = true
+    )]
+    clock_ahead_seconds: i64,
+
     /// Timeout of one refresh request in seconds. For tests only.
     #[cfg(feature = "test-switches")]
     #[arg(long, env = "SFC_TOKEN_REQUEST_LIMIT_SECONDS", default_value_t = TOKEN_REQUEST_LIMIT.as_secs(), hide = true,
@@ -34,7 +45,8 @@ pub struct TestSwitches {
 impl TestSwitches {
     /// The clock to use.
     pub(crate) fn clock(&self) -> Clock {
-        Clock::faster(self.clock_speed)
+        let ahead = jiff::SignedDuration::from_secs(self.clock_ahead_seconds);
+        Clock::faster(self.clock_speed).ahead_by(ahead)
     }
 
     /// Timeout of one refresh request.

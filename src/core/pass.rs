@@ -125,6 +125,11 @@ impl<'key> Pass<'key> {
             (PassStage::ReadingStatus(_), PassReply::Status(None)) => {
                 Ok(PassEffect::Done(Box::new(PassEnd::Gone)))
             }
+            (PassStage::ReadingStatus(outcome), PassReply::Status(Some(live)))
+                if !live.leads && !matches!(outcome.minted, Some(Minted::Obtained { .. })) =>
+            {
+                Ok(PassEffect::Done(Box::new(PassEnd::Deposed)))
+            }
             (PassStage::ReadingStatus(outcome), PassReply::Status(Some(live))) => {
                 self.take_over(live.status);
                 Ok(self.conclude(*outcome, live.resource_version, now))

@@ -6,6 +6,7 @@ pub mod fair_budget;
 pub mod fair_queue;
 pub mod jitter;
 pub mod password_memory;
+pub mod reference_clock;
 pub mod resync;
 pub mod retry_text;
 pub mod time;

@@ -182,7 +182,7 @@ async fn reconcile(cached: &SalesforceConnector, context: &Arc<Context>) -> Resu
 
 async fn ended(context: &Context, connector: &SalesforceConnector, end: PassEnd) -> Action {
     match end {
-        PassEnd::Gone => Action::await_change(),
+        PassEnd::Gone | PassEnd::Deposed => Action::await_change(),
         PassEnd::UserBusy => Action::requeue(ASK_AGAIN),
         PassEnd::Reported(report) => report::conclude(context, connector, &report).await,
     }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
+mod clocks;
 mod garbage_collection;
 mod kill;
 #[path = "../support/leak.rs"]

@@ -27,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) salesforce: SocketAddr,
     pub(crate) clock_speed: u32,
+    /// By how much the machine's clock is ahead, or behind if negative.
+    pub(crate) clock_ahead_seconds: i64,
     /// For how long it keeps the state of a connector that is gone.
     pub(crate) retention_hours: u32,
     /// What it logs.
@@ -53,6 +55,7 @@ impl Operator {
             .args(["--lease-retry-seconds", &RETRY.as_secs().to_string()])
             .args(["--token-request-limit-seconds", TOKEN_REQUEST_LIMIT])
             .args(["--clock-speed", &setup.clock_speed.to_string()])
+            .args(["--clock-ahead-seconds", &setup.clock_ahead_seconds.to_string()])
             .args(["--state-retention-hours", &setup.retention_hours.to_string()])
             .args(["--hostname", setup.name])
             .arg("--failpoints-in")

@@ -66,6 +66,7 @@ impl Stage {
             kubeconfig: self.plane.kubeconfig_path().to_owned(),
             salesforce: self.sim.https_addr(),
             clock_speed: 1,
+            clock_ahead_seconds: 0,
             retention_hours: 24,
             log: LOG,
         }

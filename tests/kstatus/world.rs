@@ -317,7 +317,9 @@ impl World {
             let reply = match effect {
                 PassEffect::Done(end) => match *end {
                     PassEnd::Reported(report) => break report,
-                    PassEnd::Gone | PassEnd::UserBusy => return "the connector is gone".to_owned(),
+                    PassEnd::Gone | PassEnd::Deposed | PassEnd::UserBusy => {
+                        return "the connector is gone".to_owned();
+                    }
                 },
                 PassEffect::WriteStatus { status, .. } => {
                     written = Some(*status);
@@ -444,6 +446,7 @@ impl World {
                 PassReply::Secret(self.write(*wanted))
             }
             PassEffect::ReadStatus => PassReply::Status(Some(Box::new(LiveStatus {
+                leads: true,
                 status: self.status.clone(),
                 resource_version: None,
             }))),

@@ -209,6 +209,7 @@ fn reply(effect: &PassEffect, status: &SalesforceConnectorStatus) -> PassReply {
         | PassEffect::CreateSecret { .. }
         | PassEffect::UpdateSecret { .. } => PassReply::Secret(Ok(())),
         PassEffect::ReadStatus => PassReply::Status(Some(Box::new(LiveStatus {
+            leads: true,
             status: status.clone(),
             resource_version: None,
         }))),

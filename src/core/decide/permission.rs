@@ -6,6 +6,7 @@ use crate::core::decide::remembered_failure::standing_failure;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, MintReason, WaitReason};
 use crate::core::model::observed::Observed;
+use crate::core::schedule::backoff::attempt_is_due;
 
 /// Obtains the token, unless these inputs have failed and their next attempt is not due. Other inputs, or somebody who asks,
 /// begin again.
@@ -18,11 +19,12 @@ pub(super) fn permitted(
     if matches!(why, MintReason::Requested | MintReason::Login) {
         return Decision::Mint { why };
     }
-    let failures = standing_failure(observed, connector);
-    match failures.map(|failures| failures.next_attempt_time.as_ref().map(|time| time.0)) {
-        None => Decision::Mint { why },
-        Some(Some(next)) if next <= now => Decision::Mint { why },
-        Some(Some(next)) => Decision::Wait(WaitReason::BackOff(next)),
-        Some(None) => Decision::Wait(WaitReason::InputMustChange),
-    }
+    let standing = standing_failure(observed, connector);
+    let Some(failures) = standing.filter(|failures| !attempt_is_due(failures, now)) else {
+        return Decision::Mint { why };
+    };
+    Decision::Wait(match &failures.next_attempt_time {
+        Some(next) => WaitReason::BackOff(next.0),
+        None => WaitReason::InputMustChange,
+    })
 }

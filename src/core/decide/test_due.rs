@@ -12,9 +12,9 @@ use crate::core::decide::remembered_failure::standing_failure;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, TestReason};
 use crate::core::model::observed::Observed;
-use crate::core::schedule::backoff::{MENDED_EVERY, retest_wait};
+use crate::core::schedule::backoff::{MENDED_EVERY, attempt_is_due, retest_wait};
 use crate::core::schedule::jitter::{jittered, shortened};
-use crate::core::schedule::time::{later, since, whole_seconds};
+use crate::core::schedule::time::{is_ahead, later, since, whole_seconds};
 
 /// Why a test is due, if it is.
 pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> Option<TestReason> {
@@ -38,19 +38,13 @@ pub fn due_test(observed: &Observed, connector: &Connector, now: Timestamp) -> O
         return Some(TestReason::First);
     }
     let due = next_test(last, observed.last_test, connector, &observed.owner.uid);
-    (due <= now).then_some(TestReason::Interval)
+    (due <= now || is_ahead(last.last_test_time.0, now)).then_some(TestReason::Interval)
 }
 
 /// A token that has not reached the consumer yet is verified under the same back-off as an attempt to obtain one.
 fn verification_may_run(observed: &Observed, connector: &Connector, now: Timestamp) -> bool {
     let failures = standing_failure(observed, connector);
-    observed.test_requested()
-        || failures.is_none_or(|failures| {
-            failures
-                .next_attempt_time
-                .as_ref()
-                .is_some_and(|next| next.0 <= now)
-        })
+    observed.test_requested() || failures.is_none_or(|failures| attempt_is_due(failures, now))
 }
 
 /// Whether the token that is held goes on being tested where no other one comes in its place: the consumer has it, and it

@@ -1,3 +1,5 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use proptest::prelude::*;
 use redeem::{GrantValidity, OAuthClient, RefreshToken, StateSeen, TokenDigest};
 use serde_json::json;
 
@@ -6,7 +8,7 @@ use crate::api::reasons::OwnReason;
 use crate::core::decide::token_due::renewal_of;
 use crate::core::model::decision::{MintReason, WaitReason};
 use crate::core::model::digest::Digest;
-use crate::core::model::observed::Activity;
+use crate::core::model::observed::{Activity, Source};
 use crate::core::model::rejection::Rejection;
 use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
@@ -108,6 +110,47 @@ fn each_reason_to_obtain_a_token() {
         fixtures::decided(&settled(), after(7200)),
         mint(MintReason::RenewalDue)
     );
+}
+
+proptest! {
+    /// By the clock of another replica, or of this one before it was set.
+    #[test]
+    fn a_clock_that_is_set_to_any_time_holds_up_no_renewal_and_repeats_none(shift in any::<i32>()) {
+        let now = after(shift.into());
+        let far = !(-120..=7200).contains(&shift);
+        for observed in [settled(), granted(&json!({}), GrantValidity::Valid)] {
+            let decision = fixtures::decided(&observed, now);
+            prop_assert!(!far || decision == mint(MintReason::RenewalDue), "{decision:?}");
+
+            let mut renewed = observed;
+            let held = renewed.held.as_mut().unwrap();
+            held.issue_time = now;
+            held.expiration.time = now + signed(std::time::Duration::from_hours(2));
+            if let Source::Grant(source) = &mut renewed.source
+                && let StateSeen::Found(state, _) = &mut source.view.state
+            {
+                state.current.as_mut().unwrap().access.as_mut().unwrap().received_at = now;
+            }
+            let decision = fixtures::decided(&renewed, now);
+            prop_assert!(matches!(decision, Decision::Keep { .. }), "{decision:?}");
+            prop_assert!(!far || decision != KEEP, "the test is due as well: {decision:?}");
+            renewed.status.connection_test.as_mut().unwrap().last_test_time = Time(now);
+            prop_assert_eq!(fixtures::decided(&renewed, now), KEEP);
+        }
+    }
+
+    /// What failed under a clock that was ahead is tried again, unless only another input helps.
+    #[test]
+    fn a_wait_that_begins_in_the_future_is_over(ahead in 121..i32::MAX) {
+        let now = after(-i64::from(ahead));
+        let waiting = after_failure(fresh(), Some(after(600)));
+        prop_assert_eq!(fixtures::decided(&waiting, now), mint(MintReason::NoToken));
+        let given_up = after_failure(fresh(), None);
+        prop_assert_eq!(
+            fixtures::decided(&given_up, now),
+            Decision::Wait(WaitReason::InputMustChange)
+        );
+    }
 }
 
 #[test]

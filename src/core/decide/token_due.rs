@@ -11,6 +11,7 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::Observed;
 use crate::core::schedule::backoff::is_write_failure;
 use crate::core::schedule::expiry::renewal_time;
+use crate::core::schedule::time::is_ahead;
 
 /// Why the held token is due, if it is: it was refused, its instance is gone, or its time is up.
 pub(super) fn token_due(
@@ -26,7 +27,7 @@ pub(super) fn token_due(
         Evidence::None => {}
     }
     let renewal = renewal_of(held, connector, &observed.owner.uid);
-    (renewal <= now).then_some(MintReason::RenewalDue)
+    (renewal <= now || is_ahead(held.issue_time, now)).then_some(MintReason::RenewalDue)
 }
 
 pub(super) fn renewal_of(held: &HeldToken, connector: &Connector, uid: &str) -> Timestamp {

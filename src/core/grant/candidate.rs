@@ -15,6 +15,7 @@ use crate::core::model::decision::MintReason;
 use crate::core::model::observed::{GrantSource, Observed};
 use crate::core::model::outcome::{Minted, Problem};
 use crate::core::model::rejection::explain;
+use crate::core::schedule::backoff::attempt_is_due;
 
 /// After how long a session asks again about a grant whose outcome is unknown, while another one works.
 const ASK_AGAIN: Duration = Duration::from_mins(15);
@@ -79,12 +80,7 @@ pub fn remembered<'a>(observed: &'a Observed, connector: &Connector) -> Option<&
 
 /// Whether the candidate grant is left alone for now.
 pub fn is_left_alone(observed: &Observed, source: &GrantSource, now: Timestamp) -> bool {
-    remembered(observed, &source.connector).is_some_and(|failures| {
-        failures
-            .next_attempt_time
-            .as_ref()
-            .is_none_or(|next| next.0 > now)
-    })
+    remembered(observed, &source.connector).is_some_and(|failures| !attempt_is_due(failures, now))
 }
 
 #[cfg(test)]

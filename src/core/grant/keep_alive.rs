@@ -7,7 +7,7 @@ use crate::api::status::FailuresStatus;
 use crate::core::model::connector::GrantPolicy;
 use crate::core::model::observed::Observed;
 use crate::core::schedule::jitter::jitter_byte;
-use crate::core::schedule::time::{later, signed};
+use crate::core::schedule::time::{is_ahead, later, signed};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outlook {
@@ -55,7 +55,11 @@ pub fn observed_end(observed: &Observed) -> Option<Timestamp> {
 
 /// Whether the grant must be used now, so that it doesn't lapse.
 pub fn is_due(observed: &Observed, now: Timestamp) -> bool {
-    matches!(observed_outlook(observed), Some(Outlook::Alive(plan)) if plan.due <= now)
+    let Some(Outlook::Alive(plan)) = observed_outlook(observed) else {
+        return false;
+    };
+    let access = observed.grant().and_then(|source| source.view.state()?.access());
+    plan.due <= now || access.is_some_and(|access| is_ahead(access.received_at, now))
 }
 
 /// By when a person must log in, where the operator alone may not be enough: a grant that can't be renewed for whatever

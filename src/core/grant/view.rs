@@ -18,7 +18,7 @@ use crate::core::model::digest::Digest;
 use crate::core::model::held_token::{Expiration, HeldToken, Identity, Renewal};
 use crate::core::model::rejection::Rejection;
 use crate::core::schedule::expiry;
-use crate::core::schedule::time::{later, whole_seconds};
+use crate::core::schedule::time::{is_ahead, later, whole_seconds};
 
 #[derive(Debug, Clone)]
 pub struct GrantView {
@@ -259,7 +259,9 @@ pub fn token_of_state(state: &State, noted: Option<&HeldToken>, connector: &Conn
     let identity = state.current.as_ref()?.identity.as_ref()?;
     let serial = Some(access.serial.0);
     let token = AccessToken::new(access.token.expose_secret().to_owned());
-    if let Some(noted) = noted.filter(|noted| noted.token == token) {
+    // A token that was received before it was issued was noted with a clock that was ahead.
+    let same = |noted: &&HeldToken| noted.token == token && !is_ahead(noted.issue_time, access.received_at);
+    if let Some(noted) = noted.filter(same) {
         return Some(HeldToken {
             serial,
             ..noted.clone()

@@ -177,6 +177,8 @@ pub enum SessionReply {
 }
 
 pub struct LiveStatus {
+    /// Whether this replica leads, so that the status is its own to write.
+    pub leads: bool,
     pub status: SalesforceConnectorStatus,
     pub resource_version: Option<String>,
 }
@@ -184,6 +186,8 @@ pub struct LiveStatus {
 pub enum PassEnd {
     /// The connector is gone; there is nothing to report.
     Gone,
+    /// Another replica leads by now, and knows more than this one, which has obtained nothing.
+    Deposed,
     /// Nothing is done before another login of the same user has ended.
     UserBusy,
     /// What was done is recorded and in the status. Its events are to be published.

@@ -174,7 +174,8 @@ fn session_ended(
     let Some(held) = held.filter(|_| usable) else {
         return Ok(GrantStage::BroughtNothing(result));
     };
-    let fresh = in_secret.is_none_or(|known| known.token != held.token);
+    let fresh =
+        in_secret.is_none_or(|known| known.token != held.token || known.issue_time != held.issue_time);
     let introspectable = connector.app.client_secret.is_some();
     if fresh && introspectable && held.expiration.source != ExpirySource::TokenClaims {
         let effect = PassEffect::Introspect {

@@ -27,7 +27,7 @@ use crate::core::schedule::expiry;
 use crate::core::schedule::password_memory::{
     PasswordAttempt, PasswordMemory, PasswordOrder, PasswordOutcome, PasswordVeto,
 };
-use crate::core::schedule::time::{later, since, whole_seconds};
+use crate::core::schedule::time::{is_ahead, later, since, whole_seconds};
 use crate::core::validate::identity::check_organization;
 
 /// What a login comes to: the token, or why there is none.
@@ -377,7 +377,11 @@ fn held(
     introspection: Option<Introspection>,
     now: Timestamp,
 ) -> HeldToken {
-    let earlier = observed.held.as_ref();
+    // Salesforce may return the token that is held. What was recorded of it with a clock that was ahead doesn't count.
+    let earlier = observed
+        .held
+        .as_ref()
+        .filter(|held| !is_ahead(held.issue_time, now));
     let expiration = expiry::of_new_token(&token, introspection.as_ref(), connector.lifetime, earlier, now);
     let issue_time = match earlier {
         Some(earlier) if earlier.token == token.access_token => earlier.issue_time,

@@ -2,19 +2,20 @@
 
 mod faults;
 
-use salesforce_client::Refusal;
+use salesforce_client::{Refusal, TokenResponse};
 use serde_json::json;
 
 use super::*;
 use crate::api::status::{LoginResult, SalesforceConnectorStatus};
 use crate::core::grant::session_report::SessionReport;
+use crate::core::model::held_token::Renewal;
 use crate::core::model::login_request::{LoginCode, LoginRequest, LoginSecret, LoginSeen};
 use crate::core::model::observed::Activity;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
 use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
 use crate::core::secret::ownership::Target;
-use crate::core::testing::driver::{Ran, run, run_with, secret};
+use crate::core::testing::driver::{Ran, run, run_with, secret, token};
 use crate::core::testing::fixtures::{
     self, after, asked_to_renew, carrying, failure, fresh, grant_mut, grant_of, granted, held, now, password,
     settled, spec,
@@ -194,6 +195,25 @@ scenarios! {
         assert_eq!(ready_after(&ran), "True TokenValid");
     }
 
+    fn a_token_that_was_dated_by_a_clock_that_was_ahead_and_is_returned_again_is_dated_anew() {
+        let mut held = settled().held.unwrap();
+        held.issue_time = after(6 * 3600);
+        held.expiration.time = after(8 * 3600);
+        let same = held.token.clone();
+        let ahead = carrying(settled(), held);
+        let ran = run_with(&ahead, after(1), |effect| match effect {
+            PassEffect::RequestToken { .. } => {
+                let returned = TokenResponse { access_token: same.clone(), ..token("same", after(1)) };
+                Some(PassReply::Token(TokenReply::Granted(Box::new(returned))))
+            }
+            _ => None,
+        });
+        let held = ran.left.held.clone().unwrap();
+        assert_eq!((held.issue_time, held.expiration.renewal), (after(1), Renewal::Ahead));
+        let again = run(&ran.left, after(2));
+        assert!(!again.effects.contains(&"RequestToken"), "{:?}", again.effects);
+    }
+
     fn a_fresh_token_that_is_refused_too_is_a_finding_and_no_loop() {
         let ran = run_with(&settled(), after(901), refuses_tokens);
         let logins = ran.effects.iter().filter(|effect| **effect == "RequestToken").count();
@@ -224,12 +244,31 @@ scenarios! {
         let ran = run_with(&due, after(6100), |effect| match effect {
             PassEffect::ReadStatus => {
                 let status = SalesforceConnectorStatus { last_handled: Some(echo.clone()), ..due.status.clone() };
-                let live = Box::new(LiveStatus { status, resource_version: Some("8".to_owned()) });
+                let live = Box::new(LiveStatus { leads: true, status, resource_version: Some("8".to_owned()) });
                 Some(PassReply::Status(Some(live)))
             }
             effect => renewed_grant(effect),
         });
         assert_eq!(ran.left.status.last_handled, Some(echo));
+    }
+
+    fn a_replica_that_no_longer_leads_reports_what_it_obtained_and_nothing_else() {
+        let due = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
+        let mut written = Vec::new();
+        for obtains in [true, false] {
+            let ran = run_with(&due, after(6100), |effect| match effect {
+                PassEffect::ReadStatus => {
+                    let (status, resource_version) = (due.status.clone(), Some("8".to_owned()));
+                    Some(PassReply::Status(Some(Box::new(LiveStatus { leads: false, status, resource_version }))))
+                }
+                PassEffect::RunSession(_) if !obtains => {
+                    Some(PassReply::Session(Box::new(SessionReply::BudgetSpent(std::time::Duration::from_mins(1)))))
+                }
+                effect => renewed_grant(effect),
+            });
+            written.push((ran.effects.contains(&"ReadStatus"), ran.effects.contains(&"WriteStatus")));
+        }
+        assert_eq!(written, [(true, true), (true, false)]);
     }
 
     fn a_connector_that_is_gone_after_a_session_is_not_written() {

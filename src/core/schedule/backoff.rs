@@ -9,7 +9,7 @@ use crate::api::reasons::{Class, OwnReason};
 use crate::api::status::FailuresStatus;
 use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::resync::RESYNC_SHORTEST;
-use crate::core::schedule::time::{later, since, whole_seconds};
+use crate::core::schedule::time::{is_ahead, later, since, whole_seconds};
 
 /// First wait after a passing failure; doubled each time.
 pub(crate) const BACK_OFF_FIRST: Duration = Duration::from_secs(10);
@@ -70,6 +70,13 @@ pub fn next_attempt(
     };
     let wait = jittered(wait, uid, count).max(retry_after.unwrap_or_default());
     Some(whole_seconds(later(now, wait)))
+}
+
+/// Whether the next attempt after this failure may be made. Not without a change, where there is none to be made.
+pub fn attempt_is_due(failures: &FailuresStatus, now: Timestamp) -> bool {
+    let last = failures.last_failure_time.0;
+    let next = failures.next_attempt_time.as_ref();
+    next.is_some_and(|next| next.0 <= now || is_ahead(last, now))
 }
 
 /// Whether a token could not be delivered. Another login does not help; the Secret is tried by a dry run.

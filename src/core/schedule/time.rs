@@ -20,6 +20,15 @@ pub fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
+/// By how much the clocks of two replicas may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(2);
+
+/// Whether something happened later than now, so that a clock was wrong: that of the replica that recorded it, or ours. Nothing
+/// waits for such a time.
+pub fn is_ahead(recorded: Timestamp, now: Timestamp) -> bool {
+    since(now, recorded) > CLOCKS_DIFFER
+}
+
 /// Times in status are cut to whole seconds: Kubernetes writes seconds, and a value must equal itself read back.
 pub fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)

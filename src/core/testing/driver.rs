@@ -54,7 +54,7 @@ pub(crate) fn run_with(
     loop {
         if let PassEffect::Done(end) = effect {
             let report = match *end {
-                PassEnd::Gone | PassEnd::UserBusy => None,
+                PassEnd::Gone | PassEnd::Deposed | PassEnd::UserBusy => None,
                 PassEnd::Reported(report) => Some(report),
             };
             return Ran {
@@ -113,6 +113,7 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
         | PassEffect::CreateSecret { .. }
         | PassEffect::UpdateSecret { .. } => PassReply::Secret(Ok(())),
         PassEffect::ReadStatus => PassReply::Status(Some(Box::new(LiveStatus {
+            leads: true,
             status: observed.status.clone(),
             resource_version: Some("8".to_owned()),
         }))),

@@ -127,7 +127,8 @@ proptest! {
             failures.inputs_digest.as_deref() == Some(of(&observed).attempt_digest.as_str())
         });
         let waiting = same_inputs.is_some_and(|failures| {
-            failures.next_attempt_time.as_ref().is_none_or(|next| next.0 > after(at))
+            let begun = failures.last_failure_time.0 <= after(at + 120);
+            failures.next_attempt_time.as_ref().is_none_or(|next| begun && next.0 > after(at))
         });
         if waiting && !observed.renewal_requested() {
             let decision = fixtures::decided(&observed, after(at));

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use salesforce_client::{CallOutcome, Endpoint, Observer};
 
 use crate::clock::Clock;
+use crate::core::schedule::reference_clock::Finding;
 use crate::metrics::Metrics;
 
 /// Puts what it hears into the metrics.
@@ -28,7 +29,18 @@ impl Observer for SalesforceObserver {
     }
 
     fn server_date(&self, date: Timestamp) {
-        let ahead = self.clock.now().duration_since(date);
+        let (ahead, finding) = self.clock.compare(date);
         self.metrics.clock_skew(ahead.as_secs_f64());
+        match finding {
+            Finding::Unchanged => {}
+            Finding::MachineWrong => tracing::warn!(
+                seconds_ahead = ahead.as_secs(),
+                "The clock of this node differs from Salesforce's. Synchronize the clock of the node. Until then the operator uses \
+                 Salesforce's time"
+            ),
+            Finding::MachineRight => {
+                tracing::info!("The clock of this node agrees with Salesforce's again, and is used");
+            }
+        }
     }
 }

@@ -1,3 +1,4 @@
+use jiff::SignedDuration;
 use redeem::{Attempt, AttemptId, GrantId, GrantValidity, Origin, RefreshToken};
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use crate::core::model::observed::{Activity, Observed};
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::ownership::Target;
 use crate::core::testing::fixtures;
-use crate::core::testing::fixtures::{after, cluster, found, granted, kept, now, of, user};
+use crate::core::testing::fixtures::{after, cluster, found, grant_of, granted, kept, now, of, user};
 
 /// How a state can stand, each with a name.
 fn states() -> Vec<(&'static str, StateSeen)> {
@@ -109,6 +110,29 @@ fn observed(state: StateSeen) -> Observed {
         .and_then(|state| token_of_state(state, None, of(&observed)));
     fixtures::grant_mut(&mut observed).view = view;
     observed
+}
+
+#[test]
+fn what_the_secret_notes_of_a_token_counts_unless_it_was_noted_with_a_clock_that_was_ahead() {
+    let observed = granted(&json!({}), GrantValidity::Valid);
+    let state = grant_of(&observed).view.state().unwrap();
+    let held = observed.held.as_ref().unwrap();
+    let noted = |seconds| HeldToken {
+        issue_time: held.issue_time + SignedDuration::from_secs(seconds),
+        expiration: Expiration {
+            time: held.expiration.time + SignedDuration::from_secs(seconds),
+            source: ExpirySource::Introspected,
+            renewal: Renewal::AtExpiry,
+        },
+        ..held.clone()
+    };
+    for (seconds, counts) in [(-600, true), (120, true), (121, false), (6 * 3600, false)] {
+        let noted = noted(seconds);
+        let found = token_of_state(state, Some(&noted), of(&observed)).unwrap();
+        let expected = if counts { &noted } else { held };
+        assert_eq!(found.issue_time, expected.issue_time, "{seconds}");
+        assert_eq!(found.expiration, expected.expiration, "{seconds}");
+    }
 }
 
 #[test]

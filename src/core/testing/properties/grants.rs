@@ -114,6 +114,7 @@ impl World {
         let ran = driver::run_with(&observed, now, |effect| match effect {
             PassEffect::RunSession(order) => Some(PassReply::Session(Box::new(self.session(order, now)))),
             PassEffect::ReadStatus => Some(PassReply::Status(Some(Box::new(LiveStatus {
+                leads: true,
                 status: self.observed.status.clone(),
                 resource_version: None,
             })))),
