@@ -51,7 +51,7 @@ pub struct RunArgs {
     pub watch_namespaces: Vec<String>,
 
     /// How the operator notices changed Secrets. ByName reads the Secrets that connectors refer to at every resync, and
-    /// needs neither list nor watch permission on Secrets. Watch notices changes immediately and needs both.
+    /// needs no watch permission on Secrets. Watch notices changes immediately and needs it.
     #[arg(long, env = "SFC_SECRET_WATCH", value_enum, default_value = "ByName")]
     pub secret_watch: SecretWatch,
 

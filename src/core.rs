@@ -8,6 +8,7 @@ pub mod decide;
 pub mod grant;
 pub mod model;
 pub mod pass;
+pub mod rights;
 pub mod schedule;
 pub mod secret;
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub struct Metrics {
     resync_period: Gauge,
     connectors: Gauge,
     leader: Gauge,
+    missing_rights: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -97,6 +98,7 @@ impl Metrics {
             resync_period: Gauge::default(),
             connectors: Gauge::default(),
             leader: Gauge::default(),
+            missing_rights: Gauge::default(),
         };
         metrics.register_salesforce();
         metrics.register_work();
@@ -192,6 +194,11 @@ impl Metrics {
             "1 if this process holds the lease, else 0",
             self.leader.clone(),
         );
+        registry.register(
+            "missing_rights",
+            "Rights that the operator needs and does not have, by verb, resource and namespace, at the last check; the log names them",
+            self.missing_rights.clone(),
+        );
     }
 
     pub fn token_request(&self, method: &'static str, result: &'static str) {
@@ -282,6 +289,11 @@ impl Metrics {
 
     pub fn leader(&self, leads: bool) {
         self.leader.set(leads.into());
+    }
+
+    /// How many rights the last check found missing.
+    pub fn missing_rights(&self, rights: usize) {
+        self.missing_rights.set(count(rights));
     }
 
     /// The text that Prometheus reads (`OpenMetrics`).

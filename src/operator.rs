@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
+use crate::core::rights::needed;
 use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
 use crate::metrics::{Metrics, Totals};
 use crate::server::{Readiness, Shown};
@@ -19,6 +20,7 @@ use crate::shell::controller;
 use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
 use crate::shell::observe::resync_period;
+use crate::shell::rights;
 use crate::shell::salesforce::observer::SalesforceObserver;
 use crate::{server, telemetry};
 
@@ -104,6 +106,14 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let shown = Shown::new(metrics.clone(), reviewer);
     let server = tokio::spawn(serve(args, readiness.clone(), shown, end.map(|_| ()).shared()).await?);
 
+    // Before anything that needs a right, and waits for as long as it is missing.
+    let needed = needed(&args.settings(), args.authenticate_metrics);
+    tokio::spawn(rights::watch(
+        clients.usual.clone(),
+        needed,
+        clock.clone(),
+        metrics.clone(),
+    ));
     let key = tokio::select! {
         key = digest_key::read_or_create(&clients.usual, &args.namespace) => key.map_err(RunError::DigestKey)?,
         () = stop.clone() => {

@@ -11,10 +11,10 @@ use allowed_hosts::AllowedHosts;
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SecretWatch {
-    /// Read the Secrets that connectors refer to at every resync: needs neither list nor watch permission on Secrets.
+    /// Read the Secrets that connectors refer to at every resync: needs no watch permission on Secrets.
     #[value(name = "ByName")]
     ByName,
-    /// Watch the metadata of all Secrets: needs list and watch permission, which also permits reading every Secret.
+    /// Watch the metadata of all Secrets: needs watch permission, which also permits reading every Secret.
     #[value(name = "Watch")]
     Watch,
 }

@@ -9,6 +9,7 @@ pub mod kubernetes;
 pub mod observe;
 pub mod perform;
 pub mod report;
+pub mod rights;
 pub mod salesforce;
 pub(crate) mod turns;
 pub mod watch;

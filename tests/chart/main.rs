@@ -12,10 +12,16 @@ mod generated;
 mod installed;
 #[path = "../support/leak.rs"]
 mod leak;
+mod manifests;
 mod monitoring;
+mod needed;
 mod policy;
 mod release;
 mod rendered;
 mod rights;
 mod schema;
 mod secrecy;
+#[expect(dead_code, reason = "shared with the tests of the operator")]
+#[path = "../support/tenant.rs"]
+mod tenant;
+mod used;

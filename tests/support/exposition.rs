@@ -19,6 +19,7 @@ pub(crate) fn exposition() -> String {
     metrics.reconcile_errors("ReadSecret");
     metrics.population(1, Duration::from_mins(1));
     metrics.leader(true);
+    metrics.missing_rights(0);
     metrics.stored_secrets("state", 1);
     let time = "2026-11-22T10:00:00Z";
     let status: SalesforceConnectorStatus = serde_json::from_value(json!({

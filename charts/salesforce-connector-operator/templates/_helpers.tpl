@@ -54,28 +54,28 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Rights wherever connectors are worked on. */}}
 {{- define "sfc.workRules" -}}
-# src/controller/wake.rs watches connectors; src/controller/context.rs reads one again where the cache is behind.
+# src/shell/watch/watches.rs watches connectors, with what there is at first in the stream; src/shell/context.rs reads one again where the cache is behind.
 - apiGroups: [salesforce-connector.dev]
   resources: [salesforceconnectors]
-  verbs: [get, list, watch]
-# src/controller/report.rs writes the status and nothing else of a connector.
+  verbs: [get, watch]
+# src/shell/report.rs replaces the status, and src/shell/grant_session/kubernetes.rs patches it; nothing else of a connector is written.
 - apiGroups: [salesforce-connector.dev]
   resources: [salesforceconnectors/status]
   verbs: [update, patch]
-# src/controller/report.rs publishes events; a repeated one is patched.
+# src/shell/report.rs publishes events; a repeated one is patched.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-# src/controller/observe.rs reads the Secrets that connectors mention, by name; src/controller/secrets.rs creates, updates
+# src/shell/observe.rs reads the Secrets that connectors mention, by name; src/shell/kubernetes/consumer_secret.rs creates, updates
 # and deletes the Secrets that it owns. The admission policy holds it to those.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, update, delete]
 {{- if eq .Values.secretWatch "Watch" }}
-# src/controller/wake.rs watches the metadata of Secrets where secretWatch is Watch.
+# src/shell/watch/watches.rs watches the metadata of Secrets where secretWatch is Watch.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [list, watch]
+  verbs: [watch]
 {{- end }}
 {{- end }}
 
