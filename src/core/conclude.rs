@@ -92,7 +92,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     }
     status.candidate_grant_failures = failures::candidate_grant_failures(observed, outcome, now);
     if let Some(connector) = observed.connector() {
-        status.secret_name = secret_name(before.secret_name.clone(), connector, outcome);
+        status.secret_name = secret_name(observed, connector, outcome);
         let held = outcome.held.as_ref();
         status.token = held.map(|held| token_status(held, connector, &observed.owner.uid));
         status.action_required_time =
@@ -153,12 +153,15 @@ fn last_login(observed: &Observed, outcome: &Outcome, now: Timestamp) -> Option<
     })
 }
 
-/// The name of before stays until the new Secret is written: it tells which one to delete then.
-fn secret_name(before: Option<String>, connector: &Connector, outcome: &Outcome) -> Option<String> {
+/// The name of before stays until the new Secret is written: it tells which one to delete then. What was never written has none.
+fn secret_name(observed: &Observed, connector: &Connector, outcome: &Outcome) -> Option<String> {
     let wanted = Some(connector.template.name.clone());
     match outcome.secret {
         SecretOutcome::InStep => wanted,
-        SecretOutcome::Untouched | SecretOutcome::Withheld | SecretOutcome::Refused(_) => before.or(wanted),
+        SecretOutcome::Untouched | SecretOutcome::Withheld | SecretOutcome::Refused(_) => {
+            let before = observed.status.secret_name.clone();
+            before.or_else(|| observed.target.ours().and(wanted))
+        }
     }
 }
 

@@ -505,6 +505,17 @@ fn the_next_look_is_at_the_first_interesting_moment() {
 }
 
 #[test]
+fn a_secret_that_was_never_written_has_no_name_in_the_status() {
+    let refused = Decision::Reject(Rejection::new(
+        OwnReason::InputSecretMissing,
+        "spec.app.clientSecretRef",
+    ));
+    let before = fresh();
+    let conclusion = conclude(&before, &refused, &kept(&before), now());
+    assert_eq!(written(&conclusion).secret_name, None);
+}
+
+#[test]
 fn a_changed_secret_name_is_shown_and_a_changed_generation_observed() {
     let moved = Observed {
         generation: 2,
