@@ -91,7 +91,7 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_CONNECT_TO", value_delimiter = ',')]
     pub connect_to: Vec<ConnectTo>,
 
-    /// File with additional CA certificates (PEM) to trust for connections to Salesforce.
+    /// File with additional CA certificates (PEM) to trust for connections to Salesforce. It is read again every minute.
     #[arg(long, env = "SFC_CA_FILE")]
     pub ca_file: Option<PathBuf>,
 

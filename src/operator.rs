@@ -21,6 +21,7 @@ use crate::shell::kubernetes::clients::Clients;
 use crate::shell::kubernetes::digest_key;
 use crate::shell::observe::resync_period;
 use crate::shell::rights;
+use crate::shell::salesforce::current_client::CurrentClient;
 use crate::shell::salesforce::observer::SalesforceObserver;
 use crate::{server, telemetry};
 
@@ -89,17 +90,17 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let stop = stop_signal().map_err(RunError::Start)?.shared();
     let settings = args.client_settings()?;
     let lease = args.lease_settings()?;
-    let salesforce = salesforce_client::Client::new(settings).map_err(RunError::Salesforce)?;
-    let config = Config::infer().await.map_err(kube::Error::InferConfig);
-    let config = config.map_err(RunError::Kubernetes)?;
-    let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
-    let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     let (metrics, clock) = (
         Arc::new(Metrics::with_connector_series(args.connector_series_limit)),
         args.test_switches.clock(),
     );
-    let salesforce =
-        salesforce.observed_by(Arc::new(SalesforceObserver::new(metrics.clone(), clock.clone())));
+    let observer = Arc::new(SalesforceObserver::new(metrics.clone(), clock.clone()));
+    let salesforce = CurrentClient::following(args.ca_file.clone(), settings, observer, &clock)
+        .map_err(RunError::Salesforce)?;
+    let config = Config::infer().await.map_err(kube::Error::InferConfig);
+    let config = config.map_err(RunError::Kubernetes)?;
+    let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
+    let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     let reviewer = args.authenticate_metrics.then(|| clients.usual.clone());

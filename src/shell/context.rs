@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::found_secret::SecretReader;
 use crate::shell::salesforce::budget::Budget;
+use crate::shell::salesforce::current_client::CurrentClient;
 use crate::shell::salesforce::user_locks::UserLocks;
 use crate::shell::turns::Turns;
 use crate::shell::watch::stores::Connectors;
@@ -31,7 +32,7 @@ pub struct Context {
     pub(crate) watching: Client,
     pub grants: crate::shell::grant_session::Grants,
     pub(crate) place: tokio::sync::OnceCell<crate::shell::grant_session::Place>,
-    salesforce: salesforce_client::Client,
+    salesforce: CurrentClient,
     pub settings: Settings,
     pub digest_key: DigestKey,
     pub clock: Clock,
@@ -54,7 +55,7 @@ pub struct Context {
 pub struct Parts {
     pub clients: crate::shell::kubernetes::clients::Clients,
     pub lease: LeaseState,
-    pub salesforce: salesforce_client::Client,
+    pub salesforce: CurrentClient,
     pub settings: Settings,
     pub digest_key: DigestKey,
     pub clock: Clock,
@@ -147,6 +148,7 @@ impl Context {
     /// Salesforce, as far as connectors of a namespace may reach it.
     pub(crate) fn salesforce(&self, namespace: &str) -> salesforce_client::Client {
         self.salesforce
+            .get()
             .allowing(self.settings.allowed_hosts.of(namespace).clone())
     }
 

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 use salesforce_connector_operator::api::crd;
+use salesforce_connector_operator::settings::SecretWatch;
+use salesforce_sim::{Addresses, Simulator, default_world};
 use serde_json::Value;
 use testbed::http::Answer;
-use testbed::{ControlPlane, OperatorProcess};
+use testbed::{ControlPlane, OperatorProcess, eventually};
 
-use crate::stage::DEADLINE;
+use crate::stage::{DEADLINE, SERVICE_ACCOUNT, SPEED, Stage};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
 
@@ -48,6 +50,41 @@ async fn a_process_says_what_it_waits_for_until_it_is_ready() {
     until(&process, "/readyz", "200 OK", "ok\n").await;
     drop(process);
     assert_lines_are_json(&std::fs::read_to_string(log).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ca_certificates_that_change_are_trusted_without_a_restart() {
+    let stage = Stage::bare(SecretWatch::ByName).await;
+    let other = Simulator::start_on(default_world::build(), Addresses::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (ca, log) = (folder.path().join("ca.pem"), folder.path().join("log"));
+    let write = |pem: &str| std::fs::write(&ca, pem).unwrap();
+    write(other.ca_pem());
+    let kubeconfig = stage.plane.kubeconfig_for(&stage.home, SERVICE_ACCOUNT).await;
+    let mut command = OperatorProcess::command(PROGRAM, &kubeconfig);
+    command
+        .args(["--namespace", &stage.home, "--watch-namespaces", &stage.namespace])
+        .args(["--connect-to", &format!("*={}", stage.sim.https_addr())])
+        .args(["--clock-speed", &SPEED.to_string(), "--ca-file"])
+        .arg(&ca);
+    let _process = OperatorProcess::start(command, &log).unwrap();
+    stage.good_connector("crm").await;
+    stage.not_ready("crm", "TlsFailed").await;
+
+    write("no certificate");
+    until_logged(&log, "The CA certificates have changed and can't be used").await;
+    write(stage.sim.ca_pem());
+    until_logged(&log, "The CA certificates have changed, and are in use").await;
+    stage.ready("crm").await;
+    stage.finish().await;
+}
+
+async fn until_logged(log: &Path, message: &str) {
+    eventually(DEADLINE, message, async || {
+        let log = std::fs::read_to_string(log).map_err(|error| error.to_string())?;
+        log.contains(message).then_some(()).ok_or(log)
+    })
+    .await;
 }
 
 /// By default each line is one JSON object.

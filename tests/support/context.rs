@@ -14,6 +14,7 @@ use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUE
 use salesforce_connector_operator::shell::context::{Context, Parts};
 use salesforce_connector_operator::shell::kubernetes::clients::Clients;
 use salesforce_connector_operator::shell::kubernetes::digest_key;
+use salesforce_connector_operator::shell::salesforce::current_client::CurrentClient;
 
 /// The default settings of an operator with this namespace of its own, that works in these namespaces.
 pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
@@ -50,7 +51,7 @@ pub(crate) async fn build(
             watching: client,
         },
         lease,
-        salesforce: salesforce_client::Client::new(salesforce).unwrap(),
+        salesforce: CurrentClient::new(salesforce_client::Client::new(salesforce).unwrap()),
         settings,
         digest_key,
         clock,
