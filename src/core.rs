@@ -6,6 +6,7 @@
 pub mod conclude;
 pub mod decide;
 pub mod grant;
+pub mod inventory;
 pub mod model;
 pub mod pass;
 pub mod rights;

@@ -124,6 +124,11 @@ pub fn default_secret_name(connector: &str) -> String {
     format!("{connector}-salesforce")
 }
 
+/// Name of the ConfigMap with the details of a connector's inventory.
+pub fn inventory_config_map_name(connector: &str) -> String {
+    format!("{connector}-inventory")
+}
+
 /// Name of the Secret with the stored grants of the connector of that uid.
 pub fn state_name(uid: &str) -> String {
     format!("{STATE_PREFIX}{uid}")

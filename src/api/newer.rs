@@ -51,6 +51,7 @@ mod tests {
                 "lastTestTime": "2026-01-01T00:00:00Z",
                 "steps": [{ "name": "MoonPhase", "result": "Passed" }],
             },
+            "inventory": { "result": "Guessed", "message": "" },
             "lastLogin": {
                 "secretName": "login",
                 "result": "Postponed",

@@ -117,6 +117,12 @@ own_reasons! {
     UnexpectedUser => FixInSalesforce, Developer, "Correct spec.expect.username, or change the user that logs in. For clientCredentials this is the run-as user in the app's policies.";
     /// The operator did not publish the token, because Salesforce does not tell whose it is.
     IdentityNotReadable => FixInSalesforce, SalesforceAdministrator, "Add the scope Access the identity URL service (id, profile, email, address, phone) in Setup > External Client App Manager > (app) > Settings > OAuth Settings, or remove spec.expect.username.";
+    /// The token belongs to a different org than before.
+    OrganizationChanged => Transient, Developer, "If a sandbox was refreshed, this is expected: update what remembers record IDs or the organization ID of the earlier org, and read its data again. Otherwise check spec.host and spec.app, and set spec.expect.organizationId.";
+    /// The objects that the user of the token sees have changed since the last inventory.
+    ObjectsChanged => Transient, Nobody, "Nothing to do. The ConfigMap of the inventory names the objects.";
+    /// The org has used a limit up to spec.inventory.limitWarningPercent.
+    LimitNearlyReached => Transient, SalesforceAdministrator, "Free or buy capacity: Setup > Company Information shows the org's limits.";
     /// Salesforce rejected a new token immediately.
     FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Check Setup > Session Settings and the app's policies for a setting that ends new sessions: IP relaxation, session security level, API Access Control, Lock sessions to the IP address from which they originated. Also check whether Salesforce froze the user.";
     /// The token has expired, and the operator has not obtained a new one.

@@ -20,8 +20,10 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use super::environment::Environment;
+pub use inventory::{InventoryDetails, InventorySpec};
 pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 
+mod inventory;
 mod rules;
 mod secret;
 
@@ -106,6 +108,13 @@ pub struct SalesforceConnectorSpec {
     #[serde(default)]
     #[schemars(default = "empty_object")]
     pub connection_test: ConnectionTestSpec,
+
+    /// If set, the operator reads once a day what the org holds, with at most five calls: its type, API versions, objects,
+    /// record counts and limits. status.inventory shows it; it has no influence on Ready. The operator skips a run while the
+    /// org has used 80 percent of its API calls. Write `{}` for the defaults. Default: no inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "InventorySpec")] // else the type's description would replace the field's
+    pub inventory: Option<InventorySpec>,
 
     /// While true, the operator sends nothing to Salesforce, with two exceptions (authorizationCode only): it refreshes
     /// a stored grant before it expires from inactivity, about once in 20 days, and it checks the outcome of an

@@ -17,6 +17,13 @@ use serde::{Deserialize, Serialize};
 use crate::api::environment::Environment;
 use crate::api::newer::known;
 
+pub use inventory::{
+    FailedPartStatus, InventoryPart, InventoryResult, InventoryStatus, LimitStatus, OrgType,
+    RecordCountStatus,
+};
+
+mod inventory;
+
 /// Observed state of the connector.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -77,6 +84,11 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     #[schemars(with = "ConnectionTestStatus")] // else the type's description would replace the field's
     pub connection_test: Option<ConnectionTestStatus>,
+
+    /// What the org holds, as of the last run. Present if spec.inventory is set.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    #[schemars(with = "InventoryStatus")] // else the type's description would replace the field's
+    pub inventory: Option<InventoryStatus>,
 
     /// Failures since the last success. Absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

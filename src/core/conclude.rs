@@ -13,16 +13,19 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::Reason;
+use crate::api::reasons::OwnReason;
 use crate::api::status::{IdentityStatus, LoginResult, LoginStatus, SalesforceConnectorStatus, TokenStatus};
 use crate::core::conclude::merge::{ConditionType, Finding, Truth, merge};
 use crate::core::grant::keep_alive;
 use crate::core::grant::keep_alive::Outlook;
+use crate::core::inventory::summary::{change_note, inventory_status, limits_note};
 use crate::core::model::connector::{Connector, UsernameDisplay};
 use crate::core::model::decision::Decision;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::limits;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
+use crate::core::model::rejection::explain;
 use crate::core::schedule::expiry::renewal_time;
 use crate::core::schedule::time::whole_seconds;
 
@@ -105,11 +108,14 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     let untestable = failures::untestable(observed, decision, outcome, status.failures.as_ref());
     status.connection_test = failures::connection_test(observed, outcome, untestable.as_ref(), now);
     status.last_login = last_login(observed, outcome, now);
+    status.inventory = inventory_status(observed, outcome, now);
     status.last_handled = failures::last_handled(observed, decision, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
     let mut events = events(&before.conditions, &findings);
     events.extend(candidate_grant_event(before, &status));
+    events.extend(organization_event(before, &status));
+    events.extend(inventory_events(before, &status, outcome));
     let next = next_look::next_look(observed, decision, outcome, &status, now);
     Conclusion {
         status: (status != *before).then_some(status),
@@ -261,6 +267,40 @@ fn candidate_grant_event(
         reason,
         note: now.message.clone(),
     })
+}
+
+/// A refreshed sandbox is another org under the same host.
+fn organization_event(
+    before: &SalesforceConnectorStatus,
+    status: &SalesforceConnectorStatus,
+) -> Option<EventDraft> {
+    let id = |status: &SalesforceConnectorStatus| status.identity.as_ref()?.organization_id.clone();
+    let (earlier, now) = (id(before)?, id(status)?);
+    let reason = OwnReason::OrganizationChanged.into();
+    (earlier != now).then(|| EventDraft {
+        kind: EventKind::Warning,
+        reason,
+        note: explain(reason, &format!("{now} in place of {earlier}")),
+    })
+}
+
+fn inventory_events(
+    before: &SalesforceConnectorStatus,
+    status: &SalesforceConnectorStatus,
+    outcome: &Outcome,
+) -> Vec<EventDraft> {
+    let Some(inventory) = status.inventory.as_ref().filter(|_| outcome.inventory.is_some()) else {
+        return Vec::new();
+    };
+    let draft = |kind, reason: OwnReason, note: String| EventDraft {
+        kind,
+        reason: reason.into(),
+        note,
+    };
+    let changed = change_note(outcome).map(|note| draft(EventKind::Normal, OwnReason::ObjectsChanged, note));
+    let limits = limits_note(before.inventory.as_ref(), inventory);
+    let nearly = limits.map(|note| draft(EventKind::Warning, OwnReason::LimitNearlyReached, note));
+    changed.into_iter().chain(nearly).collect()
 }
 
 /// Another installation manages this connector: its status is not ours to write while it lives, so an event says it.

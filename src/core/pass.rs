@@ -13,6 +13,7 @@ pub mod connection_test;
 mod delivery;
 pub mod effect;
 mod grant;
+mod inventory;
 mod login;
 mod probe;
 mod progress;
@@ -33,6 +34,7 @@ use crate::core::conclude::conclude;
 use crate::core::decide::decide;
 use crate::core::decide::instance_moved::instance_is_gone;
 use crate::core::decide::test_due::{due_test, meanwhile};
+use crate::core::inventory::findings::InventoryReport;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
@@ -45,6 +47,7 @@ use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use addition::Addition;
 use delivery::{Delivery, Task, undelivered};
 use grant::{GrantRenewal, GrantStage};
+use inventory::InventoryRun;
 use login::{Login, LoginEnd};
 use probe::write_probe;
 use progress::PartProgress;
@@ -69,6 +72,7 @@ enum PassStage {
     LoggingIn(Box<Login>, MintReason),
     RenewingGrant(Box<GrantRenewal>),
     Delivering(Box<Delivery>, Addition),
+    TakingInventory(Box<InventoryRun>, Box<Outcome>),
     ReadingStatus(Box<Outcome>),
     Recording {
         report: Arc<PassReport>,
@@ -121,6 +125,10 @@ impl<'key> Pass<'key> {
                 let connector = self.connector()?;
                 let progress = delivery.on(reply, &self.observed, &connector, self.key)?;
                 Ok(self.delivering(progress, addition, now))
+            }
+            (PassStage::TakingInventory(run, outcome), reply) => {
+                let progress = run.on(reply, &self.observed, now)?;
+                Ok(self.taking_inventory(progress, *outcome, now))
             }
             (PassStage::ReadingStatus(_), PassReply::Status(None)) => {
                 Ok(PassEffect::Done(Box::new(PassEnd::Gone)))
@@ -417,8 +425,34 @@ impl<'key> Pass<'key> {
         self.observed.status_unwritten = false;
     }
 
-    /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
+    /// All that was due is done; what the org holds comes last.
     fn finish(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
+        match InventoryRun::begin(&self.observed, &outcome, now) {
+            Some(progress) => self.taking_inventory(progress, outcome, now),
+            None => self.finish_with(outcome, now),
+        }
+    }
+
+    fn taking_inventory(
+        &mut self,
+        progress: PartProgress<InventoryRun, InventoryReport>,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> PassEffect {
+        match progress {
+            PartProgress::Asks(run, effect) => {
+                self.stage = PassStage::TakingInventory(Box::new(run), Box::new(outcome));
+                effect
+            }
+            PartProgress::Ended(report) => {
+                let inventory = Some(Box::new(report));
+                self.finish_with(Outcome { inventory, ..outcome }, now)
+            }
+        }
+    }
+
+    /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
+    fn finish_with(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
         let at_work = |source: &GrantSource| {
             let took_over = source.view.claim.inherited().is_some();
             took_over || outcome.minted.is_some() || outcome.login.is_some()

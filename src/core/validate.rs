@@ -69,6 +69,7 @@ pub fn validate(
         test_interval: spec.connection_test.interval.into(),
         test_timeout: spec.connection_test.timeout.into(),
         api_version: spec.connection_test.api_version.clone(),
+        inventory: spec.inventory.clone(),
         template,
         username_display: username_display(&spec.auth),
         inputs_digest,

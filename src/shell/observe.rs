@@ -119,6 +119,7 @@ fn status(context: &Context, connector: &SalesforceConnector) -> (SalesforceConn
         failures: unwritten.failures,
         last_handled: unwritten.last_handled,
         connection_test: unwritten.connection_test,
+        inventory: unwritten.inventory,
         ..status
     };
     (remembered, true)

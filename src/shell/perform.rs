@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use redeem::ResourceVersion;
 use salesforce_client::{TokenRequest, TokenToInspect};
 
 use crate::api::SalesforceConnector;
+use crate::api::status::InventoryPart;
+use crate::core::inventory::calls::{InventoryAnswer, InventoryCall};
 use crate::core::model::connector::Connector;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
@@ -17,12 +20,15 @@ use crate::error_chain::chain;
 use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
-use crate::shell::kubernetes::consumer_secret;
 use crate::shell::kubernetes::consumer_secret::Write;
+use crate::shell::kubernetes::{consumer_secret, details};
 use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::salesforce::user_locks::UserLock;
 use crate::shell::turns::Object;
 use crate::shell::{grant_session, report};
+
+/// A call of an inventory that takes longer is given up, and with it the rest of the run: a pass has a limit of its own.
+const INVENTORY_CALL_LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Performer<'a> {
     context: &'a Arc<Context>,
@@ -70,6 +76,11 @@ impl<'a> Performer<'a> {
                 PassReply::Introspection(asked.await.ok())
             }
             PassEffect::Test { call, limit } => self.test(call, limit).await,
+            PassEffect::ReadDetails => PassReply::Details(details::read(context, &self.owner).await),
+            PassEffect::TakeInventory(call) => self.take_inventory(*call).await,
+            PassEffect::WriteDetails(wanted) => {
+                PassReply::DetailsWritten(details::write(context, &wanted).await)
+            }
             PassEffect::RunSession(order) => {
                 let reply = grant_session::run(context, &self.owner, *order).await?;
                 PassReply::Session(Box::new(reply))
@@ -78,12 +89,7 @@ impl<'a> Performer<'a> {
                 connector,
                 found,
                 wanted,
-            } => PassReply::Secret(match found {
-                Some(found) => consumer_secret::update(context, &found, &wanted, Write::DryRun).await?,
-                None => {
-                    consumer_secret::create(context, &self.owner, &connector, &wanted, Write::DryRun).await?
-                }
-            }),
+            } => self.probe(&connector, found.as_deref(), &wanted).await?,
             PassEffect::CreateSecret { connector, wanted } => {
                 let written =
                     consumer_secret::create(context, &self.owner, &connector, &wanted, Write::ForReal);
@@ -148,6 +154,9 @@ impl<'a> Performer<'a> {
             PassEffect::RequestToken { .. }
             | PassEffect::Introspect { .. }
             | PassEffect::Test { .. }
+            | PassEffect::ReadDetails
+            | PassEffect::TakeInventory(_)
+            | PassEffect::WriteDetails(_)
             | PassEffect::RunSession(_)
             | PassEffect::ProbeSecret { .. }
             | PassEffect::CreateSecret { .. }
@@ -230,6 +239,28 @@ impl<'a> Performer<'a> {
         PassReply::Test(answer.unwrap_or(TestAnswer::TimedOut), asked.elapsed())
     }
 
+    async fn probe(
+        &self,
+        connector: &Connector,
+        found: Option<&Secret>,
+        wanted: &Secret,
+    ) -> Result<PassReply, Error> {
+        let (context, owner) = (self.context, &self.owner);
+        Ok(PassReply::Secret(match found {
+            Some(found) => consumer_secret::update(context, found, wanted, Write::DryRun).await?,
+            None => consumer_secret::create(context, owner, connector, wanted, Write::DryRun).await?,
+        }))
+    }
+
+    /// Each call is charged to the budget of the instance as a test is.
+    async fn take_inventory(&self, call: InventoryCall) -> PassReply {
+        let (host, now) = (call.instance.host().name(), self.context.clock.now());
+        let questions = &self.context.questions;
+        questions.charge_or_refund(host, &self.owner, 0, 1, now);
+        let asked = tokio::time::timeout(INVENTORY_CALL_LIMIT, look_up(&self.salesforce, &call));
+        PassReply::Inventory(Box::new(asked.await.unwrap_or(InventoryAnswer::TimedOut)))
+    }
+
     async fn written(
         &self,
         write: impl Future<Output = Result<Result<(), Rejection>, Error>>,
@@ -277,5 +308,27 @@ async fn ask(client: &salesforce_client::Client, call: TestCall) -> TestAnswer {
         TestCall::Organization(instance, version, token) => {
             TestAnswer::Organization(Box::new(client.organization(&instance, version, &token).await))
         }
+    }
+}
+
+async fn look_up(client: &salesforce_client::Client, call: &InventoryCall) -> InventoryAnswer {
+    let InventoryCall {
+        part,
+        instance,
+        version,
+        token,
+        objects,
+    } = call;
+    match part {
+        InventoryPart::ApiVersions => InventoryAnswer::ApiVersions(client.versions(instance).await),
+        InventoryPart::Organization => {
+            let answer = client.organization(instance, *version, token).await;
+            InventoryAnswer::Organization(Box::new(answer))
+        }
+        InventoryPart::Objects => InventoryAnswer::Objects(client.objects(instance, *version, token).await),
+        InventoryPart::RecordCounts => {
+            InventoryAnswer::RecordCounts(client.record_counts(instance, *version, token, objects).await)
+        }
+        InventoryPart::Limits => InventoryAnswer::Limits(client.limits(instance, *version, token).await),
     }
 }

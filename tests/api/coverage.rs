@@ -56,7 +56,8 @@ fn rules_of(schema: &Value, place: &[String], found: &mut Vec<Rule>) {
                 }
             }
             // What is below comes afterwards; the rest describes.
-            (
+            ("default", Some(_))
+            | (
                 "properties"
                 | "items"
                 | "additionalProperties"

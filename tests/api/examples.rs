@@ -39,6 +39,7 @@ fn there_is_an_example_for_each_login_method_and_for_a_mistake() {
         [
             "authorization-code.yaml",
             "client-credentials.yaml",
+            "inventory.yaml",
             "jwt-bearer.yaml",
             "password.yaml",
             "secret-options.yaml",
@@ -180,6 +181,14 @@ fn every_example_logs_in_with_what_the_simulator_knows() {
                 world::ROTATING,
                 Some(world::ROTATING_SECRET),
                 "authorizationCode REFRESH_TOKEN".to_owned(),
+            ),
+        ),
+        (
+            "inventory.yaml",
+            production(
+                world::ECA,
+                Some(world::ECA_SECRET),
+                "clientCredentials".to_owned(),
             ),
         ),
         ("client-credentials.yaml", client_credentials),

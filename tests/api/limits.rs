@@ -116,6 +116,7 @@ pub(super) fn all() -> Vec<Case<String>> {
         .chain(REQUIRED.iter().map(|place| required(place)))
         .chain(references)
         .chain(scopes())
+        .chain(record_counts())
         .chain(counts())
         .collect()
 }
@@ -182,12 +183,36 @@ fn scopes() -> Vec<Case<String>> {
     ]
 }
 
+fn record_counts() -> Vec<Case<String>> {
+    let with = |name: String| {
+        changed(
+            containing(""),
+            "/spec/inventory",
+            json!({ "recordCounts": [name] }),
+        )
+    };
+    let field = "spec.inventory.recordCounts[0]";
+    vec![
+        Case {
+            accepted: vec![with(plain(80))],
+            refused: vec![with(plain(81))],
+            complaint: format!("{field}: Too long: may not be more than 80 bytes"),
+        },
+        Case {
+            accepted: vec![with(plain(1))],
+            refused: vec![with(plain(0))],
+            complaint: too_short(field, 1),
+        },
+    ]
+}
+
 fn counts() -> Vec<Case<String>> {
     let map = |count: usize| Value::Object((0..count).map(|n| (format!("k{n}"), "v".into())).collect());
     let scopes = |count: usize| -> Value {
         let others = (1..count).map(|n| format!("scope{n}"));
         ["refresh_token".to_owned()].into_iter().chain(others).collect()
     };
+    let objects = |count: usize| -> Value { (0..count).map(|n| format!("Object{n}__c")).collect() };
     let formats = ["Environment", "SalesforceCli", "PubSub", "PubSub"];
     let many = |place: &str, most: usize, value: &dyn Fn(usize) -> Value, more: &str| {
         let with = |count| changed(containing(place), place, value(count));
@@ -205,6 +230,7 @@ fn counts() -> Vec<Case<String>> {
         many("/spec/secret/labels", 32, &map, ""),
         many("/spec/secret/annotations", 32, &map, ""),
         many("/spec/auth/authorizationCode/scopes", 32, &scopes, ""),
+        many("/spec/inventory/recordCounts", 20, &objects, ""),
         // There are three, so a fourth is one of them again.
         many(
             "/spec/secret/formats",

@@ -682,6 +682,43 @@ async fn every_key_of_the_secret_must_be_one_that_a_secret_can_have() {
     check("keys", keys_of_the_secret()).await;
 }
 
+fn inventory() -> Vec<Case> {
+    let inventories = |values: &[Value]| each("/spec/inventory", values.iter().cloned());
+    let counts = |names: Value| json!({ "recordCounts": names });
+    let percent = |percent: i64| json!({ "limitWarningPercent": percent });
+    vec![
+        Case {
+            accepted: inventories(&[
+                json!({}),
+                counts(json!([])),
+                counts(json!(["Account", "ns__Invoice__c"])),
+            ]),
+            refused: inventories(&[counts(json!(["Account,Lead"])), counts(json!(["../Account"]))]),
+            complaint: "spec.inventory.recordCounts: Invalid value: inventory.recordCounts must have one API name in each entry, such as Account or Invoice__c",
+        },
+        Case {
+            accepted: vec![],
+            refused: inventories(&[counts(json!(["Account", "Account"]))]),
+            complaint: "spec.inventory.recordCounts[1]: Duplicate value: \"Account\"",
+        },
+        Case {
+            accepted: inventories(&[percent(1), percent(100)]),
+            refused: inventories(&[percent(0), percent(101)]),
+            complaint: "spec.inventory.limitWarningPercent: Invalid value: inventory.limitWarningPercent must be from 1 to 100",
+        },
+        Case {
+            accepted: inventories(&[json!({ "details": "ConfigMap" }), json!({ "details": "None" })]),
+            refused: inventories(&[json!({ "details": "Secret" })]),
+            complaint: "spec.inventory.details: Unsupported value: \"Secret\": supported values: \"ConfigMap\", \"None\"",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn rules_about_the_inventory() {
+    check("inventory", inventory()).await;
+}
+
 fn names() -> Vec<Case> {
     vec![Case {
         accepted: vec![with("/metadata/name", "n".repeat(63).into())],
@@ -708,6 +745,7 @@ pub(super) fn all() -> Vec<Case<String>> {
         host_and_environment(),
         token_and_test(),
         secret(),
+        inventory(),
         names(),
     ];
     let fixed = fixed.into_iter().flatten().map(|case| Case {

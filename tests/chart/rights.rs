@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::authentication::v1::TokenReview;
 use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, SubjectAccessReview};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRole;
-use kube::api::{Api, ListParams, ObjectMeta, PostParams, WatchParams};
+use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams, WatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
 use salesforce_connector_operator::api::{SalesforceConnector, names};
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::eventually;
 
 use crate::release::{Release, SOON};
@@ -53,6 +53,72 @@ async fn secrets_are_watched_where_secret_watch_says_so() {
     let namespaces = own_namespaces(&release);
     let secrets = [&namespaces, "secrets: create delete get update watch"];
     assert_rights(&release, &elsewhere, &[&CONNECTORS[..], &secrets].concat()).await;
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn config_maps_are_written_where_inventories_are_enabled_and_only_those_of_connectors() {
+    let release = Release::install(&["--set", "inventory.enabled=true"]).await;
+    let elsewhere = release.plane.namespace("tenant").await;
+    let namespaces = own_namespaces(&release);
+    let rights = [&namespaces, SECRETS_BY_NAME, "configmaps: create get patch"];
+    assert_rights(&release, &elsewhere, &[&CONNECTORS[..], &rights].concat()).await;
+
+    let config_maps =
+        async |namespace: &str| -> Api<ConfigMap> { Api::namespaced(release.operator().await, namespace) };
+    let created = async |namespace: &str, config_map: Value| {
+        let config_map = serde_json::from_value(config_map).unwrap();
+        refusal(
+            config_maps(namespace)
+                .await
+                .create(&PostParams::default(), &config_map)
+                .await,
+        )
+    };
+    let of_a_connector = |name: &str| {
+        json!({ "metadata": { "name": name,
+            "labels": { "app.kubernetes.io/managed-by": "salesforce-connector-operator" },
+            "annotations": { "salesforce-connector.dev/connector-uid": "u" },
+        } })
+    };
+    let mut attempt = 0;
+    eventually(SOON, "the policy is in force", async || {
+        attempt += 1;
+        match created(
+            &elsewhere,
+            json!({ "metadata": { "name": format!("foreign-{attempt}-inventory") } }),
+        )
+        .await
+        {
+            Some(403) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert_eq!(
+        created(&elsewhere, of_a_connector("kube-root-ca.crt")).await,
+        Some(403)
+    );
+    assert_eq!(
+        created("kube-system", of_a_connector("crm-inventory")).await,
+        Some(403)
+    );
+    assert_eq!(
+        created(&release.namespace, of_a_connector("crm-inventory")).await,
+        Some(403)
+    );
+    assert_eq!(created(&elsewhere, of_a_connector("crm-inventory")).await, None);
+
+    let theirs: Api<ConfigMap> = Api::namespaced(release.plane.client().await, &elsewhere);
+    let foreign = json!({ "metadata": { "name": "their-inventory" }, "data": { "k": "v" } });
+    let foreign = serde_json::from_value(foreign).unwrap();
+    theirs.create(&PostParams::default(), &foreign).await.unwrap();
+    let ours = Patch::Merge(of_a_connector("their-inventory"));
+    let operator = config_maps(&elsewhere).await;
+    let patched = operator
+        .patch("their-inventory", &PatchParams::default(), &ours)
+        .await;
+    assert_eq!(refusal(patched), Some(403));
     release.uninstall().await;
 }
 

@@ -18,6 +18,7 @@ mod garbage_collection;
 mod grants;
 mod healing;
 mod identity;
+mod inventory;
 mod kubernetes;
 #[path = "../support/leak.rs"]
 mod leak;

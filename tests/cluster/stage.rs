@@ -211,6 +211,13 @@ impl Stage {
         let _notes = self.plane.helm(&[&upgrade[..], &set].concat()).await.stdout();
     }
 
+    /// Gives the operator the right to write a ConfigMap, as a chart with `inventory.enabled` does.
+    pub(crate) async fn enable_inventories(&self) {
+        let upgrade = ["upgrade", "sfc", CHART, "--namespace", self.home.name()];
+        let set = ["--reuse-values", "--set", "inventory.enabled=true"];
+        let _notes = self.plane.helm(&[&upgrade[..], &set].concat()).await.stdout();
+    }
+
     fn client_settings(&self) -> ClientSettings {
         ClientSettings {
             connect_to: vec![format!("*={}", self.sim.https_addr()).parse().unwrap()],

@@ -14,6 +14,7 @@ use salesforce_connector_operator::api::reasons::OwnReason;
 use salesforce_connector_operator::api::{Reason, SalesforceConnectorSpec, SalesforceConnectorStatus};
 use salesforce_connector_operator::core::grant::shared_session::Siblings;
 use salesforce_connector_operator::core::grant::view::token_of_state;
+use salesforce_connector_operator::core::inventory::calls::InventoryAnswer;
 use salesforce_connector_operator::core::model::connector::Method;
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
@@ -441,6 +442,9 @@ impl World {
                 let end = self.session(owner, imported);
                 PassReply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
             }
+            PassEffect::ReadDetails => PassReply::Details(Ok(None)),
+            PassEffect::TakeInventory(_) => PassReply::Inventory(Box::new(InventoryAnswer::TimedOut)),
+            PassEffect::WriteDetails(_) => PassReply::DetailsWritten(Ok(())),
             PassEffect::ProbeSecret { .. } => PassReply::Secret(Ok(())),
             PassEffect::CreateSecret { wanted, .. } | PassEffect::UpdateSecret { wanted, .. } => {
                 PassReply::Secret(self.write(*wanted))

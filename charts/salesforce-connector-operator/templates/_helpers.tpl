@@ -77,6 +77,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [secrets]
   verbs: [watch]
 {{- end }}
+{{- if .Values.inventory.enabled }}
+# src/shell/kubernetes/details.rs reads the ConfigMap of an inventory, creates it, and applies it later. The admission policy
+# holds it to those of connectors.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, patch]
+{{- end }}
 {{- end }}
 
 {{/* What a PodMonitor and a ServiceMonitor say of the port of the metrics. */}}

@@ -219,7 +219,7 @@ pub(crate) fn introspection(input: &[u8]) {
     }
 }
 
-/// The same answer to each call of the connection test.
+/// The same answer to each call of the connection test and of an inventory.
 pub(crate) fn rest_body(input: &[u8]) {
     let answer = Answer::parse(input);
     let instance = InstanceUrl::https(host());
@@ -237,7 +237,14 @@ pub(crate) fn rest_body(input: &[u8]) {
     let identity = now(CLIENT.identity(&instance, &id, &token)).map(|_| ());
     answer.come();
     let organization = now(CLIENT.organization(&instance, version, &token)).map(|_| ());
-    for answer in [identity, organization] {
+    answer.come();
+    let objects = now(CLIENT.objects(&instance, version, &token)).map(|_| ());
+    answer.come();
+    let asked = ["Account".to_owned()];
+    let counts = now(CLIENT.record_counts(&instance, version, &token, &asked)).map(|_| ());
+    answer.come();
+    let limits = now(CLIENT.limits(&instance, version, &token)).map(|_| ());
+    for answer in [identity, organization, objects, counts, limits] {
         if let Err(failure) = answer {
             assert_failure_is_fit_to_be_shown(&failure, &["canary-access-token"]);
         }

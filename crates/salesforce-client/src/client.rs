@@ -1,5 +1,6 @@
 //! The client: one method for each call to Salesforce.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::failure::Failure;
@@ -7,7 +8,9 @@ use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspe
 use crate::host::{Host, HostAllowList, InstanceUrl};
 use crate::ids::IdentityUrl;
 use crate::observer::{Endpoint, Observer, observed};
-use crate::rest::{ApiVersion, AvailableVersion, Organization, RestAnswer, UserIdentity};
+use crate::rest::{
+    ApiVersion, AvailableVersion, ObjectList, OrgLimit, Organization, RestAnswer, UserIdentity,
+};
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
 use crate::transport::{BuildError, Transport};
@@ -118,5 +121,39 @@ impl Client {
     ) -> Result<RestAnswer<Option<Organization>>, Failure> {
         let call = crate::rest::organization(&self.transport, instance, version, token);
         self.observed(Endpoint::Organization, call).await
+    }
+
+    /// The objects that the user sees, by describe global.
+    pub async fn objects(
+        &self,
+        instance: &InstanceUrl,
+        version: ApiVersion,
+        token: &AccessToken,
+    ) -> Result<RestAnswer<ObjectList>, Failure> {
+        let call = crate::rest::objects(&self.transport, instance, version, token);
+        self.observed(Endpoint::Objects, call).await
+    }
+
+    /// How many records the named objects have, as far as Salesforce knows. Needs View Setup and Configuration.
+    pub async fn record_counts(
+        &self,
+        instance: &InstanceUrl,
+        version: ApiVersion,
+        token: &AccessToken,
+        objects: &[String],
+    ) -> Result<RestAnswer<BTreeMap<String, u64>>, Failure> {
+        let call = crate::rest::record_counts(&self.transport, instance, version, token, objects);
+        self.observed(Endpoint::RecordCounts, call).await
+    }
+
+    /// The org's limits. Needs View Setup and Configuration.
+    pub async fn limits(
+        &self,
+        instance: &InstanceUrl,
+        version: ApiVersion,
+        token: &AccessToken,
+    ) -> Result<RestAnswer<BTreeMap<String, OrgLimit>>, Failure> {
+        let call = crate::rest::limits(&self.transport, instance, version, token);
+        self.observed(Endpoint::Limits, call).await
     }
 }

@@ -43,7 +43,8 @@ pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId
 pub use observer::{CallOutcome, Endpoint, Observer};
 pub use refusal::Refusal;
 pub use rest::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, RestAnswer, UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, ObjectList, OrgLimit, Organization,
+    RestAnswer, UserIdentity, is_api_name,
 };
 pub use scrub::visible;
 pub use secrets::{

@@ -31,6 +31,12 @@ pub enum Endpoint {
     Identity,
     /// The query on the organization.
     Organization,
+    /// Describe global: the objects that the user sees.
+    Objects,
+    /// The counts of records.
+    RecordCounts,
+    /// The org's limits.
+    Limits,
 }
 
 impl Endpoint {
@@ -43,6 +49,9 @@ impl Endpoint {
             Self::Versions => "Versions",
             Self::Identity => "Identity",
             Self::Organization => "Organization",
+            Self::Objects => "Objects",
+            Self::RecordCounts => "RecordCounts",
+            Self::Limits => "Limits",
         }
     }
 }

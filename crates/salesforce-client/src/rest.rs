@@ -1,11 +1,14 @@
-//! The REST calls of a connection test.
+//! The REST calls of a connection test and of an inventory.
 
+mod holdings;
 mod model;
 mod parse;
 mod wire;
 
+pub(crate) use holdings::{limits, objects, record_counts};
 pub use model::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, Organization, RestAnswer, UserIdentity,
+    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, ObjectList, OrgLimit, Organization,
+    RestAnswer, UserIdentity, is_api_name,
 };
 
 use reqwest::header::HeaderName;

@@ -1,5 +1,6 @@
 //! Sends one request and reads one answer: allowed hosts only, no redirects, no retries, capped bodies, time limits.
 
+mod body;
 mod errors;
 mod resolver;
 
@@ -18,6 +19,7 @@ use crate::refusal::Refusal;
 use crate::scrub::Scrubber;
 use crate::secrets::AccessToken;
 use crate::settings::{ClientSettings, Proxies, TransportSecurity};
+use body::{BodyError, Taker};
 
 /// The most that is read of an OAuth answer, in bytes. Real ones have about 2 KiB.
 pub(crate) const OAUTH_CAP: usize = 64 * 1024;
@@ -25,6 +27,8 @@ pub(crate) const OAUTH_CAP: usize = 64 * 1024;
 pub(crate) const RECORD_CAP: usize = 64 * 1024;
 /// The most that is read of a list of API versions, in bytes. Real ones have up to 30 KiB.
 pub(crate) const LIST_CAP: usize = 256 * 1024;
+/// The most that is read of a list of objects, in bytes, none of which are kept. That of a large org has about 5 MiB.
+pub(crate) const OBJECTS_CAP: usize = 32 * 1024 * 1024;
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -249,6 +253,29 @@ impl Transport {
         cap: usize,
         scrubber: &Scrubber,
     ) -> Result<Received, Interrupted> {
+        self.exchange(connection, request, cap, scrubber, None).await
+    }
+
+    /// The same for a GET whose success is too large to keep: `taker` gets it piece by piece.
+    pub(crate) async fn stream(
+        &self,
+        request: Request,
+        cap: usize,
+        scrubber: &Scrubber,
+        taker: Taker<'_>,
+    ) -> Result<Received, Interrupted> {
+        self.exchange(Connection::Pooled, request, cap, scrubber, Some(taker))
+            .await
+    }
+
+    async fn exchange(
+        &self,
+        connection: Connection,
+        request: Request,
+        cap: usize,
+        scrubber: &Scrubber,
+        taker: Option<Taker<'_>>,
+    ) -> Result<Received, Interrupted> {
         let url = request.url().clone();
         let clients = if self.is_direct(url.host_str().unwrap_or_default()) {
             &self.direct
@@ -265,7 +292,7 @@ impl Transport {
             .map_err(|error| errors::failure(&error, answerer, scrubber))?;
         let (status, headers) = (response.status(), response.headers().clone());
         self.observe_date(answerer, &headers);
-        let body = match read(response, cap).await {
+        let body = match body::read(response, cap, taker.filter(|_| status.is_success())).await {
             Ok(body) => body,
             // What has arrived of a refusal is enough to judge it by.
             Err((_, partial)) if !status.is_success() => partial,
@@ -320,37 +347,6 @@ fn builder(settings: &ClientSettings, proxies: Proxies) -> Result<reqwest::Clien
         builder = builder.no_proxy();
     }
     Ok(builder)
-}
-
-enum BodyError {
-    TooLarge,
-    Broken(reqwest::Error),
-}
-
-/// Reads a body up to a cap. An error comes with what had arrived.
-async fn read(
-    mut response: Response,
-    cap: usize,
-) -> Result<Zeroizing<Vec<u8>>, (BodyError, Zeroizing<Vec<u8>>)> {
-    let mut body = Zeroizing::new(Vec::new());
-    loop {
-        match response.chunk().await {
-            Ok(None) => return Ok(body),
-            Ok(Some(chunk)) if body.len() + chunk.len() > cap => return Err((BodyError::TooLarge, body)),
-            Ok(Some(chunk)) => grow(&mut body, &chunk),
-            Err(error) => return Err((BodyError::Broken(error), body)),
-        }
-    }
-}
-
-/// Appends, wiping the old buffer where the vector has to move.
-fn grow(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
-    if body.capacity() - body.len() < chunk.len() {
-        let mut larger = Zeroizing::new(Vec::with_capacity((body.len() + chunk.len()) * 2));
-        larger.extend_from_slice(body);
-        *body = larger;
-    }
-    body.extend_from_slice(chunk);
 }
 
 fn not_built(error: reqwest::Error) -> Failure {

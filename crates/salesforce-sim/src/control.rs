@@ -235,6 +235,8 @@ struct ChangeOrg {
     api_enabled: Option<bool>,
     api_limit_exceeded: Option<bool>,
     ip_restriction: Option<crate::IpRestriction>,
+    custom_objects: Option<Vec<String>>,
+    data_storage_used_percent: Option<u64>,
 }
 
 fn change_org(world: &mut World, change: &ChangeOrg) -> Done {
@@ -246,6 +248,12 @@ fn change_org(world: &mut World, change: &ChangeOrg) -> Done {
     org.api_enabled = change.api_enabled.unwrap_or(org.api_enabled);
     org.api_limit_exceeded = change.api_limit_exceeded.unwrap_or(org.api_limit_exceeded);
     org.ip_restriction = change.ip_restriction.unwrap_or(org.ip_restriction);
+    org.data_storage_used_percent = change
+        .data_storage_used_percent
+        .unwrap_or(org.data_storage_used_percent);
+    if let Some(custom_objects) = &change.custom_objects {
+        org.custom_objects.clone_from(custom_objects);
+    }
     if change.refresh_sandbox {
         world.refresh_sandbox(&change.host);
     }

@@ -173,8 +173,14 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
         ),
         Endpoint::Sobjects if rest == "sobjects" => Reply::json(StatusCode::OK, &sobjects(version, caller)),
         // Needs View Setup and Configuration. docs/salesforce.md#limits-permission
-        Endpoint::Limits if !caller.user.views_setup => refusal::LIMITS_NOT_ALLOWED.reply(),
-        Endpoint::Limits => Reply::json(StatusCode::OK, &limits(usage)),
+        Endpoint::Limits | Endpoint::RecordCount if !caller.user.views_setup => {
+            refusal::LIMITS_NOT_ALLOWED.reply()
+        }
+        Endpoint::Limits => Reply::json(StatusCode::OK, &limits(usage, &caller.org)),
+        Endpoint::RecordCount => Reply::json(
+            StatusCode::OK,
+            &record_counts(&caller.org, request.query.get("sObjects")),
+        ),
         _ => refusal::NOT_FOUND.reply(),
     }
 }
@@ -188,15 +194,31 @@ fn resources(version: &str, caller: &Caller) -> Value {
     })
 }
 
-fn limits(usage: Usage) -> Value {
+fn limits(usage: Usage, org: &Org) -> Value {
+    let left = 100_u64.saturating_sub(org.data_storage_used_percent);
     let whole = |max: u64| json!({ "Max": max, "Remaining": max });
     json!({
         "DailyApiRequests": { "Max": usage.allowed, "Remaining": usage.allowed.saturating_sub(usage.used) },
         "DailyBulkApiRequests": whole(15_000),
         "DailyAsyncApexExecutions": whole(250_000),
-        "DataStorageMB": whole(5_120),
+        "DataStorageMB": { "Max": 5_100, "Remaining": 51 * left },
         "FileStorageMB": whole(10_240),
     })
+}
+
+/// Counts of the objects that are asked for, or of all; an object without records is left out. docs/salesforce.md#record-count
+fn record_counts(org: &Org, asked: Option<&str>) -> Value {
+    let asked: Option<Vec<&str>> = asked.map(|names| names.split(',').collect());
+    let wanted = |name: &str| {
+        asked
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|asked| asked.eq_ignore_ascii_case(name)))
+    };
+    let counts = org.record_counts.iter().filter(|(name, _)| wanted(name));
+    let counts: Vec<Value> = counts
+        .map(|(name, count)| json!({ "count": count, "name": name }))
+        .collect();
+    json!({ "sObjects": counts })
 }
 
 const STANDARD_OBJECTS: [(&str, &str); 8] = [

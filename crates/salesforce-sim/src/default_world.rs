@@ -79,6 +79,10 @@ fn add_orgs(world: &mut World) {
     production.custom_objects = ["Invoice__c", "Invoice_Line__c", "Shipment__c"]
         .map(str::to_owned)
         .to_vec();
+    production.record_counts = [("Account", 1_280), ("Contact", 3_411), ("Invoice__c", 48_210)]
+        .map(|(name, count)| (name.to_owned(), count))
+        .into();
+    production.data_storage_used_percent = 42;
     production.api_calls_allowed = 100_000;
     // As old as the connected app: the flow is off by default only in orgs made since Summer '23.
     production.allows_password_flow = true;

@@ -20,6 +20,7 @@ pub enum Endpoint {
     Query,
     Sobjects,
     Limits,
+    RecordCount,
     Login,
     Consent,
     Other,
@@ -27,7 +28,13 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// The REST API: everything below `/services/data/vXX.X/`.
-    pub const DATA: [Self; 4] = [Self::Resources, Self::Query, Self::Sobjects, Self::Limits];
+    pub const DATA: [Self; 5] = [
+        Self::Resources,
+        Self::Query,
+        Self::Sobjects,
+        Self::Limits,
+        Self::RecordCount,
+    ];
 
     pub fn of(path: &str) -> Self {
         let path = if path.len() > 1 {
@@ -51,6 +58,7 @@ impl Endpoint {
                 Some((_, "")) => Self::Resources,
                 Some((_, "query")) => Self::Query,
                 Some((_, "limits")) => Self::Limits,
+                Some((_, "limits/recordCount")) => Self::RecordCount,
                 Some((_, rest)) if rest == "sobjects" || rest.starts_with("sobjects/") => Self::Sobjects,
                 _ => Self::Other,
             },
@@ -82,6 +90,8 @@ mod tests {
                 "/services/data/v66.0/sobjects/Account/describe",
                 Endpoint::Sobjects,
             ),
+            ("/services/data/v66.0/limits", Endpoint::Limits),
+            ("/services/data/v66.0/limits/recordCount", Endpoint::RecordCount),
             ("/id/00D/005", Endpoint::Identity),
             ("/id/keys", Endpoint::Keys),
             ("/", Endpoint::Other),

@@ -1,5 +1,6 @@
 //! What is an org, and which of its settings matter to a client?
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -62,6 +63,12 @@ pub struct Org {
     /// Names of custom objects that describe global shows besides the standard ones.
     #[serde(default)]
     pub custom_objects: Vec<String>,
+    /// Records by object, as `limits/recordCount` counts them. docs/salesforce.md#record-count
+    #[serde(default)]
+    pub record_counts: BTreeMap<String, u64>,
+    /// How much of the data storage is used, in percent.
+    #[serde(default)]
+    pub data_storage_used_percent: u64,
     /// "Allow OAuth Username-Password Flows"; off in orgs made since Summer '23.
     /// docs/salesforce.md#password-flow-blocked
     #[serde(default)]
@@ -139,6 +146,8 @@ impl Org {
             instance: default_instance(),
             status: OrgStatus::Active,
             custom_objects: Vec::new(),
+            record_counts: BTreeMap::new(),
+            data_storage_used_percent: 0,
             allows_password_flow: false,
             my_domain_login_only: false,
             api_access_control: false,

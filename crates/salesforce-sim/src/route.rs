@@ -23,9 +23,11 @@ impl World {
             Endpoint::Keys => Reply::json(StatusCode::OK, &access_jwt::key_set()),
             Endpoint::Discovery => identity::discovery(request),
             Endpoint::Versions => data::versions(),
-            endpoint @ (Endpoint::Resources | Endpoint::Query | Endpoint::Sobjects | Endpoint::Limits) => {
-                data::answer(self, request, endpoint)
-            }
+            endpoint @ (Endpoint::Resources
+            | Endpoint::Query
+            | Endpoint::Sobjects
+            | Endpoint::Limits
+            | Endpoint::RecordCount) => data::answer(self, request, endpoint),
             Endpoint::Other => other(self, request),
         }
     }

@@ -10,6 +10,7 @@ use crate::api::status::SalesforceConnectorStatus;
 use crate::core::conclude::merge::ConditionType;
 use crate::core::decide::test_due::next_test;
 use crate::core::grant::keep_alive::Outlook;
+use crate::core::inventory::due::next_moment;
 use crate::core::model::decision::{Decision, WaitReason};
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
@@ -88,6 +89,7 @@ fn moments(
         let due = next_test(test, repeated, connector, &observed.owner.uid);
         moments.push(observed.pace.tests_from.map_or(due, |from| due.max(from)));
     }
+    moments.extend(next_moment(observed, status, now));
     moments
 }
 

@@ -201,6 +201,7 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
     let outcome = Outcome {
         grant: None,
         login: None,
+        inventory: None,
         secret: SecretOutcome::Refused(rejection),
         ..kept(&observed)
     };
@@ -233,6 +234,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
     let outcome = Outcome {
         grant: None,
         login: None,
+        inventory: None,
         held: None,
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -273,6 +275,7 @@ fn a_new_token_that_is_refused_at_once_is_a_finding() {
     let outcome = Outcome {
         grant: None,
         login: None,
+        inventory: None,
         minted: Some(Minted::Obtained {
             why: MintReason::SessionEnded,
         }),

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::Reason;
 use crate::api::reasons::Class;
-use crate::api::status::{ConnectionTestStatus, StepName, StepResult, TestResult, TestStep};
+use crate::api::status::{ApiUsageStatus, ConnectionTestStatus, StepName, StepResult, TestResult, TestStep};
 use crate::core::decide::remembered_failure::standing_failure;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, TestReason};
@@ -125,10 +125,12 @@ const SHORT_FOR: Duration = Duration::from_hours(24);
 
 /// Whether the org had used four fifths of its API calls: what is left is for its users, and not for tests that nobody asked for.
 pub fn is_short(test: &ConnectionTestStatus) -> bool {
-    let usage = test.api_usage.as_ref();
-    usage.is_some_and(|usage| {
-        usage.allowed > 0 && usage.used.saturating_mul(5) >= usage.allowed.saturating_mul(4)
-    })
+    test.api_usage.as_ref().is_some_and(is_scarce)
+}
+
+/// Whether four fifths of the API calls are used.
+pub fn is_scarce(usage: &ApiUsageStatus) -> bool {
+    usage.allowed > 0 && usage.used.saturating_mul(5) >= usage.allowed.saturating_mul(4)
 }
 
 /// Keeps the jitter apart from that of other waits.

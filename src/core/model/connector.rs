@@ -8,7 +8,7 @@ use salesforce_client::{
     App, Audience, Host, Password, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest,
 };
 
-use crate::api::spec::{Environment, ExpectSpec};
+use crate::api::spec::{Environment, ExpectSpec, InventorySpec};
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::rejection::Rejection;
 use crate::core::schedule::password_memory::PasswordId;
@@ -32,6 +32,8 @@ pub struct Connector {
     pub test_interval: Duration,
     pub test_timeout: Duration,
     pub api_version: String,
+    /// What is to be read of what the org holds.
+    pub inventory: Option<InventorySpec>,
     pub template: Template,
     pub username_display: UsernameDisplay,
     /// Digest of everything that determines the token.

@@ -7,6 +7,7 @@ use salesforce_client::Failure;
 
 use crate::api::Reason;
 use crate::core::grant::keep_alive::Outlook;
+use crate::core::inventory::findings::InventoryReport;
 use crate::core::model::decision::MintReason;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::rejection::{Rejection, explain};
@@ -25,6 +26,8 @@ pub struct Outcome {
     pub grant: Option<GrantOutcome>,
     /// What came of a login that a person asked for.
     pub login: Option<Result<(), Problem>>,
+    /// What the org holds, where that was read.
+    pub inventory: Option<Box<InventoryReport>>,
 }
 
 /// What the status tells of a stored grant.
@@ -54,6 +57,7 @@ impl Outcome {
             forgot_new_token: false,
             grant: None,
             login: None,
+            inventory: None,
         }
     }
 }

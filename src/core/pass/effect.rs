@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use redeem::{Bootstrap, Expect, InstallationUid, Introspectable, OAuthClient, ResourceVersion, SessionGoal};
 use salesforce_client::{AccessToken, Failure, Introspection, TokenRequest, TokenResponse};
 
 use crate::api::SalesforceConnectorStatus;
 use crate::core::conclude::EventDraft;
 use crate::core::grant::session_report::SessionReport;
+use crate::core::inventory::calls::{InventoryAnswer, InventoryCall};
+use crate::core::inventory::findings::DetailsFault;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::Decision;
 use crate::core::model::digest::Digest;
@@ -72,6 +74,12 @@ pub enum PassEffect {
         /// Time limit of the whole test, counted from its first call.
         limit: Duration,
     },
+    /// Read the ConfigMap with the details of the inventory of before. [`PassReply::Details`].
+    ReadDetails,
+    /// Make one call of the inventory. [`PassReply::Inventory`].
+    TakeInventory(Box<InventoryCall>),
+    /// Write the ConfigMap: where it has a uid, the one of that uid. [`PassReply::DetailsWritten`].
+    WriteDetails(Arc<ConfigMap>),
     /// Run a session of the redeem protocol to its end. [`PassReply::Session`].
     RunSession(Box<SessionOrder>),
     /// Find out whether the consumer's Secret can be written, by a dry run. [`PassReply::Secret`].
@@ -123,6 +131,10 @@ pub enum PassReply {
     Introspection(Option<Introspection>),
     /// What a call of the connection test was answered, and after how long.
     Test(TestAnswer, Duration),
+    /// The ConfigMap of that name, whosever it is.
+    Details(Result<Option<Box<ConfigMap>>, DetailsFault>),
+    Inventory(Box<InventoryAnswer>),
+    DetailsWritten(Result<(), DetailsFault>),
     Session(Box<SessionReply>),
     /// Whether the Secret was written, or why the API server or its owner does not let us.
     Secret(Result<(), Rejection>),
@@ -221,6 +233,9 @@ impl PassEffect {
             Self::RequestToken { .. } => "RequestToken",
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),
+            Self::ReadDetails => "ReadDetails",
+            Self::TakeInventory(_) => "TakeInventory",
+            Self::WriteDetails(_) => "WriteDetails",
             Self::RunSession(_) => "RunSession",
             Self::ProbeSecret { .. } => "ProbeSecret",
             Self::CreateSecret { .. } => "CreateSecret",

@@ -1,6 +1,7 @@
 //! Scenarios: what a pass asks for, in order, and what it reports. Each must notice some of the faults at the end.
 
 mod faults;
+mod inventory;
 
 use salesforce_client::{Refusal, TokenResponse};
 use serde_json::json;

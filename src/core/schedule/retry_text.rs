@@ -54,6 +54,9 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::LoggedIn
         | OwnReason::InStep
         | OwnReason::TestSucceeded
+        | OwnReason::OrganizationChanged
+        | OwnReason::ObjectsChanged
+        | OwnReason::LimitNearlyReached
         | OwnReason::Pending => "Not applicable.".to_owned(),
         OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
         OwnReason::LoginSecretInvalid | OwnReason::LoginCodeUsed | OwnReason::LoginWithoutRefreshToken => {

@@ -186,7 +186,8 @@ enum Content {
     ApiVersion,
 }
 
-fn owner_reference(owner: &Owner) -> OwnerReference {
+/// The reference by which Kubernetes deletes what belongs to a connector.
+pub fn owner_reference(owner: &Owner) -> OwnerReference {
     OwnerReference {
         api_version: SalesforceConnector::api_version(&()).into_owned(),
         kind: SalesforceConnector::kind(&()).into_owned(),

@@ -108,6 +108,9 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token("new", now)))),
         PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
         PassEffect::Test { call, .. } => PassReply::Test(good_answer(call), fixtures::LATENCY),
+        PassEffect::ReadDetails => PassReply::Details(Ok(None)),
+        PassEffect::TakeInventory(call) => PassReply::Inventory(Box::new(fixtures::inventory_answer(call))),
+        PassEffect::WriteDetails(_) => PassReply::DetailsWritten(Ok(())),
         PassEffect::RunSession(_) => panic!("the test has to answer a session"),
         PassEffect::ProbeSecret { .. }
         | PassEffect::CreateSecret { .. }

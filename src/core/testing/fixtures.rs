@@ -1,5 +1,6 @@
 //! Where do tests of the pure core start from? Connectors, tokens and observations, each with one thing said about it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,13 @@ use redeem::{
     Serial, State, StateSeen,
 };
 use salesforce_client::{
-    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, Organization, Refusal,
-    RestAnswer, Sent, UserIdentity,
+    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Failure, HostAllowList, ObjectList, Organization,
+    Refusal, RestAnswer, Sent, UserIdentity,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::api::status::{ExpirySource, FailuresStatus, SalesforceConnectorStatus};
+use crate::api::status::{ExpirySource, FailuresStatus, InventoryPart, SalesforceConnectorStatus};
 use crate::api::{Reason, SalesforceConnectorSpec};
 use crate::core::conclude::{Conclusion, conclude};
 use crate::core::decide::decide;
@@ -25,6 +26,7 @@ use crate::core::grant::claim::Claim;
 use crate::core::grant::shared_session::Siblings;
 use crate::core::grant::view as grant;
 use crate::core::grant::view::GrantView;
+use crate::core::inventory::calls::{InventoryAnswer, InventoryCall};
 use crate::core::model::connector::{Connector, Method};
 use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
@@ -271,6 +273,7 @@ pub(crate) fn first_success(observed: &Observed) -> Outcome {
     Outcome {
         grant: None,
         login: None,
+        inventory: None,
         held: Some(held(of(observed))),
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -311,6 +314,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
     Outcome {
         grant: None,
         login: None,
+        inventory: None,
         held: observed.held.clone(),
         minted: None,
         tested: None,
@@ -330,6 +334,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
     Outcome {
         grant: None,
         login: None,
+        inventory: None,
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,
             problem,
@@ -410,6 +415,25 @@ pub(crate) fn organization(is_sandbox: bool) -> RestAnswer<Option<Organization>>
         trial_expiration_date: None,
         namespace_prefix: None,
     }))
+}
+
+/// The answer to a call of an inventory in which all is well.
+pub(crate) fn inventory_answer(call: &InventoryCall) -> InventoryAnswer {
+    match call.part {
+        InventoryPart::ApiVersions => InventoryAnswer::ApiVersions(Ok(versions())),
+        InventoryPart::Organization => InventoryAnswer::Organization(Box::new(Ok(organization(false)))),
+        InventoryPart::Objects => InventoryAnswer::Objects(Ok(answer(ObjectList {
+            total: 3,
+            custom: 1,
+            standard_names: ["Account".to_owned(), "Contact".to_owned()].into(),
+            custom_names: ["Invoice__c".to_owned()].into(),
+        }))),
+        InventoryPart::RecordCounts => {
+            let counts = call.objects.iter().map(|name| (name.clone(), 7));
+            InventoryAnswer::RecordCounts(Ok(answer(counts.collect())))
+        }
+        InventoryPart::Limits => InventoryAnswer::Limits(Ok(answer(BTreeMap::new()))),
+    }
 }
 
 /// The answer to a user who may not read the Organization object.

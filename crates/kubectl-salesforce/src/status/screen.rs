@@ -15,7 +15,10 @@ use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnecto
 use serde_json::Value;
 
 use crate::show::Paint;
+use crate::status::screen::holdings::holdings;
 use crate::words::{ago, relative, span, visible};
+
+mod holdings;
 
 const LABEL: usize = 10;
 /// Width of the longest name of a step.
@@ -91,6 +94,9 @@ fn drawn(connector: &SalesforceConnector, now: Timestamp, paint: Paint) -> Strin
                 &format!("{} of {} in 24 hours", usage.used, usage.allowed),
             );
         }
+    }
+    if let Some(inventory) = &status.inventory {
+        rows.add("Holds", &holdings(inventory, now, paint));
     }
     rows.add("Next", &next(&status, now));
     rows.0

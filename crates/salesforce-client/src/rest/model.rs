@@ -1,5 +1,6 @@
 //! What do the REST calls answer, as types?
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +8,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::ids::{OrganizationId, UserId};
+
+/// The longest API name that is believed, in bytes. Salesforce's are shorter: 15 for a namespace, 40 for a name, and a suffix.
+const LONGEST_API_NAME: usize = 80;
 
 /// An answer to an authenticated REST call, with what came along with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,4 +148,32 @@ pub struct Organization {
     pub trial_expiration_date: Option<Timestamp>,
     /// The namespace of a packaging org.
     pub namespace_prefix: Option<String>,
+}
+
+/// The objects that a user sees, from describe global.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectList {
+    /// How many objects there are.
+    pub total: u32,
+    /// How many of them are custom.
+    pub custom: u32,
+    /// Names of standard objects: with those of custom objects, at most 10,000.
+    pub standard_names: BTreeSet<String>,
+    /// Names of custom objects.
+    pub custom_names: BTreeSet<String>,
+}
+
+/// One of an org's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrgLimit {
+    /// What the org may use.
+    pub max: u64,
+    /// What is left of it.
+    pub remaining: u64,
+}
+
+/// Whether a text can be the API name of an object or a limit: letters, digits and underscores.
+pub fn is_api_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=LONGEST_API_NAME).contains(&text.len()) && text.bytes().all(plain)
 }

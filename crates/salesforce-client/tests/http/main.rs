@@ -8,6 +8,7 @@
 
 mod fake;
 mod grants;
+mod holdings;
 mod observing;
 mod rest_calls;
 mod secrecy;

@@ -223,4 +223,15 @@ async fn each_call_reads_no_more_than_its_own_cap() {
             .refusal,
     ];
     assert_eq!(refusals, [Refusal::AnswerTooLarge; 2]);
+    let counted = client
+        .record_counts(&instance, V66, &token(), &["Account".to_owned()])
+        .await;
+    assert_eq!(counted.unwrap_err().refusal, Refusal::AnswerTooLarge);
+    let (_fake, client, instance) = serving(answer(256 * kib)).await;
+    let limits = client.limits(&instance, V66, &token()).await;
+    assert_eq!(limits.unwrap_err().refusal, Refusal::AnswerTooLarge);
+    let (_fake, client, instance) = serving(answer(32 * kib * kib)).await;
+    let failure = client.objects(&instance, V66, &token()).await.unwrap_err();
+    assert_eq!(failure.refusal, Refusal::AnswerTooLarge);
+    assert_eq!(failure.detail, "the answer has more than 33554432 bytes");
 }

@@ -207,6 +207,26 @@ async fn describe_global_lists_custom_objects() {
 }
 
 #[tokio::test]
+async fn records_are_counted_for_who_may_view_the_setup() {
+    let bench = Bench::new();
+    let token = bench.access_token().await;
+    let path = "/services/data/v66.0/limits/recordCount?sObjects=Account,invoice__c,Lead";
+    let answer = bench.get(dw::PRODUCTION, path, &token).await;
+    assert_eq!(
+        answer.json(),
+        json!({ "sObjects": [{ "count": 1_280, "name": "Account" }, { "count": 48_210, "name": "Invoice__c" }] })
+    );
+    bench
+        .sim
+        .world(|world| world.user(dw::INTEGRATION_USER).views_setup = false);
+    let answer = bench.get(dw::PRODUCTION, path, &token).await;
+    assert_eq!(
+        answer.rest_refusal(),
+        refused(403, "API_DISABLED_FOR_ORG", "limits resource is not enabled")
+    );
+}
+
+#[tokio::test]
 async fn paths_and_versions_that_are_not_there_are_said_to_be_so() {
     let bench = Bench::new();
     let token = bench.access_token().await;

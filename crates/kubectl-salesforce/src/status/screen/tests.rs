@@ -146,6 +146,29 @@ fn the_last_login_of_a_person_is_shown_with_what_came_of_it() {
 }
 
 #[test]
+fn what_the_org_holds_is_shown_with_what_could_not_be_read() {
+    let inventory = json!({
+        "result": "Partial", "message": "The user of the token sees 1214 objects, 312 of them custom.",
+        "lastRunTime": "2026-11-27T09:00:00Z", "orgType": "Scratch", "apiVersions": "31.0 to 67.0", "objects": 1214,
+        "customObjects": 312, "recordCounts": [{ "name": "Account", "records": 7 }, { "name": "Lead", "records": 0 }],
+        "limits": [{ "name": "DataStorageMB", "used": 92, "max": 100 }],
+        "failedParts": [{ "name": "Organization", "reason": "ObjectNotReadable" }], "configMapName": "crm-inventory",
+    });
+    let status = json!({ "observedGeneration": 2, "inventory": inventory });
+    let shown = screen(&object("crm", &json!({}), &status), now(), Paint::PLAIN);
+    let wanted = "\
+Holds      Partial, read 1h ago
+           The user of the token sees 1214 objects, 312 of them custom.
+           Scratch org, API versions 31.0 to 67.0
+           records: 7 Account, 0 Lead
+           limit DataStorageMB: 92 of 100
+           ? Organization: ObjectNotReadable
+           details in ConfigMap crm-inventory
+";
+    assert!(shown.ends_with(wanted), "{shown}");
+}
+
+#[test]
 fn a_connector_that_no_operator_has_seen_says_so() {
     let wanted = "\
 Connector  new in namespace demo
