@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_hours(24);
 /// A connector whose first test has succeeded says so first.
 const AFTER_FIRST_TEST: Duration = Duration::from_secs(1);
 /// Keeps the jitter apart from that of other waits.
-const SALT: i32 = 3;
+const SALT: i32 = 4;
 
 const FURTHER_HOST: &str = "Skipped: an inventory is read at Salesforce's own hosts only.";
 const SCARCE: &str = "Skipped: the org has used 80 % or more of its API calls of the last 24 hours.";
