@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::schedule::reference_clock::{ClockFinding, Reading, ReferenceClock};
-use crate::core::schedule::time::signed;
+use crate::core::schedule::time::{later, signed};
 
 /// Reading of a monotonic clock that goes on while the machine sleeps, so that a window can't be slept through.
 pub fn boot_time() -> Duration {
@@ -97,8 +97,33 @@ impl Clock {
         boot_time().saturating_sub(self.booted) * self.speed
     }
 
+    /// A time that passes evenly, to whatever the clocks are set: for intervals within this process.
+    pub fn steady(&self) -> Timestamp {
+        later(self.start, self.running_for())
+    }
+
     /// How long to sleep for `duration` to pass on this clock.
     pub fn sleep_for(&self, duration: Duration) -> Duration {
         duration / self.speed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn salesforces_clock_moves_the_time_and_not_the_steady_one() {
+        let clock = Clock::real();
+        let ahead = SignedDuration::from_hours(6);
+        for _ in 0..2 {
+            clock.compare(Timestamp::now() + ahead);
+        }
+        let hours = |time: Timestamp| time.duration_since(Timestamp::now()).as_secs_f64() / 3600.0;
+        let (now, steady) = (hours(clock.now()), hours(clock.steady()));
+        assert!(
+            (5.0..7.0).contains(&now) && (-1.0..1.0).contains(&steady),
+            "{now} {steady}"
+        );
     }
 }

@@ -12,6 +12,7 @@ use crate::api::{SalesforceConnector, SalesforceConnectorStatus, names};
 use crate::clock::Clock;
 use crate::core::decide::requests::CarriedOut;
 use crate::core::model::digest::DigestKey;
+use crate::core::schedule::time::is_ahead;
 use crate::lease::LeaseState;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -185,8 +186,10 @@ impl Context {
         self.memorize(connector.uid(), |memory| memory.claim_told = elsewhere);
     }
 
+    /// When the connector was tested here last, unless a clock that was ahead says so.
     pub(crate) fn last_test(&self, connector: &SalesforceConnector) -> Option<Timestamp> {
-        self.recall(connector).last_test
+        let now = self.clock.now();
+        self.recall(connector).last_test.filter(|at| !is_ahead(*at, now))
     }
 
     pub(crate) fn remember_test(&self, connector: &SalesforceConnector, at: Timestamp) {

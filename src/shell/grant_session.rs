@@ -41,7 +41,7 @@ pub(crate) async fn run(
     let (revoke_at, login) = (order.revoke_at.clone(), order.login.clone());
     let inputs = inputs::inputs(context, owner, order, place)?;
     let host = connector.host.name();
-    if prepaid && let Err(wait) = context.budget.take(host, owner, context.clock.now()) {
+    if prepaid && let Err(wait) = context.budget.take(host, owner, context.clock.steady()) {
         return Ok(SessionReply::BudgetSpent(wait));
     }
     let memory = context.grants.memory().remove(&owner.uid).unwrap_or_default();
@@ -64,7 +64,7 @@ pub(crate) async fn run(
     let session = tokio::spawn(driver.run(Session::begin(inputs, memory)));
     let ended = session.await.map_err(|_| Error::Session)?;
     let (outcome, driver) = ended.ok_or(Error::Stopping)?;
-    let now = context.clock.now();
+    let now = context.clock.steady();
     context
         .budget
         .charge_or_refund(host, owner, prepaid.into(), driver.requests, now);

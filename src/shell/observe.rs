@@ -147,9 +147,9 @@ fn paced(
 /// From when on the budget of the token's instance has a test for the connector, if it has none now.
 fn tests_from(context: &Context, owner: &Owner, held: &HeldToken) -> Option<Timestamp> {
     let instance: InstanceUrl = held.instance_url.parse().ok()?;
-    let now = context.clock.now();
-    let wait = context.questions.wait(instance.host().name(), owner, now)?;
-    Some(later(now, wait))
+    let (host, clock) = (instance.host().name(), &context.clock);
+    let wait = context.questions.wait(host, owner, clock.steady())?;
+    Some(later(clock.now(), wait))
 }
 
 /// Spec and inputs, checked; where an input is missing, what goes without it, and the rejection.

@@ -68,7 +68,7 @@ impl<'a> Performer<'a> {
             }
             PassEffect::Introspect { connector, token } => {
                 let inspected = TokenToInspect::Access(&token);
-                let (host, now) = (connector.host.name(), context.clock.now());
+                let (host, now) = (connector.host.name(), context.clock.steady());
                 context.questions.charge_or_refund(host, &self.owner, 0, 1, now);
                 let asked = self
                     .salesforce
@@ -192,7 +192,7 @@ impl<'a> Performer<'a> {
         let context = self.context;
         if let Err(wait) = context
             .budget
-            .take(connector.host.name(), &self.owner, context.clock.now())
+            .take(connector.host.name(), &self.owner, context.clock.steady())
         {
             return TokenReply::BudgetSpent(wait);
         }
@@ -214,7 +214,7 @@ impl<'a> Performer<'a> {
     /// The limit is that of the whole test, which begins with the call for the versions.
     async fn test(&mut self, call: TestCall, limit: Duration) -> PassReply {
         if let TestCall::Versions(instance) = &call {
-            let (host, now) = (instance.host().name(), self.context.clock.now());
+            let (host, now) = (instance.host().name(), self.context.clock.steady());
             self.context
                 .questions
                 .charge_or_refund(host, &self.owner, 0, 1, now);
@@ -254,7 +254,7 @@ impl<'a> Performer<'a> {
 
     /// Each call is charged to the budget of the instance as a test is.
     async fn take_inventory(&self, call: InventoryCall) -> PassReply {
-        let (host, now) = (call.instance.host().name(), self.context.clock.now());
+        let (host, now) = (call.instance.host().name(), self.context.clock.steady());
         let questions = &self.context.questions;
         questions.charge_or_refund(host, &self.owner, 0, 1, now);
         let asked = tokio::time::timeout(INVENTORY_CALL_LIMIT, look_up(&self.salesforce, &call));

@@ -20,7 +20,7 @@ use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::explain;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use crate::core::schedule::backoff::{is_write_failure, next_attempt, next_write};
-use crate::core::schedule::time::{later, since, whole_seconds};
+use crate::core::schedule::time::{is_ahead, later, since, whole_seconds};
 
 /// An unchanged result is recorded again after this time, so that status doesn't look forgotten.
 const RECORD_UNCHANGED_AFTER: Duration = Duration::from_hours(1);
@@ -266,7 +266,10 @@ pub(super) fn connection_test(
             && before.next_test_time == found.next_test_time
             && is_short(before) == is_short(&found)
     };
-    let recent = |before: &ConnectionTestStatus| since(before.last_test_time.0, now) < RECORD_UNCHANGED_AFTER;
+    let recent = |before: &ConnectionTestStatus| {
+        let recorded = before.last_test_time.0;
+        since(recorded, now) < RECORD_UNCHANGED_AFTER && !is_ahead(recorded, now)
+    };
     match before {
         Some(before) if unchanged(&before) && recent(&before) && !observed.test_requested() => Some(before),
         Some(_) | None => Some(found),

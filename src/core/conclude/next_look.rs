@@ -14,9 +14,9 @@ use crate::core::inventory::due::next_moment;
 use crate::core::model::decision::{Decision, WaitReason};
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
-use crate::core::schedule::backoff::late_wait;
+use crate::core::schedule::backoff::{LATE_FOR, late_wait};
 use crate::core::schedule::jitter::jittered;
-use crate::core::schedule::time::{later, since};
+use crate::core::schedule::time::{is_ahead, later, since};
 
 /// Never sooner than this: whatever asks for an earlier look is a mistake that must not spin.
 const SOONEST: Duration = Duration::from_secs(1);
@@ -93,11 +93,14 @@ fn moments(
     moments
 }
 
-/// How long the connector has not been ready.
+/// How long the connector has not been ready; for long, if that is recorded by a clock that was ahead.
 fn unready_for(status: &SalesforceConnectorStatus, now: Timestamp) -> Duration {
     let mut conditions = status.conditions.iter();
     let ready = conditions.find(|condition| condition.type_ == ConditionType::Ready.as_str());
-    ready.map_or(Duration::ZERO, |ready| since(ready.last_transition_time.0, now))
+    ready.map_or(Duration::ZERO, |ready| match ready.last_transition_time.0 {
+        changed if is_ahead(changed, now) => LATE_FOR,
+        changed => since(changed, now),
+    })
 }
 
 fn may_be_late(reason: Reason) -> bool {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::api::status::LastHandledStatus;
 use crate::core::model::observed::Requests;
-use crate::core::schedule::time::later;
+use crate::core::schedule::time::{is_ahead, later};
 
 /// Two requested tests of a connector, and two requested renewals, are so far apart.
 pub const REQUESTS_APART: Duration = Duration::from_secs(10);
@@ -41,17 +41,17 @@ impl CarriedOut {
         tests_from: Option<Timestamp>,
         now: Timestamp,
     ) -> (Requests, Option<Timestamp>) {
-        let from = self.test.as_ref().map(again).max(tests_from);
+        let again = |last: &Option<(String, Timestamp)>| {
+            let (_, at) = last.as_ref().filter(|(_, at)| !is_ahead(*at, now))?;
+            Some(later(*at, REQUESTS_APART))
+        };
+        let from = again(&self.test).max(tests_from);
         let (test, test_later) = pace(asked.test, handled.test_requested_at.as_ref(), from, now);
-        let from = self.renewal.as_ref().map(again);
+        let from = again(&self.renewal);
         let (renew, renewal_later) = pace(asked.renew, handled.renew_requested_at.as_ref(), from, now);
         let later = test_later.into_iter().chain(renewal_later).min();
         (Requests { test, renew }, later)
     }
-}
-
-fn again((_, at): &(String, Timestamp)) -> Timestamp {
-    later(*at, REQUESTS_APART)
 }
 
 fn pace(
@@ -103,6 +103,14 @@ mod tests {
         assert_eq!(nothing_new, (asked("1", "1"), None));
         let none = last.paced(asked("", ""), &handled("", "1"), None, at(10));
         assert_eq!(none, (asked("", ""), None));
+    }
+
+    #[test]
+    fn a_request_that_was_carried_out_by_a_clock_that_was_ahead_postpones_none() {
+        let mut last = CarriedOut::default();
+        last.note(&handled("1", "1"), at(6 * 3600));
+        let next = last.paced(asked("2", "2"), &handled("1", "1"), None, at(0));
+        assert_eq!(next, (asked("2", "2"), None));
     }
 
     #[test]

@@ -215,6 +215,14 @@ scenarios! {
         assert!(!again.effects.contains(&"RequestToken"), "{:?}", again.effects);
     }
 
+    fn a_test_that_was_dated_by_a_clock_that_was_ahead_is_dated_anew_and_made_once() {
+        let ran = run(&settled(), after(-6 * 3600));
+        let tested = ran.left.status.connection_test.as_ref().unwrap().last_test_time.0;
+        assert_eq!(tested, after(-6 * 3600));
+        let again = run(&ran.left, after(1 - 6 * 3600));
+        assert!(!again.effects.contains(&"TestVersions"), "{:?}", again.effects);
+    }
+
     fn a_fresh_token_that_is_refused_too_is_a_finding_and_no_loop() {
         let ran = run_with(&settled(), after(901), refuses_tokens);
         let logins = ran.effects.iter().filter(|effect| **effect == "RequestToken").count();

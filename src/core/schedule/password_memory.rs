@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::model::digest::Digest;
-use crate::core::schedule::time::{later, since};
+use crate::core::schedule::time::{is_ahead, later, since};
 
 /// For how long a failed login counts. The longest lockout that ends by itself takes an hour, but nothing says that Salesforce's
 /// count goes down with time.
@@ -176,7 +176,8 @@ impl PasswordMemory {
 
     /// Whether Salesforce may still count the attempt as a failed login.
     fn counts(&self, attempt: &PasswordAttempt, now: Timestamp) -> bool {
-        self.accepted < Some(attempt.time) && since(attempt.time, now) < LOCKOUT_PERIOD
+        let accepted = self.accepted.filter(|accepted| !is_ahead(*accepted, now));
+        accepted < Some(attempt.time) && since(attempt.time, now) < LOCKOUT_PERIOD
     }
 
     /// With an attempt that is about to be made.
