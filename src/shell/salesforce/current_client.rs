@@ -75,7 +75,7 @@ impl ClientParts {
                 }
                 Err(error) => {
                     tracing::warn!(file = %file.display(), error = chain(&error),
-                        "The CA certificates have changed and can't be used. The former ones stay in use");
+                        "The CA certificates have changed and can't be used. Correct the file. Until then the former ones stay in use");
                 }
             }
         }

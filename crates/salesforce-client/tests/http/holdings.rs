@@ -2,25 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use salesforce_client::{
-    AccessToken, ApiUsage, ApiVersion, Client, Failure, InstanceUrl, ObjectList, OrgLimit, Refusal, Sent,
-};
+use salesforce_client::{ApiUsage, Failure, ObjectList, OrgLimit, Refusal, Sent};
 
-use crate::fake::{Fake, Reply, json, response};
-use crate::{host_of, plain_client};
-
-const V66: ApiVersion = ApiVersion::new(66);
-
-async fn serving(reply: Reply) -> (Fake, Client, InstanceUrl) {
-    let fake = Fake::plain(vec![reply]).await;
-    let client = plain_client();
-    let instance = client.base_of(&host_of(&fake));
-    (fake, client, instance)
-}
-
-fn token() -> AccessToken {
-    AccessToken::new("00D5g00000AbCdE!AQkAQ.canary".into())
-}
+use crate::fake::{json, response};
+use crate::{V66, serving, token};
 
 #[tokio::test]
 async fn the_objects_of_a_large_org_are_counted_and_named() {

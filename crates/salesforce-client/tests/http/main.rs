@@ -16,9 +16,10 @@ mod wire_faults;
 
 use std::time::Duration;
 
-use fake::Fake;
+use fake::{Fake, Reply};
 use salesforce_client::{
-    App, Client, ClientSecret, ClientSettings, Host, HostAllowList, Proxies, TransportSecurity,
+    AccessToken, ApiVersion, App, Client, ClientSecret, ClientSettings, Host, HostAllowList, InstanceUrl,
+    Proxies, TransportSecurity,
 };
 
 /// Settings for a server on a loopback address, without TLS.
@@ -38,6 +39,20 @@ fn plain_client() -> Client {
 
 fn host_of(fake: &Fake) -> Host {
     fake.address.to_string().parse().unwrap()
+}
+
+const V66: ApiVersion = ApiVersion::new(66);
+
+/// A server with one answer, a client, and the address of the server as an instance.
+async fn serving(reply: Reply) -> (Fake, Client, InstanceUrl) {
+    let fake = Fake::plain(vec![reply]).await;
+    let client = plain_client();
+    let instance = client.base_of(&host_of(&fake));
+    (fake, client, instance)
+}
+
+fn token() -> AccessToken {
+    AccessToken::new("00D5g00000AbCdE!AQkAQ.canary".into())
 }
 
 fn app() -> App {

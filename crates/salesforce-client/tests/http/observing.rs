@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use salesforce_client::{AccessToken, ApiVersion, CallOutcome, Client, ClientSettings, Endpoint, Observer};
+use salesforce_client::{ApiVersion, CallOutcome, Client, ClientSettings, Endpoint, Observer};
 
 use crate::fake::{Fake, Reply, json, response};
-use crate::{host_of, plain_client, plain_settings};
+use crate::{host_of, plain_client, plain_settings, token};
 
 #[derive(Default)]
 struct Heard {
@@ -33,10 +33,6 @@ impl Observer for Heard {
     fn server_date(&self, date: Timestamp) {
         self.dates.lock().unwrap().push(date);
     }
-}
-
-fn token() -> AccessToken {
-    AccessToken::new("00D5g00000AbCdE!AQkAQ.canary".into())
 }
 
 #[tokio::test]

@@ -1,25 +1,12 @@
 //! The calls of a connection test.
 
 use salesforce_client::{
-    AccessToken, ApiUsage, ApiVersion, AvailableVersion, Client, IdentityUrl, InstanceUrl, Organization,
-    Refusal, RestAnswer, Sent,
+    ApiUsage, ApiVersion, AvailableVersion, Client, IdentityUrl, InstanceUrl, Organization, Refusal,
+    RestAnswer, Sent,
 };
 
-use crate::fake::{Fake, Reply, json, response};
-use crate::{host_of, plain_client};
-
-const V66: ApiVersion = ApiVersion::new(66);
-
-async fn serving(reply: Reply) -> (Fake, Client, InstanceUrl) {
-    let fake = Fake::plain(vec![reply]).await;
-    let client = plain_client();
-    let instance = client.base_of(&host_of(&fake));
-    (fake, client, instance)
-}
-
-fn token() -> AccessToken {
-    AccessToken::new("00D5g00000AbCdE!AQkAQ.canary".into())
-}
+use crate::fake::{Reply, json, response};
+use crate::{V66, serving, token};
 
 #[tokio::test]
 async fn versions_and_discovery_are_asked_without_a_token() {

@@ -3,7 +3,7 @@
 
 use std::panic::catch_unwind;
 
-use super::{SCENARIOS, passwords};
+use super::{SCENARIOS, inventory, passwords, sessions};
 use crate::core::testing::driver::fault::{Fault, with};
 
 const FAULTS: &[(Fault, &str)] = &[
@@ -59,6 +59,19 @@ const FAULTS: &[(Fault, &str)] = &[
         "logs, metrics and memory do not hear of it",
     ),
     (Fault::Leaves("WriteStatus"), "the status says nothing"),
+    (
+        Fault::Leaves("DeleteLoginSecret"),
+        "the code of a login stays where it was",
+    ),
+    (
+        Fault::Leaves("ReadDetails"),
+        "it takes a ConfigMap over that is another's",
+    ),
+    (
+        Fault::Leaves("TakeInventory"),
+        "it does not ask what the org holds",
+    ),
+    (Fault::Leaves("WriteDetails"), "it writes no details"),
     (Fault::Repeats("RequestToken"), "it logs in twice"),
     (Fault::Repeats("RunSession"), "it presents a refresh token twice"),
     (Fault::Repeats("UpdateSecret"), "it writes the Secret twice"),
@@ -78,7 +91,8 @@ const FAULTS: &[(Fault, &str)] = &[
 ];
 
 fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    SCENARIOS.iter().chain(passwords::SCENARIOS)
+    let more = [passwords::SCENARIOS, sessions::SCENARIOS, inventory::SCENARIOS];
+    SCENARIOS.iter().chain(more.into_iter().flatten())
 }
 
 #[test]
