@@ -11,4 +11,5 @@ mod archive;
 mod bundle;
 mod names;
 mod packed;
+mod releases;
 mod runs;
