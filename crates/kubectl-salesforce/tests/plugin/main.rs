@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod asking;
+#[path = "../../../../tests/support/browser.rs"]
+mod browser;
 mod bundling;
 mod completing;
 #[path = "../../../../tests/support/context.rs"]

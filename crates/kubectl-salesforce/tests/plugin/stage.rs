@@ -1,5 +1,6 @@
 //! Where a test plays: a namespace, the simulated Salesforce, an operator in this process, and the plugin as a process.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -8,7 +9,9 @@ use std::time::Duration;
 use salesforce_client::{ClientSettings, Proxies};
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::lease::LeaseState;
-use salesforce_connector_operator::shell::controller;
+use salesforce_connector_operator::server;
+use salesforce_connector_operator::shell::context::Context;
+use salesforce_connector_operator::shell::{callback, controller};
 use salesforce_sim::default_world;
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Ran};
@@ -24,6 +27,7 @@ pub(crate) struct Stage {
     scene: Scene<&'static ControlPlane>,
     /// Ends the operator when it is dropped.
     operator: Option<oneshot::Sender<()>>,
+    context: Option<Arc<Context>>,
 }
 
 impl Deref for Stage {
@@ -52,7 +56,18 @@ impl Stage {
             drop(stopped.await);
         }));
         stage.operator = Some(stop);
+        stage.context = Some(context);
         stage
+    }
+
+    /// Serves the operator's callback page for browsers that know it by this URL, and says where.
+    pub(crate) async fn serve_page(&self, url: &str) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let context = self.context.clone().expect("an operator runs");
+        let router = callback::router(context, url.parse().unwrap());
+        tokio::spawn(server::pages(listener, router, std::future::pending()));
+        address
     }
 
     /// Without an operator.
@@ -61,6 +76,7 @@ impl Stage {
         Self {
             scene: Scene::set(plane, default_world::build(), DEADLINE).await,
             operator: None,
+            context: None,
         }
     }
 
