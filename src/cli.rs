@@ -1,5 +1,6 @@
 //! What was the process asked to do? Flags and environment, parsed once into values.
 #![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
+#![allow(rustdoc::bare_urls, reason = "--help prints these docs as plain text")]
 
 mod test_switches;
 

@@ -1,5 +1,6 @@
 //! What can be asked of the plugin? Commands and flags; the names of the flags are kubectl's.
 #![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
+#![allow(rustdoc::bare_urls, reason = "--help prints these docs as plain text")]
 
 use std::path::PathBuf;
 

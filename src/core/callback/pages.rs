@@ -57,7 +57,7 @@ pub fn offer(connector: &SalesforceConnector, form_key: &str) -> Page {
             "Continue only if you asked for this link, or know who did: everybody who may read the token of this connector can then act \
              as you. This page gets neither your password nor a token.",
         )
-        .form((FORM_FIELD, form_key), &format!("Continue to {host}"))
+        .form((FORM_FIELD, form_key), "Continue to Salesforce")
 }
 
 /// On the way to Salesforce.
@@ -69,7 +69,7 @@ pub fn departure(connector: &SalesforceConnector, address: &str) -> Page {
              causes: the app does not have the callback URL of this page, it is blocked or not installed in the org, or it is so new \
              that not every server of Salesforce knows it yet."
         ))
-        .going_to(address, &format!("Continue to {host}"))
+        .going_to(address, "Continue to Salesforce")
 }
 
 /// What has come of the login that a browser began.
@@ -117,8 +117,13 @@ fn handled(
         let page = Page::new(200, "The login brought no access")
             .bad()
             .paragraph(&last.message)
-            .facts([name, ("Reason", last.reason.clone()), readiness])
-            .paragraph("The access that was in use before, if there was any, has not changed. A new login needs a new link.");
+            .facts([name, ("Reason", last.reason.clone())])
+            .paragraph(if is_ready {
+                "The connector is ready: it uses the access of before, which has not changed."
+            } else {
+                "The connector is not ready."
+            })
+            .paragraph("A new login needs a new link.");
         return (page, seldom);
     }
     let identity = status.identity.as_ref();

@@ -18,7 +18,7 @@ fn callback_address(callback: &str) -> String {
 }
 
 /// A connector that nobody has authorized yet.
-async fn unauthorized() -> Stage {
+pub(crate) async fn unauthorized() -> Stage {
     let stage = Stage::set().await;
     stage
         .input("app", &[("client-secret", world::ROTATING_SECRET)])
@@ -180,7 +180,7 @@ async fn without_a_browser_the_address_is_pasted_and_what_fails_says_what_to_do(
 }
 
 /// The plugin's process once it has printed an address, that address, and what it prints after that.
-async fn until_address(mut command: Command) -> (Child, String, BufReader<ChildStderr>) {
+pub(crate) async fn until_address(mut command: Command) -> (Child, String, BufReader<ChildStderr>) {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -199,7 +199,7 @@ async fn until_address(mut command: Command) -> (Child, String, BufReader<ChildS
 }
 
 /// What the process printed after that, and how it ended.
-async fn ended(child: Child, mut stderr: BufReader<ChildStderr>) -> Ran {
+pub(crate) async fn ended(child: Child, mut stderr: BufReader<ChildStderr>) -> Ran {
     tokio::task::spawn_blocking(move || {
         let mut said = String::new();
         std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();

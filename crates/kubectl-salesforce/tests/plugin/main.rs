@@ -6,7 +6,9 @@
 mod asking;
 #[path = "../../../../tests/support/browser.rs"]
 mod browser;
+mod browsing;
 mod bundling;
+mod chromium;
 mod completing;
 #[path = "../../../../tests/support/context.rs"]
 mod context;
