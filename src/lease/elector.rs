@@ -8,9 +8,10 @@ use kube::api::PostParams;
 use kube::{Api, Client, Config};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::api::names;
+use crate::clock::boot_time;
 use crate::error_chain::chain;
 use crate::lease::candidate::{Answer, Call, Candidate, Moment, Step};
 use crate::lease::state::Until;
@@ -35,8 +36,6 @@ pub struct Elector {
     candidate: Candidate,
     me: String,
     leases: Leases,
-    /// What the candidate's clock counts from.
-    origin: Instant,
     published: watch::Sender<Option<Until>>,
 }
 
@@ -60,7 +59,6 @@ impl Elector {
                 namespace: namespace.to_owned(),
                 problem: false,
             },
-            origin: Instant::now(),
             published: watch::Sender::new(None),
         })
     }
@@ -100,31 +98,24 @@ impl Elector {
     /// Does one step after the other until there is nothing to do any more. May be dropped at any point.
     async fn advance(&mut self) {
         loop {
-            let step = self.candidate.next(self.moment());
+            let step = self.candidate.next(moment());
             self.publish();
             match step {
-                Step::WaitUntil(until) => sleep_until(self.origin + until).await,
+                Step::WaitUntil(until) => sleep(until.saturating_sub(boot_time())).await,
                 Step::Ask { call, limit } => {
-                    let asked = self.origin.elapsed();
+                    let asked = boot_time();
                     let answer = self.leases.ask(call, limit).await;
-                    self.candidate.answered(asked, self.origin.elapsed(), answer);
+                    self.candidate.answered(asked, boot_time(), answer);
                 }
                 Step::Done => return,
             }
         }
     }
 
-    fn moment(&self) -> Moment {
-        Moment {
-            monotonic: self.origin.elapsed(),
-            wall: Timestamp::now(),
-        }
-    }
-
     fn publish(&self) {
         let until = self.candidate.term().map(|term| Until {
-            renew_by: self.origin + term.renew_by,
-            ends: self.origin + term.ends,
+            renew_by: term.renew_by,
+            ends: term.ends,
         });
         let before = self.published.send_replace(until);
         match (before, until) {
@@ -138,6 +129,13 @@ impl Elector {
             }
             (None, None) | (Some(_), Some(_)) => {}
         }
+    }
+}
+
+fn moment() -> Moment {
+    Moment {
+        monotonic: boot_time(),
+        wall: Timestamp::now(),
     }
 }
 

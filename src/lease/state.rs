@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::{Stream, stream};
 use tokio::sync::watch;
-use tokio::time::Instant;
+
+use crate::clock::boot_time;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -15,8 +16,7 @@ pub enum Role {
 /// Whether this process leads. Cheap to clone.
 ///
 /// Answers by the clock: a process that was suspended, or whose calls hang, follows from its renew deadline on,
-/// whether or not anything in it ran meanwhile. The clock is `CLOCK_MONOTONIC`, which stands still while a virtual
-/// machine is suspended.
+/// whether or not anything in it ran meanwhile. The clock goes on while a virtual machine is suspended.
 #[derive(Debug, Clone)]
 pub struct LeaseState {
     source: Leadership,
@@ -26,14 +26,18 @@ pub struct LeaseState {
 #[derive(Debug, Clone)]
 enum Leadership {
     Sole,
-    Elected(watch::Receiver<Option<Until>>),
+    Elected {
+        until: watch::Receiver<Option<Until>>,
+        /// Reading of the clock that the term is counted on.
+        clock: fn() -> Duration,
+    },
 }
 
-/// Until when this process leads, and until when nobody else does.
+/// Until when this process leads, and until when nobody else does, by [`boot_time`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Until {
-    pub(super) renew_by: Instant,
-    pub(super) ends: Instant,
+    pub(super) renew_by: Duration,
+    pub(super) ends: Duration,
 }
 
 impl LeaseState {
@@ -54,16 +58,21 @@ impl LeaseState {
 
     pub(super) fn elected(until: watch::Receiver<Option<Until>>) -> Self {
         Self {
-            source: Leadership::Elected(until),
+            source: Leadership::Elected {
+                until,
+                clock: boot_time,
+            },
             seen: Role::Follower,
         }
     }
 
     pub fn role(&self) -> Role {
-        match (&self.source, self.until()) {
-            (Leadership::Sole, _) => Role::Leader,
-            (Leadership::Elected(_), Some(until)) if Instant::now() < until.renew_by => Role::Leader,
-            (Leadership::Elected(_), _) => Role::Follower,
+        match &self.source {
+            Leadership::Sole => Role::Leader,
+            Leadership::Elected { until, clock } => match *until.borrow() {
+                Some(until) if clock() < until.renew_by => Role::Leader,
+                Some(_) | None => Role::Follower,
+            },
         }
     }
 
@@ -73,12 +82,13 @@ impl LeaseState {
 
     /// How long nobody else can be leader, even if the lease is never renewed again. Zero for a follower.
     pub fn lease_left(&self) -> Duration {
-        match (&self.source, self.role(), self.until()) {
-            (Leadership::Sole, _, _) => Duration::MAX,
-            (Leadership::Elected(_), Role::Leader, Some(until)) => {
-                until.ends.saturating_duration_since(Instant::now())
+        match &self.source {
+            Leadership::Sole => Duration::MAX,
+            Leadership::Elected { until, clock } => {
+                let (now, until) = (clock(), *until.borrow());
+                let leading = until.filter(|until| now < until.renew_by);
+                leading.map_or(Duration::ZERO, |until| until.ends.saturating_sub(now))
             }
-            (Leadership::Elected(_), _, _) => Duration::ZERO,
         }
     }
 
@@ -91,19 +101,19 @@ impl LeaseState {
                 self.seen = role;
                 return role;
             }
-            let Leadership::Elected(receiver) = &mut self.source else {
+            let Leadership::Elected { until, clock } = &mut self.source else {
                 return std::future::pending().await;
             };
-            let deadline = receiver.borrow_and_update().map(|until| until.renew_by);
+            let deadline = until.borrow_and_update().map(|until| until.renew_by);
             match (deadline, role) {
                 (Some(deadline), Role::Leader) => {
                     tokio::select! {
-                        _ = receiver.changed() => {}
-                        () = tokio::time::sleep_until(deadline) => {}
+                        _ = until.changed() => {}
+                        () = tokio::time::sleep(deadline.saturating_sub(clock())) => {}
                     }
                 }
                 (_, Role::Leader | Role::Follower) => {
-                    if receiver.changed().await.is_err() {
+                    if until.changed().await.is_err() {
                         return std::future::pending().await; // The election is over.
                     }
                 }
@@ -120,11 +130,40 @@ impl LeaseState {
             Some(((), handle))
         })
     }
+}
 
-    fn until(&self) -> Option<Until> {
-        match &self.source {
-            Leadership::Sole => None,
-            Leadership::Elected(until) => *until.borrow(),
-        }
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// A machine's clock, which goes on while nothing runs.
+    static CLOCK: AtomicU64 = AtomicU64::new(100);
+
+    fn clock() -> Duration {
+        Duration::from_secs(CLOCK.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_leader_whose_machine_was_suspended_past_its_deadline_follows_as_soon_as_it_runs_again() {
+        let until = Until {
+            renew_by: Duration::from_secs(120),
+            ends: Duration::from_secs(140),
+        };
+        let (_elector, until) = watch::channel(Some(until));
+        let state = LeaseState {
+            source: Leadership::Elected { until, clock },
+            seen: Role::Follower,
+        };
+        assert_eq!(
+            (state.role(), state.lease_left()),
+            (Role::Leader, Duration::from_secs(40))
+        );
+        CLOCK.store(120, Ordering::Relaxed);
+        assert_eq!(
+            (state.role(), state.lease_left()),
+            (Role::Follower, Duration::ZERO)
+        );
     }
 }

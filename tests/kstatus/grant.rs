@@ -70,6 +70,7 @@ impl Store {
             expiration: None,
             received_at: now,
             begun_at: now,
+            unknown: redeem::UnknownFields::default(),
         });
         let whose = ConnectorRef {
             uid: owner.uid.as_str().into(),

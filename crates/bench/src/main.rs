@@ -15,6 +15,7 @@ mod parallel;
 mod plane;
 mod process;
 mod salesforce;
+mod soak;
 mod table;
 
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ pub(crate) use failed::Failed;
 
 /// Measures what the operator costs.
 #[derive(Debug, Parser)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 struct Args {
     /// The operator to measure
     #[arg(long, default_value = "target/release/salesforce-connector-operator")]
@@ -46,6 +51,18 @@ struct Args {
     /// Only how 200 connectors fare while one namespace abuses the operator in twelve ways, for ten minutes
     #[arg(long, conflicts_with = "fair")]
     attack: bool,
+    /// Only how 200 connectors fare over two simulated weeks of faults; the operator must have the feature test-switches
+    #[arg(long, conflicts_with_all = ["fair", "attack"])]
+    soak: bool,
+    /// With --soak: simulated days
+    #[arg(long, default_value_t = 14)]
+    days: u32,
+    /// With --soak: simulated seconds a second
+    #[arg(long, default_value_t = 300)]
+    speed: u32,
+    /// With --soak: what chance begins with
+    #[arg(long, default_value_t = 20_261_127)]
+    seed: u64,
     /// With --fair: another operator to measure beside it, such as that of an earlier commit
     #[arg(long)]
     before: Option<PathBuf>,
@@ -88,6 +105,15 @@ async fn run(args: &Args) -> Result<(), Failed> {
         ("fair", report)
     } else if args.attack {
         ("attack", attack::report(&programs, args.quick).await?)
+    } else if args.soak {
+        let plan = soak::Plan {
+            days: args.days,
+            speed: args.speed,
+            seed: args.seed,
+            connectors: if args.quick { 40 } else { 200 },
+        };
+        let report = soak::report(&args.operator, plan, args.logs.as_deref()).await?;
+        ("soak", report)
     } else {
         let before = machine::Facts::gather();
         let result = measure::everything(&programs, &scale).await?;

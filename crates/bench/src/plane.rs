@@ -13,7 +13,7 @@ use crate::{Failed, parallel};
 
 /// The operator's own namespace, as the README has it.
 pub(crate) const NAMESPACE: &str = "salesforce-connector-system";
-const NAME: &str = "salesforce-connector-operator";
+pub(crate) const NAME: &str = "salesforce-connector-operator";
 const CHART: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../charts/salesforce-connector-operator"
@@ -39,31 +39,7 @@ impl Plane {
         let (audit, flags) = Audit::flags(dir.path(), &user)?;
         let control_plane = ControlPlane::start_with(flags).await;
         let salesforce = Salesforce::start(simulator, dir.path(), apps).await?;
-        let mode = format!("secretWatch={secret_watch}");
-        let install = [
-            "install",
-            NAME,
-            CHART,
-            "--namespace",
-            NAMESPACE,
-            "--create-namespace",
-        ];
-        let values = ["--set", "replicas=0", "--set", &mode];
-        let installed = control_plane
-            .helm(&[install.as_slice(), values.as_slice()].concat())
-            .await;
-        if !installed.succeeded() {
-            return Err(installed.to_string().into());
-        }
-        let crd = [
-            "wait",
-            "--for=condition=Established",
-            "crd/salesforceconnectors.salesforce-connector.dev",
-        ];
-        let established = control_plane.kubectl(&crd).await;
-        if !established.succeeded() {
-            return Err(established.to_string().into());
-        }
+        install_chart(&control_plane, secret_watch).await?;
         let mut clients = Vec::new();
         for _ in 0..parallel::CLIENTS {
             clients.push(control_plane.client().await);
@@ -96,4 +72,34 @@ impl Plane {
         let client = self.clients.first().ok_or("there is no client")?;
         Ok(client.apiserver_version().await?.git_version)
     }
+}
+
+/// Installs the chart, without a replica.
+pub(crate) async fn install_chart(cluster: &ControlPlane, secret_watch: &str) -> Result<(), Failed> {
+    let mode = format!("secretWatch={secret_watch}");
+    let install = [
+        "install",
+        NAME,
+        CHART,
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+    ];
+    let values = ["--set", "replicas=0", "--set", &mode];
+    let installed = cluster
+        .helm(&[install.as_slice(), values.as_slice()].concat())
+        .await;
+    if !installed.succeeded() {
+        return Err(installed.to_string().into());
+    }
+    let crd = [
+        "wait",
+        "--for=condition=Established",
+        "crd/salesforceconnectors.salesforce-connector.dev",
+    ];
+    let established = cluster.kubectl(&crd).await;
+    if !established.succeeded() {
+        return Err(established.to_string().into());
+    }
+    Ok(())
 }

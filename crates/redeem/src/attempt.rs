@@ -5,12 +5,14 @@ use crate::deposit::access;
 use crate::identity::{Expect, Judgement, judge};
 use crate::ids::{AttemptId, GrantId, OAuthClient, Serial};
 use crate::state::{Access, Attempt, AttemptPhase, Grant, GrantValidity, Origin, Rotation, State};
+use crate::time::TimeLimits;
 use crate::token::RefreshToken;
+use crate::unknown_fields::UnknownFields;
 
 /// State with an intent to redeem a grant, to be written under the resourceVersion that `state` was read with.
-/// `None` when the grant isn't there, is dead, or has an attempt already.
+/// `None` when the grant isn't there, is dead, or has an attempt already. `limits` are those of who is about to send.
 #[must_use]
-pub fn intent(state: &State, grant: &GrantId, attempt: &AttemptId) -> Option<State> {
+pub fn intent(state: &State, grant: &GrantId, attempt: &AttemptId, limits: TimeLimits) -> Option<State> {
     let mut state = state.clone();
     let serial = state.serial.next();
     state.serial = serial;
@@ -22,6 +24,8 @@ pub fn intent(state: &State, grant: &GrantId, attempt: &AttemptId) -> Option<Sta
         id: attempt.clone(),
         serial,
         phase: AttemptPhase::Open,
+        hold_off_seconds: limits.hold_off_seconds(),
+        unknown: UnknownFields::default(),
     });
     Some(state)
 }

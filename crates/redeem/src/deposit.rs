@@ -5,6 +5,7 @@ use crate::ids::{ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial};
 use crate::ledger::Bootstrap;
 use crate::state::{Access, Grant, Origin, Rotation, State};
 use crate::token::RefreshToken;
+use crate::unknown_fields::UnknownFields;
 
 /// State with a bootstrap token in it. `current` is the state read live, `floor` the highest copy of its serial.
 #[must_use]
@@ -78,5 +79,6 @@ pub(crate) fn access(answer: &TokenAnswer, serial: Serial) -> Access {
         expiration: answer.expiration.clone(),
         received_at: answer.received_at,
         begun_at: answer.received_at,
+        unknown: UnknownFields::default(),
     }
 }

@@ -24,6 +24,7 @@ mod state;
 mod state_codec;
 mod time;
 mod token;
+mod unknown_fields;
 
 pub use answer::{AnswerVerdict, IntrospectionAnswer, RedeemAnswer, RedeemRefusal, TokenAnswer};
 pub use attempt::{ConcludeDecision, PendingVerdict, conclude, intent};
@@ -57,3 +58,4 @@ pub use time::{
     may_send,
 };
 pub use token::{AccessToken, RefreshToken};
+pub use unknown_fields::UnknownFields;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::GrantIdentity;
 use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial, TokenDigest};
 use crate::token::{AccessToken, RefreshToken};
+use crate::unknown_fields::UnknownFields;
 
 /// Everything the operator must remember of one connector's grants.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +27,8 @@ pub struct State {
     pub candidate: Option<Grant>,
     /// Tries so far to revoke the grant of a deleted connector.
     pub revocation_tries: u32,
+    /// What a newer version wrote beside that.
+    pub unknown: UnknownFields,
 }
 
 /// One grant and what is known of it.
@@ -51,6 +54,8 @@ pub struct Grant {
     pub stored_attempt: Option<AttemptId>,
     /// Whether Salesforce has called it dead.
     pub validity: GrantValidity,
+    /// What a newer version wrote beside that; it goes with the grant.
+    pub unknown: UnknownFields,
 }
 
 /// Where a grant came from.
@@ -82,11 +87,13 @@ pub struct Access {
     pub received_at: Timestamp,
     /// Wall time of the grant's first answer: a policy that ends a grant after a fixed time counts from here.
     pub begun_at: Timestamp,
+    /// What a newer version wrote beside that; it goes with the token.
+    pub unknown: UnknownFields,
 }
 
 /// When an access token ends, and how that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AccessExpiration {
     /// The moment.
     pub time: Timestamp,
@@ -118,7 +125,7 @@ pub enum GrantValidity {
 
 /// A redeem that was announced, and may have been sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// Its name.
     pub id: AttemptId,
@@ -126,6 +133,13 @@ pub struct Attempt {
     pub serial: Serial,
     /// How far it is known to have come.
     pub phase: AttemptPhase,
+    /// For how many seconds from the first sight of it others leave it alone, as the limits of its writer demand: another
+    /// replica may have shorter ones. Zero where it was written before that was noted.
+    #[serde(default)]
+    pub hold_off_seconds: u32,
+    /// What a newer version wrote beside that; it goes with the attempt.
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 /// How far an attempt is known to have come.
@@ -195,6 +209,7 @@ impl State {
             current: None,
             candidate: None,
             revocation_tries: 0,
+            unknown: UnknownFields::default(),
         }
     }
 
@@ -253,6 +268,7 @@ impl Grant {
             attempt: None,
             stored_attempt: None,
             validity: GrantValidity::Valid,
+            unknown: UnknownFields::default(),
         }
     }
 

@@ -1,6 +1,10 @@
 //! Writes a state into a Secret's data and reads it back; an unknown format version is refused.
 //!
 //! The four tokens have keys of their own, so that the JSON beside them may be looked at.
+//!
+//! The format version says who can read it. A newer version may add fields to the record, a grant, an access token or an
+//! attempt, that an older one keeps and can do without; it writes them under the same format version. Whatever an older
+//! version must not overlook, such as another phase of an attempt, takes a new format version.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +15,7 @@ use crate::identity::GrantIdentity;
 use crate::ids::{AttemptId, ClusterUid, ConnectorRef, GrantId, OAuthClient, Serial, TokenDigest};
 use crate::state::{Access, AccessExpiration, Attempt, Grant, GrantValidity, Origin, Rotation, State};
 use crate::token::{AccessToken, RefreshToken};
+use crate::unknown_fields::UnknownFields;
 
 /// Version of the format written.
 pub const FORMAT_VERSION: &str = "1";
@@ -57,7 +62,7 @@ impl PartialEq for StateError {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct Record {
     connector: ConnectorRef,
     cluster: ClusterUid,
@@ -72,10 +77,12 @@ struct Record {
     candidate: Option<GrantRecord>,
     #[serde(default)]
     revocation_tries: u32,
+    #[serde(flatten)]
+    unknown: UnknownFields,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct GrantRecord {
     id: GrantId,
     origin: Origin,
@@ -91,10 +98,12 @@ struct GrantRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored_attempt: Option<AttemptId>,
     validity: GrantValidity,
+    #[serde(flatten)]
+    unknown: UnknownFields,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct AccessRecord {
     serial: Serial,
     instance_url: String,
@@ -105,6 +114,8 @@ struct AccessRecord {
     expiration: Option<AccessExpiration>,
     received_at: Timestamp,
     begun_at: Timestamp,
+    #[serde(flatten)]
+    unknown: UnknownFields,
 }
 
 impl State {
@@ -119,6 +130,7 @@ impl State {
             current: self.current.as_ref().map(GrantRecord::of),
             candidate: self.candidate.as_ref().map(GrantRecord::of),
             revocation_tries: self.revocation_tries,
+            unknown: self.unknown.clone(),
         };
         let mut data = BTreeMap::from([
             (FORMAT.to_owned(), FORMAT_VERSION.as_bytes().to_vec()),
@@ -164,6 +176,7 @@ impl State {
                 .map(|grant| grant.with_tokens(data, &CANDIDATE))
                 .transpose()?,
             revocation_tries: record.revocation_tries,
+            unknown: record.unknown,
         })
     }
 }
@@ -185,6 +198,7 @@ impl GrantRecord {
             attempt: grant.attempt.clone(),
             stored_attempt: grant.stored_attempt.clone(),
             validity: grant.validity,
+            unknown: grant.unknown.clone(),
         }
     }
 
@@ -203,6 +217,7 @@ impl GrantRecord {
             attempt: self.attempt,
             stored_attempt: self.stored_attempt,
             validity: self.validity,
+            unknown: self.unknown,
         })
     }
 }
@@ -217,6 +232,7 @@ impl AccessRecord {
             expiration: access.expiration.clone(),
             received_at: access.received_at,
             begun_at: access.begun_at,
+            unknown: access.unknown.clone(),
         }
     }
 
@@ -230,6 +246,7 @@ impl AccessRecord {
             expiration: self.expiration,
             received_at: self.received_at,
             begun_at: self.begun_at,
+            unknown: self.unknown,
         })
     }
 }

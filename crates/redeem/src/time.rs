@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::state::Attempt;
+
 /// A redeem is sent within this time of starting to write its intent, or not at all.
 pub const SEND_WINDOW: Duration = Duration::from_secs(5);
 
@@ -16,6 +18,9 @@ pub const SHOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// What reading and writing around it may take of that time.
 const SHOWING: Duration = Duration::from_secs(5);
+
+/// Salesforce has this long to answer, also where the hold-off of a writer with longer limits leaves less of that time.
+const QUESTION_MIN: Duration = Duration::from_secs(5);
 
 /// The longest HTTP limit accepted: with it 5 s are left to ask Salesforce in before a redeem of unknown outcome is shown.
 pub const HTTP_LIMIT_MAX: Duration = Duration::from_secs(35);
@@ -58,19 +63,36 @@ impl TimeLimits {
         self.http
     }
 
-    /// How long an attempt of somebody else is left alone, counted from the first sight of it: until then its owner
-    /// may be about to send or be waiting for the answer.
+    /// How long an attempt made under these limits is left alone by others, counted from their first sight of it: until
+    /// then its owner may be about to send or be waiting for the answer.
     #[must_use]
     pub fn hold_off(self) -> Duration {
         SEND_WINDOW + self.http + HOLD_OFF_MARGIN
     }
 
-    /// How long Salesforce's word on an attempt of somebody else is waited for after the hold-off, where nothing of that
+    /// [`Self::hold_off`] as an attempt carries it, in whole seconds, rounded up.
+    #[must_use]
+    pub fn hold_off_seconds(self) -> u32 {
+        let hold_off = self.hold_off();
+        let seconds = hold_off.as_secs() + u64::from(hold_off.subsec_nanos() > 0);
+        u32::try_from(seconds).unwrap_or(u32::MAX)
+    }
+
+    /// How long an attempt of somebody else is left alone: as long as its writer demands, who counts on that, and no
+    /// shorter than under these limits.
+    #[must_use]
+    pub fn hold_off_from(self, attempt: &Attempt) -> Duration {
+        self.hold_off()
+            .max(Duration::from_secs(attempt.hold_off_seconds.into()))
+    }
+
+    /// How long Salesforce's word on an attempt of somebody else is waited for after its hold-off, where nothing of that
     /// attempt is shown yet.
     #[must_use]
-    pub fn first_question(self) -> Duration {
+    pub fn first_question(self, attempt: &Attempt) -> Duration {
         SHOWN_WITHIN
-            .saturating_sub(self.hold_off() + SHOWING)
+            .saturating_sub(self.hold_off_from(attempt) + SHOWING)
+            .max(QUESTION_MIN)
             .min(self.http)
     }
 }
@@ -110,6 +132,25 @@ mod tests {
         }
     }
 
+    fn attempt(limits: TimeLimits) -> Attempt {
+        Attempt {
+            id: crate::ids::AttemptId::new("a"),
+            serial: crate::ids::Serial(1),
+            phase: crate::state::AttemptPhase::Open,
+            hold_off_seconds: limits.hold_off_seconds(),
+            unknown: crate::unknown_fields::UnknownFields::default(),
+        }
+    }
+
+    #[test]
+    fn the_longer_hold_off_of_writer_and_reader_counts() {
+        let [short, long] =
+            [1500, 35_000].map(|millis| TimeLimits::new(Duration::from_millis(millis)).unwrap());
+        assert_eq!(short.hold_off_seconds(), 17);
+        assert_eq!(short.hold_off_from(&attempt(long)), Duration::from_secs(50));
+        assert_eq!(long.hold_off_from(&attempt(short)), Duration::from_secs(50));
+    }
+
     #[test]
     fn the_send_window_closes_after_five_seconds_or_with_a_short_lease() {
         let limits = TimeLimits::new(Duration::from_secs(30)).unwrap();
@@ -123,8 +164,12 @@ mod tests {
     fn an_unknown_outcome_shows_within_a_minute_under_every_accepted_limit() {
         for http in 1..=HTTP_LIMIT_MAX.as_secs() {
             let limits = TimeLimits::new(Duration::from_secs(http)).unwrap();
-            let asked = limits.first_question();
-            assert!(limits.hold_off() + asked + SHOWING <= SHOWN_WITHIN, "{http}");
+            let attempt = attempt(limits);
+            let asked = limits.first_question(&attempt);
+            assert!(
+                limits.hold_off_from(&attempt) + asked + SHOWING <= SHOWN_WITHIN,
+                "{http}"
+            );
             assert!(asked >= Duration::from_secs(5).min(limits.http()), "{http}");
         }
         assert_eq!(

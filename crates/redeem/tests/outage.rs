@@ -83,6 +83,7 @@ impl World {
                 expiration: None,
                 received_at: answer.received_at,
                 begun_at: answer.received_at,
+                unknown: redeem::UnknownFields::default(),
             }),
             granted_to: Some(client()),
             identity: Some(answer.identity),
@@ -90,6 +91,7 @@ impl World {
             attempt: None,
             stored_attempt: None,
             validity: GrantValidity::Valid,
+            unknown: redeem::UnknownFields::default(),
         });
         Self {
             now: Duration::from_hours(1),

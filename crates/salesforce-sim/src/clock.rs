@@ -1,20 +1,31 @@
 //! What time is it in the simulated Salesforce?
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Simulated time: real time plus an offset, or standing still.
+/// Simulated time: real time plus an offset, or standing still, or running faster.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset: SignedDuration,
     frozen_at: Option<Timestamp>,
+    /// Since when it runs so many times as fast as real time.
+    faster: Option<(Instant, u32)>,
 }
 
 impl Clock {
     pub fn now(&self) -> Timestamp {
-        self.frozen_at
-            .unwrap_or_else(|| saturating(Timestamp::now(), self.offset))
+        self.frozen_at.unwrap_or_else(|| {
+            let gained = self.faster.map_or(Duration::ZERO, |(since, speed)| {
+                since.elapsed() * speed.saturating_sub(1)
+            });
+            later(saturating(Timestamp::now(), self.offset), gained)
+        })
+    }
+
+    /// Lets time pass so many times as fast from now on. It is not to be frozen any more.
+    pub fn run_faster(&mut self, speed: u32) {
+        self.faster = Some((Instant::now(), speed));
     }
 
     pub fn advance(&mut self, by: Duration) {

@@ -11,7 +11,7 @@ use crate::http::Reply;
 use crate::refusal::{oauth_reply, rest_reply};
 
 /// A fault, where it strikes and how often. Without conditions it strikes every request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
     pub fault: Fault,

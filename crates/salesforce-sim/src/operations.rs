@@ -217,6 +217,11 @@ impl World {
         self.faults.push(rule);
     }
 
+    /// Ends the faults of this rule.
+    pub fn end_fault(&mut self, rule: &FaultRule) {
+        self.faults.retain(|known| known != rule);
+    }
+
     pub fn clear_faults(&mut self) {
         self.faults.clear();
     }

@@ -518,6 +518,7 @@ pub(crate) fn access(token: &str) -> Access {
         expiration: None,
         received_at: now(),
         begun_at: now(),
+        unknown: redeem::UnknownFields::default(),
     }
 }
 

@@ -21,6 +21,10 @@ fn answer(refresh: Option<&str>) -> TokenAnswer {
 }
 
 /// State with grant `g` in use, its token `r1`, and an attempt `a` read back at serial 5.
+fn limits() -> TimeLimits {
+    TimeLimits::new(std::time::Duration::from_secs(30)).unwrap()
+}
+
 fn open() -> State {
     let connector = ConnectorRef {
         uid: "uid".into(),
@@ -31,7 +35,7 @@ fn open() -> State {
     let mut grant = Grant::new(GrantId::new("g"), RefreshToken::new("r1"), Origin::Login);
     grant.access = Some(access(&answer(None), Serial(3)));
     state.current = Some(grant);
-    intent(&state, &GrantId::new("g"), &AttemptId::new("a")).unwrap()
+    intent(&state, &GrantId::new("g"), &AttemptId::new("a"), limits()).unwrap()
 }
 
 fn client() -> OAuthClient {
@@ -249,12 +253,12 @@ fn without_rotation_an_older_result_does_not_replace_a_newer_one() {
 #[test]
 fn no_intent_is_made_beside_another_or_for_a_dead_grant() {
     let (grant, attempt) = (GrantId::new("g"), AttemptId::new("b"));
-    assert_eq!(intent(&open(), &grant, &attempt), None);
+    assert_eq!(intent(&open(), &grant, &attempt, limits()), None);
     let dead = changed(|state| {
         current(state).attempt = None;
         current(state).validity = GrantValidity::Dead;
     });
-    assert_eq!(intent(&dead, &grant, &attempt), None);
+    assert_eq!(intent(&dead, &grant, &attempt, limits()), None);
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl SessionFacts<'_> {
         let since = sighting.map_or(Duration::ZERO, |seen| {
             self.view.looked.saturating_sub(seen.first_seen)
         });
-        let left = self.inputs.limits.hold_off().saturating_sub(since);
+        let left = self.inputs.limits.hold_off_from(attempt).saturating_sub(since);
         if left > Duration::ZERO {
             return Some(match attempt.phase {
                 AttemptPhase::Open => OpenAttempt::HoldOff(left),
@@ -93,7 +93,7 @@ impl SessionFacts<'_> {
             None if can_ask && wait == Duration::ZERO => {
                 let limit = match attempt.phase {
                     // Nobody hears of it until Salesforce has answered, or not.
-                    AttemptPhase::Open => self.inputs.limits.first_question(),
+                    AttemptPhase::Open => self.inputs.limits.first_question(attempt),
                     AttemptPhase::OutcomeUnknown | AttemptPhase::FoundInactive => self.inputs.limits.http(),
                 };
                 let (attempt, token) = (attempt.id.clone(), grant.refresh_token.clone());

@@ -37,7 +37,8 @@ impl Session {
         let attempt = AttemptId::new(format!("{}-{}", self.inputs.fresh.attempt, self.tried.intents));
         self.tried.intents = self.tried.intents.saturating_add(1);
         let state = self.view.state().zip(self.redeem.as_ref());
-        let intended = state.and_then(|(state, redeem)| intent(state, &redeem.grant, &attempt));
+        let intended =
+            state.and_then(|(state, redeem)| intent(state, &redeem.grant, &attempt, self.inputs.limits));
         if let (Some(state), Some(redeem)) = (intended, &mut self.redeem) {
             redeem.attempt = attempt;
             redeem.serial = state.serial;

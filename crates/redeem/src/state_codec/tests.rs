@@ -34,6 +34,7 @@ prop_compose! {
             expiration: expiration.map(|(time, source)| AccessExpiration { time, source }),
             received_at,
             begun_at,
+            unknown: UnknownFields::default(),
         }
     }
 }
@@ -44,10 +45,14 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         Just(AttemptPhase::OutcomeUnknown),
         Just(AttemptPhase::FoundInactive)
     ];
-    ("[a-z0-9]{1,8}", any::<u64>(), phase).prop_map(|(id, serial, phase)| Attempt {
-        id: AttemptId::new(id),
-        serial: Serial(serial),
-        phase,
+    ("[a-z0-9]{1,8}", any::<u64>(), phase, any::<u32>()).prop_map(|(id, serial, phase, hold_off_seconds)| {
+        Attempt {
+            id: AttemptId::new(id),
+            serial: Serial(serial),
+            phase,
+            hold_off_seconds,
+            unknown: UnknownFields::default(),
+        }
     })
 }
 
@@ -86,6 +91,7 @@ prop_compose! {
             attempt,
             stored_attempt: stored.map(AttemptId::new),
             validity,
+            unknown: UnknownFields::default(),
         }
     }
 }
@@ -108,6 +114,7 @@ prop_compose! {
             current,
             candidate,
             revocation_tries,
+            unknown: UnknownFields::default(),
         }
     }
 }
@@ -170,10 +177,48 @@ fn a_damaged_state_is_refused_and_the_key_named() {
         binary.insert(key.into(), vec![0xff]);
         assert_eq!(State::from_data(&binary), Err(StateError::Key(key)));
     }
-    let mut surplus = data();
-    surplus.insert(
-        RECORD.into(),
-        br#"{"connector":{"uid":"u","namespace":"ns","name":"n"},"later":1}"#.to_vec(),
+}
+
+/// The record that a newer version left, with `later` wherever it may add to it.
+const NEWER: &str = r#"{"connector":{"uid":"u","namespace":"ns","name":"n"},"cluster":"c","serial":3,"later":1,
+    "current":{"id":"g","origin":"login","rotation":"rotates","validity":"valid","later":{"a":["secret-7f"]},
+        "attempt":{"id":"a","serial":3,"phase":"open","holdOffSeconds":75,"later":true},
+        "access":{"serial":2,"instanceUrl":"https://x","scopes":[],"receivedAt":"2026-01-01T00:00:00Z",
+            "begunAt":"2026-01-01T00:00:00Z","later":null}}}"#;
+
+fn newer() -> BTreeMap<String, Vec<u8>> {
+    let mut data = data();
+    data.insert(RECORD.into(), NEWER.into());
+    data.insert(CURRENT.access.into(), b"t".to_vec());
+    data
+}
+
+#[test]
+fn fields_that_only_a_newer_version_knows_are_written_back_and_not_shown() {
+    let state = State::from_data(&newer()).unwrap();
+    assert!(!format!("{state:?}").contains("secret-7f"));
+    let written = state.to_data().unwrap();
+    let value = |data: &BTreeMap<String, Vec<u8>>| -> serde_json::Value {
+        serde_json::from_slice(&data[RECORD]).unwrap()
+    };
+    let mut expected = value(&newer());
+    expected["revocationTries"] = 0.into();
+    assert_eq!(value(&written), expected);
+}
+
+#[test]
+fn what_a_newer_version_noted_of_a_token_goes_with_that_token() {
+    let mut state = State::from_data(&newer()).unwrap();
+    let grant = state.current.as_mut().unwrap();
+    let unknown = grant.unknown.clone();
+    grant.attempt = None;
+    let renewed = crate::attempt::intent(
+        &state,
+        &GrantId::new("g"),
+        &AttemptId::new("b"),
+        crate::time::TimeLimits::new(std::time::Duration::from_secs(30)).unwrap(),
     );
-    assert!(matches!(State::from_data(&surplus), Err(StateError::Record(_))));
+    let grant = renewed.unwrap().current.unwrap();
+    assert_eq!(grant.unknown, unknown);
+    assert_eq!(grant.attempt.unwrap().unknown, UnknownFields::default());
 }

@@ -190,9 +190,20 @@ impl World {
         if c == 1 && self.config.installations == 2 {
             tally.count(Event::SecondInstallation);
         }
-        let busy = |c: usize| self.controllers[c].leads && self.controllers[c].phase != ControllerPhase::Idle;
-        if busy(0) && busy(1) {
-            tally.count(Event::TwoLeaders);
+        let busy = self
+            .controllers
+            .iter()
+            .filter(|c| c.phase != ControllerPhase::Idle)
+            .count();
+        if c == 1 && self.config.unequal && busy > 1 {
+            tally.count(Event::UnequalLimits);
+        }
+        let busy =
+            |c: &usize| self.controllers[*c].leads && self.controllers[*c].phase != ControllerPhase::Idle;
+        match (0..self.config.controllers).filter(busy).count() {
+            0 | 1 => {}
+            2 => tally.count(Event::TwoLeaders),
+            _ => tally.count(Event::ThreeLeaders),
         }
         true
     }

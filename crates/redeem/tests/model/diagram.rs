@@ -14,10 +14,10 @@ use crate::world::{Asking, Config, ControllerPhase, Start, World};
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/redeem.md");
 const AGAIN: &str = "REDEEM_WRITE_DOCS=1 cargo test -p redeem --test model diagram";
 
-/// Stages of a grant and every way between them that a controller's write took in 60,000 random schedules.
+/// Stages of a grant and every way between them that a controller's write took in 150,000 random schedules.
 fn stages() -> String {
     let mut tally = Tally::with_stages();
-    for seed in 0..60_000 {
+    for seed in 0..150_000 {
         random::run(seed, Variant::Shipped, &mut tally);
     }
     let mut text = String::from("```mermaid\nstateDiagram-v2\n");
@@ -38,6 +38,8 @@ fn effects(start: Start, login: bool) -> String {
         asking: Asking::Answered,
         named: false,
         installations: 1,
+        controllers: 2,
+        unequal: false,
         start,
         variant: Variant::Shipped,
     };

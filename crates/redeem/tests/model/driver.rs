@@ -396,10 +396,11 @@ impl World {
             self.controllers[c].phase = phase;
             return false;
         };
-        if self.now.saturating_sub(at) >= self.salesforce.patience {
+        let late_after = at + self.patience(c);
+        if self.now >= late_after {
             tally.count(Event::Freeze);
         }
-        let (request, arrival) = self.salesforce.arrive(&token, at, self.now);
+        let (request, arrival) = self.salesforce.arrive(&token, late_after, self.now);
         self.note_arrival(arrival, tally);
         self.end_pretence(c, tally);
         self.controllers[c].phase = ControllerPhase::Sent { session, request };
@@ -466,10 +467,11 @@ impl World {
             return false;
         };
         let (token, at) = (token.clone(), *at);
-        if self.now.saturating_sub(at) >= self.salesforce.patience {
+        let late_after = at + self.patience(c);
+        if self.now >= late_after {
             return false;
         }
-        let (_, arrival) = self.salesforce.arrive(&token, at, self.now);
+        let (_, arrival) = self.salesforce.arrive(&token, late_after, self.now);
         self.note_arrival(arrival, tally);
         self.end_pretence(c, tally);
         self.ghost.unclear = true;

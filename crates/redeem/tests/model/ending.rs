@@ -34,7 +34,7 @@ impl World {
             // Who may hold a result waits for as long as the state can't be read, and says so.
             self.apply(Action::Mend, tally);
         }
-        for c in 0..2 {
+        for c in 0..self.config.controllers {
             self.controllers[c].paused = false;
             self.controllers[c].leads = true;
         }
@@ -51,7 +51,7 @@ impl World {
         }
         for round in 0..ROUNDS {
             let renewing = round > 0 && self.login.is_none();
-            for c in 0..2 {
+            for c in 0..self.config.controllers {
                 if !self.drive(c, tally, STEPS) {
                     return Err(Violation::NeverSettles);
                 }
@@ -59,7 +59,7 @@ impl World {
                     return Err(violation);
                 }
             }
-            // What counts is a round in which both were asked to renew, from a fresh look.
+            // What counts is a round in which all were asked to renew, from a fresh look.
             // A grant that ended before anybody presented it is found out by the next renewal.
             let unnoticed = |ending| ending == Ending::Ready && self.ghost.lapsed && !self.works();
             if renewing
@@ -91,7 +91,7 @@ impl World {
         open.map(|request| request.id).collect()
     }
 
-    /// The ending, once both controllers have come to the same one (or look at different installations).
+    /// The ending, once all controllers have come to the same one (or belong to another installation).
     fn settled(&self) -> Option<Ending> {
         let ending = |c: usize| match self.controllers[c].last? {
             SessionEnd::Ready => Some(Ending::Ready),
@@ -106,14 +106,15 @@ impl World {
             | SessionEnd::Waiting { .. } => None,
             SessionEnd::ConnectorGone => Some(Ending::Gone),
         };
-        let (a, b) = (ending(0)?, ending(1)?);
+        let endings = (0..self.config.controllers)
+            .map(ending)
+            .collect::<Option<Vec<_>>>()?;
         let elsewhere = Ending::Problem(GrantProblem::ClaimedByAnotherInstallation);
-        match (a, b) {
-            (a, b) if a == b && a != elsewhere => Some(a),
-            (a, b) if self.config.installations == 2 && b == elsewhere => Some(a),
-            (a, b) if self.config.installations == 2 && a == elsewhere => Some(b),
-            _ => None,
-        }
+        let mut here = endings
+            .iter()
+            .filter(|ending| self.config.installations == 1 || **ending != elsewhere);
+        let first = *here.next().filter(|ending| **ending != elsewhere)?;
+        here.all(|ending| *ending == first).then_some(first)
     }
 
     /// Whether what happened accounts for this ending.
@@ -191,7 +192,7 @@ impl World {
     }
 
     fn is_spoiled(&self, how: Spoiled) -> bool {
-        (0..2).any(|c| self.cluster.spoiled(self.key(c, self.uid())) == Some(how))
+        (0..self.config.installations).any(|c| self.cluster.spoiled(self.key(c, self.uid())) == Some(how))
     }
 
     /// Whether a session says that a state is gone or old, and nobody has touched it.

@@ -28,6 +28,10 @@ pub(crate) struct Scope {
     asking: Asking,
     named: bool,
     installations: usize,
+    /// Whether controller 1 has shorter limits than the other.
+    unequal: bool,
+    /// How far time jumps, in seconds.
+    jump: u64,
     people: People,
     left: Left,
 }
@@ -54,7 +58,7 @@ struct Left {
     faults: u8,
     /// Logins, state deleted or restored, connector re-created or edited, another token bootstrap.
     people: u8,
-    /// Jumps of time past the hold-off; every step may come before or after one.
+    /// Jumps of time, past the hold-off unless the scope says otherwise; every step may come before or after one.
     jumps: u8,
     /// Leadership that moves, and sessions begun from a stale cache.
     moves: u8,
@@ -72,6 +76,8 @@ const fn scope(name: &'static str, start: Start, introspectable: bool, left: Lef
         },
         named: false,
         installations: 1,
+        unequal: false,
+        jump: 46,
         people: People::Usual,
         left,
     }
@@ -269,6 +275,25 @@ pub(crate) const SCOPES: &[Scope] = &[
         )
     },
     Scope {
+        unequal: true,
+        jump: 24,
+        ..scope(
+            "renew, unequal limits: one shorter jump",
+            Start::Redeemed,
+            true,
+            left([1, 2], 0, 0, 0, 1),
+        )
+    },
+    Scope {
+        unequal: true,
+        ..scope(
+            "renew, unequal limits: one crash, one jump",
+            Start::Redeemed,
+            true,
+            left([2, 1], 1, 0, 0, 1),
+        )
+    },
+    Scope {
         installations: 2,
         ..scope(
             "two installations import, one crash",
@@ -344,6 +369,7 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
         asking,
         named,
         installations,
+        unequal,
         start,
         ..
     } = *scope;
@@ -353,6 +379,8 @@ pub(crate) fn explore(scope: &Scope, variant: Variant, wanted: Option<Violation>
             asking,
             named,
             installations,
+            controllers: 2,
+            unequal,
             start,
             variant,
         },
@@ -384,8 +412,8 @@ impl Search {
         if !self.seen.insert(digest(&(world, left))) {
             return;
         }
-        let (first, people) = (self.actions.len(), self.found.scope.people);
-        enabled(world, left, people, &mut self.actions);
+        let first = self.actions.len();
+        enabled(world, left, &self.found.scope, &mut self.actions);
         // Time may always pass and what is spoiled may always be mended: neither keeps a world from being an end.
         let goes_on = |(action, costs): &(Action, Left)| *action != Action::Mend && costs.jumps >= left.jumps;
         if !self.actions[first..].iter().any(goes_on) {
@@ -430,7 +458,8 @@ impl Search {
 }
 
 /// What can happen next, and what may happen after it.
-fn enabled(world: &World, left: Left, who: People, actions: &mut Vec<(Action, Left)>) {
+fn enabled(world: &World, left: Left, scope: &Scope, actions: &mut Vec<(Action, Left)>) {
+    let who = scope.people;
     for c in 0..2 {
         controller_actions(world, left, c, actions);
     }
@@ -482,7 +511,7 @@ fn enabled(world: &World, left: Left, who: People, actions: &mut Vec<(Action, Le
     if let Some(jumps) = left.jumps.checked_sub(1)
         && !(quiet && left.sessions == [0, 0])
     {
-        actions.push((Action::Advance(46), Left { jumps, ..left }));
+        actions.push((Action::Advance(scope.jump), Left { jumps, ..left }));
     }
 }
 

@@ -36,7 +36,7 @@ impl World {
     pub(crate) fn is_own_intent(&self, c: usize, state: &State) -> bool {
         let number = (self.controllers[c].sessions - 1).to_string();
         let own = |id: &str| {
-            id.strip_prefix(["a0", "a1"][c])
+            id.strip_prefix(["a0", "a1", "a2"][c])
                 .and_then(|id| id.split('-').next())
                 == Some(number.as_str())
         };
@@ -64,6 +64,24 @@ impl World {
                 let version = self.cluster.put_state(key, state.clone());
                 self.state_written(key, before, &state, tally);
                 told(Reply::Write(WriteReply::Written(version)))
+            }
+            Variant::ReadersHoldOff => {
+                let mut state = state;
+                let changed = &mut *state;
+                for grant in changed.current.iter_mut().chain(changed.candidate.iter_mut()) {
+                    if let Some(attempt) = &mut grant.attempt {
+                        attempt.hold_off_seconds = 0;
+                    }
+                }
+                self.write(
+                    Op::State {
+                        key,
+                        precondition,
+                        state,
+                    },
+                    fault,
+                    tally,
+                )
             }
             Variant::NoReadBack => {
                 self.controllers[c].pretend = Some(state.clone());

@@ -11,7 +11,7 @@ use crate::ending::Ending;
 use crate::salesforce::Stage;
 use crate::tally::Tally;
 use crate::variant::Variant;
-use crate::world::{Asking, Config, ControllerPhase, Start, Violation, World};
+use crate::world::{Asking, CONTROLLERS, Config, ControllerPhase, Start, Violation, World};
 
 /// One schedule: the world it ended in, what was done, and how it ended.
 pub(crate) struct Run {
@@ -33,6 +33,8 @@ pub(crate) fn run(seed: u64, variant: Variant, tally: &mut Tally) -> Run {
         },
         named: chance.one_in(4),
         installations: if chance.one_in(8) { 2 } else { 1 },
+        controllers: if chance.one_in(4) { CONTROLLERS } else { 2 },
+        unequal: chance.one_in(4),
         start: if chance.one_in(3) {
             Start::NotImported
         } else {
@@ -75,9 +77,17 @@ fn start(config: Config) -> World {
     })
 }
 
+/// Seconds past the hold-off of the shorter limits, and not past that of the others.
+const SHORT_JUMP: u64 = 24;
+
 /// Draws what happens next: mostly progress, one time in `problem` something else.
 fn draw(world: &World, chance: &mut Chance, problem: u64) -> Action {
-    let c = chance.below(2) as usize;
+    let mut c = chance.below(world.config.controllers as u64) as usize;
+    let unequal = world.config.unequal;
+    if unequal && world.controllers[c].paused && !chance.one_in(8) {
+        // A freeze that is shorter than the hold-off matters if the others get far meanwhile.
+        c = (c + 1) % world.config.controllers;
+    }
     if chance.one_in(problem) {
         return draw_disturbance(world, chance, c);
     }
@@ -101,11 +111,13 @@ fn draw(world: &World, chance: &mut Chance, problem: u64) -> Action {
         _ if world.controllers[c].paused => {
             if chance.one_in(4) {
                 Action::Resume(c)
+            } else if unequal {
+                Action::Advance(SHORT_JUMP)
             } else {
                 Action::Advance(1 + chance.below(40))
             }
         }
-        ControllerPhase::Idle if chance.one_in(4) => Action::Advance(61),
+        ControllerPhase::Idle if chance.one_in(4) => Action::Advance(if unequal { SHORT_JUMP } else { 61 }),
         ControllerPhase::Idle => Action::Begin {
             c,
             renew: !chance.one_in(4),

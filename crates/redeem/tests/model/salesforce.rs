@@ -47,8 +47,9 @@ pub(crate) struct Request {
     pub(crate) id: u32,
     pub(crate) family: Family,
     pub(crate) number: u32,
-    /// When the send window was checked, by the world's clock.
-    pub(crate) checked: Duration,
+    /// When the time is over, by the world's clock, that Salesforce has for it since the send window was checked: arriving or
+    /// committing later is a documented window.
+    pub(crate) late_after: Duration,
     pub(crate) stage: Stage,
 }
 
@@ -57,8 +58,6 @@ pub(crate) struct Salesforce {
     pub(crate) rotates: bool,
     pub(crate) lines: Vec<Line>,
     pub(crate) requests: Vec<Request>,
-    /// Requests that arrive or commit later than this after their check are a documented window.
-    pub(crate) patience: Duration,
     next_request: u32,
 }
 
@@ -76,12 +75,11 @@ pub(crate) enum Arrival {
 }
 
 impl Salesforce {
-    pub(crate) fn new(rotates: bool, patience: Duration) -> Self {
+    pub(crate) fn new(rotates: bool) -> Self {
         Self {
             rotates,
             lines: Vec::new(),
             requests: Vec::new(),
-            patience,
             next_request: 0,
         }
     }
@@ -140,7 +138,7 @@ impl Salesforce {
     pub(crate) fn arrive(
         &mut self,
         token: &RefreshToken,
-        checked: Duration,
+        late_after: Duration,
         now: Duration,
     ) -> (u32, Arrival) {
         let (family, number) = numbers(token);
@@ -149,7 +147,7 @@ impl Salesforce {
             .iter()
             .any(|r| r.family == family && r.stage == Stage::Processing);
         let line = &mut self.lines[family];
-        if now.saturating_sub(checked) > self.patience {
+        if now > late_after {
             line.late = Some(number);
         }
         let (stage, arrival) = if locked {
@@ -175,7 +173,7 @@ impl Salesforce {
             id,
             family,
             number,
-            checked,
+            late_after,
             stage,
         });
         (id, arrival)
@@ -190,15 +188,15 @@ impl Salesforce {
 
     /// Decides a request that is being processed; `true` when it issued a token.
     pub(crate) fn decide(&mut self, id: u32, now: Duration, fails: bool) -> bool {
-        let (rotates, patience) = (self.rotates, self.patience);
+        let rotates = self.rotates;
         let request = self.request(id);
-        let (family, number, checked) = (request.family, request.number, request.checked);
+        let (family, number, late_after) = (request.family, request.number, request.late_after);
         if fails {
             request.stage = Stage::Failed;
             return false;
         }
         let line = &mut self.lines[family];
-        if now.saturating_sub(checked) > patience {
+        if now > late_after {
             line.late = Some(number);
         }
         if rotates {

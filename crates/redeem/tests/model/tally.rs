@@ -33,6 +33,8 @@ events! {
     Unclaimed => "claim taken out of status",
     LeadershipMoved => "leadership moved",
     TwoLeaders => "two controllers that both believe to lead, both in a session",
+    ThreeLeaders => "three of them",
+    UnequalLimits => "a controller with a shorter limit begins while another is in a session",
     Login => "login arrived",
     LoginWhileOpen => "login arrived while an attempt was open",
     LoginStored => "login stored",

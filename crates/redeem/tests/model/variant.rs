@@ -19,6 +19,8 @@ pub(crate) enum Variant {
     BlindRetry,
     /// Attempts of others are looked into at once.
     NoHoldOff,
+    /// Attempts of others are left alone for as long as the reader's own limits demand.
+    ReadersHoldOff,
     /// Every bootstrap token counts as new.
     NoLedger,
     /// The code of a login is not entered in the ledger.
@@ -41,7 +43,7 @@ pub(crate) enum Variant {
 
 impl Variant {
     /// What the check must find in each, and a scope of the exhaustive search that shows it.
-    pub(crate) const BROKEN: [(Self, Violation, &'static str); 15] = [
+    pub(crate) const BROKEN: [(Self, Violation, &'static str); 16] = [
         (Self::NoIntent, Violation::Replay, "renew: two jumps"),
         (Self::UnconditionalIntent, Violation::Replay, "renew: two jumps"),
         (Self::IntentAfterSending, Violation::Replay, "renew: two jumps"),
@@ -56,6 +58,11 @@ impl Variant {
             "renew, no introspection: one fault, one jump",
         ),
         (Self::NoHoldOff, Violation::Replay, "renew: one crash, one jump"),
+        (
+            Self::ReadersHoldOff,
+            Violation::Replay,
+            "renew, unequal limits: one shorter jump",
+        ),
         (
             Self::NoLedger,
             Violation::Replay,

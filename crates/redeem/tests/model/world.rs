@@ -1,4 +1,4 @@
-//! The whole abstract world: cluster, Salesforce, two controllers, people, and time.
+//! The whole abstract world: cluster, Salesforce, two or three controllers, people, and time.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,6 +20,12 @@ use crate::variant::Variant;
 /// Bound of one token request in the model.
 pub(crate) const HTTP: Duration = Duration::from_secs(30);
 
+/// That of controller 1 where [`Config::unequal`].
+const SHORTER: Duration = Duration::from_secs(8);
+
+/// How many controllers there are at most: two replicas, and one more whose session goes on when it should be over.
+pub(crate) const CONTROLLERS: usize = 3;
+
 /// Steps within which an undisturbed session ends.
 pub(crate) const STEPS: u32 = 200;
 
@@ -30,10 +36,25 @@ pub(crate) struct Config {
     pub(crate) asking: Asking,
     /// Whether `spec.expect` names the expected user, so that Salesforce must be asked who a grant belongs to.
     pub(crate) named: bool,
-    /// 1: both controllers are replicas of one installation; 2: each is an installation of its own.
+    /// 1: all controllers are replicas of one installation; 2: the second is an installation of its own.
     pub(crate) installations: usize,
+    /// Two, or [`CONTROLLERS`].
+    pub(crate) controllers: usize,
+    /// Whether controller 1 gives a token request less time than the others do.
+    pub(crate) unequal: bool,
     pub(crate) start: Start,
     pub(crate) variant: Variant,
+}
+
+impl Config {
+    /// Bound of a token request of this controller.
+    fn http(self, controller: usize) -> Duration {
+        if self.unequal && controller == 1 {
+            SHORTER
+        } else {
+            HTTP
+        }
+    }
 }
 
 /// What Salesforce says when it is asked about a token.
@@ -150,7 +171,7 @@ pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) cluster: Shared<Cluster>,
     pub(crate) salesforce: Shared<Salesforce>,
-    pub(crate) controllers: [Shared<Controller>; 2],
+    pub(crate) controllers: [Shared<Controller>; CONTROLLERS],
     /// The token in the bootstrap Secret: the first of this family.
     pub(crate) bootstrap: Option<Family>,
     /// The login that a person asks to be carried out; nothing once the status says what came of it.
@@ -166,13 +187,12 @@ pub(crate) struct World {
     pub(crate) transitions: Transitions,
 }
 
-pub(crate) fn limits() -> TimeLimits {
-    TimeLimits::new(HTTP).unwrap()
+fn limits(http: Duration) -> TimeLimits {
+    TimeLimits::new(http).unwrap()
 }
 
 impl World {
     pub(crate) fn new(config: Config, backups_kept: usize) -> Self {
-        let patience = limits().http() + redeem::HOLD_OFF_MARGIN;
         let controller = || Controller {
             phase: ControllerPhase::Idle,
             memory: Shared::new(SessionMemory::default()),
@@ -188,8 +208,8 @@ impl World {
             config,
             now: Duration::from_secs(1000),
             cluster: Shared::new(Cluster::default()),
-            salesforce: Shared::new(Salesforce::new(config.rotates, patience)),
-            controllers: [Shared::new(controller()), Shared::new(controller())],
+            salesforce: Shared::new(Salesforce::new(config.rotates)),
+            controllers: std::array::from_fn(|_| Shared::new(controller())),
             bootstrap: None,
             login: None,
             last_uid: 0,
@@ -212,8 +232,9 @@ impl World {
             Start::NotImported => {}
             Start::Redeemed => world.redeem_first(),
         }
-        world.refresh_cache(0);
-        world.refresh_cache(1);
+        for c in 0..CONTROLLERS {
+            world.refresh_cache(c);
+        }
         world
     }
 
@@ -261,7 +282,7 @@ impl World {
         });
         // Without hold-off, whatever was seen in an earlier session counts as old enough.
         let skew = match self.config.variant {
-            Variant::NoHoldOff => limits().hold_off() * self.controllers[controller].sessions,
+            Variant::NoHoldOff => limits(HTTP).hold_off() * self.controllers[controller].sessions,
             _ => Duration::ZERO,
         };
         Now {
@@ -282,6 +303,11 @@ impl World {
             bootstrap: self.bootstrap,
             login: self.login,
         };
+    }
+
+    /// How long after its check a request of this controller may be under way.
+    pub(crate) fn patience(&self, controller: usize) -> Duration {
+        self.config.http(controller) + redeem::HOLD_OFF_MARGIN
     }
 
     /// Starts a session from the controller's cache.
@@ -327,7 +353,7 @@ impl World {
                 Asking::Answered | Asking::Refused => Introspectable::Possible,
                 Asking::NoSecret => Introspectable::Impossible,
             },
-            limits: limits(),
+            limits: limits(self.config.http(c)),
             fresh: FreshIds {
                 attempt: AttemptId::new(format!("a{c}{number}")),
                 grant: GrantId::new(format!("g{c}{number}")),

@@ -8,7 +8,7 @@ use redeem::{
     SessionEnd, SessionGoal, SessionInputs, SessionMemory, intent,
 };
 
-use crate::stage::{SEEN, Stage, answer, client, in_use, inputs, user};
+use crate::stage::{SEEN, Stage, answer, client, in_use, inputs, limits, user};
 
 const RENEW: SessionGoal = SessionGoal::Renew { seen: SEEN };
 
@@ -72,7 +72,13 @@ fn a_grant_that_is_taken_elsewhere_belongs_there_from_then_on() {
 
 #[test]
 fn nobody_else_is_asked_about_an_attempt_that_stands() {
-    let begun = intent(&in_use(), &GrantId::new("in use"), &AttemptId::new("theirs")).unwrap();
+    let begun = intent(
+        &in_use(),
+        &GrantId::new("in use"),
+        &AttemptId::new("theirs"),
+        limits(),
+    )
+    .unwrap();
     let mut stage = Stage::with(Some(begun));
     stage.consumer = SEEN;
     stage.said = [IntrospectionAnswer::Active].into();

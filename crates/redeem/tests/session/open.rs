@@ -7,11 +7,17 @@ use redeem::{
     Serial, SessionEnd, SessionGoal, SessionMemory, State, StateSeen, intent,
 };
 
-use crate::stage::{SEEN, Stage, in_use, inputs};
+use crate::stage::{SEEN, Stage, in_use, inputs, limits};
 
 /// A state with an attempt of somebody else, begun under serial 4.
 fn begun() -> State {
-    intent(&in_use(), &GrantId::new("in use"), &AttemptId::new("theirs")).unwrap()
+    intent(
+        &in_use(),
+        &GrantId::new("in use"),
+        &AttemptId::new("theirs"),
+        limits(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -39,6 +45,24 @@ fn an_attempt_of_a_dead_owner_is_shown_within_a_minute_of_its_first_sight() {
     stage.now += again;
     stage.run(inputs(SessionGoal::Settle), second.memory);
     assert_eq!(stage.asked.last(), Some(&Duration::from_secs(30)));
+}
+
+#[test]
+fn an_attempt_is_left_alone_for_as_long_as_the_limits_of_its_writer_demand() {
+    let mut theirs = begun();
+    let attempt = theirs.current.as_mut().unwrap().attempt.as_mut().unwrap();
+    attempt.hold_off_seconds = 70;
+    let mut stage = Stage::with(Some(theirs));
+    stage.consumer = SEEN;
+    let first = stage.run(inputs(SessionGoal::Settle), SessionMemory::default());
+    assert!(
+        matches!(first.end, SessionEnd::Waiting { length, .. } if length == Duration::from_secs(70)),
+        "{first:?}"
+    );
+    // Salesforce is asked all the same before anything is shown.
+    stage.now += Duration::from_secs(70);
+    stage.run(inputs(SessionGoal::Settle), first.memory);
+    assert_eq!(stage.asked, vec![Duration::from_secs(5)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use redeem::{
     RedeemRefusal, Reply, ResourceVersion, Serial, SessionEnd, SessionGoal, SessionMemory, intent,
 };
 
-use crate::stage::{Interfere, SEEN, Stage, Write, answer, in_use, inputs, user, with_candidate};
+use crate::stage::{Interfere, SEEN, Stage, Write, answer, in_use, inputs, limits, user, with_candidate};
 
 /// Shows another connector to whoever reads it after a refresh token was sent.
 fn after_sending(connector: ConnectorSeen) -> Interfere {
@@ -20,7 +20,13 @@ fn after_sending(connector: ConnectorSeen) -> Interfere {
 #[test]
 fn a_refusal_is_not_recorded_on_a_restored_state_so_that_it_never_catches_up_with_its_copies() {
     let before = with_candidate(in_use());
-    let restored = intent(&before, &GrantId::new("waiting"), &AttemptId::new("a1-0")).unwrap();
+    let restored = intent(
+        &before,
+        &GrantId::new("waiting"),
+        &AttemptId::new("a1-0"),
+        limits(),
+    )
+    .unwrap();
     for refused in [
         RedeemAnswer::Refused(RedeemRefusal::Unspent),
         RedeemAnswer::Refused(RedeemRefusal::GrantDead),

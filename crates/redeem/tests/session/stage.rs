@@ -244,7 +244,7 @@ pub(crate) fn inputs(goal: SessionGoal) -> SessionInputs {
         expect: Expect::default(),
         client: client(),
         introspectable: Introspectable::Possible,
-        limits: TimeLimits::new(Duration::from_secs(30)).unwrap(),
+        limits: limits(),
         fresh: FreshIds {
             attempt: AttemptId::new("a"),
             grant: GrantId::new("g"),
@@ -291,6 +291,7 @@ pub(crate) fn in_use() -> State {
         expiration: None,
         received_at: jiff::Timestamp::UNIX_EPOCH,
         begun_at: jiff::Timestamp::UNIX_EPOCH,
+        unknown: redeem::UnknownFields::default(),
     });
     state.pin.clone_from(&grant.identity);
     state.current = Some(grant);
@@ -317,4 +318,9 @@ pub(crate) fn with_candidate(mut state: State) -> State {
         Origin::Import(bootstrap.digest),
     ));
     state
+}
+
+/// The limits of this process.
+pub(crate) fn limits() -> TimeLimits {
+    TimeLimits::new(Duration::from_secs(30)).unwrap()
 }

@@ -216,6 +216,8 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
                 id: redeem::AttemptId::new("attempt"),
                 serial: redeem::Serial(3),
                 phase: redeem::AttemptPhase::OutcomeUnknown,
+                hold_off_seconds: 45,
+                unknown: redeem::UnknownFields::default(),
             });
             fixtures::grant_mut(&mut dead).view.state = fixtures::found(state);
         }

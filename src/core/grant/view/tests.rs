@@ -75,6 +75,8 @@ fn attempt(phase: AttemptPhase) -> Attempt {
         id: AttemptId::new("attempt"),
         serial: Serial(3),
         phase,
+        hold_off_seconds: 45,
+        unknown: redeem::UnknownFields::default(),
     }
 }
 

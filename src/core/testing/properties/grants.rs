@@ -100,6 +100,8 @@ impl World {
             id: redeem::AttemptId::new("broken off"),
             serial: Serial(4),
             phase: redeem::AttemptPhase::Open,
+            hold_off_seconds: 0,
+            unknown: redeem::UnknownFields::default(),
         };
         self.state.serial = attempt.serial;
         self.state.current.as_mut().unwrap().attempt = Some(attempt);
