@@ -1,5 +1,6 @@
 //! What was the process asked to do? Flags and environment, parsed once into values.
 #![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
+#![allow(rustdoc::bare_urls, reason = "--help prints these docs as plain text")]
 
 mod test_switches;
 
@@ -13,6 +14,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo};
 
 use crate::api::names::DOCS_URL;
+use crate::core::callback::url::CallbackUrl;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
 use crate::metrics::CONNECTOR_SERIES_LIMIT;
 use crate::settings::allowed_hosts::{AllowedHost, AllowedHosts};
@@ -72,6 +74,16 @@ pub struct RunArgs {
     /// together are always served.
     #[arg(long, env = "SFC_CONNECTOR_SERIES_LIMIT", default_value_t = CONNECTOR_SERIES_LIMIT)]
     pub connector_series_limit: usize,
+
+    /// Serve the callback page of logins to browsers, which reach it at this URL, such as
+    /// https://salesforce-login.example.com. It needs a host name of its own. Apps need the callback URL URL/callback.
+    /// Default: no callback page.
+    #[arg(long, env = "SFC_CALLBACK_URL")]
+    pub callback_url: Option<CallbackUrl>,
+
+    /// Listen address of the callback page. It speaks HTTP, for a proxy in front of it that ends HTTPS.
+    #[arg(long, env = "SFC_CALLBACK_LISTEN", default_value = "0.0.0.0:8081")]
+    pub callback_listen: SocketAddr,
 
     /// Log format.
     #[arg(long, env = "SFC_LOG_FORMAT", value_enum, default_value = "json")]

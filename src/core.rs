@@ -3,6 +3,7 @@
 //! Conditions are output only: no decision reads them.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unused_async)]
 
+pub mod callback;
 pub mod conclude;
 pub mod decide;
 pub mod grant;

@@ -15,6 +15,7 @@ use crate::core::rights::needed;
 use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
 use crate::metrics::{Metrics, Totals};
 use crate::server::{Readiness, Shown};
+use crate::shell::callback;
 use crate::shell::context::{Context, Parts};
 use crate::shell::controller;
 use crate::shell::kubernetes::clients::Clients;
@@ -103,9 +104,10 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let readiness = Readiness::waiting_for(&[API_SERVER, CONNECTORS]);
     // Probes are answered to the very end: a result may have to be stored after the signal.
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    let end = end.map(|_| ()).shared();
     let reviewer = args.authenticate_metrics.then(|| clients.usual.clone());
     let shown = Shown::new(metrics.clone(), reviewer);
-    let server = tokio::spawn(serve(args, readiness.clone(), shown, end.map(|_| ()).shared()).await?);
+    let server = tokio::spawn(serve(args, readiness.clone(), shown, end.clone()).await?);
 
     // Before anything that needs a right, and waits for as long as it is missing.
     let needed = needed(&args.settings(), args.authenticate_metrics);
@@ -133,6 +135,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         clock,
         metrics,
     });
+    serve_callback_page(args, &context, end).await?;
     work(context, elector, readiness, stop).await;
     drop(ended);
     let _ = tokio::time::timeout(LAST_ANSWER, server).await;
@@ -158,6 +161,26 @@ async fn serve(
             server::metrics(metrics, shown, end)
         );
     })
+}
+
+/// Serves the callback page until `end` resolves, where there is one.
+async fn serve_callback_page(
+    args: &RunArgs,
+    context: &Arc<Context>,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
+    let Some(url) = args.callback_url.clone() else {
+        return Ok(());
+    };
+    let listener = listen(args.callback_listen, "callback-listen").await?;
+    let address = listener.local_addr().map_err(RunError::Start)?;
+    tracing::info!(listen = %address, url = %url, callback = url.redirect_uri(), "Serving the callback page");
+    tokio::spawn(server::pages(
+        listener,
+        callback::router(context.clone(), url),
+        end,
+    ));
+    Ok(())
 }
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, RunError> {

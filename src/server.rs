@@ -1,4 +1,5 @@
-//! What may others ask the process? `/livez` and `/readyz` (names what it waits for) on one port, `/metrics` on another.
+//! What may others ask the process? `/livez` and `/readyz` (names what it waits for) on one port, `/metrics` on another, and the callback
+//! page on a third where there is one.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,7 +87,7 @@ pub async fn probes(listener: TcpListener, readiness: Readiness, stop: impl Futu
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .with_state(readiness);
-    bounded::serve(listener, router, stop).await;
+    bounded::serve(bounded::MACHINES, listener, router, stop).await;
 }
 
 /// Answers scrapes until `stop` resolves.
@@ -94,7 +95,12 @@ pub async fn metrics(listener: TcpListener, shown: Shown, stop: impl Future<Outp
     let router = Router::new()
         .route("/metrics", get(answer_scrape))
         .with_state(Arc::new(shown));
-    bounded::serve(listener, router, stop).await;
+    bounded::serve(bounded::MACHINES, listener, router, stop).await;
+}
+
+/// Answers browsers by `router` until `stop` resolves.
+pub async fn pages(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    bounded::serve(bounded::BROWSERS, listener, router, stop).await;
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {

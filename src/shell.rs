@@ -1,5 +1,6 @@
 //! What talks to the world outside? Everything with a client; what it talks to is the name of its room.
 
+pub mod callback;
 pub mod context;
 pub mod controller;
 pub mod error;

@@ -27,6 +27,14 @@ pub const LOGIN_CODE_VERIFIER: &str = "code-verifier";
 /// Key in such a Secret: the callback URL of the login, exactly as it was.
 pub const LOGIN_REDIRECT_URI: &str = "redirect-uri";
 
+/// Key in such a Secret: the one-time key of a link to the callback page. While it stands there without a code, the login waits
+/// for a browser.
+pub const LOGIN_LINK_KEY: &str = "link-key";
+/// Key in such a Secret: the `state` that the callback page sent the browser out with.
+pub const LOGIN_STATE: &str = "state";
+/// Key in such a Secret: what Salesforce answered the callback page in place of a code, as JSON in the form of OAuth.
+pub const LOGIN_ERROR: &str = "error";
+
 /// Label on every Secret that the operator writes; the admission policy of the chart looks at it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`].

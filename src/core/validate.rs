@@ -86,7 +86,8 @@ pub fn login_host_name(spec: &SalesforceConnectorSpec) -> &str {
     })
 }
 
-fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Result<Host, Rejection> {
+/// Where the connector logs in, if credentials may be sent there.
+pub fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) -> Result<Host, Rejection> {
     let host: Host = login_host_name(spec)
         .parse()
         .map_err(|error| Rejection::new(OwnReason::HostInvalid, format!("spec.host: {error}")))?;

@@ -49,6 +49,13 @@ impl LeaseState {
         }
     }
 
+    /// A process that never leads.
+    #[cfg(feature = "test-switches")]
+    pub fn never() -> Self {
+        let (_, nobody) = watch::channel(None);
+        Self::elected(nobody)
+    }
+
     pub(super) fn elected(until: watch::Receiver<Option<Until>>) -> Self {
         Self {
             source: Leadership::Elected {

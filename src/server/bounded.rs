@@ -12,10 +12,24 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// Connections that a listener keeps at once. One more ends the oldest: whoever holds connections open can't keep a probe out.
 const CONNECTIONS: usize = 64;
-/// Bytes of a request's head that are read; the least that hyper accepts.
-const HEAD_BYTES: usize = 8 * 1024;
-/// Headers of a request.
-const HEADERS: usize = 32;
+/// How large the head of a request may be.
+#[derive(Clone, Copy)]
+pub(crate) struct HeadLimits {
+    /// Bytes that are read; hyper accepts no less than 8 KiB.
+    bytes: usize,
+    /// Headers.
+    headers: usize,
+}
+/// What a kubelet or Prometheus sends.
+pub(crate) const MACHINES: HeadLimits = HeadLimits {
+    bytes: 8 * 1024,
+    headers: 32,
+};
+/// What a browser sends, and what proxies in front of us add.
+pub(crate) const BROWSERS: HeadLimits = HeadLimits {
+    bytes: 32 * 1024,
+    headers: 96,
+};
 /// How long a connection may last, which serves one request.
 #[derive(Clone, Copy)]
 struct Times {
@@ -32,18 +46,29 @@ const TIMES: Times = Times {
 const REFUSED: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` resolves, and then what is being answered.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    serve_within(TIMES, listener, router, stop).await;
+pub(crate) async fn serve(
+    head: HeadLimits,
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
+    serve_within(TIMES, head, listener, router, stop).await;
 }
 
-async fn serve_within(times: Times, listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+async fn serve_within(
+    times: Times,
+    head: HeadLimits,
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
     tokio::pin!(stop);
     let mut open = Connections::default();
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => open.admit(answer(times, stream, router.clone())),
+                Ok((stream, _)) => open.admit(answer(times, head, stream, router.clone())),
                 Err(_) => tokio::time::sleep(REFUSED).await,
             },
         }
@@ -70,12 +95,12 @@ impl Connections {
     }
 }
 
-async fn answer(times: Times, stream: TcpStream, router: Router) {
+async fn answer(times: Times, head: HeadLimits, stream: TcpStream, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(times.head)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS)
+        .max_buf_size(head.bytes)
+        .max_headers(head.headers)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     // What went wrong with a connection is the client's affair.
@@ -95,7 +120,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/livez", get(|| async { "ok\n" }));
-        let _server = tokio::spawn(serve_within(times, listener, router, std::future::pending()));
+        let _server = tokio::spawn(serve_within(
+            times,
+            MACHINES,
+            listener,
+            router,
+            std::future::pending(),
+        ));
         address
     }
 
@@ -134,8 +165,8 @@ mod tests {
     #[tokio::test]
     async fn too_many_and_too_large_headers_are_refused() {
         let address = served(ENDLESS).await;
-        let many = "a: b\r\n".repeat(HEADERS + 1);
-        let large = format!("a: {}\r\n", "b".repeat(2 * HEAD_BYTES));
+        let many = "a: b\r\n".repeat(MACHINES.headers + 1);
+        let large = format!("a: {}\r\n", "b".repeat(2 * MACHINES.bytes));
         for headers in [many, large] {
             let answer = asked(address, &format!("GET /livez HTTP/1.1\r\n{headers}\r\n")).await;
             assert!(

@@ -141,6 +141,8 @@ async fn every_value_takes_effect() {
         "ClusterRoleBinding salesforce.sfc-system-reviews",
         "ConfigMap salesforce-dashboard",
         "Deployment salesforce",
+        "HTTPRoute salesforce-callback",
+        "Ingress salesforce-callback",
         "PodDisruptionBudget salesforce",
         "PodMonitor salesforce",
         "PrometheusRule salesforce",
@@ -152,6 +154,7 @@ async fn every_value_takes_effect() {
         "RoleBinding salesforce",
         "RoleBinding salesforce.sfc-system",
         "RoleBinding salesforce.sfc-system",
+        "Service salesforce-callback",
         "Service salesforce-metrics",
         "ServiceMonitor salesforce",
     ];
@@ -164,6 +167,7 @@ async fn every_value_takes_effect() {
         ("RUST_BACKTRACE", "1"),
         ("SFC_AUTHENTICATE_METRICS", "true"),
         ("SFC_ALLOW_HOST", "sales=sf.example.com,*=gateway.example.net"),
+        ("SFC_CALLBACK_URL", "https://salesforce-login.example.com"),
         ("SFC_CA_FILE", "/etc/salesforce-connector/ca/ca.crt"),
         (
             "SFC_CONNECT_TO",
@@ -270,6 +274,55 @@ async fn annotations_and_the_port_come_to_what_is_created() {
 }
 
 #[tokio::test]
+async fn browsers_reach_the_callback_page_and_nobody_else_does() {
+    let documents = template(&[
+        "--set=callback.url=https://login.example.com:8443,callback.ingress.enabled=true,callback.ingress.tlsSecret=tls",
+        "--set=callback.httpRoute.enabled=true,callback.httpRoute.parentRefs[0].name=internal",
+        "--set=networkPolicy.callbackFrom[0].namespaceSelector.matchLabels.team=ingress",
+    ])
+    .await;
+    let named = |kind: &str, suffix: &str| {
+        let mut found = documents.iter().filter(|document| {
+            let name = document["metadata"]["name"].as_str().unwrap_or_default();
+            document["kind"] == kind && name.ends_with(suffix)
+        });
+        found.next().unwrap()
+    };
+    let name = "sfc-salesforce-connector-operator-callback";
+    let service = json!([{ "name": "http", "port": 80, "targetPort": "callback", "protocol": "TCP" }]);
+    assert_eq!(named("Service", "-callback")["spec"]["ports"], service);
+    let backend = json!({ "service": { "name": name, "port": { "name": "http" } } });
+    let ingress = json!({
+        "tls": [{ "hosts": ["login.example.com"], "secretName": "tls" }],
+        "rules": [{
+            "host": "login.example.com",
+            "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": backend }] },
+        }],
+    });
+    assert_eq!(named("Ingress", "-callback")["spec"], ingress);
+    let route = json!({
+        "parentRefs": [{ "name": "internal" }],
+        "hostnames": ["login.example.com"],
+        "rules": [{ "backendRefs": [{ "name": name, "port": 80 }] }],
+    });
+    assert_eq!(named("HTTPRoute", "-callback")["spec"], route);
+    let allowed = json!([
+        { "ports": [{ "port": "metrics", "protocol": "TCP" }] },
+        {
+            "ports": [{ "port": "callback", "protocol": "TCP" }],
+            "from": [{ "namespaceSelector": { "matchLabels": { "team": "ingress" } } }],
+        },
+    ]);
+    assert_eq!(named("NetworkPolicy", "operator")["spec"]["ingress"], allowed);
+    let port = json!({ "name": "callback", "containerPort": 8081, "protocol": "TCP" });
+    assert!(container(&documents)["ports"].as_array().unwrap().contains(&port));
+    assert_eq!(
+        environment(&documents)["SFC_CALLBACK_URL"],
+        "https://login.example.com:8443"
+    );
+}
+
+#[tokio::test]
 async fn the_binary_understands_every_setting_and_the_chart_has_every_one() {
     let documents = template(&["--values", ALL_VALUES]).await;
     let environment = environment(&documents);
@@ -292,8 +345,9 @@ async fn the_binary_understands_every_setting_and_the_chart_has_every_one() {
             flags.push(format!("--{}={value}", setting.get_long().expect("a flag")));
         }
     }
-    // The probes and the Service rely on their defaults.
-    known.retain(|name| !["SFC_LISTEN", "SFC_METRICS_LISTEN"].contains(&name.as_str()));
+    // The probes and the Services rely on their defaults.
+    known
+        .retain(|name| !["SFC_LISTEN", "SFC_METRICS_LISTEN", "SFC_CALLBACK_LISTEN"].contains(&name.as_str()));
     assert_eq!(rendered, known.iter().map(String::as_str).collect());
 
     let Command::Run(run) = Cli::try_parse_from(flags).unwrap().command else {
@@ -303,6 +357,11 @@ async fn the_binary_understands_every_setting_and_the_chart_has_every_one() {
     assert_eq!(settings.watch_namespaces, ["sales", "service"]);
     assert_eq!(settings.secret_watch, SecretWatch::Watch);
     assert_eq!((run.allow_host.len(), run.connect_to.len()), (2, 2));
+    let page = run.callback_url.map(|url| url.redirect_uri());
+    assert_eq!(
+        page.as_deref(),
+        Some("https://salesforce-login.example.com/callback")
+    );
 }
 
 /// Helm tells of all wrong values at once.
@@ -323,6 +382,8 @@ async fn a_wrong_value_is_refused_by_name() {
             "leaderElection.leaseDurationSeconds=5",
             "at '/leaderElection/leaseDurationSeconds'",
         ),
+        ("callback.url=http://sfc.example.com", "at '/callback/url'"),
+        ("callback.service.port=0", "at '/callback/service/port'"),
         ("metrics.service.port=70000", "at '/metrics/service/port'"),
         (
             "crds.instal=false",
@@ -344,6 +405,11 @@ async fn a_wrong_value_is_refused_by_name() {
         ("watchNamespaces={sales,sales}", "at '/watchNamespaces'"),
         ("watchNamespaces=sales", "at '/watchNamespaces'"),
         ("serviceAccount.create=false", "serviceAccount.name must be given"),
+        ("callback.ingress.enabled=true", "callback.url must be given"),
+        (
+            "callback.url=https://a.example,callback.httpRoute.enabled=true",
+            "callback.httpRoute.parentRefs must name a Gateway",
+        ),
     ] {
         let refusal = refusal_of(&[value]).await;
         assert!(

@@ -8,6 +8,9 @@
 )]
 #![allow(clippy::indexing_slicing, reason = "this is a test")]
 
+#[path = "../support/browser.rs"]
+mod browser;
+mod callback;
 mod canary;
 #[path = "../support/context.rs"]
 mod context;

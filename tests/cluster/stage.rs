@@ -193,6 +193,19 @@ impl Stage {
         self.operator = Some(Operator { context, stop, task });
     }
 
+    /// A second replica of the operator, which never leads; it runs as long as the test.
+    pub(crate) async fn follower(&self) -> Arc<Context> {
+        let client = self.plane.client_as(&self.home, SERVICE_ACCOUNT).await;
+        let settings = Settings {
+            secret_watch: self.mode,
+            ..context::settings(self.home.name(), self.watch_namespaces())
+        };
+        let (lease, clock) = (LeaseState::never(), Clock::faster(self.speed));
+        let context = context::build(client, lease, self.client_settings(), clock, settings).await;
+        tokio::spawn(controller::run(context.clone(), std::future::pending()));
+        context
+    }
+
     fn watch_namespaces(&self) -> Vec<String> {
         if self.everywhere {
             return Vec::new();
@@ -361,7 +374,7 @@ impl Stage {
     }
 
     /// What the running operator works with.
-    pub(crate) fn context(&self) -> &Context {
+    pub(crate) fn context(&self) -> &Arc<Context> {
         &self
             .operator
             .as_ref()

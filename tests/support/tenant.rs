@@ -140,8 +140,31 @@ impl Tenant {
 
     /// The Secret of a login for the connector of that uid.
     pub(crate) async fn login_secret(&self, name: &str, uid: Option<&str>, code: &str) {
-        let secrets = || self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets().extend([code.to_owned(), VERIFIER.to_owned()]);
+        let values = json!({
+            (names::LOGIN_CODE): code,
+            (names::LOGIN_CODE_VERIFIER): VERIFIER,
+            (names::LOGIN_REDIRECT_URI): salesforce_sim::default_world::CALLBACK,
+        });
+        self.secret_of_login(name, uid, &values).await;
+    }
+
+    /// The same with these values.
+    pub(crate) async fn secret_of_login(&self, name: &str, uid: Option<&str>, values: &Value) {
+        let secret = |value: &Value| {
+            value
+                .as_str()
+                .filter(|text| !text.contains("://"))
+                .map(str::to_owned)
+        };
+        let secrets = values
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, value)| secret(value));
+        self.inputs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(secrets);
         let secret = json!({
             "metadata": {
                 "name": name,
@@ -149,11 +172,7 @@ impl Tenant {
                 "annotations": { (names::CONNECTOR_UID): uid },
             },
             "type": names::LOGIN_SECRET_TYPE,
-            "stringData": {
-                (names::LOGIN_CODE): code,
-                (names::LOGIN_CODE_VERIFIER): VERIFIER,
-                (names::LOGIN_REDIRECT_URI): salesforce_sim::default_world::CALLBACK,
-            },
+            "stringData": values,
         });
         let secret = serde_json::from_value(secret).unwrap();
         let created = self.secrets().create(&PostParams::default(), &secret).await;

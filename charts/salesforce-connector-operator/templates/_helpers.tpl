@@ -67,7 +67,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [events]
   verbs: [create, patch]
 # src/shell/observe.rs reads the Secrets that connectors mention, by name; src/shell/kubernetes/consumer_secret.rs creates, updates
-# and deletes the Secrets that it owns. The admission policy holds it to those.
+# and deletes the Secrets that it owns; src/shell/callback.rs updates the Secret of a login. The admission policy holds it to those.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, update, delete]
@@ -101,4 +101,14 @@ authorization:
     name: {{ required "metrics.tokenSecret.name must be given where metrics.authentication is true" .values.metrics.tokenSecret.name }}
     key: {{ .values.metrics.tokenSecret.key }}
 {{- end }}
+{{- end }}
+
+{{/* Name of the objects that lead browsers to the callback page. */}}
+{{- define "sfc.callbackName" -}}
+{{ include "sfc.fullname" . | trunc 54 | trimSuffix "-" }}-callback
+{{- end }}
+
+{{/* Host of the callback page, without a port. */}}
+{{- define "sfc.callbackHost" -}}
+{{ (urlParse .Values.callback.url).hostname }}
 {{- end }}

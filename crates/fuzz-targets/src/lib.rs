@@ -8,6 +8,7 @@
 mod answers;
 mod objects;
 mod records;
+mod requests;
 mod secrecy;
 mod values;
 mod world;
@@ -16,7 +17,7 @@ mod world;
 pub type Target = fn(&[u8]);
 
 /// The kinds of input, by name: the name of a program in `fuzz/fuzz_targets`, and of a folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("auth_url", values::auth_url),
     ("connector", objects::connector),
     ("consumer_secret", objects::consumer_secret),
@@ -25,6 +26,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("identity_url", values::identity_url),
     ("introspection", answers::introspection),
     ("ledger_record", records::ledger),
+    ("page_request", requests::page_request),
     ("private_key", values::private_key),
     ("rest_body", answers::rest_body),
     ("secret_value", values::secret_value),

@@ -1,11 +1,13 @@
 //! What can be asked of the plugin? Commands and flags; the names of the flags are kubectl's.
 #![expect(clippy::doc_markdown, reason = "--help prints these docs as plain text")]
+#![allow(rustdoc::bare_urls, reason = "--help prints these docs as plain text")]
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use kube::core::Duration;
 use salesforce_connector_operator::api::names::DOCS_URL;
+use salesforce_connector_operator::core::callback::url::CallbackUrl;
 
 use crate::command_error::EXIT_CODES;
 
@@ -125,6 +127,14 @@ pub struct LoginArgs {
     /// Do not open a browser and do not listen: print the address, and ask for the one that the browser was sent to.
     #[arg(long)]
     pub no_browser: bool,
+    /// Print a link to the callback page of the operator at this URL, such as https://salesforce-login.example.com, and wait for
+    /// somebody to log in by it. The link works once, in any browser, for 15 minutes.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["callback", "no_browser", "client_id", "timeout"]
+    )]
+    pub link: Option<CallbackUrl>,
     /// Client ID of the app. Default: spec.app, for which you need the right to read the Secret that it names.
     #[arg(long, value_name = "ID")]
     pub client_id: Option<String>,

@@ -27,6 +27,9 @@ use crate::waiting::until;
 pub mod callback;
 pub mod handover;
 
+/// How long the operator may take to say that a link has ended.
+const REPORTED_WITHIN: Duration = Duration::from_mins(2);
+
 /// A login on its way through the browser.
 struct Attempt {
     address: Url,
@@ -40,14 +43,13 @@ pub async fn run(access: &AccessFlags, args: &LoginArgs) -> Result<ExitCode, Com
     let connector = authorizable(&object)?;
     let uid = object.metadata.uid.unwrap_or_default();
     handover::rehearse(&cluster, &args.name, &uid).await?;
-    let attempt = begin(&cluster, &connector, args).await?;
-    let code = match browsed(&attempt, args).await? {
-        Answer::Code(code) => code,
-        Answer::Denied(why) => return Err(CommandError::Unwell(denied(&why))),
+    let key = generate_state();
+    let secret = match &args.link {
+        Some(_) => handover::offer(&cluster, &args.name, &uid, &key).await?,
+        None => brought(&cluster, &connector, args, &uid).await?,
     };
-    let secret = handover::create(&cluster, &args.name, &uid, &code, &attempt.pkce, &args.callback).await?;
     let ended = tokio::select! {
-        ended = carried_out(&cluster, args, &secret) => ended,
+        ended = carried_out(&cluster, args, &secret, &key) => ended,
         _ = tokio::signal::ctrl_c() => Err(CommandError::Unwell("interrupted; the login was withdrawn".to_owned())),
     };
     handover::remove(&cluster, &args.name, &secret).await;
@@ -57,9 +59,28 @@ pub async fn run(access: &AccessFlags, args: &LoginArgs) -> Result<ExitCode, Com
     Ok(ExitCode::from(u8::from(!well)))
 }
 
-/// How long to wait: no longer than a code is good for.
+/// The Secret with the code that a browser of this person has brought.
+async fn brought(
+    cluster: &Cluster,
+    connector: &SalesforceConnector,
+    args: &LoginArgs,
+    uid: &str,
+) -> Result<String, CommandError> {
+    let attempt = begin(cluster, connector, args).await?;
+    match browsed(&attempt, args).await? {
+        Answer::Code(code) => {
+            handover::create(cluster, &args.name, uid, &code, &attempt.pkce, &args.callback).await
+        }
+        Answer::Denied(why) => Err(CommandError::Unwell(denied(&why))),
+    }
+}
+
+/// How long to wait: no longer than a code is good for. The operator itself says that a link has ended.
 fn limit(args: &LoginArgs) -> Duration {
-    Duration::from(args.timeout).min(CODE_LIFETIME)
+    match args.link {
+        Some(_) => CODE_LIFETIME + REPORTED_WITHIN,
+        None => Duration::from(args.timeout).min(CODE_LIFETIME),
+    }
 }
 
 /// What the browser brings back, wherever it runs.
@@ -133,6 +154,13 @@ async fn client_id(
     }
 }
 
+fn offer_link(link: &str) {
+    eprintln!(
+        "Open this link in a browser within 15 minutes, or send it to the person whose user the connector is to act as. It works \
+         once. Whoever opens it logs in for this connector:\n\n  {link}\n\nWaiting for the login. Press Ctrl-C to withdraw the link."
+    );
+}
+
 fn open_browser(address: &Url, callback: &str) {
     eprintln!(
         "Log in as the user that the connector is to act as, and allow the access:\n\n  {address}\n\nWaiting for the browser at \
@@ -193,10 +221,14 @@ async fn carried_out(
     cluster: &Cluster,
     args: &LoginArgs,
     secret: &str,
+    key: &str,
 ) -> Result<(LoginStatus, SalesforceConnector), CommandError> {
     let annotations = json!({ "metadata": { "annotations": { LOGIN_SECRET: secret } } });
     cluster.patch(&args.name, annotations).await?;
-    eprintln!("The browser brought the code. Waiting for the operator …");
+    match &args.link {
+        Some(page) => offer_link(&page.link(&cluster.namespace, &args.name, key)),
+        None => eprintln!("The browser brought the code. Waiting for the operator …"),
+    }
     let of_this = |connector: &SalesforceConnector| {
         status(connector)
             .last_login

@@ -175,6 +175,8 @@ struct ChangeApp {
     session_timeout_seconds: Option<u64>,
     uninstalled: Option<bool>,
     certificate: Option<String>,
+    /// One more callback URL.
+    callback: Option<String>,
 }
 
 fn change_app(world: &mut World, change: &ChangeApp) -> Done {
@@ -195,6 +197,7 @@ fn change_app(world: &mut World, change: &ChangeApp) -> Done {
     if let Some(certificate) = &change.certificate {
         app.certificate_pem = Some(certificate.clone());
     }
+    app.callbacks.extend(change.callback.clone());
     if let Some(seconds) = change.session_timeout_seconds {
         app.session_timeout = Some(Duration::from_secs(seconds));
     }

@@ -12,6 +12,7 @@ use crate::core::decide::test_due::next_test;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::inventory::due::next_moment;
 use crate::core::model::decision::{Decision, WaitReason};
+use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::schedule::backoff::{LATE_FOR, late_wait};
@@ -20,6 +21,10 @@ use crate::core::schedule::time::{is_ahead, later, since};
 
 /// Never sooner than this: whatever asks for an earlier look is a mistake that must not spin.
 const SOONEST: Duration = Duration::from_secs(1);
+
+/// Between two looks for the answer to a login by link.
+const AWAITED_SOONEST: Duration = Duration::from_secs(5);
+const AWAITED_LATEST: Duration = Duration::from_secs(30);
 
 /// Time until the next look: the first of resync, next attempt, renewal, expiration and test.
 pub(super) fn next_look(
@@ -33,7 +38,7 @@ pub(super) fn next_look(
     let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
     let late = late.then(|| late_wait(unready_for(status, now))).flatten();
     let resync = late.map_or(resync, |late| resync.min(late));
-    if was_settled(observed, outcome) {
+    if was_settled(observed, outcome) || login_ended(observed, status) {
         return SOONEST;
     }
     let moments = moments(observed, decision, outcome, status, now);
@@ -74,6 +79,7 @@ fn moments(
     if let Some(Outlook::Alive(plan)) = outcome.outlook(observed) {
         moments.push(plan.due);
     }
+    moments.extend(awaited_login(observed).map(|wait| later(now, wait)));
     let again = status
         .failures
         .as_ref()
@@ -91,6 +97,22 @@ fn moments(
     }
     moments.extend(next_moment(observed, status, now));
     moments
+}
+
+/// Whether the status says only now what came of a login: its Secret is to go.
+fn login_ended(observed: &Observed, status: &SalesforceConnectorStatus) -> bool {
+    let request = observed.grant().and_then(|source| source.login.requested());
+    let last = status.last_login.as_ref();
+    request
+        .zip(last)
+        .is_some_and(|(request, last)| request.secret_name == last.secret_name)
+}
+
+/// Another replica may receive the answer to a login by link, which wakes nobody here. Looking for it costs as little as the
+/// resync does, as a whole: the more connectors there are, the later it is found.
+fn awaited_login(observed: &Observed) -> Option<Duration> {
+    let awaited = matches!(observed.grant()?.login, LoginSeen::Awaited);
+    awaited.then(|| (observed.resync_period / 12).clamp(AWAITED_SOONEST, AWAITED_LATEST))
 }
 
 /// How long the connector has not been ready; for long, if that is recorded by a clock that was ahead.

@@ -7,6 +7,7 @@ use super::*;
 use crate::api::reasons::{Class, OwnReason, Refusal};
 use crate::api::status::FailuresStatus;
 use crate::core::model::decision::{MintReason, TestReason, WaitReason};
+use crate::core::model::login_request::{LoginRequest, LoginSeen};
 use crate::core::model::observed::{Activity, Source};
 use crate::core::model::rejection::{Rejection, explain};
 use crate::core::pass::connection_test::{Steps, TestReport};
@@ -505,6 +506,40 @@ fn the_next_look_is_at_the_first_interesting_moment() {
         Some(sooner),
     ));
     assert_eq!(waiting(&spinning, 0), Duration::from_secs(1));
+}
+
+#[test]
+fn the_answer_to_a_login_by_link_is_looked_for_often_and_seldom_where_there_are_many_connectors() {
+    let next = |login: LoginSeen, resync_period| {
+        let mut observed = fixtures::granted(&json!({}), redeem::GrantValidity::Valid);
+        fixtures::grant_mut(&mut observed).login = login;
+        let observed = Observed {
+            resync_period,
+            ..observed
+        };
+        conclude(&observed, &KEEP, &kept(&observed), after(60)).next
+    };
+    for (period, wait) in [
+        (RESYNC, 5),
+        (Duration::from_secs(240), 20),
+        (Duration::from_hours(1), 30),
+    ] {
+        assert_eq!(
+            next(LoginSeen::Awaited, period),
+            Duration::from_secs(wait),
+            "{period:?}"
+        );
+        assert!(
+            next(LoginSeen::None, period) > Duration::from_secs(wait),
+            "{period:?}"
+        );
+    }
+    let ended = LoginRequest {
+        secret_name: "crm-login".to_owned(),
+        code: Err(Rejection::new(OwnReason::LoginSecretInvalid, "")),
+    };
+    let soon = next(LoginSeen::Requested(ended), RESYNC);
+    assert_eq!(soon, Duration::from_secs(1), "its Secret is to go");
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::core::model::rejection::Rejection;
 pub enum LoginSeen {
     #[default]
     None,
+    /// Somebody has its link to the callback page, and no answer has come yet.
+    Awaited,
     Requested(LoginRequest),
     /// The status says what came of it. Its Secret is still there, and of no use to anybody.
     Over(LoginSecret),
@@ -42,7 +44,7 @@ impl LoginSeen {
     pub fn requested(&self) -> Option<&LoginRequest> {
         match self {
             Self::Requested(request) => Some(request),
-            Self::None | Self::Over(_) => None,
+            Self::None | Self::Awaited | Self::Over(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 
 use crate::api::names;
 use crate::api::reasons::OwnReason;
+use crate::core::callback::attempt::{is_answered, is_by_link, refused_in};
 use crate::core::model::inputs::Input;
 use crate::core::model::limits;
 use crate::core::model::login_request::{LoginCode, LoginRequest, LoginSecret, LoginSeen};
@@ -28,6 +29,9 @@ pub fn login_seen(
     now: Timestamp,
 ) -> LoginSeen {
     if handled != Some(secret_name) {
+        if secret.is_some_and(|secret| is_awaited(secret, uid, now)) {
+            return LoginSeen::Awaited;
+        }
         let code = match secret {
             Some(secret) => code(secret, uid, now),
             None => Err(rejection(OwnReason::InputSecretMissing, secret_name, "")),
@@ -46,8 +50,19 @@ pub fn login_seen(
     })
 }
 
+/// Whether the callback page may still bring its answer.
+fn is_awaited(secret: &Secret, uid: &str, now: Timestamp) -> bool {
+    is_login_of(secret, uid) && !is_over(secret, now) && is_by_link(secret) && !is_answered(secret)
+}
+
+/// Whether its time is up, from its creation on.
+pub fn is_over(secret: &Secret, now: Timestamp) -> bool {
+    let made = secret.metadata.creation_timestamp.as_ref();
+    made.is_none_or(|made| since(made.0, now) >= CODE_LIFETIME)
+}
+
 /// A Secret of the type of logins that was made for this connector. No other one is read or deleted.
-fn is_login_of(secret: &Secret, uid: &str) -> bool {
+pub fn is_login_of(secret: &Secret, uid: &str) -> bool {
     let of = secret.annotations().get(names::CONNECTOR_UID);
     secret.type_.as_deref() == Some(names::LOGIN_SECRET_TYPE) && of.map(String::as_str) == Some(uid)
 }
@@ -62,12 +77,14 @@ fn code(secret: &Secret, uid: &str, now: Timestamp) -> Result<LoginCode, Rejecti
         );
         return Err(rejection(OwnReason::LoginSecretInvalid, &name, &why));
     }
-    let made = secret.metadata.creation_timestamp.as_ref();
-    if made.is_none_or(|made| since(made.0, now) >= CODE_LIFETIME) {
+    if is_over(secret, now) {
         return Err(Rejection::new(
             Refusal::AuthorizationCodeExpired,
             format!("Secret \"{name}\""),
         ));
+    }
+    if let Some((refusal, error)) = refused_in(secret) {
+        return Err(Rejection::new(refusal, error));
     }
     Ok(LoginCode {
         code: AuthorizationCode::new(value(secret, names::LOGIN_CODE)?),
@@ -165,6 +182,42 @@ mod tests {
         assert_eq!(
             reason(Some(&secret(&[])), now() + CODE_LIFETIME),
             Refusal::AuthorizationCodeExpired.into()
+        );
+    }
+
+    #[test]
+    fn a_login_by_link_is_awaited_until_it_is_answered_or_its_time_is_up() {
+        let by_link = |data: Value| secret(&[("/data", data)]);
+        let seen = |secret: &Secret, at| login_seen(NAME, None, Some(secret), "crm", at);
+        let offered = by_link(json!({ "link-key": "a2V5" }));
+        let begun = by_link(
+            json!({ "link-key": "a2V5", "state": "cw==", "code-verifier": "dg==", "redirect-uri": "dQ==" }),
+        );
+        for secret in [&offered, &begun] {
+            assert!(matches!(seen(secret, now()), LoginSeen::Awaited));
+            let late = requested(Some(secret), now() + CODE_LIFETIME).unwrap_err();
+            assert_eq!(late.reason, Refusal::AuthorizationCodeExpired.into());
+        }
+        let foreign = login_seen(NAME, None, Some(&offered), "erp", now());
+        assert!(matches!(foreign, LoginSeen::Requested(request) if request.code.is_err()));
+        let mut answered = begun.clone();
+        let data = answered.data.as_mut().unwrap();
+        data.insert("code".to_owned(), k8s_openapi::ByteString(b"aPrx".to_vec()));
+        assert!(requested(Some(&answered), now()).is_ok());
+        let mut denied = begun;
+        let error = br#"{"error":"access_denied","error_description":"end-user denied"}"#.to_vec();
+        denied
+            .data
+            .as_mut()
+            .unwrap()
+            .insert("error".to_owned(), k8s_openapi::ByteString(error));
+        let denied = requested(Some(&denied), now()).unwrap_err();
+        assert_eq!(
+            (denied.reason, &*denied.subject),
+            (
+                Refusal::AccessDenied.into(),
+                "the login page answered \"access_denied\""
+            )
         );
     }
 

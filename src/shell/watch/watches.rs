@@ -125,7 +125,9 @@ pub(crate) fn mentioning(
             .name
             .clone()
             .unwrap_or_else(|| names::default_secret_name(&connector.name_any()));
+        let login = connector.annotations().get(names::LOGIN_SECRET);
         written == name
+            || login == Some(&name)
             || references(&connector.spec)
                 .iter()
                 .any(|reference| reference.name == name)

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
+use salesforce_connector_operator::core::callback::page::{Page, content_security_policy};
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -137,22 +138,16 @@ pub fn answer_in(query: &str, state: &str) -> Option<Answer> {
     value("code").map(Answer::Code)
 }
 
-/// A page of fixed words, for a screen of any size and colour: nothing of the request is in it.
+/// A page of fixed words, in the style of the operator's callback page: nothing of the request is in it.
 fn page(status: StatusCode, text: &str) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta \
-         name=\"color-scheme\" content=\"light dark\"><title>kubectl salesforce login</title><p>{text}</p></html>\n"
-    );
+    let page = Page::new(status.as_u16(), "kubectl salesforce login").paragraph(text);
     let headers = [
-        (header::CACHE_CONTROL, "no-store"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, content_security_policy()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
-    (status, headers, Html(html)).into_response()
+    (status, headers, Html(page.html())).into_response()
 }
 
 #[cfg(test)]

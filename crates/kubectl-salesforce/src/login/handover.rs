@@ -11,7 +11,7 @@ use crate::command_error::CommandError;
 
 /// Whether the API server would let the code be handed over. Asked before the person logs in.
 pub async fn rehearse(cluster: &Cluster, connector: &str, uid: &str) -> Result<(), CommandError> {
-    let secret = secret(connector, uid, ["", "", ""]);
+    let secret = secret(connector, uid, &json!({ (names::LOGIN_CODE): "" }));
     write(cluster, secret, true).await.map(drop)
 }
 
@@ -24,13 +24,27 @@ pub async fn create(
     pkce: &Pkce,
     callback: &str,
 ) -> Result<String, CommandError> {
-    let secret = secret(connector, uid, [code, pkce.verifier.expose(), callback]);
+    let values = json!({
+        (names::LOGIN_CODE): code,
+        (names::LOGIN_CODE_VERIFIER): pkce.verifier.expose(),
+        (names::LOGIN_REDIRECT_URI): callback,
+    });
+    created(cluster, secret(connector, uid, &values)).await
+}
+
+/// Creates the Secret of a login that somebody is to begin by a link with this key, and returns its name.
+pub async fn offer(cluster: &Cluster, connector: &str, uid: &str, key: &str) -> Result<String, CommandError> {
+    let values = json!({ (names::LOGIN_LINK_KEY): key });
+    created(cluster, secret(connector, uid, &values)).await
+}
+
+async fn created(cluster: &Cluster, secret: Value) -> Result<String, CommandError> {
     let created = write(cluster, secret, false).await?;
     Ok(created.metadata.name.unwrap_or_default())
 }
 
 /// By label and uid the operator may delete it once the login is over.
-fn secret(connector: &str, uid: &str, [code, verifier, callback]: [&str; 3]) -> Value {
+fn secret(connector: &str, uid: &str, values: &Value) -> Value {
     json!({
         "metadata": {
             "generateName": format!("{connector}-login-"),
@@ -41,11 +55,7 @@ fn secret(connector: &str, uid: &str, [code, verifier, callback]: [&str; 3]) -> 
             }],
         },
         "type": names::LOGIN_SECRET_TYPE,
-        "stringData": {
-            (names::LOGIN_CODE): code,
-            (names::LOGIN_CODE_VERIFIER): verifier,
-            (names::LOGIN_REDIRECT_URI): callback,
-        },
+        "stringData": values,
     })
 }
 

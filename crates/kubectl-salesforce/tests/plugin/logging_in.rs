@@ -1,69 +1,16 @@
 //! `login`: a browser logs in at the simulator's own pages, and the operator redeems what it brings.
 
-use std::io::Write as _;
+use std::io::{BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use kube::api::ListParams;
 use salesforce_sim::default_world as world;
 use serde_json::json;
 use testbed::{Ran, eventually};
 
+use crate::browser::{Browser, hidden};
 use crate::stage::{DEADLINE, Stage, run};
-
-/// A browser without a window.
-struct Browser {
-    http: reqwest::Client,
-}
-
-impl Browser {
-    fn new(stage: &Stage) -> Self {
-        let certificate = reqwest::Certificate::from_pem(stage.sim.ca_pem().as_bytes()).unwrap();
-        let http = reqwest::Client::builder()
-            .tls_certs_only([certificate])
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .resolve(world::PRODUCTION, stage.sim.https_addr())
-            .build();
-        Self { http: http.unwrap() }
-    }
-
-    /// Logs in at this address, decides about the access, and says where it is sent after that.
-    async fn log_in(&self, address: &str, username: &str, decision: &str) -> String {
-        let here = |path: &str| format!("https://{}{path}", world::PRODUCTION);
-        let page = self.http.get(address).send().await.unwrap().text().await.unwrap();
-        let form = [
-            ("request", request_of(&page)),
-            ("un", username),
-            ("pw", world::PASSWORD),
-        ];
-        let consent = self.http.post(here("/login")).form(&form).send().await.unwrap();
-        let cookie = consent.headers()["set-cookie"].to_str().unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        let consent = consent.text().await.unwrap();
-        let decided = self
-            .http
-            .post(here("/setup/secur/RemoteAccessAuthorizationPage.apexp"))
-            .header("cookie", cookie)
-            .form(&[("request", request_of(&consent)), ("decision", decision)])
-            .send()
-            .await
-            .unwrap();
-        decided.headers()["location"].to_str().unwrap().to_owned()
-    }
-
-    /// The page at an address of this machine.
-    async fn page(&self, address: &str) -> (u16, String) {
-        let answer = self.http.get(address).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    }
-}
-
-/// What a form of the simulator carries along.
-fn request_of(page: &str) -> &str {
-    let value = page.split("name=\"request\" value=\"").nth(1).unwrap();
-    value.split('"').next().unwrap()
-}
 
 fn callback_address(callback: &str) -> String {
     let url = url::Url::parse(callback).unwrap();
@@ -71,7 +18,7 @@ fn callback_address(callback: &str) -> String {
 }
 
 /// A connector that nobody has authorized yet.
-async fn unauthorized() -> Stage {
+pub(crate) async fn unauthorized() -> Stage {
     let stage = Stage::set().await;
     stage
         .input("app", &[("client-secret", world::ROTATING_SECRET)])
@@ -110,38 +57,13 @@ async fn assert_nothing_left(stage: &Stage) {
 
 /// Runs `login --no-browser` with a browser elsewhere, whose address a person pastes.
 async fn without_browser(stage: &Stage, answer: impl AsyncFnOnce(&Browser, String) -> String) -> Ran {
-    let mut command = stage.command(&["login", "crm", "--no-browser"]);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let command = stage.command(&["login", "crm", "--no-browser"]);
+    let (mut child, address, stderr) = until_address(command).await;
     let mut stdin = child.stdin.take().unwrap();
-    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    let (address, stderr) = tokio::task::spawn_blocking(move || {
-        let mut lines = std::io::BufRead::lines(&mut stderr).map(Result::unwrap);
-        let address = lines.find(|line| line.contains("https://")).unwrap();
-        (address.trim().to_owned(), stderr)
-    })
-    .await
-    .unwrap();
-    let pasted = answer(&Browser::new(stage), address).await;
+    let pasted = answer(&Browser::new(&stage.sim), address).await;
     writeln!(stdin, "{pasted}").unwrap();
     drop(stdin);
-    tokio::task::spawn_blocking(move || {
-        let (mut stderr, mut said) = (stderr, String::new());
-        std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
-        let output = child.wait_with_output().unwrap();
-        Ran {
-            command: "login".to_owned(),
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: said,
-        }
-    })
-    .await
-    .unwrap()
+    ended(child, stderr).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,7 +98,7 @@ async fn a_login_in_the_browser_makes_the_connector_ready() {
             std::fs::read_to_string(&written).map_err(|error| error.to_string())
         })
         .await;
-        let browser = Browser::new(&stage);
+        let browser = Browser::new(&stage.sim);
         // Somebody asks half a question, and leaves it at that.
         let mut idle = std::net::TcpStream::connect(callback_address(&callback)).unwrap();
         idle.write_all(b"GET / HTTP/1.1\r\n").unwrap();
@@ -254,6 +176,108 @@ async fn without_a_browser_the_address_is_pasted_and_what_fails_says_what_to_do(
         "{other}"
     );
     stage.until_ready_is("crm", "True", "TokenValid").await;
+    assert_nothing_left(&stage).await;
+}
+
+/// The plugin's process once it has printed an address, that address, and what it prints after that.
+pub(crate) async fn until_address(mut command: Command) -> (Child, String, BufReader<ChildStderr>) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let (address, stderr) = tokio::task::spawn_blocking(move || {
+        let mut lines = std::io::BufRead::lines(&mut stderr).map(Result::unwrap);
+        let address = lines.find(|line| line.contains("https://")).unwrap();
+        (address.trim().to_owned(), stderr)
+    })
+    .await
+    .unwrap();
+    (child, address, stderr)
+}
+
+/// What the process printed after that, and how it ended.
+pub(crate) async fn ended(child: Child, mut stderr: BufReader<ChildStderr>) -> Ran {
+    tokio::task::spawn_blocking(move || {
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            command: "login".to_owned(),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: said,
+        }
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_by_a_link_to_the_callback_page_is_waited_for() {
+    let stage = unauthorized().await;
+    let page = stage.serve_page("https://sfc.example.com").await;
+    let callback = "https://sfc.example.com/callback".to_owned();
+    stage
+        .sim
+        .world(|w| w.app(world::ROTATING).callbacks.push(callback));
+    for wrong in ["http://sfc.example.com", "https://sfc.example.com/path"] {
+        let refused = stage.plugin(&["login", "crm", "--link", wrong]).await;
+        assert_eq!(refused.code, Some(2), "{refused}");
+    }
+    let command = stage.command(&["login", "crm", "--link", "https://sfc.example.com"]);
+    let (child, link, stderr) = until_address(command).await;
+    let name = stage.namespace.name();
+    assert!(
+        link.starts_with(&format!("https://sfc.example.com/authorize/{name}/crm/")),
+        "{link}"
+    );
+    let browser = Browser::new(&stage.sim);
+    let there = |address: &str| address.replace("https://sfc.example.com", &format!("http://{page}"));
+    let ask = |request: reqwest::RequestBuilder| request.header("host", "sfc.example.com").send();
+    let cookie = |answer: &reqwest::Response| {
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let offer = eventually(DEADLINE, "the page to know the link", async || {
+        let offer = ask(browser.http.get(there(&link))).await.unwrap();
+        if offer.status() == 200 {
+            Ok(offer)
+        } else {
+            Err(offer.text().await.unwrap())
+        }
+    })
+    .await;
+    let known = cookie(&offer);
+    let form = [("form", hidden(&offer.text().await.unwrap(), "form").to_owned())];
+    let begun = ask(browser
+        .http
+        .post(there(&link))
+        .header("cookie", known)
+        .form(&form))
+    .await
+    .unwrap();
+    let known = cookie(&begun);
+    let departure = begun.text().await.unwrap();
+    let address = departure
+        .split("content=\"0;url=")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let back = browser
+        .log_in(&address.replace("&amp;", "&"), world::INTEGRATION_USER, "allow")
+        .await;
+    let taken = ask(browser.http.get(there(&back)).header("cookie", known))
+        .await
+        .unwrap();
+    assert_eq!(taken.status(), 303);
+    let ran = ended(child, stderr).await;
+    assert_eq!(ran.code, Some(0), "{ran}");
+    assert!(ran.stdout.starts_with("Login of crm: Succeeded as "), "{ran}");
     assert_nothing_left(&stage).await;
 }
 

@@ -4,7 +4,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod asking;
+#[path = "../../../../tests/support/browser.rs"]
+mod browser;
+mod browsing;
 mod bundling;
+mod chromium;
 mod completing;
 #[path = "../../../../tests/support/context.rs"]
 mod context;

@@ -1,14 +1,18 @@
 //! Where a test plays: a namespace, the simulated Salesforce, an operator in this process, and the plugin as a process.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use salesforce_client::{ClientSettings, Proxies};
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::lease::LeaseState;
-use salesforce_connector_operator::shell::controller;
+use salesforce_connector_operator::server;
+use salesforce_connector_operator::shell::context::Context;
+use salesforce_connector_operator::shell::{callback, controller};
 use salesforce_sim::default_world;
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Ran};
@@ -24,6 +28,7 @@ pub(crate) struct Stage {
     scene: Scene<&'static ControlPlane>,
     /// Ends the operator when it is dropped.
     operator: Option<oneshot::Sender<()>>,
+    context: Option<Arc<Context>>,
 }
 
 impl Deref for Stage {
@@ -38,21 +43,38 @@ impl Stage {
     /// With a running operator.
     pub(crate) async fn set() -> Self {
         let mut stage = Self::bare().await;
-        let settings = context::settings(stage.home.name(), vec![stage.namespace.name().to_owned()]);
-        let salesforce = ClientSettings {
-            connect_to: vec![format!("*={}", stage.sim.https_addr()).parse().unwrap()],
-            extra_ca_pem: vec![stage.sim.ca_pem().as_bytes().to_vec()],
-            proxies: Proxies::Never,
-            ..ClientSettings::default()
-        };
-        let client = stage.plane.client().await;
-        let context = context::build(client, LeaseState::sole(), salesforce, Clock::real(), settings).await;
+        let context = stage.operator(LeaseState::sole(), Clock::real()).await;
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(controller::run(Arc::clone(&context), async move {
             drop(stopped.await);
         }));
         stage.operator = Some(stop);
+        stage.context = Some(context);
         stage
+    }
+
+    /// Serves the operator's callback page for browsers that know it by this URL, and says where.
+    pub(crate) async fn serve_page(&self, url: &str) -> SocketAddr {
+        serve(self.context.clone().expect("an operator runs"), url).await
+    }
+
+    /// The same at a replica that never leads, and whose clock is 20 minutes ahead.
+    pub(crate) async fn serve_page_late(&self, url: &str) -> SocketAddr {
+        let clock = Clock::real().ahead_by(SignedDuration::from_mins(20));
+        let context = self.operator(LeaseState::never(), clock).await;
+        tokio::spawn(controller::run(context.clone(), std::future::pending()));
+        serve(context, url).await
+    }
+
+    async fn operator(&self, lease: LeaseState, clock: Clock) -> Arc<Context> {
+        let settings = context::settings(self.home.name(), vec![self.namespace.name().to_owned()]);
+        let salesforce = ClientSettings {
+            connect_to: vec![format!("*={}", self.sim.https_addr()).parse().unwrap()],
+            extra_ca_pem: vec![self.sim.ca_pem().as_bytes().to_vec()],
+            proxies: Proxies::Never,
+            ..ClientSettings::default()
+        };
+        context::build(self.plane.client().await, lease, salesforce, clock, settings).await
     }
 
     /// Without an operator.
@@ -61,6 +83,7 @@ impl Stage {
         Self {
             scene: Scene::set(plane, default_world::build(), DEADLINE).await,
             operator: None,
+            context: None,
         }
     }
 
@@ -128,6 +151,14 @@ impl Stage {
     pub(crate) fn settled(&self, text: &str) -> String {
         settled(&text.replace(self.namespace.name(), "NAMESPACE"))
     }
+}
+
+async fn serve(context: Arc<Context>, url: &str) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = callback::router(context, url.parse().unwrap());
+    tokio::spawn(server::pages(listener, router, std::future::pending()));
+    address
 }
 
 /// Runs a command to its end beside the operator, which shares this process.
