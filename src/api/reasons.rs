@@ -119,6 +119,10 @@ own_reasons! {
     IdentityNotReadable => FixInSalesforce, SalesforceAdministrator, "Add the scope Access the identity URL service (id, profile, email, address, phone) in Setup > External Client App Manager > (app) > Settings > OAuth Settings, or remove spec.expect.username.";
     /// The token belongs to a different org than before.
     OrganizationChanged => Transient, Developer, "If a sandbox was refreshed, this is expected: update what remembers record IDs or the organization ID of the earlier org, and read its data again. Otherwise check spec.host and spec.app, and set spec.expect.organizationId.";
+    /// The token belongs to a different user than before.
+    UserChanged => Transient, Developer, "If the connector's user was changed, this is expected. Otherwise check spec.auth and spec.app, and set spec.expect.username.";
+    /// The session of the token was ended in Salesforce, and the operator obtained a new token.
+    SessionReplaced => Transient, Nobody, "Nothing to do. If it happens often, ask a Salesforce administrator who ends sessions: Setup > Session Management.";
     /// The objects that the user of the token sees have changed since the last inventory.
     ObjectsChanged => Transient, Nobody, "Nothing to do. The ConfigMap of the inventory names the objects.";
     /// The org has used a limit up to spec.inventory.limitWarningPercent.

@@ -20,7 +20,7 @@ use crate::core::grant::keep_alive;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::inventory::summary::{change_note, inventory_status, limits_note};
 use crate::core::model::connector::{Connector, UsernameDisplay};
-use crate::core::model::decision::Decision;
+use crate::core::model::decision::{Decision, MintReason};
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::limits;
 use crate::core::model::observed::Observed;
@@ -98,8 +98,6 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
         status.secret_name = secret_name(observed, connector, outcome);
         let held = outcome.held.as_ref();
         status.token = held.map(|held| token_status(held, connector, &observed.owner.uid));
-        status.action_required_time =
-            action_required::needed_by(observed, decision, outcome, status.failures.as_ref(), now);
         status.identity = identity_status(before.identity.clone(), connector, outcome);
         status.grant_serial = before
             .grant_serial
@@ -112,9 +110,13 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     status.last_handled = failures::last_handled(observed, decision, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
+    if observed.connector().is_some() {
+        status.action_required_time = action_required::needed_by(observed, decision, outcome, &status, now);
+    }
     let mut events = events(&before.conditions, &findings);
     events.extend(candidate_grant_event(before, &status));
-    events.extend(organization_event(before, &status));
+    events.extend(identity_event(before, &status));
+    events.extend(healed_session(&findings, outcome));
     events.extend(inventory_events(before, &status, outcome));
     let next = next_look::next_look(observed, decision, outcome, &status, now);
     Conclusion {
@@ -269,18 +271,42 @@ fn candidate_grant_event(
     })
 }
 
-/// A refreshed sandbox is another org under the same host.
-fn organization_event(
+/// A token of another org, as after a refresh of a sandbox, which is another one under the same host; or of another user.
+fn identity_event(
     before: &SalesforceConnectorStatus,
     status: &SalesforceConnectorStatus,
 ) -> Option<EventDraft> {
-    let id = |status: &SalesforceConnectorStatus| status.identity.as_ref()?.organization_id.clone();
-    let (earlier, now) = (id(before)?, id(status)?);
-    let reason = OwnReason::OrganizationChanged.into();
-    (earlier != now).then(|| EventDraft {
-        kind: EventKind::Warning,
+    let (before, status) = (before.identity.as_ref()?, status.identity.as_ref()?);
+    let changed = |reason: OwnReason, earlier: Option<&String>, now: Option<&String>| {
+        let (earlier, now, reason) = (earlier?, now?, reason.into());
+        (earlier != now).then(|| EventDraft {
+            kind: EventKind::Warning,
+            reason,
+            note: explain(reason, &format!("{now} in place of {earlier}")),
+        })
+    };
+    let (earlier, now) = (before.organization_id.as_ref(), status.organization_id.as_ref());
+    changed(OwnReason::OrganizationChanged, earlier, now).or_else(|| {
+        changed(
+            OwnReason::UserChanged,
+            before.user_id.as_ref(),
+            status.user_id.as_ref(),
+        )
+    })
+}
+
+/// A token that replaces one whose session was ended in Salesforce. Ready stays as it is.
+fn healed_session(findings: &[(ConditionType, Finding)], outcome: &Outcome) -> Option<EventDraft> {
+    let why = MintReason::SessionEnded;
+    let is_ready = |(kind, finding): &(ConditionType, Finding)| {
+        *kind == ConditionType::Ready && finding.truth == Truth::True
+    };
+    let healed = outcome.minted == Some(Minted::Obtained { why }) && findings.iter().any(is_ready);
+    let reason = OwnReason::SessionReplaced.into();
+    healed.then(|| EventDraft {
+        kind: EventKind::Normal,
         reason,
-        note: explain(reason, &format!("{now} in place of {earlier}")),
+        note: explain(reason, ""),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::refusal::{self, RestRefusal};
 use crate::switches::ApiDisabledWording;
 use crate::user::User;
 use crate::world::{Place, World};
-use crate::{Endpoint, query};
+use crate::{Endpoint, objects, query};
 
 /// Newest version, Winter '27; the label counts seasons from Spring '26 = v66.0.
 const NEWEST: u32 = 68;
@@ -167,11 +167,12 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
         Endpoint::Resources => Reply::json(StatusCode::OK, &resources(version, caller)),
         Endpoint::Query => query::answer(
             request.query.get("q").unwrap_or_default(),
+            request.query.get("columns") == Some("true"),
             version,
             &caller.org,
             &caller.user,
         ),
-        Endpoint::Sobjects if rest == "sobjects" => Reply::json(StatusCode::OK, &sobjects(version, caller)),
+        Endpoint::Sobjects => objects::answer(version, rest, &caller.org, &caller.user),
         // Needs View Setup and Configuration. docs/salesforce.md#limits-permission
         Endpoint::Limits | Endpoint::RecordCount if !caller.user.views_setup => {
             refusal::LIMITS_NOT_ALLOWED.reply()
@@ -219,39 +220,4 @@ fn record_counts(org: &Org, asked: Option<&str>) -> Value {
         .map(|(name, count)| json!({ "count": count, "name": name }))
         .collect();
     json!({ "sObjects": counts })
-}
-
-const STANDARD_OBJECTS: [(&str, &str); 8] = [
-    ("Account", "001"),
-    ("Contact", "003"),
-    ("User", "005"),
-    ("Opportunity", "006"),
-    ("Lead", "00Q"),
-    ("Organization", "00D"),
-    ("Case", "500"),
-    ("Task", "00T"),
-];
-
-/// Describe global: only what the user may see. docs/salesforce.md#describe-global
-fn sobjects(version: &str, caller: &Caller) -> Value {
-    let standard = STANDARD_OBJECTS
-        .iter()
-        .filter(|(name, _)| *name != "Organization" || caller.user.reads_organization)
-        .map(|(name, prefix)| sobject(version, name, Some(prefix)));
-    let custom = caller
-        .org
-        .custom_objects
-        .iter()
-        .map(|name| sobject(version, name, None));
-    json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": standard.chain(custom).collect::<Vec<_>>() })
-}
-
-fn sobject(version: &str, name: &str, prefix: Option<&str>) -> Value {
-    let label = name.trim_end_matches("__c").replace('_', " ");
-    json!({
-        "name": name, "label": label, "labelPlural": format!("{label}s"), "custom": prefix.is_none(),
-        "queryable": true, "createable": true, "updateable": true, "deletable": true,
-        "keyPrefix": prefix.unwrap_or("a00"),
-        "urls": { "sobject": format!("/services/data/v{version}/sobjects/{name}") },
-    })
 }

@@ -25,6 +25,7 @@ mod identity;
 mod ids;
 mod introspect;
 mod log;
+mod objects;
 mod operations;
 mod org;
 mod pages;

@@ -10,7 +10,8 @@ use crate::org::{Org, OrgKind};
 use crate::refusal::rest_reply;
 use crate::user::User;
 
-pub(crate) fn answer(soql: &str, version: &str, org: &Org, user: &User) -> Reply {
+/// `columns`: what the columns are is asked for, and not what is in them; Salesforce's CLI does so.
+pub(crate) fn answer(soql: &str, columns: bool, version: &str, org: &Org, user: &User) -> Reply {
     let Some((fields, object)) = parse(soql) else {
         return rest_reply(400, "MALFORMED_QUERY", &format!("unexpected token: {soql}"));
     };
@@ -22,6 +23,9 @@ pub(crate) fn answer(soql: &str, version: &str, org: &Org, user: &User) -> Reply
         );
         return rest_reply(400, "INVALID_TYPE", &text);
     };
+    if columns {
+        return Reply::json(StatusCode::OK, &metadata(&fields, name, &known));
+    }
     let mut row = Map::new();
     let id = known
         .iter()
@@ -57,9 +61,36 @@ fn parse(soql: &str) -> Option<(Vec<&str>, &str)> {
     (!fields.iter().any(|field| field.is_empty())).then_some((fields, object))
 }
 
-type Columns = Vec<(&'static str, Value)>;
+/// The columns of a query.
+fn metadata(fields: &[&str], entity: &str, known: &Columns) -> Value {
+    let column = |field: &&str| {
+        let (name, value) = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(field))?;
+        Some(json!({
+            "aggregate": false, "apexType": "String", "booleanType": value.is_boolean(), "columnName": name, "custom": false,
+            "displayName": name, "foreignKeyName": null, "insertable": false, "joinColumns": [], "numberType": value.is_number(),
+            "textType": value.is_string(), "updatable": false,
+        }))
+    };
+    json!({
+        "columnMetadata": fields.iter().filter_map(column).collect::<Vec<_>>(),
+        "entityName": entity, "groupBy": false, "idSelected": true, "keyPrefix": null,
+    })
+}
 
-fn record(object: &str, org: &Org, user: &User) -> Option<(&'static str, Columns)> {
+/// What kind of field it is, in a description.
+pub(crate) fn type_of(name: &str, value: &Value) -> &'static str {
+    match value {
+        _ if name == "Id" => "id",
+        Value::Bool(_) => "boolean",
+        _ => "string",
+    }
+}
+
+/// The fields of a record.
+pub(crate) type Columns = Vec<(&'static str, Value)>;
+
+/// The one record of an object that there is, if the user may read it.
+pub(crate) fn record(object: &str, org: &Org, user: &User) -> Option<(&'static str, Columns)> {
     match object.to_ascii_lowercase().as_str() {
         "organization" if user.reads_organization => Some(("Organization", organization(org))),
         "user" => Some((

@@ -132,7 +132,8 @@ async fn read(incoming: hyper::Request<Incoming>, scheme: &'static str) -> Resul
         method: parts.method,
         scheme,
         host: without_port(&authority).to_owned(),
-        path: parts.uri.path().to_owned(),
+        // Some clients join addresses with one slash too many.
+        path: parts.uri.path().replace("//", "/"),
         query: Params::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         headers: parts.headers,
         authority,

@@ -4,25 +4,39 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::Reason;
-use crate::api::reasons::OwnReason;
-use crate::api::status::FailuresStatus;
+use crate::api::reasons::{Class, OwnReason};
+use crate::api::status::{FailuresStatus, SalesforceConnectorStatus};
+use crate::core::decide::test_due::{failed_test, has_run};
 use crate::core::grant::keep_alive;
 use crate::core::model::decision::Decision;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::Outcome;
 use crate::core::schedule::time::whole_seconds;
 
-/// By when a person is needed. Where one is needed already, since when the connector has been without a token for that.
+/// By when a person is needed, given the rest of the status. Where one is needed already, since when the connector has been without a token for that.
 pub(super) fn needed_by(
     observed: &Observed,
     decision: &Decision,
     outcome: &Outcome,
-    failures: Option<&FailuresStatus>,
+    status: &SalesforceConnectorStatus,
     now: Timestamp,
 ) -> Option<Time> {
     observed.grant()?;
-    let expires = outcome.held.as_ref().map(|held| held.expiration.time);
     let before = observed.status.action_required_time.as_ref().map(|time| time.0);
+    // A token whose session was ended is of no use to anybody, however long Salesforce has said that it lasts.
+    let test = status.connection_test.as_ref().filter(|test| has_run(test));
+    let session_ended = test
+        .and_then(failed_test)
+        .is_some_and(|(_, class)| class == Class::RenewToken);
+    let ends = |expires: Timestamp| {
+        if session_ended {
+            expires.min(before.filter(|before| *before <= now).unwrap_or(now))
+        } else {
+            expires
+        }
+    };
+    let failures = status.failures.as_ref();
+    let expires = outcome.held.as_ref().map(|held| ends(held.expiration.time));
     let by = if only_a_person_helps(decision, failures) {
         expires.or(before.filter(|before| *before <= now)).or(Some(now))
     } else {

@@ -379,6 +379,37 @@ fn events_tell_of_transitions_only() {
 }
 
 #[test]
+fn a_session_that_was_replaced_and_another_user_leave_an_event() {
+    let observed = settled();
+    let obtained = |why| {
+        let mut outcome = first_success(&observed);
+        outcome.minted = Some(Minted::Obtained { why });
+        conclude(&observed, &MINT, &outcome, after(60)).events
+    };
+    assert_eq!(
+        obtained(MintReason::SessionEnded),
+        [EventDraft {
+            kind: EventKind::Normal,
+            reason: OwnReason::SessionReplaced.into(),
+            note: explain(OwnReason::SessionReplaced.into(), ""),
+        }]
+    );
+    assert_eq!(obtained(MintReason::RenewalDue), []);
+
+    let mut of_another = settled();
+    let known = of_another.status.identity.as_mut().unwrap();
+    let now = known.user_id.replace("005000000000099AAA".to_owned()).unwrap();
+    let events = conclude(&of_another, &MINT, &first_success(&of_another), after(60)).events;
+    assert_eq!(
+        events,
+        [warning(
+            OwnReason::UserChanged,
+            &format!("{now} in place of 005000000000099AAA")
+        )]
+    );
+}
+
+#[test]
 fn the_time_of_transition_stays_while_the_status_stays() {
     let observed = settled();
     let outcome = refused(&observed, Refusal::AppBlocked);

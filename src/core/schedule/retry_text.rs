@@ -55,6 +55,8 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::InStep
         | OwnReason::TestSucceeded
         | OwnReason::OrganizationChanged
+        | OwnReason::UserChanged
+        | OwnReason::SessionReplaced
         | OwnReason::ObjectsChanged
         | OwnReason::LimitNearlyReached
         | OwnReason::Pending => "Not applicable.".to_owned(),

@@ -185,9 +185,9 @@ impl Faults {
             _ => Cause::Refused,
         };
         if let Some(subject) = stage.subjects.get_mut(number) {
-            // After a lost answer a password waits for an hour, lest its user is locked.
-            let lost =
-                matches!(kind, Kind::OddAnswer | Kind::LostAnswer) && subject.method == Method::Password;
+            // After a lost answer a password waits for an hour, lest its user is locked; and a grant for its hold-off.
+            let waits = subject.method == Method::Password || subject.method.has_grant();
+            let lost = matches!(kind, Kind::OddAnswer | Kind::LostAnswer) && waits;
             let end = if lost { end + AFTERWARDS } else { end };
             subject.causes.hold(cause, end + AFTERWARDS);
         }

@@ -301,7 +301,7 @@ fn method(plan: Plan) -> String {
          processes of their own. Every second, each connector's token is presented to the simulated Salesforce, and the status is read.\n\
          Requests, time-outs, leases and hold-offs pass in real time: a second of them costs {speed} seconds here. People supply a rotated\n\
          secret or a changed password after 10 to 120 minutes, and log in 30 to 360 minutes after the status calls for it. An answer that is\n\
-         lost is followed by an hour in which a password is not sent: for such a connector it counts 180 minutes. One that is\n\
+         lost is followed by an hour in which a password is not sent, or by a hold-off: there it counts for 180 minutes. One that is\n\
          lost after Salesforce has spent a rotating token ends that grant; docs/redeem.md says why nothing can help it. Nothing goes wrong\n\
          in the first and the last 12 hours.\n"
     )

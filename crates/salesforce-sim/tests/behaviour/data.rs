@@ -207,6 +207,59 @@ async fn describe_global_lists_custom_objects() {
 }
 
 #[tokio::test]
+async fn an_object_is_described_and_a_record_is_read_also_with_a_slash_too_many() {
+    let bench = Bench::new();
+    let token = bench.access_token().await;
+    let get = async |path: &str| bench.get(dw::PRODUCTION, path, &token).await;
+    let described = get("/services/data/v66.0/sobjects/user/describe").await.json();
+    let fields: Vec<_> = described["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| field["name"].clone())
+        .collect();
+    assert_eq!(described["name"], "User");
+    assert_eq!(fields, ["Id", "Username", "Name", "IsActive"]);
+    let id = bench
+        .sim
+        .world(|world| world.user(dw::INTEGRATION_USER).id.clone());
+    let user = get(&format!("/services/data/v66.0//sobjects/User/{id}"))
+        .await
+        .json();
+    assert_eq!(user["Username"], dw::INTEGRATION_USER);
+    assert_eq!(
+        get("/services/data/v66.0/sobjects/User/005000000000000AAA")
+            .await
+            .status,
+        404
+    );
+    assert_eq!(
+        get("/services/data/v66.0/sobjects/Nothing/describe").await.status,
+        404
+    );
+    assert_eq!(get("//services/data").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_query_tells_its_columns_where_these_are_asked_for() {
+    let bench = Bench::new();
+    let token = bench.access_token().await;
+    let path = "/services/data/v66.0/query?q=SELECT+Name,IsActive+FROM+User&columns=true";
+    let answer = bench.get(dw::PRODUCTION, path, &token).await.json();
+    let columns: Vec<_> = answer["columnMetadata"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| (c["columnName"].clone(), c["booleanType"].clone()))
+        .collect();
+    assert_eq!(
+        columns,
+        [("Name".into(), false.into()), ("IsActive".into(), true.into())]
+    );
+    assert_eq!(answer["entityName"], "User");
+}
+
+#[tokio::test]
 async fn records_are_counted_for_who_may_view_the_setup() {
     let bench = Bench::new();
     let token = bench.access_token().await;

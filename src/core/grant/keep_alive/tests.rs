@@ -224,6 +224,20 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
         dead.status.failures = Some(fixtures::failures(of(&dead), problem, None));
         let expires = dead.held.as_ref().unwrap().expiration.time;
         assert_eq!(needed(&dead, &wait, 60), Some(expires), "{problem:?}");
+        // Its session was ended as well: nobody has a token any more, and it is not put off at every look.
+        let report = fixtures::failed(of(&dead), Refusal::SessionExpired);
+        let refused = |observed: &Observed, at: i64| {
+            let tested = Outcome {
+                tested: Some(report.clone()),
+                ..kept(observed)
+            };
+            let status = conclude(observed, &wait, &tested, after(at)).status.unwrap();
+            status.action_required_time
+        };
+        let since = refused(&dead, 60);
+        assert_eq!(since.as_ref().map(|time| time.0), Some(after(60)), "{problem:?}");
+        dead.status.action_required_time.clone_from(&since);
+        assert_eq!(refused(&dead, 600), since, "{problem:?}");
     }
     let mut nobody = observed(&json!({}), GrantValidity::Valid);
     fixtures::grant_mut(&mut nobody).view.state = redeem::StateSeen::Absent;
