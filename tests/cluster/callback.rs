@@ -578,6 +578,7 @@ async fn a_link_that_is_loaded_again_and_again_is_answered_with_a_pause() {
     for _ in 0..100 {
         let visit = visitor.get(&link).await;
         if visit.status != 200 {
+            assert_eq!(visit.header("retry-after"), "30");
             busy = Some((visit.status, visit.title().to_owned()));
             break;
         }
