@@ -553,6 +553,7 @@ async fn the_page_tells_strangers_nothing_and_every_answer_has_strict_headers() 
             visit.body
         );
     }
+    assert_eq!(visitor.get("/livez").await.body, "ok\n");
     stage.merge("crm", json!({ "spec": { "suspend": true } })).await;
     eventually(DEADLINE, "the page to say that it is suspended", async || {
         let page = visitor.get(&good).await;
