@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test lint format generate demo demo-down bench fuzz audit
+.PHONY: help check test lint format generate demo demo-down bench fuzz mutants audit
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: ## Measure what the README's table says (not a test; about ten minutes, b
 
 fuzz: ## Feed each parser of foreign input with mutated ones, for a minute each; installs what it needs (needs the network once)
 	@scripts/fuzz
+
+mutants: ## Break each rule of the redeem protocol, and say which tests notice (about an hour)
+	@scripts/mutants
 
 audit: ## Look for known vulnerabilities in dependencies (needs the network)
 	@"$$(scripts/install-cargo-deny)/bin/cargo-deny" --locked check advisories

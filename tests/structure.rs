@@ -68,3 +68,29 @@ fn assert_known<T: Ord + Debug>(found: impl Iterator<Item = T>, known: impl Iter
         "new: {new:#?}\nno longer there, remove from the list: {gone:#?}"
     );
 }
+
+#[test]
+fn each_mutation_of_the_redeem_protocol_changes_one_place_of_its_code() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/redeem");
+    let list = std::fs::read_to_string(format!("{folder}/mutants/list.txt")).unwrap();
+    let mutations = list.split("\n= ").skip(1).map(|mutation| {
+        let (rule, rest) = mutation.split_once('\n').unwrap();
+        let with = |mark: &str| -> Vec<&str> {
+            let lines = rest.lines().filter_map(|line| line.strip_prefix(mark));
+            lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect()
+        };
+        (
+            rule,
+            with("@").concat(),
+            with("-").join("\n"),
+            with("+").join("\n"),
+        )
+    });
+    let mut rules = BTreeSet::new();
+    for (rule, file, old, new) in mutations {
+        let source = std::fs::read_to_string(format!("{folder}/src/{file}")).unwrap();
+        assert_eq!(source.matches(&old).count(), 1, "{rule}: {file} has\n{old}");
+        assert!(old != new && rules.insert(rule), "{rule}");
+    }
+    assert!(rules.len() >= 70, "{} rules", rules.len());
+}

@@ -185,6 +185,10 @@ impl Faults {
             _ => Cause::Refused,
         };
         if let Some(subject) = stage.subjects.get_mut(number) {
+            // After a lost answer a password waits for an hour, lest its user is locked.
+            let lost =
+                matches!(kind, Kind::OddAnswer | Kind::LostAnswer) && subject.method == Method::Password;
+            let end = if lost { end + AFTERWARDS } else { end };
             subject.causes.hold(cause, end + AFTERWARDS);
         }
         true

@@ -121,16 +121,17 @@ impl Score {
         chance: &mut fastrand::Rng,
         now: Timestamp,
     ) {
-        let needed = connector
-            .data
-            .pointer("/status/actionRequiredTime")
+        let time = connector.data.pointer("/status/actionRequiredTime");
+        let time = time
             .and_then(Value::as_str)
-            .is_some();
+            .and_then(|time| time.parse::<Timestamp>().ok());
+        // A time to come is a deadline for what the operator may still mend by itself.
+        let needed = time.is_some_and(|time| time <= now);
         let Some(subject) = stage.subjects.get(number) else {
             return;
         };
         if needed && !subject.awaits_person {
-            let why = reason(connector);
+            let why = failure(connector);
             let call = call(stage, subject, &why, now);
             eprintln!("bench: {now}: {} calls a person: {why}: {call:?}", subject.name);
             if call == Call::Lost {
@@ -253,6 +254,15 @@ fn minutes(line: &Line, cause: Cause) -> f64 {
         / 60.0
 }
 
+/// The reason for which there is no new token.
+fn failure(connector: &DynamicObject) -> String {
+    let failed = connector
+        .data
+        .pointer("/status/failures/reason")
+        .and_then(Value::as_str);
+    failed.map_or_else(|| reason(connector), str::to_owned)
+}
+
 /// Why its consumer has no valid token.
 fn cause(subject: &Subject, now: Timestamp) -> Cause {
     if subject.awaits_person {
@@ -291,6 +301,7 @@ fn method(plan: Plan) -> String {
          processes of their own. Every second, each connector's token is presented to the simulated Salesforce, and the status is read.\n\
          Requests, time-outs, leases and hold-offs pass in real time: a second of them costs {speed} seconds here. People supply a rotated\n\
          secret or a changed password after 10 to 120 minutes, and log in 30 to 360 minutes after the status calls for it. An answer that is\n\
+         lost is followed by an hour in which a password is not sent: for such a connector it counts 180 minutes. One that is\n\
          lost after Salesforce has spent a rotating token ends that grant; docs/redeem.md says why nothing can help it. Nothing goes wrong\n\
          in the first and the last 12 hours.\n"
     )
