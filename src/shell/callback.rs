@@ -9,6 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt as _};
@@ -62,7 +63,10 @@ pub fn router(context: Arc<Context>, url: CallbackUrl) -> Router {
         rate: Mutex::default(),
         policy: content_security_policy(),
     };
-    Router::new().fallback(answer).with_state(Arc::new(page))
+    Router::new()
+        .route("/livez", get(async || "ok\n")) // for what checks the health of its backends
+        .fallback(answer)
+        .with_state(Arc::new(page))
 }
 
 async fn answer(State(page): State<Arc<CallbackPage>>, request: Request) -> Response {
@@ -253,6 +257,13 @@ impl CallbackPage {
         let html = (header::CONTENT_TYPE, "text/html; charset=utf-8");
         let mut response = (status, [html], answer.page.html()).into_response();
         self.guard(&mut response);
+        if matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        ) {
+            let pause = HeaderValue::from_static("30");
+            response.headers_mut().insert(header::RETRY_AFTER, pause);
+        }
         for cookie in answer.cookies {
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -553,6 +553,7 @@ async fn the_page_tells_strangers_nothing_and_every_answer_has_strict_headers() 
             visit.body
         );
     }
+    assert_eq!(visitor.get("/livez").await.body, "ok\n");
     stage.merge("crm", json!({ "spec": { "suspend": true } })).await;
     eventually(DEADLINE, "the page to say that it is suspended", async || {
         let page = visitor.get(&good).await;
@@ -578,6 +579,7 @@ async fn a_link_that_is_loaded_again_and_again_is_answered_with_a_pause() {
     for _ in 0..100 {
         let visit = visitor.get(&link).await;
         if visit.status != 200 {
+            assert_eq!(visit.header("retry-after"), "30");
             busy = Some((visit.status, visit.title().to_owned()));
             break;
         }

@@ -52,7 +52,7 @@ impl Notice {
             Self::Suspended => "The connector is suspended",
             Self::FormExpired => "This page was open for too long",
             Self::OtherBrowser => "This browser did not begin this login",
-            Self::Superseded => "This login was replaced",
+            Self::Superseded => "This login was replaced or withdrawn",
             Self::NoAnswer => "This is not an answer from Salesforce",
             Self::TooLong => "This request is too long",
             Self::Busy => "Too many requests",
@@ -87,7 +87,7 @@ impl Notice {
                  allowed. If you did not open a link yourself, somebody wants you to log in for them: tell your security team."
             }
             Self::Superseded => {
-                "Somebody began another login for this connector, or replaced the connector. The answer from Salesforce was not \
+                "Somebody withdrew this login, began another one for this connector, or replaced the connector. The answer from Salesforce was not \
                  used. To get a new link, run kubectl salesforce login NAME --link again."
             }
             Self::NoAnswer => "It has neither a code nor an error. Begin the login with its link.",

@@ -370,6 +370,6 @@ fn the_outcome_is_that_of_the_login_of_this_browser() {
     }
     let recreated = connector(&[("/metadata/uid", json!("u-2"))]);
     for other in [None, Some(&recreated)] {
-        assert!(shown(other, now()).contains("This login was replaced"));
+        assert!(shown(other, now()).contains("This login was replaced or withdrawn"));
     }
 }
