@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test lint format generate demo demo-down bench fuzz mutants audit
+.PHONY: help check test lint format generate demo demo-down image bench fuzz mutants audit
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: ## Show it all on this machine: a control plane, a simulated Salesforce, t
 
 demo-down: ## End what `make demo` left running
 	@scripts/demo-down
+
+image: ## Build the image of the operator, as an archive, without a container engine
+	@scripts/image
 
 bench: ## Measure what the README's table says (not a test; about ten minutes, besides the build)
 	@scripts/bench

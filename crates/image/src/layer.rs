@@ -6,8 +6,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 
-use crate::{oci, roots};
+use crate::roots;
 
+/// The program, and the image.
+pub(crate) const NAME: &str = "salesforce-connector-operator";
 /// The user of the image, as the chart has it.
 pub(crate) const USER: &str = "65532:65532";
 
@@ -26,8 +28,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     pub(crate) fn new(program: &[u8], sbom: &[u8], time: u64) -> Result<Self> {
-        let name = oci::NAME;
-        let (list, roots) = (format!("usr/share/sbom/{name}.cdx.json"), roots::pem());
+        let (list, roots) = (format!("usr/share/sbom/{NAME}.cdx.json"), roots::pem());
         let mut files = Files::new(time);
         for folder in ["etc/", "etc/ssl/", "etc/ssl/certs/"] {
             files.folder(folder)?;
@@ -36,7 +37,7 @@ impl Layer {
         files.file("etc/nsswitch.conf", 0o644, NSSWITCH.as_bytes())?;
         files.file("etc/passwd", 0o644, PASSWD.as_bytes())?;
         files.file("etc/ssl/certs/ca-certificates.crt", 0o644, roots.as_bytes())?;
-        files.file(name, 0o755, program)?;
+        files.file(NAME, 0o755, program)?;
         for folder in ["usr/", "usr/share/", "usr/share/sbom/"] {
             files.folder(folder)?;
         }
@@ -109,7 +110,7 @@ pub(crate) fn check_static(program: &[u8]) -> std::result::Result<(), &'static s
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

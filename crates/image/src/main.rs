@@ -59,7 +59,7 @@ struct Sbom {
     #[arg(long)]
     lock: PathBuf,
     /// Name of the program
-    #[arg(long, default_value = oci::NAME)]
+    #[arg(long, default_value = layer::NAME)]
     name: String,
     /// Further parts that are linked in, each as `name@version=license`
     #[arg(long)]

@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::layer::{Files, Layer, USER};
+use crate::layer::{Files, Layer, NAME, USER};
 
-pub(crate) const NAME: &str = "salesforce-connector-operator";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";

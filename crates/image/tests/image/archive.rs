@@ -36,8 +36,12 @@ pub(crate) fn repository() -> &'static Path {
 
 /// What a script of the repository prints.
 pub(crate) fn script(name: &str, args: &[&str]) -> String {
-    let mut command = Command::new(repository().join("scripts").join(name));
-    // What Cargo tells this test about its own package makes the build scripts of others run again.
+    output(command(&repository().join("scripts").join(name)).args(args))
+}
+
+/// A script that runs Cargo: what Cargo tells this test about its own package makes the build scripts of others run again.
+pub(crate) fn command(script: &Path) -> Command {
+    let mut command = Command::new(script);
     let of_cargo = [
         "CARGO_PKG_",
         "CARGO_MANIFEST_",
@@ -50,7 +54,7 @@ pub(crate) fn script(name: &str, args: &[&str]) -> String {
             command.env_remove(variable);
         }
     }
-    output(command.args(args))
+    command
 }
 
 /// What a program prints.

@@ -56,7 +56,9 @@ impl Bundle {
             json!({ "source": from, "destination": to, "type": "bind", "options": ["bind", "ro"] })
         });
         let proc = json!({ "destination": "/proc", "type": "proc", "source": "proc" });
-        self.config["mounts"] = std::iter::once(proc).chain(mounts).collect();
+        // Who is root in a namespace of users alone can't make devices.
+        let dev = json!({ "destination": "/dev", "type": "bind", "source": "/dev", "options": ["rbind"] });
+        self.config["mounts"] = [proc, dev].into_iter().chain(mounts).collect();
         self.config["root"]["readonly"] = true.into();
         let namespaces = ["mount", "pid", "ipc", "uts"].map(|kind| json!({ "type": kind }));
         self.config["linux"] = json!({ "namespaces": namespaces });

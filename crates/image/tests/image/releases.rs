@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::archive::{built, output, repository};
+use crate::archive::{built, command, output, repository};
 
 const TAG: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -54,7 +54,7 @@ impl Checkout {
 
     /// What is in the folder that a release makes, or why it makes none.
     fn release(&self, tag: &str, folder: &Path) -> Result<BTreeSet<String>, String> {
-        let mut command = Command::new(self.0.path().join("scripts/release"));
+        let mut command = command(&self.0.path().join("scripts/release"));
         command.args([tag, "--url", URL, "--output"]).arg(folder);
         command.arg("--image").arg(built("image.tar"));
         // Any program: only its archive is looked at.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use salesforce_sim::{Addresses, Endpoint, Simulator, default_world};
@@ -108,7 +108,7 @@ async fn inside() {
     );
     let log = folder.path().join("log");
     let mut process = bundle.run(&log);
-    connect(&plane, &log).await;
+    connect(&plane, &mut process, &log).await;
     assert_eq!(sim.count(Endpoint::Token), 1);
     let ready = Answer {
         status: "200 OK".to_owned(),
@@ -138,7 +138,7 @@ fn assert_times_are_utc(log: &str) {
 }
 
 /// Makes a connector, and waits until it is Ready.
-async fn connect(plane: &ControlPlane, log: &Path) {
+async fn connect(plane: &ControlPlane, process: &mut Child, log: &Path) {
     let manifests = [
         json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "crm-app", "namespace": "default" },
@@ -166,10 +166,9 @@ async fn connect(plane: &ControlPlane, log: &Path) {
         if ready.contains("\"status\":\"True\"") {
             return Ok(());
         }
-        Err(format!(
-            "{ready}\n{}",
-            fs::read_to_string(log).unwrap_or_default()
-        ))
+        let log = fs::read_to_string(log).unwrap_or_default();
+        assert_eq!(process.try_wait().unwrap(), None, "it ended: {log}");
+        Err(format!("{ready}\n{log}"))
     })
     .await;
 }
