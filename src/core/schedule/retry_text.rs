@@ -66,11 +66,8 @@ fn retry_of_own(own: OwnReason) -> String {
         }
         OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
         OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
-            format!(
-                "Immediately in Watch mode; otherwise within {} for {}, then at the next resync.",
-                words(LATE),
-                words(LATE_FOR)
-            )
+            let (late, late_for) = (words(LATE), words(LATE_FOR));
+            format!("Immediately in Watch mode; otherwise within {late} for {late_for}, then at the next resync.")
         }
         OwnReason::HostInvalid
         | OwnReason::InputTooLong
