@@ -179,6 +179,11 @@ impl Faults {
             return false;
         };
         let (client, user) = (subject.client_id.clone(), subject.username.clone());
+        eprintln!(
+            "bench: {}: {kind:?} at {}, until {end}",
+            stage.now(),
+            subject.name
+        );
         happen(stage, people, chance, (kind, number, end), (&client, &user));
         let cause = match kind {
             Kind::SessionsEnded => Cause::SessionEnded,

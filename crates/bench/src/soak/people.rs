@@ -29,6 +29,13 @@ impl People {
         self.tasks.push((when, subject, Task::Supply(key, value)));
     }
 
+    /// Whether somebody is about to log in.
+    pub(super) fn is_coming(&self, subject: usize) -> bool {
+        let logs_in =
+            |(_, whose, task): &(Timestamp, usize, Task)| *whose == subject && matches!(task, Task::LogIn);
+        self.tasks.iter().any(logs_in)
+    }
+
     pub(super) fn will_log_in(&mut self, when: Timestamp, subject: usize) {
         self.tasks.push((when, subject, Task::LogIn));
     }
@@ -46,6 +53,11 @@ impl People {
         for (_, subject, task) in due {
             match task {
                 Task::Supply(key, value) => stage.supply(subject, key, &value).await?,
+                Task::LogIn
+                    if !stage
+                        .subjects
+                        .get(subject)
+                        .is_some_and(|subject| subject.awaits_person) => {}
                 Task::LogIn if may_log_in(stage, subject) => log_in(stage, subject).await?,
                 Task::LogIn => {
                     let again = now + SignedDuration::from_mins(chance.i64(30..120));

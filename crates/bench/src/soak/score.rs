@@ -143,6 +143,8 @@ impl Score {
             }
             let line = self.lines.entry(subject.method).or_default();
             *line.calls.entry(call).or_default() += 1;
+        }
+        if needed && !people.is_coming(number) {
             people.will_log_in(now + SignedDuration::from_mins(chance.i64(30..360)), number);
         }
         if let Some(subject) = stage.subjects.get_mut(number) {
@@ -193,7 +195,7 @@ impl Score {
     }
 
     pub(super) fn table(&self, facts: &Facts, plan: Plan, faults: &Faults, unready: &[String]) -> String {
-        let mut text = format!("## Two weeks\n\n{}\n\n| |", facts.line());
+        let mut text = format!("## A soak of {} days\n\n{}\n\n| |", plan.days, facts.line());
         for method in Method::ALL {
             let _ = write!(text, " {} |", method.words());
         }
