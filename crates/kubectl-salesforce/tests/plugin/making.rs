@@ -202,7 +202,7 @@ async fn a_missing_right_on_one_object_leaves_neither() {
 
 /// Runs the plugin at a pseudo terminal, and answers each question.
 const PTY: &str = "
-import os, pty, sys
+import os, pty, sys, termios, time
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:2] + ['new', '--offline', '--show-secrets'])
@@ -216,6 +216,10 @@ while True:
         break
     seen += chunk
     if seen.rstrip(b' ').endswith(b':') and answers and chunk.endswith(b': '):
+        # The prompt comes before the terminal stops to show what is typed: nobody types that fast.
+        deadline = time.monotonic() + 10
+        while chunk.endswith(b'(not shown): ') and termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < deadline:
+            time.sleep(0.002)
         os.write(terminal, (answers.pop(0) + '\\n').encode())
 _, status = os.waitpid(pid, 0)
 sys.stdout.buffer.write(seen.replace(b'\\r', b''))
