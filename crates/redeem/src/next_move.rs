@@ -231,7 +231,12 @@ impl SessionFacts<'_> {
             return derive;
         }
         if grant.is_dead() {
-            return problem(GrantProblem::ReauthorizationRequired);
+            // A bootstrap token that Salesforce could not be asked about may still take its place.
+            let ask_again = (self.tried.import == Import::Unanswered).then_some(ASK_IMPORT_AGAIN);
+            return Move::Done(SessionEnd::Problem {
+                problem: GrantProblem::ReauthorizationRequired,
+                ask_again,
+            });
         }
         if let Some(OpenAttempt::Unknown(ask_again)) = self.open_attempt(state, grant) {
             return Move::Done(SessionEnd::Problem {

@@ -110,3 +110,22 @@ fn a_connector_that_imports_too_often_presents_nothing_and_keeps_the_grant_in_us
     assert_eq!(outcome.bootstrap, Some(BootstrapNote::Refused(problem)));
     assert_eq!(stage.state, Some(in_use()));
 }
+
+#[test]
+fn a_bootstrap_token_that_salesforce_did_not_tell_about_is_asked_about_again_beside_a_dead_grant() {
+    let mut dead = in_use();
+    dead.current.as_mut().unwrap().validity = redeem::GrantValidity::Dead;
+    let mut stage = Stage::with(Some(dead));
+    stage.consumer = SEEN;
+    stage.said = [redeem::IntrospectionAnswer::NoAnswer].into();
+    let mut inputs = inputs(SessionGoal::Settle);
+    inputs.bootstrap = Some(bootstrap());
+    let outcome = stage.run(inputs, SessionMemory::default());
+    assert_eq!(
+        outcome.end,
+        SessionEnd::Problem {
+            problem: GrantProblem::ReauthorizationRequired,
+            ask_again: Some(Duration::from_secs(30)),
+        }
+    );
+}
