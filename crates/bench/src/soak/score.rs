@@ -170,7 +170,9 @@ impl Score {
             };
             self.lines.entry(subject.method).or_default().token_requests += 1;
             let lost = ["truncated_body", "process_then_drop", "process_then_never_answer"];
-            subject.answer_lost |= entry.fault.as_deref().is_some_and(|fault| lost.contains(&fault));
+            // What was lost counts until the app gets an answer again: then its grant has survived it.
+            let is_lost = entry.fault.as_deref().is_some_and(|fault| lost.contains(&fault));
+            subject.answer_lost = is_lost || (subject.answer_lost && !entry.succeeded());
         }
     }
 
@@ -283,10 +285,12 @@ fn call(stage: &Stage, subject: &Subject, reason: &str, now: Timestamp) -> Call 
         .find(|grant| grant.client_id == subject.client_id);
     match own.and_then(|grant| grant.ended) {
         Some(GrantEnd::Revoked | GrantEnd::PushedOut | GrantEnd::Expired) => Call::Ended,
+        // A spent token was presented, whatever went before.
+        Some(GrantEnd::Replayed) => Call::Lost,
         _ if subject.answer_lost => Call::AnswerLost,
         None if reason == "OutcomeUnknown" => Call::Unknown,
         None if subject.causes.holds(Cause::Refused, now) => Call::Refused,
-        None | Some(GrantEnd::Replayed) => Call::Lost,
+        None => Call::Lost,
     }
 }
 

@@ -73,38 +73,29 @@ impl World {
                         attempt.hold_off_seconds = 0;
                     }
                 }
-                self.write(
-                    Op::State {
-                        key,
-                        precondition,
-                        state,
-                    },
-                    fault,
-                    tally,
-                )
+                self.write_whole((key, precondition), state, fault, tally)
             }
             Variant::NoReadBack => {
                 self.controllers[c].pretend = Some(state.clone());
-                self.write(
-                    Op::State {
-                        key,
-                        precondition,
-                        state,
-                    },
-                    fault,
-                    tally,
-                )
+                self.write_whole((key, precondition), state, fault, tally)
             }
-            _ => self.write(
-                Op::State {
-                    key,
-                    precondition,
-                    state,
-                },
-                fault,
-                tally,
-            ),
+            _ => self.write_whole((key, precondition), state, fault, tally),
         }
+    }
+
+    fn write_whole(
+        &mut self,
+        (key, precondition): (Key, Option<ResourceVersion>),
+        state: Shared<State>,
+        fault: Fault,
+        tally: &mut Tally,
+    ) -> Option<Heard> {
+        let op = Op::State {
+            key,
+            precondition,
+            state,
+        };
+        self.write(op, fault, tally)
     }
 
     /// What variants held back until the request was out.
