@@ -175,15 +175,20 @@ async fn serve(context: Arc<Context>) -> SocketAddr {
 /// A stage with the page, and a connector that nobody has authorized yet.
 async fn stage_with_page(speed: u32) -> (Stage, SocketAddr) {
     let stage = Stage::at_speed(speed).await;
+    prepare(&stage).await;
+    let page = serve(stage.context().clone()).await;
+    (stage, page)
+}
+
+/// The app knows the page, and a connector of it waits for a login.
+async fn prepare(stage: &Stage) {
     stage
         .sim
         .world(|w| w.app(world::ROTATING).callbacks.push(format!("{PAGE}/callback")));
     stage
         .input("app", &[("client-secret", world::ROTATING_SECRET)])
         .await;
-    unauthorized(&stage, "crm").await;
-    let page = serve(stage.context().clone()).await;
-    (stage, page)
+    unauthorized(stage, "crm").await;
 }
 
 async fn unauthorized(stage: &Stage, name: &str) {
@@ -591,13 +596,7 @@ async fn a_link_that_is_loaded_again_and_again_is_answered_with_a_pause() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_mode_watch_a_login_by_link_is_carried_out_too() {
     let stage = Stage::set(SecretWatch::Watch).await;
-    stage
-        .sim
-        .world(|w| w.app(world::ROTATING).callbacks.push(format!("{PAGE}/callback")));
-    stage
-        .input("app", &[("client-secret", world::ROTATING_SECRET)])
-        .await;
-    unauthorized(&stage, "crm").await;
+    prepare(&stage).await;
     let visitor = Visitor::new(&stage, serve(stage.follower().await).await);
     let link = offer(&stage, &visitor, "crm", SECRET).await;
     let address = visitor.depart(&link).await;

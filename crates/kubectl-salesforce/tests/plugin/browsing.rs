@@ -122,24 +122,19 @@ async fn in_chromium_a_login_by_link_that_brings_nothing_says_why() {
     open(&mut browser, "owner", &late, "The time for this login is up");
 
     // A user, and then an org, that the connector does not expect.
-    let other = json!({ "spec": { "expect": { "username": world::API_ONLY_USER } } });
-    stage.merge("crm", other).await;
-    let wrong = link(&stage, "crm", PAGE).await;
-    open(&mut browser, "owner", &wrong, "Authorize crm");
-    browser.click("owner", BUTTON);
-    browser.until("owner", "Allow Access? | Salesforce (simulated)");
-    browser.click("owner", "#oaapprove");
-    let end = browser.until("owner", "The login brought no access");
-    assert!(end.text.contains("WrongIdentity"), "{end:?}");
-    let other = json!({ "spec": { "expect": { "username": null, "organizationId": "00D000000000001EAA" } } });
-    stage.merge("crm", other).await;
-    let wrong = link(&stage, "crm", PAGE).await;
-    open(&mut browser, "owner", &wrong, "Authorize crm");
-    browser.click("owner", BUTTON);
-    browser.until("owner", "Allow Access? | Salesforce (simulated)");
-    browser.click("owner", "#oaapprove");
-    let end = browser.until("owner", "The login brought no access");
-    assert!(end.text.contains("WrongIdentity"), "{end:?}");
+    for expect in [
+        json!({ "username": world::API_ONLY_USER }),
+        json!({ "username": null, "organizationId": "00D000000000001EAA" }),
+    ] {
+        stage.merge("crm", json!({ "spec": { "expect": expect } })).await;
+        let wrong = link(&stage, "crm", PAGE).await;
+        open(&mut browser, "owner", &wrong, "Authorize crm");
+        browser.click("owner", BUTTON);
+        browser.until("owner", "Allow Access? | Salesforce (simulated)");
+        browser.click("owner", "#oaapprove");
+        let end = browser.until("owner", "The login brought no access");
+        assert!(end.text.contains("WrongIdentity"), "{end:?}");
+    }
 
     // Salesforce shows a page of its own, and nobody comes back.
     stage
