@@ -27,7 +27,7 @@ pub(crate) use crate::tenant::{condition, status};
 use crate::{context, errors, logs};
 
 /// How long a test waits for anything. Generous: a wait ends when its condition comes true.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 /// The operator's clock runs this much faster, so that a resync takes two seconds and not a minute.
 pub(crate) const SPEED: u32 = 30;
 
