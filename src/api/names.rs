@@ -2,8 +2,9 @@
 
 /// API group of the resource; also the prefix of every label and annotation that the operator owns.
 pub const GROUP: &str = "salesforce-connector.dev";
-/// Where users read the pages under `docs/`: `{DOCS_URL}/reasons` is `docs/reasons.md`. A placeholder until the site exists
-/// (`docs/decisions/0025-public-names.md`). Doc comments of the API repeat it, as they can't name a constant.
+/// Where users read the pages under `docs/`: `{DOCS_URL}/reasons` is `docs/reasons.md`. A placeholder until the site that
+/// `make docs` makes is served somewhere (`docs/decisions/0025-public-names.md`). Doc comments of the API repeat it, as they
+/// can't name a constant.
 pub const DOCS_URL: &str = "https://salesforce-connector.dev/docs";
 
 /// Field manager of every write.
