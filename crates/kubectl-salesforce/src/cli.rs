@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use jiff::Timestamp;
 use kube::core::Duration;
 use salesforce_connector_operator::api::names::DOCS_URL;
 use salesforce_connector_operator::core::callback::url::CallbackUrl;
@@ -70,6 +71,8 @@ pub enum PluginCommand {
     Lint(LintArgs),
     /// Make a connector: ask for what no flag gives, check it, then print or apply the manifests.
     New(Box<NewArgs>),
+    /// Say who must log in once connectors have been restored elsewhere, or from a snapshot of etcd, before you do it.
+    PreviewRestore(PreviewArgs),
     /// Collect a support bundle: connectors, events, and the operator's version and settings. Secrets are not read.
     Bundle(BundleArgs),
     /// Print a script for shell completion.
@@ -229,6 +232,21 @@ pub struct NewArgs {
     /// Namespace of the operator, where it accepts no connectors.
     #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
     pub operator_namespace: String,
+}
+
+/// Which connectors are to be restored.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// YAML or JSON files with the connectors, such as those of a backup; - is standard input. Default: the connectors of the cluster.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "all_namespaces")]
+    pub files: Vec<PathBuf>,
+    /// Take the connectors of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Time of a snapshot of etcd that is to be restored in place, such as 2026-11-27T10:00:00Z. Default: the connectors are created
+    /// again with new uids.
+    #[arg(long, value_name = "TIME")]
+    pub snapshot_time: Option<Timestamp>,
 }
 
 /// What goes into a support bundle, and where it goes.
