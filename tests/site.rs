@@ -1,5 +1,5 @@
 //! Is every page in the table of contents of the site, and does every link of a page lead to something that the site has?
-//! `make docs` checks the site itself; that takes a program that tests don't install.
+//! Do the values and flags exist that pages name? `make docs` checks the site itself; that takes a program that tests don't install.
 #![expect(clippy::unwrap_used, reason = "a test ends where its fixture is wrong")]
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ fn root() -> &'static Path {
 
 /// Where the links of a page lead in the repository, as paths from its root.
 fn targets(page: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    let text = read(page);
     let lines = lines(page, &text);
     let links = lines.iter().flat_map(|(_, line)| links(line));
     let elsewhere = links.filter(|link| !link.starts_with('#'));
@@ -92,4 +92,79 @@ fn a_link_of_a_page_leads_to_a_page_of_the_site_or_to_a_file() {
         }
     }
     assert!(findings.is_empty(), "the site does not have {findings:#?}");
+}
+
+#[test]
+fn every_value_of_the_chart_that_a_page_names_exists() {
+    let values = values_of_the_chart();
+    let groups: BTreeSet<&str> = values
+        .iter()
+        .filter_map(|value| Some(value.split_once('.')?.0))
+        .collect();
+    let mut findings = Vec::new();
+    for page in targets(CONTENTS) {
+        let text = read(&page);
+        let set = text
+            .split("--set ")
+            .skip(1)
+            .filter_map(|rest| rest.split('=').next());
+        let named = code_of(&text).filter(|code| {
+            let (group, rest) = code.split_once('.').unwrap_or_default();
+            groups.contains(group) && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+        });
+        let unknown = set.chain(named).filter(|name| {
+            let within = format!("{name}.");
+            !values
+                .iter()
+                .any(|value| value == name || value.starts_with(&within))
+        });
+        findings.extend(unknown.map(|name| format!("{page}: {name}")));
+    }
+    assert!(findings.is_empty(), "the chart has no {findings:#?}");
+}
+
+/// From the table in the README of the chart, which a test of the chart compares with `values.yaml`.
+fn values_of_the_chart() -> BTreeSet<String> {
+    let table = read("charts/salesforce-connector-operator/README.md");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let values: BTreeSet<String> = rows
+        .filter_map(|row| Some(row.split_once('`')?.0.to_owned()))
+        .collect();
+    assert!(values.len() > 60, "{values:?}");
+    values
+}
+
+#[test]
+fn every_flag_of_the_plugin_that_a_page_names_exists() {
+    let help = read("docs/kubectl-salesforce.md");
+    let mut findings = Vec::new();
+    for page in targets(CONTENTS) {
+        let text = read(&page);
+        let commands = text.split("kubectl salesforce ").skip(1);
+        for command in commands.filter_map(|rest| rest.split(['`', '\n', ';', '|', '#']).next()) {
+            let words = command
+                .split_whitespace()
+                .map(|word| word.trim_end_matches([',', '.', ':']));
+            let flags = words
+                .filter(|word| word.starts_with("--"))
+                .filter_map(|word| word.split('=').next());
+            findings.extend(
+                flags
+                    .filter(|flag| {
+                        !help.contains(&format!("{flag} ")) && !help.contains(&format!("{flag}\n"))
+                    })
+                    .map(|flag| format!("{page}: {flag}")),
+            );
+        }
+    }
+    assert!(findings.is_empty(), "kubectl salesforce has no {findings:#?}");
+}
+
+/// What stands between single backticks.
+fn code_of(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+fn read(page: &str) -> String {
+    std::fs::read_to_string(root().join(page)).unwrap()
 }
