@@ -1,6 +1,7 @@
 use super::*;
 use crate::identity::GrantIdentity;
 use crate::ids::{ClusterUid, ConnectorRef};
+use crate::state::Stage;
 use crate::token::AccessToken;
 
 fn answer(refresh: Option<&str>) -> TokenAnswer {
@@ -20,11 +21,11 @@ fn answer(refresh: Option<&str>) -> TokenAnswer {
     }
 }
 
-/// State with grant `g` in use, its token `r1`, and an attempt `a` read back at serial 5.
 fn limits() -> TimeLimits {
     TimeLimits::new(std::time::Duration::from_secs(30)).unwrap()
 }
 
+/// State with grant `g` in use, its token `r1`, and an attempt `a` read back at serial 5.
 fn open() -> State {
     let connector = ConnectorRef {
         uid: "uid".into(),
@@ -86,6 +87,13 @@ fn stored(decision: &ConcludeDecision) -> Option<(&str, Serial)> {
     }
 }
 
+fn written(decision: ConcludeDecision) -> State {
+    match decision {
+        ConcludeDecision::Write(state) | ConcludeDecision::Create(state) => *state,
+        ConcludeDecision::AlreadyThere | ConcludeDecision::Discard => panic!("nothing to write"),
+    }
+}
+
 #[test]
 fn a_result_is_stored_and_closes_its_attempt() {
     let decision = decide(Some(&open()), &result());
@@ -114,6 +122,12 @@ fn a_late_result_replaces_what_others_concluded_from_silence() {
     }
     let closed = changed(|state| current(state).attempt = None);
     assert_eq!(stored(&decide(Some(&closed), &result())), Some(("r2", Serial(6))));
+    let dead = changed(|state| {
+        current(state).attempt = None;
+        current(state).validity = GrantValidity::Dead;
+    });
+    let revived = written(decide(Some(&dead), &result())).current.unwrap();
+    assert_eq!(revived.stage(), Stage::Redeemed);
 }
 
 #[test]
@@ -206,28 +220,53 @@ fn what_is_no_result_counts_only_while_its_attempt_stands() {
         decide(Some(&open()), &holding(AnswerVerdict::NotSent)),
         ConcludeDecision::Write(Box::new(closed.clone()))
     );
+    let of_another = changed(|state| current(state).attempt.as_mut().unwrap().id = AttemptId::new("b"));
+    let inactive =
+        changed(|state| current(state).attempt.as_mut().unwrap().phase = AttemptPhase::FoundInactive);
     for verdict in [
         AnswerVerdict::NotSent,
         AnswerVerdict::GrantDead,
         AnswerVerdict::OutcomeUnknown,
     ] {
-        assert_eq!(
-            decide(Some(&closed), &holding(verdict.clone())),
-            ConcludeDecision::Discard,
-            "{verdict:?}"
-        );
-        assert_eq!(
-            decide(None, &holding(verdict.clone())),
-            ConcludeDecision::Discard,
-            "{verdict:?}"
-        );
+        for state in [None, Some(&closed), Some(&of_another), Some(&inactive)] {
+            assert_eq!(
+                decide(state, &holding(verdict.clone())),
+                ConcludeDecision::Discard,
+                "{verdict:?}"
+            );
+        }
     }
 }
 
 #[test]
 fn a_grant_that_does_not_rotate_keeps_its_token() {
     let fixed = holding(AnswerVerdict::Result(Box::new(answer(None))));
-    assert_eq!(stored(&decide(Some(&open()), &fixed)), Some(("r1", Serial(6))));
+    let rotated = changed(|state| current(state).rotation = Rotation::Rotates);
+    let grant = written(decide(Some(&rotated), &fixed)).current.unwrap();
+    assert_eq!(
+        (grant.refresh_token, grant.rotation),
+        (RefreshToken::new("r1"), Rotation::Fixed)
+    );
+}
+
+#[test]
+fn a_result_keeps_what_no_answer_tells_of_the_same_user() {
+    let begun_at = jiff::Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_hours(9);
+    let known_as = |user: &str| {
+        let state = changed(|state| {
+            let grant = current(state);
+            grant.access.as_mut().unwrap().begun_at = begun_at;
+            grant.identity = Some(GrantIdentity {
+                user_id: user.into(),
+                username: Some("anna@example.com".into()),
+                ..answer(None).identity
+            });
+        });
+        let grant = written(decide(Some(&state), &result())).current.unwrap();
+        (grant.identity.unwrap().username, grant.access.unwrap().begun_at)
+    };
+    assert_eq!(known_as("u"), (Some("anna@example.com".into()), begun_at));
+    assert_eq!(known_as("another"), (None, begun_at));
 }
 
 #[test]
@@ -261,21 +300,39 @@ fn no_intent_is_made_beside_another_or_for_a_dead_grant() {
     assert_eq!(intent(&dead, &grant, &attempt, limits()), None);
 }
 
-#[test]
-fn a_grant_of_another_user_waits_and_leaves_the_one_in_use_alone() {
-    let mut state = changed(|state| {
-        current(state).attempt = None;
-        state.pin = Some(answer(None).identity);
-    });
+/// State with a grant `n` of the same user beside the current one.
+fn with_candidate() -> State {
     let mut candidate = Grant::new(GrantId::new("n"), RefreshToken::new("n1"), Origin::Login);
     candidate.access = Some(access(&answer(None), Serial(5)));
-    candidate.identity = Some(GrantIdentity {
+    candidate.identity = Some(answer(None).identity);
+    changed(|state| {
+        current(state).attempt = None;
+        state.pin = Some(answer(None).identity);
+        state.candidate = Some(candidate);
+    })
+}
+
+#[test]
+fn a_proven_grant_of_the_same_user_takes_the_place_of_the_current_one() {
+    let mut expected = with_candidate();
+    expected.serial = Serial(6);
+    expected.current = expected.candidate.take();
+    current(&mut expected).access.as_mut().unwrap().serial = Serial(6);
+    assert_eq!(promoted(&with_candidate(), &Expect::default()), Some(expected));
+}
+
+#[test]
+fn a_grant_of_another_user_or_without_a_token_waits_and_so_does_one_beside_an_open_attempt() {
+    let mut stranger = with_candidate();
+    stranger.candidate.as_mut().unwrap().identity = Some(GrantIdentity {
         user_id: "w".into(),
         ..answer(None).identity
     });
-    state.candidate = Some(candidate);
-    assert_eq!(promoted(&state, &Expect::default()), None);
-    state.candidate.as_mut().unwrap().identity = Some(answer(None).identity);
-    let promoted = promoted(&state, &Expect::default()).unwrap();
-    assert_eq!(promoted.current.map(|grant| grant.id), Some(GrantId::new("n")));
+    let mut unproven = with_candidate();
+    unproven.candidate.as_mut().unwrap().access = None;
+    let mut beside_an_attempt = with_candidate();
+    current(&mut beside_an_attempt).attempt = current(&mut open()).attempt.take();
+    for state in [stranger, unproven, beside_an_attempt] {
+        assert_eq!(promoted(&state, &Expect::default()), None, "{state:?}");
+    }
 }
