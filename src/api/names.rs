@@ -86,6 +86,13 @@ pub const LEASE: &str = "salesforce-connector-operator";
 pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 /// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.
 pub const STATE_PREFIX: &str = "sfc-state-";
+/// In the operator's namespace: prefix of the Secrets by which an administrator brings a refresh token from another cluster, followed
+/// by the uid that the connector has here.
+pub const MOVED_PREFIX: &str = "sfc-moved-";
+/// Value of [`PURPOSE`]: such a token.
+pub const MOVED: &str = "moved-grant";
+/// Key in such a Secret: the refresh token.
+pub const MOVED_TOKEN: &str = "refresh-token";
 /// In the operator's namespace: prefix of the ledger of bootstrap tokens, followed by `ledger-` and a keyed digest.
 pub const LEDGER_PREFIX: &str = "sfc-";
 /// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest of the username.

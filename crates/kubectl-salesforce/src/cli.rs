@@ -73,6 +73,9 @@ pub enum PluginCommand {
     New(Box<NewArgs>),
     /// Say who must log in once connectors have been restored elsewhere, or from a snapshot of etcd, before you do it.
     PreviewRestore(PreviewArgs),
+    /// Take stored grants to another cluster, where the connectors have been created again, so that nobody need log in. Both operators
+    /// must be stopped.
+    MoveGrants(MoveArgs),
     /// Collect a support bundle: connectors, events, and the operator's version and settings. Secrets are not read.
     Bundle(BundleArgs),
     /// Print a script for shell completion.
@@ -247,6 +250,26 @@ pub struct PreviewArgs {
     /// again with new uids.
     #[arg(long, value_name = "TIME")]
     pub snapshot_time: Option<Timestamp>,
+}
+
+/// Which grants go where.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// Names of connectors. Default: all connectors of the namespace with authorizationCode.
+    #[arg(value_name = "NAME", conflicts_with = "all_namespaces")]
+    pub names: Vec<String>,
+    /// Take the connectors of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Context of the other cluster.
+    #[arg(long, value_name = "NAME")]
+    pub to_context: Option<String>,
+    /// Kubeconfig file of the other cluster. Default: the same file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "to_context")]
+    pub to_kubeconfig: Option<PathBuf>,
+    /// Namespace of the operator in both clusters.
+    #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
+    pub operator_namespace: String,
 }
 
 /// What goes into a support bundle, and where it goes.

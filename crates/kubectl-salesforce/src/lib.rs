@@ -8,7 +8,7 @@
 //! files          files that a person names
 //!
 //! status, request (test and refresh), login, suspend (and resume), explain, lint, new,
-//! preview, bundle, completion: the commands
+//! preview, move_grants, bundle, completion: the commands
 //! ```
 //!
 //! A new command is a variant of [`cli::PluginCommand`] and a module with a function
@@ -27,6 +27,7 @@ pub mod explain;
 pub mod files;
 pub mod lint;
 pub mod login;
+pub mod move_grants;
 pub mod new;
 pub mod preview;
 pub mod request;

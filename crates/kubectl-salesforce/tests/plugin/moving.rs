@@ -127,6 +127,23 @@ struct Elsewhere {
 
 /// Does what docs/operations.md says, in its order.
 async fn restored_elsewhere(stage: &mut Stage, with_status: bool) -> Elsewhere {
+    let (plane, tenant, home) = created_elsewhere(stage, with_status).await;
+    started(stage, plane, tenant, home).await
+}
+
+async fn started(stage: &Stage, plane: ControlPlane, tenant: Tenant, home: TestNamespace) -> Elsewhere {
+    let clock = Clock::faster(SPEED);
+    let context = stage.operator_on(&plane, LeaseState::sole(), clock).await;
+    Elsewhere {
+        plane,
+        tenant,
+        _home: home,
+        operator: Running::start(context),
+    }
+}
+
+/// All of it before the operator there is started.
+async fn created_elsewhere(stage: &mut Stage, with_status: bool) -> (ControlPlane, Tenant, TestNamespace) {
     let kinds = "salesforceconnectors,secrets";
     let get = [
         "get",
@@ -172,14 +189,7 @@ async fn restored_elsewhere(stage: &mut Stage, with_status: bool) -> Elsewhere {
         }
     }
     delete_secrets_left_behind(&plane);
-    let clock = Clock::faster(SPEED);
-    let context = stage.operator_on(&plane, LeaseState::sole(), clock).await;
-    Elsewhere {
-        plane,
-        tenant,
-        _home: home,
-        operator: Running::start(context),
-    }
+    (plane, tenant, home)
 }
 
 /// What a backup tool makes of an object: another one of the same name, without owners; and what a person has done as the preview
@@ -306,6 +316,51 @@ async fn a_status_that_is_restored_with_a_connector_of_a_new_uid_changes_nothing
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_that_are_moved_need_nobody_and_are_never_in_two_places() {
+    let mut stage = source().await;
+    let home_here = stage.home.name().to_owned();
+    let (plane, tenant, home) = created_elsewhere(&mut stage, false).await;
+    let kubeconfig = plane.kubeconfig_path().to_str().unwrap().to_owned();
+    let to = [
+        "move-grants",
+        "--to-kubeconfig",
+        &kubeconfig,
+        "--operator-namespace",
+        &home_here,
+    ];
+    let ran = stage.plugin(&to).await;
+    assert_eq!(
+        (ran.code, stage.settled(&ran.stdout)),
+        (Some(0), MOVED.to_owned()),
+        "{ran}"
+    );
+    let again = stage.plugin(&to).await;
+    assert_eq!(
+        again.stdout.matches("it has no stored grant").count(),
+        3,
+        "{again}"
+    );
+    let elsewhere = started(&stage, plane, tenant, home).await;
+    for name in ["app", "browser", "key", "lasting", "public", "rotating"] {
+        elsewhere.ready(name).await;
+    }
+    renewed(&elsewhere.tenant, "rotating", "there").await;
+    elsewhere.ready("rotating").await;
+    // Somebody starts the former operator again.
+    stage.start_operator().await;
+    stage.until_ready_is("rotating", "False", "GrantLost").await;
+    stage.stop_operator().await;
+    elsewhere.finish(&stage).await;
+}
+
+const MOVED: &str = "\
+NAMESPACE/browser: moved.
+NAMESPACE/lasting: moved.
+NAMESPACE/public: moved.
+NAMESPACE/rotating: moved.
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_snapshot_of_etcd_the_preview_names_the_grants_that_were_refreshed_since_and_no_other_is_lost() {
     let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().await)); // its etcd goes back
     let mut stage = Stage::on(plane).await;
@@ -359,9 +414,9 @@ async fn of_a_snapshot_of_etcd_the_preview_names_the_grants_that_were_refreshed_
 }
 
 /// Requests a renewal, and waits until it has been carried out.
-async fn renewed(stage: &Stage, name: &str, request: &str) {
-    stage.annotate(name, names::RENEW_REQUESTED_AT, request).await;
-    stage
+async fn renewed(tenant: &Tenant, name: &str, request: &str) {
+    tenant.annotate(name, names::RENEW_REQUESTED_AT, request).await;
+    tenant
         .until("the renewal is carried out", name, |connector| {
             (status(connector).last_handled?.renew_requested_at? == request).then_some(())
         })
