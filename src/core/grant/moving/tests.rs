@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use redeem::{AttemptId, Grant, GrantId, GrantValidity, Origin, TimeLimits};
 
 use super::*;
@@ -30,7 +32,7 @@ fn what_is_dead_or_not_settled_stays() {
         ..good.clone()
     };
     assert_eq!(moved(&none, None), Err(Unmovable::NoGrant));
-    let limits = TimeLimits::new(crate::settings::TOKEN_REQUEST_LIMIT).unwrap();
+    let limits = TimeLimits::new(Duration::from_secs(30)).unwrap();
     let open = redeem::intent(&good, &GrantId::new("grant"), &AttemptId::new("attempt"), limits);
     assert_eq!(moved(&open.unwrap(), None), Err(Unmovable::Open));
     let candidate = Grant::new(GrantId::new("next"), RefreshToken::new("next"), Origin::Login);
