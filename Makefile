@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test lint format generate demo demo-down image bench fuzz mutants audit
+.PHONY: help check test lint format generate demo demo-down image docs bench fuzz mutants audit
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo-down: ## End what `make demo` left running
 
 image: ## Build the image of the operator, as an archive, without a container engine
 	@scripts/image
+
+docs: ## Make a site of the pages under docs/, and check its links (needs the network once)
+	@scripts/docs
 
 bench: ## Measure what the README's table says (not a test; about ten minutes, besides the build)
 	@scripts/bench

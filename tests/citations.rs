@@ -3,6 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+#[path = "support/pages.rs"]
+mod pages;
+
+use pages::{is_page, lines, links, resolved};
+
 /// The page that citations of facts lead to.
 const FACTS: &str = "docs/salesforce.md";
 /// This file plants citations that lead nowhere.
@@ -189,26 +194,6 @@ impl Repository {
     }
 }
 
-fn is_page(path: &str) -> bool {
-    Path::new(path)
-        .extension()
-        .is_some_and(|extension| extension == "md")
-}
-
-/// The numbered lines that can cite: all of a source file, and those of a page that are no example.
-fn lines<'a>(path: &str, text: &'a str) -> Vec<(usize, &'a str)> {
-    let mut fenced = false;
-    let mut lines = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let fence = is_page(path) && line.trim_start().starts_with("```");
-        fenced ^= fence;
-        if !fence && !fenced {
-            lines.push((index + 1, line));
-        }
-    }
-    lines
-}
-
 /// The pages under docs/ that a line names by their path from the root, with their anchors.
 fn pages_named(line: &str) -> Vec<String> {
     let part_of_path = |c: char| c.is_ascii_alphanumeric() || "-_./#:".contains(c);
@@ -225,31 +210,6 @@ fn pages_named(line: &str) -> Vec<String> {
             })
         })
         .collect()
-}
-
-/// Targets of the Markdown links in a line that stay in the repository.
-fn links(line: &str) -> impl Iterator<Item = &str> {
-    line.split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next())
-        .filter(|target| !target.contains(':') && !target.is_empty())
-}
-
-/// The target of a link, as a path from the root.
-fn resolved(page: &str, link: &str) -> String {
-    if let Some(anchor) = link.strip_prefix('#') {
-        return format!("{page}#{anchor}");
-    }
-    let mut parts: Vec<&str> = page.split('/').collect();
-    parts.pop();
-    for part in link.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 /// Does a line of a source file cite a fact otherwise than by its anchor?

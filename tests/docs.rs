@@ -47,6 +47,7 @@ kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s
 ",
         retest()
     );
+    page.push_str(&index_of_reasons());
     let sections = [
         (
             "The connector, its Secrets and its token",
@@ -80,6 +81,15 @@ kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s
         }
     }
     page
+}
+
+/// Every reason in alphabetical order, as a link to its section.
+fn index_of_reasons() -> String {
+    let names: BTreeSet<&str> = Reason::all().map(Reason::as_str).collect();
+    let links = names
+        .iter()
+        .map(|name| format!("[{name}](#{})", name.to_lowercase()));
+    format!("\n## Index\n\n{}\n", links.collect::<Vec<_>>().join(",\n"))
 }
 
 fn section_of(reason: Reason) -> usize {
@@ -157,7 +167,7 @@ fn fields_page() -> String {
 
 Every field of `salesforce-connector.dev/v1alpha1`, as `kubectl explain sfc.spec` and `kubectl explain sfc.status` print
 it. Fields marked with * are required if their parent is set. The API server rejects invalid combinations with a message
-that names the field; [examples](../examples) show complete connectors.
+that names the field; [examples](../examples/README.md) show complete connectors.
 "
     );
     for part in ["spec", "status"] {

@@ -101,12 +101,12 @@ pub(super) const fn remedy(problem: GrantProblem) -> &'static str {
              bootstrap Secret."
         }
         GrantProblem::BootstrapTokenUsed => {
-            "If the connector works, delete the bootstrap Secret. Otherwise re-authorize the app and put a refresh \
-             token that was never imported into the bootstrap Secret."
+            "If the connector works, delete the bootstrap Secret. Otherwise log in: kubectl salesforce login NAME. \
+             Alternatively, put a refresh token that was never imported into the bootstrap Secret."
         }
         GrantProblem::BootstrapTokenInactive => {
-            "Check that this org (spec.host) issued the token to this app (spec.app), or put a new refresh token into \
-             the bootstrap Secret."
+            "Log in: kubectl salesforce login NAME. Alternatively, put a new refresh token into the bootstrap Secret. If the \
+             token was never used, check that this org (spec.host) issued it to this app (spec.app)."
         }
         GrantProblem::BootstrapTokenUnverified => {
             "Log in: kubectl salesforce login NAME. Then remove spec.auth.authorizationCode.bootstrap. If the token was never \

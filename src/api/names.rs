@@ -2,8 +2,9 @@
 
 /// API group of the resource; also the prefix of every label and annotation that the operator owns.
 pub const GROUP: &str = "salesforce-connector.dev";
-/// Where users read the pages under `docs/`: `{DOCS_URL}/reasons` is `docs/reasons.md`. A placeholder until the site exists
-/// (`docs/decisions/0025-public-names.md`). Doc comments of the API repeat it, as they can't name a constant.
+/// Where users read the pages under `docs/`: `{DOCS_URL}/reasons` is `docs/reasons.md`. A placeholder until the site that
+/// `make docs` makes is served somewhere (`docs/decisions/0025-public-names.md`). Doc comments of the API repeat it, as they
+/// can't name a constant.
 pub const DOCS_URL: &str = "https://salesforce-connector.dev/docs";
 
 /// Field manager of every write.
@@ -85,6 +86,13 @@ pub const LEASE: &str = "salesforce-connector-operator";
 pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 /// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.
 pub const STATE_PREFIX: &str = "sfc-state-";
+/// In the operator's namespace: prefix of the Secrets by which an administrator brings a refresh token from another cluster, followed
+/// by the uid that the connector has here.
+pub const MOVED_PREFIX: &str = "sfc-moved-";
+/// Value of [`PURPOSE`]: such a token.
+pub const MOVED: &str = "moved-grant";
+/// Key in such a Secret: the refresh token.
+pub const MOVED_TOKEN: &str = "refresh-token";
 /// In the operator's namespace: prefix of the ledger of bootstrap tokens, followed by `ledger-` and a keyed digest.
 pub const LEDGER_PREFIX: &str = "sfc-";
 /// In the operator's namespace: prefix of the memory of refused passwords, followed by a keyed digest of the username.

@@ -3,6 +3,7 @@
 pub mod candidate;
 pub mod claim;
 pub mod keep_alive;
+pub mod moving;
 pub mod session_goal;
 pub mod session_report;
 pub mod shared_session;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
-use redeem::Serial;
-use salesforce_client::InstanceUrl;
+use redeem::{Serial, StateSeen};
+use salesforce_client::{InstanceUrl, RefreshToken};
 
 use crate::api::{SalesforceConnector, SalesforceConnectorStatus, names};
 use crate::core::grant::shared_session as siblings;
@@ -196,15 +196,42 @@ async fn source(
             connector,
             method,
         })),
-        Method::Grant(settings) => Ok(Source::Grant(Box::new(GrantSource {
-            view: view(context, object, noted, settings.bootstrap.as_ref()).await?,
-            login: login(context, object).await?,
-            siblings: siblings(context, object),
-            claim_reported: context.claim_told(object),
-            connector,
-            settings,
-        }))),
+        Method::Grant(mut settings) => {
+            let mut view = view(context, object, noted, settings.bootstrap.as_ref()).await?;
+            if let Some(token) = moved(context, object, &view).await? {
+                view.bootstrap = Some(digest(context, &token));
+                (settings.bootstrap, settings.fault) = (Some(token), None);
+            }
+            Ok(Source::Grant(Box::new(GrantSource {
+                view,
+                login: login(context, object).await?,
+                siblings: siblings(context, object),
+                claim_reported: context.claim_told(object),
+                connector,
+                settings,
+            })))
+        }
     }
+}
+
+/// A token that was brought from another cluster takes the place of the bootstrap token while nothing is stored for the connector.
+async fn moved(
+    context: &Context,
+    object: &SalesforceConnector,
+    view: &GrantView,
+) -> Result<Option<RefreshToken>, Error> {
+    if !matches!(view.state, StateSeen::Absent) {
+        return Ok(None);
+    }
+    let name = format!("{}{}", names::MOVED_PREFIX, object.uid().unwrap_or_default());
+    let found = consumer_secret::read(context, &context.settings.namespace, &name).await?;
+    let value = found.and_then(|secret| secret.data?.remove(names::MOVED_TOKEN));
+    Ok(value.and_then(|value| Some(RefreshToken::new(String::from_utf8(value.0).ok()?))))
+}
+
+fn digest(context: &Context, token: &RefreshToken) -> redeem::TokenDigest {
+    let token = redeem::RefreshToken::new(token.expose().to_owned());
+    redeem::TokenDigest::of(context.digest_key.ledger(), &token)
 }
 
 /// Our Secret of before a change of `secret.name`, which holds the token until the new one exists.
@@ -224,7 +251,7 @@ async fn view(
     context: &Context,
     connector: &SalesforceConnector,
     noted: Option<&HeldToken>,
-    bootstrap: Option<&salesforce_client::RefreshToken>,
+    bootstrap: Option<&RefreshToken>,
 ) -> Result<GrantView, Error> {
     let uid = connector.uid().unwrap_or_default();
     let (state, revoke_at) = crate::shell::grant_session::read_state(context, &uid).await?;
@@ -235,10 +262,7 @@ async fn view(
     Ok(GrantView {
         state: of_connector(state, &uid),
         revoke_at,
-        bootstrap: bootstrap.map(|token| {
-            let token = redeem::RefreshToken::new(token.expose().to_owned());
-            redeem::TokenDigest::of(context.digest_key.ledger(), &token)
-        }),
+        bootstrap: bootstrap.map(|token| digest(context, token)),
         floor: in_status.max(in_secret).unwrap_or_default(),
         claim: crate::shell::grant_session::claim(context, connector).await?,
         cluster: place.cluster,

@@ -30,6 +30,10 @@ async fn the_crd_is_upgraded_with_the_release_kept_on_uninstall_and_adopted_agai
     assert_eq!(short_names().await, Some(vec!["earlier".to_owned()]));
     helm(&["upgrade", "sfc", CHART]).await;
     assert_eq!(short_names().await, crd().spec.names.short_names);
+    helm(&["rollback", "sfc", "1"]).await;
+    assert_eq!(short_names().await, Some(vec!["earlier".to_owned()]));
+    helm(&["upgrade", "sfc", CHART]).await;
+    assert_eq!(short_names().await, crd().spec.names.short_names);
 
     let of_the_crd = async || {
         let metadata = crds.get(CRD).await.unwrap().metadata;

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use jiff::Timestamp;
 use kube::core::Duration;
 use salesforce_connector_operator::api::names::DOCS_URL;
 use salesforce_connector_operator::core::callback::url::CallbackUrl;
@@ -70,6 +71,11 @@ pub enum PluginCommand {
     Lint(LintArgs),
     /// Make a connector: ask for what no flag gives, check it, then print or apply the manifests.
     New(Box<NewArgs>),
+    /// Say who must log in once connectors have been restored elsewhere, or from a snapshot of etcd, before you do it.
+    PreviewRestore(PreviewArgs),
+    /// Take stored grants to another cluster, where the connectors have been created again, so that nobody need log in. Both operators
+    /// must be stopped.
+    MoveGrants(MoveArgs),
     /// Collect a support bundle: connectors, events, and the operator's version and settings. Secrets are not read.
     Bundle(BundleArgs),
     /// Print a script for shell completion.
@@ -227,6 +233,41 @@ pub struct NewArgs {
     #[arg(long, value_delimiter = ',', value_name = "HOST")]
     pub allow_host: Vec<String>,
     /// Namespace of the operator, where it accepts no connectors.
+    #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
+    pub operator_namespace: String,
+}
+
+/// Which connectors are to be restored.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// YAML or JSON files with the connectors, such as those of a backup; - is standard input. Default: the connectors of the cluster.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "all_namespaces")]
+    pub files: Vec<PathBuf>,
+    /// Take the connectors of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Time of a snapshot of etcd that is to be restored in place, such as 2026-11-27T10:00:00Z. Default: the connectors are created
+    /// again with new uids.
+    #[arg(long, value_name = "TIME")]
+    pub snapshot_time: Option<Timestamp>,
+}
+
+/// Which grants go where.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// Names of connectors. Default: all connectors of the namespace with authorizationCode.
+    #[arg(value_name = "NAME", conflicts_with = "all_namespaces")]
+    pub names: Vec<String>,
+    /// Take the connectors of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Context of the other cluster.
+    #[arg(long, value_name = "NAME")]
+    pub to_context: Option<String>,
+    /// Kubeconfig file of the other cluster. Default: the same file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "to_context")]
+    pub to_kubeconfig: Option<PathBuf>,
+    /// Namespace of the operator in both clusters.
     #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
     pub operator_namespace: String,
 }

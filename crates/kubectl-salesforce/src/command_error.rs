@@ -6,7 +6,7 @@ use std::process::ExitCode;
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done; what was asked about is as it should be
-  1  a connector is not ready, a test or renewal failed, or lint found something that would be refused
+  1  a connector is not ready, a test or renewal failed, lint found something that would be refused, or a restore needs a person
   2  wrong usage, or no such connector
   3  the operator did not answer in time
   4  the cluster can't be reached or refuses the request, or a file can't be read or written";

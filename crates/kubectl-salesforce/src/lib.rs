@@ -7,7 +7,8 @@
 //! show, words    how it looks: objects as JSON or YAML, colours, times
 //! files          files that a person names
 //!
-//! status, request (test and refresh), login, suspend (and resume), explain, lint, new, bundle, completion: the commands
+//! status, request (test and refresh), login, suspend (and resume), explain, lint, new,
+//! preview, move_grants, bundle, completion: the commands
 //! ```
 //!
 //! A new command is a variant of [`cli::PluginCommand`] and a module with a function
@@ -26,7 +27,9 @@ pub mod explain;
 pub mod files;
 pub mod lint;
 pub mod login;
+pub mod move_grants;
 pub mod new;
+pub mod preview;
 pub mod request;
 pub mod show;
 pub mod status;

@@ -6,7 +6,9 @@ use clap::Parser as _;
 use kubectl_salesforce::cli::{Plugin, PluginCommand};
 use kubectl_salesforce::command_error::CommandError;
 use kubectl_salesforce::words::visible;
-use kubectl_salesforce::{bundle, completion, explain, lint, login, new, request, show, status, suspend};
+use kubectl_salesforce::{
+    bundle, completion, explain, lint, login, move_grants, new, preview, request, show, status, suspend,
+};
 
 fn main() -> ExitCode {
     let plugin = Plugin::parse();
@@ -41,6 +43,8 @@ async fn run(plugin: Plugin) -> Result<ExitCode, CommandError> {
         PluginCommand::Resume(args) => suspend::run(&access, &args, false).await,
         PluginCommand::Lint(args) => lint::run(&args),
         PluginCommand::New(args) => new::run(&access, &args).await,
+        PluginCommand::PreviewRestore(args) => preview::run(&access, &args).await,
+        PluginCommand::MoveGrants(args) => move_grants::run(&access, &args).await,
         PluginCommand::Bundle(args) => bundle::run(&access, &args).await,
         PluginCommand::Completion(args) => show::print(&completion::script(args.shell)),
         PluginCommand::Complete(_) => Ok(ExitCode::SUCCESS),

@@ -145,10 +145,23 @@ impl ControlPlane {
 
     /// A new namespace whose name begins with `prefix` and a hyphen.
     pub async fn namespace(&self, prefix: &str) -> TestNamespace {
-        let metadata = ObjectMeta {
+        self.new_namespace(ObjectMeta {
             generate_name: Some(format!("{prefix}-")),
             ..ObjectMeta::default()
-        };
+        })
+        .await
+    }
+
+    /// A new namespace of this name, as where the objects of another cluster are restored.
+    pub async fn namespace_named(&self, name: &str) -> TestNamespace {
+        self.new_namespace(ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        })
+        .await
+    }
+
+    async fn new_namespace(&self, metadata: ObjectMeta) -> TestNamespace {
         let namespaces: Api<Namespace> = Api::all(self.client().await);
         let created = namespaces
             .create(
@@ -159,7 +172,7 @@ impl ControlPlane {
                 },
             )
             .await
-            .unwrap_or_else(|error| panic!("failed to create namespace {prefix}-…: {error}"));
+            .unwrap_or_else(|error| panic!("failed to create a namespace: {error}"));
         let name = created
             .metadata
             .name
@@ -271,6 +284,34 @@ impl ControlPlane {
     /// its owner, are quicker after this. [`Self::install_crd`] does it by itself.
     pub async fn restart_controller_manager(&self) {
         self.ask("restart kube-controller-manager", "ready ").await;
+    }
+
+    /// Copies what etcd holds, which is stopped meanwhile, and says where the copy is.
+    pub async fn snapshot(&self) -> PathBuf {
+        let copy = self.scratch.join("snapshot-of-etcd");
+        self.ask("stop etcd", "stopped ").await;
+        self.copy_folder(&self.scratch.join("etcd"), &copy).await;
+        self.ask("start etcd", "ready ").await;
+        copy
+    }
+
+    /// Puts such a copy in the place of what etcd holds now. What reads etcd is started again.
+    pub async fn restore_snapshot(&self, copy: &Path) {
+        self.ask("stop kube-controller-manager", "stopped ").await;
+        self.ask("stop etcd", "stopped ").await;
+        let data = self.scratch.join("etcd");
+        std::fs::remove_dir_all(&data).unwrap_or_else(|error| panic!("failed to remove the data: {error}"));
+        self.copy_folder(copy, &data).await;
+        self.ask("start etcd", "ready ").await;
+        self.restart_api_server().await;
+        self.restart_controller_manager().await;
+    }
+
+    async fn copy_folder(&self, from: &Path, to: &Path) {
+        let mut command = Command::new("cp");
+        command.arg("-a").arg(from).arg(to);
+        let ran = blocking(move || run(command, "")).await;
+        assert!(ran.succeeded(), "{ran}");
     }
 
     async fn ask(&self, line: &'static str, answer: &'static str) {

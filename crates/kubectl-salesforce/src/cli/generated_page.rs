@@ -22,7 +22,8 @@ chmod +x ~/.local/bin/kubectl_complete-salesforce
 
 `scripts/krew-manifest` makes the manifest for [krew](https://krew.sigs.k8s.io) from archives of a release.
 
-The plugin has the rights of your kubeconfig. It never reads a Secret. If a right is missing, it names the rule that grants it.
+The plugin has the rights of your kubeconfig. It prints no value of a Secret, and reads only what
+`login` and `move-grants` name. If a right is missing, it names the rule that grants it.
 ";
 
 #[test]

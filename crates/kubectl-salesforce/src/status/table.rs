@@ -102,7 +102,7 @@ fn act(connector: &SalesforceConnector, now: Timestamp, paint: Paint) -> String 
 }
 
 /// Columns as wide as their widest entry, two blanks apart; colours do not count.
-fn aligned(rows: &[Vec<String>], paint: impl Fn(usize, &str) -> String) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>], paint: impl Fn(usize, &str) -> String) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let entry = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
     let width = |column| {

@@ -18,6 +18,7 @@ mod leak;
 mod linting;
 mod logging_in;
 mod making;
+mod moving;
 mod readme;
 mod refused;
 #[path = "../../../../tests/support/scene.rs"]

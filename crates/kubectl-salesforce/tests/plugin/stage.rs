@@ -17,6 +17,7 @@ use salesforce_sim::default_world;
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Ran};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::context;
 use crate::scene::{Scene, client_credentials};
@@ -26,9 +27,29 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Stage {
     scene: Scene<&'static ControlPlane>,
-    /// Ends the operator when it is dropped.
-    operator: Option<oneshot::Sender<()>>,
+    operator: Option<Running>,
     context: Option<Arc<Context>>,
+}
+
+/// An operator, which ends when this is dropped.
+pub(crate) struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start(context: Arc<Context>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(controller::run(context, async move {
+            drop(stopped.await);
+        }));
+        Self { stop, task }
+    }
+
+    pub(crate) async fn end(self) {
+        drop(self.stop);
+        tokio::time::timeout(DEADLINE, self.task).await.unwrap().unwrap();
+    }
 }
 
 impl Deref for Stage {
@@ -43,14 +64,18 @@ impl Stage {
     /// With a running operator.
     pub(crate) async fn set() -> Self {
         let mut stage = Self::bare().await;
-        let context = stage.operator(LeaseState::sole(), Clock::real()).await;
-        let (stop, stopped) = oneshot::channel();
-        tokio::spawn(controller::run(Arc::clone(&context), async move {
-            drop(stopped.await);
-        }));
-        stage.operator = Some(stop);
-        stage.context = Some(context);
+        stage.start_operator().await;
         stage
+    }
+
+    pub(crate) async fn start_operator(&mut self) {
+        let context = self.operator(LeaseState::sole(), Clock::real()).await;
+        self.operator = Some(Running::start(Arc::clone(&context)));
+        self.context = Some(context);
+    }
+
+    pub(crate) async fn stop_operator(&mut self) {
+        self.operator.take().unwrap().end().await;
     }
 
     /// Serves the operator's callback page for browsers that know it by this URL, and says where.
@@ -67,6 +92,16 @@ impl Stage {
     }
 
     async fn operator(&self, lease: LeaseState, clock: Clock) -> Arc<Context> {
+        self.operator_on(self.plane, lease, clock).await
+    }
+
+    /// An operator on that control plane, in the namespaces that are called as those of this stage.
+    pub(crate) async fn operator_on(
+        &self,
+        plane: &ControlPlane,
+        lease: LeaseState,
+        clock: Clock,
+    ) -> Arc<Context> {
         let settings = context::settings(self.home.name(), vec![self.namespace.name().to_owned()]);
         let salesforce = ClientSettings {
             connect_to: vec![format!("*={}", self.sim.https_addr()).parse().unwrap()],
@@ -74,12 +109,16 @@ impl Stage {
             proxies: Proxies::Never,
             ..ClientSettings::default()
         };
-        context::build(self.plane.client().await, lease, salesforce, clock, settings).await
+        context::build(plane.client().await, lease, salesforce, clock, settings).await
     }
 
     /// Without an operator.
     pub(crate) async fn bare() -> Self {
-        let plane = ControlPlane::shared().await;
+        Self::on(ControlPlane::shared().await).await
+    }
+
+    /// The same on another control plane.
+    pub(crate) async fn on(plane: &'static ControlPlane) -> Self {
         Self {
             scene: Scene::set(plane, default_world::build(), DEADLINE).await,
             operator: None,
