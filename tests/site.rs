@@ -21,8 +21,8 @@ fn root() -> &'static Path {
 fn targets(page: &str) -> Vec<String> {
     let text = read(page);
     let lines = lines(page, &text);
-    let links = lines.iter().flat_map(|(_, line)| links(line));
-    let elsewhere = links.filter(|link| !link.starts_with('#'));
+    let found = lines.iter().flat_map(|(_, line)| links(line));
+    let elsewhere = found.filter(|link| !link.starts_with('#'));
     elsewhere
         .map(|link| resolved(page, link.split('#').next().unwrap()))
         .collect()

@@ -193,7 +193,8 @@ fn obstacle(connector: &DynamicObject, heir: &DynamicObject) -> Option<String> {
         return Some("it is the same connector".to_owned());
     }
     for field in ["host", "environment", "app"] {
-        if connector.data["spec"].get(field) != heir.data["spec"].get(field) {
+        let path = format!("/spec/{field}");
+        if connector.data.pointer(&path) != heir.data.pointer(&path) {
             return Some(format!("spec.{field} is another one there"));
         }
     }
