@@ -47,7 +47,8 @@ fn rules_of(schema: &Value, place: &[String], found: &mut Vec<Rule>) {
             ("required", None) => {
                 for member in value.as_array().unwrap() {
                     let below = [place, &[member.as_str().unwrap().to_owned()]].concat();
-                    rule(&below, format!("{}: Required value", below.join(".")));
+                    let field = below.join(".").replace(".[]", "[]");
+                    rule(&below, format!("{field}: Required value"));
                 }
             }
             ("x-kubernetes-validations", None) => {
@@ -65,7 +66,8 @@ fn rules_of(schema: &Value, place: &[String], found: &mut Vec<Rule>) {
                 | "title"
                 | "description"
                 | "default"
-                | "format",
+                | "format"
+                | "x-kubernetes-list-map-keys",
                 None,
             ) => {}
             (other, _) => panic!("{field} has {other}: is that a rule? Then it needs cases"),

@@ -43,7 +43,7 @@ impl Contract {
         let object = apply_defaults(&self.schema, &apply_defaults(&self.schema, &object));
         let mut blocking = false;
         structure(&self.schema, &object, "", &mut found, &mut blocking);
-        sets(&self.schema, &object, "", &mut found);
+        duplicates(&self.schema, &object, "", &mut found);
         if !blocking && let Err(errors) = self.validator.validate_compiled(&self.rules, &object, None) {
             found.extend(errors.into_vec().into_iter().map(of_rule));
         }
@@ -278,21 +278,34 @@ fn unsupported(schema: &Value, value: &Value) -> Option<String> {
     ))
 }
 
-/// Lists that are sets have each item once.
-fn sets(schema: &Value, value: &Value, field: &str, found: &mut Vec<Objection>) {
-    if schema.get("x-kubernetes-list-type").and_then(Value::as_str) == Some("set") {
-        let items = value.as_array().map_or(&[][..], Vec::as_slice);
-        for (index, item) in items.iter().enumerate() {
-            if items.iter().take(index).any(|before| before == item) {
-                found.push(Objection::new(
-                    format!("{field}[{index}]"),
-                    format!("Duplicate value: {item}"),
-                ));
-            }
+/// Lists that are sets have each item once, and those that are maps each key.
+fn duplicates(schema: &Value, value: &Value, field: &str, found: &mut Vec<Objection>) {
+    let items = value.as_array().map_or(&[][..], Vec::as_slice);
+    let keys: Vec<Value> = items.iter().filter_map(|item| key_of(schema, item)).collect();
+    for (index, key) in keys.iter().enumerate() {
+        if keys.iter().take(index).any(|before| before == key) {
+            found.push(Objection::new(
+                format!("{field}[{index}]"),
+                format!("Duplicate value: {key}"),
+            ));
         }
     }
     for (schema, part, field) in parts(schema, value, field) {
-        sets(schema, part, &field, found);
+        duplicates(schema, part, &field, found);
+    }
+}
+
+/// By what an item of a list is told from others, if the list is a set or a map.
+fn key_of(schema: &Value, item: &Value) -> Option<Value> {
+    match schema.get("x-kubernetes-list-type")?.as_str()? {
+        "set" => Some(item.clone()),
+        "map" => {
+            let names = schema.get("x-kubernetes-list-map-keys")?.as_array()?;
+            let names = names.iter().filter_map(Value::as_str);
+            let key = names.filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
+            Some(Value::Object(key.collect()))
+        }
+        _ => None,
     }
 }
 
