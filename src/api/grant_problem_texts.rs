@@ -21,8 +21,8 @@ pub(super) const fn meaning(problem: GrantProblem) -> &'static str {
         }
         GrantProblem::StateRolledBack => {
             "The operator's Secret for this connector is older than the connector's status or target Secret, or comes \
-             from another cluster, for example from a restored backup. Its refresh token is probably spent, so the \
-             operator does not send it."
+             from another cluster, for example from a restored backup. Its refresh token may be spent, and Salesforce \
+             does not report it as active, so the operator does not send it."
         }
         GrantProblem::UnsupportedStateVersion => {
             "A newer version of the operator wrote the operator's Secret for this connector, so this version does not \

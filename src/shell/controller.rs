@@ -7,12 +7,14 @@
 //! ```
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{Controller, watcher};
+use tracing::Instrument as _;
 
 use crate::api::SalesforceConnector;
 use crate::core::pass::{Pass, PassEffect, PassEnd};
@@ -106,6 +108,9 @@ fn log_watch_errors(
     }
 }
 
+/// How many passes this process has begun.
+static PASSES: AtomicU64 = AtomicU64::new(1);
+
 /// Begins a pass if it is the connector's turn. While it waits for that, nothing of it is kept but its place in the queue, and
 /// later events change nothing: the pass takes the connector as it is then.
 async fn reconcile_in_turn(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
@@ -138,7 +143,9 @@ async fn run_pass(
     context: &Arc<Context>,
 ) -> Result<Action, Error> {
     let started = Instant::now();
-    let pass = tokio::time::timeout(PASS_LIMIT, reconcile(connector, context));
+    // All lines of one pass carry its number, down to its calls to Salesforce.
+    let span = tracing::info_span!("pass", pass = PASSES.fetch_add(1, Ordering::Relaxed));
+    let pass = tokio::time::timeout(PASS_LIMIT, reconcile(connector, context).instrument(span));
     let mut pass = std::pin::pin!(pass);
     let brisk = tokio::time::timeout(LENDS_ITS_PLACE_AFTER, &mut pass).await;
     let ended = if let Ok(ended) = brisk {

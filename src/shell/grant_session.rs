@@ -17,6 +17,7 @@ mod unstored;
 use std::sync::Arc;
 
 use redeem::Session;
+use tracing::Instrument as _;
 
 use driver::SessionDriver;
 
@@ -61,7 +62,8 @@ pub(crate) async fn run(
         unstored: None,
         announced: false,
     };
-    let session = tokio::spawn(driver.run(Session::begin(inputs, memory)));
+    let session = driver.run(Session::begin(inputs, memory)).in_current_span();
+    let session = tokio::spawn(session);
     let ended = session.await.map_err(|_| Error::Session)?;
     let (outcome, driver) = ended.ok_or(Error::Stopping)?;
     let now = context.clock.steady();

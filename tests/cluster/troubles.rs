@@ -122,7 +122,6 @@ async fn a_lost_state_is_shown_and_unlike_a_restored_one_needs_another_login() {
     assert_eq!(stage.token_calls(), calls, "nothing was presented");
 
     stage.own_secrets().delete(&name, &delete).await.unwrap();
-    stalled(&stage, "GrantLost").await;
     bring(&stage, &token_of(&stage, world::INTEGRATION_USER)).await;
     healed(&stage).await;
     assert_eq!(stage.token_calls(), calls + 1);

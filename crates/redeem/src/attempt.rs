@@ -10,21 +10,30 @@ use crate::token::RefreshToken;
 use crate::unknown_fields::UnknownFields;
 
 /// State with an intent to redeem a grant, to be written under the resourceVersion that `state` was read with.
-/// `None` when the grant isn't there, is dead, or has an attempt already. `limits` are those of who is about to send.
+/// `None` when the grant isn't there, is dead, or has an attempt already. `limits` are those of who is about to send, as
+/// `client`.
 #[must_use]
-pub fn intent(state: &State, grant: &GrantId, attempt: &AttemptId, limits: TimeLimits) -> Option<State> {
+pub fn intent(
+    state: &State,
+    grant: &GrantId,
+    attempt: &AttemptId,
+    limits: TimeLimits,
+    client: &OAuthClient,
+) -> Option<State> {
     let mut state = state.clone();
     let serial = state.serial.next();
     state.serial = serial;
     let grant = state.grant_mut(grant)?;
-    if grant.attempt.is_some() || grant.is_dead() {
+    if grant.attempt.is_some() || grant.is_dead_for(client) {
         return None;
     }
+    grant.validity = GrantValidity::Valid;
     grant.attempt = Some(Attempt {
         id: attempt.clone(),
         serial,
         phase: AttemptPhase::Open,
         hold_off_seconds: limits.hold_off_seconds(),
+        client: Some(client.clone()),
         unknown: UnknownFields::default(),
     });
     Some(state)
@@ -98,6 +107,7 @@ pub fn conclude(
         (AnswerVerdict::GrantDead, Some(state)) => close(state, holding, |grant| {
             grant.attempt = None;
             grant.validity = GrantValidity::Dead;
+            grant.refused_as = Some(holding.client.clone());
         }),
         (AnswerVerdict::OutcomeUnknown, Some(state)) => close(state, holding, |grant| {
             if let Some(attempt) = &mut grant.attempt {
@@ -149,8 +159,13 @@ fn has_newer_access(grant: &Grant, holding: &PendingVerdict) -> bool {
 /// Nor is the serial raised beyond what the result itself takes. If an earlier write of it has landed unseen and somebody
 /// has renewed since, they have announced a higher one: then this state counts as rolled back, and is not presented.
 fn from_result(holding: &PendingVerdict, expect: &Expect) -> Option<State> {
-    let mut state = (*holding.base).clone();
-    let other = |slot: &&mut Option<Grant>| slot.as_ref().is_some_and(|grant| grant.id != holding.grant);
+    with_result(&nothing_but(&holding.base, &holding.grant), holding, expect)
+}
+
+/// The state with this grant and no other in it. Of another one, somebody may have spent the token meanwhile.
+pub(crate) fn nothing_but(state: &State, grant: &GrantId) -> State {
+    let mut state = state.clone();
+    let other = |slot: &&mut Option<Grant>| slot.as_ref().is_some_and(|other| other.id != *grant);
     for slot in [&mut state.current, &mut state.candidate]
         .into_iter()
         .filter(other)
@@ -161,7 +176,7 @@ fn from_result(holding: &PendingVerdict, expect: &Expect) -> Option<State> {
             state.imported = None;
         }
     }
-    with_result(&state, holding, expect)
+    state
 }
 
 fn with_result(state: &State, holding: &PendingVerdict, expect: &Expect) -> Option<State> {
@@ -182,6 +197,7 @@ fn with_result(state: &State, holding: &PendingVerdict, expect: &Expect) -> Opti
     grant.attempt = None;
     grant.stored_attempt = Some(holding.attempt.clone());
     grant.validity = GrantValidity::Valid;
+    grant.refused_as = None;
     promote_in_place(&mut state, expect);
     Some(state)
 }

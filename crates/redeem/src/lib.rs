@@ -42,7 +42,7 @@ pub use ledger::{
     Bootstrap, LEDGER_RETENTION, LedgerEntry, LedgerError, LedgerName, LedgerPhase, LedgerVerdict,
     UNPRESENTED_RETENTION, ledger_verdict,
 };
-pub use memory::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, SessionMemory, Sighting};
+pub use memory::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, Doubt, SessionMemory, Sighting};
 pub use problem::GrantProblem;
 pub use protocol::{
     BootstrapNote, CodeAnswer, ConnectorSeen, Effect, FreshIds, Introspectable, LoginVerdict, Read, Reply,

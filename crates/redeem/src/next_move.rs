@@ -1,8 +1,10 @@
 //! The one decision between two looks: given what was read live, which single move comes next?
 
+mod asking;
 mod facts;
 mod login;
 mod naming;
+mod old_state;
 mod open_attempt;
 mod takeover;
 mod waiting;
@@ -56,7 +58,7 @@ impl SessionFacts<'_> {
         }
     }
 
-    /// A state that is missing or older than its copies is never redeemed; only a new grant gets past it.
+    /// A state that is missing or older than its copies is not redeemed as it stands.
     fn restored(&self) -> Option<Move> {
         if self.view.is_behind() && !self.view.behind {
             return Some(Move::Confirm);
@@ -69,11 +71,15 @@ impl SessionFacts<'_> {
             }
             Some(_) => return None,
         };
-        Some(self.import().unwrap_or_else(|| match self.tried.import {
-            Import::Refused(refused) if missing != GrantProblem::StateRolledBack => problem(refused),
-            Import::Unanswered => waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN),
-            Import::Refused(_) | Import::NotTried | Import::Cleared => problem(missing),
-        }))
+        Some(
+            self.import()
+                .unwrap_or_else(|| match (self.tried.import, self.view.state()) {
+                    (Import::Unanswered, _) => waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN),
+                    (_, Some(state)) => self.old_state(state),
+                    (Import::Refused(refused), None) => self.refused_import(refused),
+                    (Import::NotTried | Import::Cleared, None) => problem(missing),
+                }),
+        )
     }
 
     /// A bootstrap token that the state doesn't know yet.
@@ -154,7 +160,8 @@ impl SessionFacts<'_> {
     fn renewal(&self, state: &State) -> Option<Move> {
         let grant = state.current.as_ref()?;
         let stored = grant.access.as_ref().map(|access| access.serial);
-        let wanted = self.inputs.goal == SessionGoal::Renew { seen: stored };
+        // Where an old state came back, the consumer may have a newer token than the state.
+        let wanted = matches!(self.inputs.goal, SessionGoal::Renew { seen } if seen >= stored);
         if grant.attempt.is_some() || grant.is_dead() || self.tried.how_redeemed(grant).is_some() {
             return None;
         }
@@ -202,9 +209,13 @@ impl SessionFacts<'_> {
     fn presentable_candidate<'s>(&self, state: &'s State) -> Option<&'s Grant> {
         let candidate = state.candidate.as_ref()?;
         let blocked =
-            candidate.attempt.is_some() || candidate.is_dead() || self.tried.candidate_refused.is_some();
+            candidate.attempt.is_some() || self.is_dead(candidate) || self.tried.candidate_refused.is_some();
         (!blocked && (candidate.access.is_none() || self.has_ended_unnamed(state, candidate)))
             .then_some(candidate)
+    }
+
+    pub(super) fn is_dead(&self, grant: &Grant) -> bool {
+        grant.is_dead_for(&self.inputs.client)
     }
 
     /// An access token that is stored and not derived yet.
@@ -232,7 +243,8 @@ impl SessionFacts<'_> {
         }
         if grant.is_dead() {
             // A bootstrap token that Salesforce could not be asked about may still take its place.
-            let ask_again = (self.tried.import == Import::Unanswered).then_some(ASK_IMPORT_AGAIN);
+            let unanswered = (self.tried.import == Import::Unanswered).then_some(ASK_IMPORT_AGAIN);
+            let ask_again = unanswered.or(self.asks_again(grant));
             return Move::Done(SessionEnd::Problem {
                 problem: GrantProblem::ReauthorizationRequired,
                 ask_again,

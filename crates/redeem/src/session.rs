@@ -3,6 +3,7 @@
 //! Memory only: a crash forgets it all, and the next session finds its way from the Secrets alone.
 
 mod import;
+mod import_again;
 mod login;
 mod redeem;
 mod reply;
@@ -13,7 +14,7 @@ use crate::answer::AnswerVerdict;
 use crate::attempt::PendingVerdict;
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::{Bootstrap, LedgerEntry, LedgerName};
-use crate::memory::SessionMemory;
+use crate::memory::{Doubt, SessionMemory};
 use crate::next_move::{Import, LoginStage, Move, SessionFacts, Tried, View, next_move};
 use crate::problem::GrantProblem;
 use crate::protocol::{
@@ -71,10 +72,15 @@ enum SessionStep {
     CreateLedger(LedgerName, LedgerEntry),
     ReadLedger(LedgerName),
     MarkLedger(LedgerName, LedgerEntry, ResourceVersion),
-    IntrospectImport(RefreshToken),
+    /// With what is to be said of the token if it is inactive.
+    IntrospectImport(RefreshToken, GrantProblem),
     FindEntriesOfOtherKeys(Box<str>),
     ConfirmRefusal(GrantProblem),
-    IntrospectAttempt(AttemptId, RefreshToken, Duration),
+    /// Is the state still gone, or the import still there, that is waited for?
+    ConfirmWait(SessionWait, Duration),
+    Introspect(Doubt, RefreshToken, Duration),
+    /// An import that its ledger entry, at this version, knows under another grant.
+    IntrospectUsed(RefreshToken, LedgerName, ResourceVersion),
     ClaimCode(LedgerName),
     FindClaim(LedgerName),
     RedeemCode,
@@ -155,6 +161,7 @@ impl Session {
             SessionStep::LookAtState
             | SessionStep::Confirm
             | SessionStep::ConfirmRefusal(_)
+            | SessionStep::ConfirmWait(..)
             | SessionStep::FindIntent
             | SessionStep::ReadBack
             | SessionStep::FindRecord => Effect::ReadState,
@@ -178,11 +185,13 @@ impl Session {
             SessionStep::FindEntriesOfOtherKeys(key_id) => Effect::FindEntriesOfOtherKeys {
                 key_id: key_id.clone(),
             },
-            SessionStep::IntrospectImport(token) => Effect::Introspect {
-                token: token.clone(),
-                limit: self.inputs.limits.http(),
-            },
-            SessionStep::IntrospectAttempt(_, token, limit) => Effect::Introspect {
+            SessionStep::IntrospectImport(token, _) | SessionStep::IntrospectUsed(token, ..) => {
+                Effect::Introspect {
+                    token: token.clone(),
+                    limit: self.inputs.limits.http(),
+                }
+            }
+            SessionStep::Introspect(_, token, limit) => Effect::Introspect {
                 token: token.clone(),
                 limit: *limit,
             },
@@ -275,11 +284,7 @@ impl Session {
             }
             Move::ClaimCode(name) => SessionStep::ClaimCode(name),
             Move::Import(bootstrap) => self.begin_import(bootstrap),
-            Move::Introspect {
-                attempt,
-                token,
-                limit,
-            } => SessionStep::IntrospectAttempt(attempt, token, limit),
+            Move::Introspect { doubt, token, limit } => SessionStep::Introspect(doubt, token, limit),
             Move::Identify(grant, access) => SessionStep::Identify(grant, access),
             Move::Derive => SessionStep::Derive,
             Move::Redeem(grant) => return self.begin_redeem(grant, now),

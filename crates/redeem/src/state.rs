@@ -54,6 +54,8 @@ pub struct Grant {
     pub stored_attempt: Option<AttemptId>,
     /// Whether Salesforce has called it dead.
     pub validity: GrantValidity,
+    /// As which app it was presented when Salesforce called it dead: of any other app's token Salesforce says the same.
+    pub refused_as: Option<OAuthClient>,
     /// What a newer version wrote beside that; it goes with the grant.
     pub unknown: UnknownFields,
 }
@@ -137,6 +139,10 @@ pub struct Attempt {
     /// replica may have shorter ones. Zero where it was written before that was noted.
     #[serde(default)]
     pub hold_off_seconds: u32,
+    /// As which app, and where, the token is presented: nobody else's question about it counts. None where it was written
+    /// before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<OAuthClient>,
     /// What a newer version wrote beside that; it goes with the attempt.
     #[serde(flatten)]
     pub unknown: UnknownFields,
@@ -268,6 +274,7 @@ impl Grant {
             attempt: None,
             stored_attempt: None,
             validity: GrantValidity::Valid,
+            refused_as: None,
             unknown: UnknownFields::default(),
         }
     }
@@ -293,7 +300,16 @@ impl Grant {
             .is_some_and(|granted_to| granted_to != client)
     }
 
-    /// Whether its token must not be presented any more, whatever comes.
+    /// Whether its token must not be presented any more by this app. A grant that never brought anything may be of another app
+    /// than the one that was refused; nobody has a newer token of it that this could cost.
+    #[must_use]
+    pub fn is_dead_for(&self, client: &OAuthClient) -> bool {
+        let untried = self.access.is_none() && self.granted_to.is_none() && self.attempt.is_none();
+        let another = self.refused_as.as_ref().is_some_and(|refused| refused != client);
+        self.is_dead() && !(untried && another)
+    }
+
+    /// Whether its token must not be presented any more, as far as is known.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         let inactive = self

@@ -98,6 +98,8 @@ struct GrantRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored_attempt: Option<AttemptId>,
     validity: GrantValidity,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused_as: Option<OAuthClient>,
     #[serde(flatten)]
     unknown: UnknownFields,
 }
@@ -198,6 +200,7 @@ impl GrantRecord {
             attempt: grant.attempt.clone(),
             stored_attempt: grant.stored_attempt.clone(),
             validity: grant.validity,
+            refused_as: grant.refused_as.clone(),
             unknown: grant.unknown.clone(),
         }
     }
@@ -217,6 +220,7 @@ impl GrantRecord {
             attempt: self.attempt,
             stored_attempt: self.stored_attempt,
             validity: self.validity,
+            refused_as: self.refused_as,
             unknown: self.unknown,
         })
     }

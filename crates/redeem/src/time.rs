@@ -70,6 +70,12 @@ impl TimeLimits {
         SEND_WINDOW + self.http + HOLD_OFF_MARGIN
     }
 
+    /// How long is waited where nobody knows under which limits a request may be under way: as long as any allow.
+    #[must_use]
+    pub fn longest_hold_off() -> Duration {
+        SEND_WINDOW + HTTP_LIMIT_MAX + HOLD_OFF_MARGIN
+    }
+
     /// [`Self::hold_off`] as an attempt carries it, in whole seconds, rounded up.
     #[must_use]
     pub fn hold_off_seconds(self) -> u32 {
@@ -138,6 +144,7 @@ mod tests {
             serial: crate::ids::Serial(1),
             phase: crate::state::AttemptPhase::Open,
             hold_off_seconds: limits.hold_off_seconds(),
+            client: None,
             unknown: crate::unknown_fields::UnknownFields::default(),
         }
     }

@@ -91,6 +91,7 @@ impl World {
             attempt: None,
             stored_attempt: None,
             validity: GrantValidity::Valid,
+            refused_as: None,
             unknown: redeem::UnknownFields::default(),
         });
         Self {

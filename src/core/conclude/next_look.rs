@@ -11,6 +11,7 @@ use crate::core::conclude::merge::ConditionType;
 use crate::core::decide::test_due::next_test;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::inventory::due::next_moment;
+use crate::core::model::connector::OnDelete;
 use crate::core::model::decision::{Decision, WaitReason};
 use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::Observed;
@@ -38,7 +39,8 @@ pub(super) fn next_look(
     let late = matches!(decision, Decision::Reject(rejection) if may_be_late(rejection.reason));
     let late = late.then(|| late_wait(unready_for(status, now))).flatten();
     let resync = late.map_or(resync, |late| resync.min(late));
-    if was_settled(observed, outcome) || login_ended(observed, status) {
+    if was_settled(observed, outcome) || login_ended(observed, status) || siblings_are_known(observed, status)
+    {
         return SOONEST;
     }
     let moments = moments(observed, decision, outcome, status, now);
@@ -106,6 +108,14 @@ fn login_ended(observed: &Observed, status: &SalesforceConnectorStatus) -> bool 
     request
         .zip(last)
         .is_some_and(|(request, last)| request.secret_name == last.secret_name)
+}
+
+/// Whether it is known from now on whose sessions end with this connector, because its own user is: `Ready` says so next.
+fn siblings_are_known(observed: &Observed, status: &SalesforceConnectorStatus) -> bool {
+    let source = observed.grant();
+    let revokes = source.is_some_and(|source| source.settings.policy.on_delete == OnDelete::Revoke);
+    let user = |status: &SalesforceConnectorStatus| status.identity.as_ref()?.user_id.clone();
+    revokes && user(status).is_some() && user(&observed.status) != user(status)
 }
 
 /// Another replica may receive the answer to a login by link, which wakes nobody here. Looking for it costs as little as the

@@ -494,6 +494,24 @@ fn a_username_that_came_by_reference_stays_hidden_when_the_spec_names_another() 
 }
 
 #[test]
+fn once_its_user_is_known_a_connector_whose_grant_is_revoked_is_looked_at_for_others_of_that_user() {
+    for (revokes, known, at_once) in [(true, false, true), (true, true, false), (false, false, false)] {
+        let settings = json!({ "revokeOnDelete": revokes });
+        let mut observed = fixtures::granted(&settings, redeem::GrantValidity::Valid);
+        observed.status = if known {
+            observed.status
+        } else {
+            crate::api::SalesforceConnectorStatus {
+                identity: None,
+                ..observed.status
+            }
+        };
+        let next = conclude(&observed, &KEEP, &kept(&observed), now()).next;
+        assert_eq!(next == Duration::from_secs(1), at_once, "{revokes} {known}");
+    }
+}
+
+#[test]
 fn the_next_look_is_at_the_first_interesting_moment() {
     let day = |observed: Observed| Observed {
         resync_period: Duration::from_hours(24),

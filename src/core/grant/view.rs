@@ -253,7 +253,8 @@ pub fn of_connector(seen: StateSeen, uid: &str) -> StateSeen {
     }
 }
 
-/// The token that a state holds. What the consumer's Secret remembers of the same token (its expiration above all) counts.
+/// The token that a state holds. What the consumer's Secret remembers of the same token (its expiration above all) counts. A
+/// newer token of the same user stays there: the state is an old one that came back and is in use again.
 pub fn token_of_state(state: &State, noted: Option<&HeldToken>, connector: &Connector) -> Option<HeldToken> {
     let access = state.access()?;
     let identity = state.current.as_ref()?.identity.as_ref()?;
@@ -261,6 +262,14 @@ pub fn token_of_state(state: &State, noted: Option<&HeldToken>, connector: &Conn
     let token = AccessToken::new(access.token.expose_secret().to_owned());
     // A token that was received before it was issued was noted with a clock that was ahead.
     let same = |noted: &&HeldToken| noted.token == token && !is_ahead(noted.issue_time, access.received_at);
+    let newer = |noted: &&HeldToken| {
+        noted.serial > serial
+            && noted.identity.organization_id == identity.organization_id
+            && noted.identity.user_id == identity.user_id
+    };
+    if let Some(noted) = noted.filter(newer) {
+        return Some(noted.clone());
+    }
     if let Some(noted) = noted.filter(same) {
         return Some(HeldToken {
             serial,

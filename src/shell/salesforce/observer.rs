@@ -24,8 +24,10 @@ impl SalesforceObserver {
 
 impl Observer for SalesforceObserver {
     fn called(&self, endpoint: Endpoint, outcome: CallOutcome, duration: Duration) {
-        self.metrics
-            .salesforce_request(endpoint.as_str(), outcome.as_str(), duration);
+        let (endpoint, outcome) = (endpoint.as_str(), outcome.as_str());
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(endpoint, outcome, milliseconds, "Called Salesforce");
+        self.metrics.salesforce_request(endpoint, outcome, duration);
     }
 
     fn server_date(&self, date: Timestamp) {

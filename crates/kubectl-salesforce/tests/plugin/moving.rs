@@ -347,7 +347,7 @@ async fn grants_that_are_moved_need_nobody_and_are_never_in_two_places() {
     elsewhere.ready("rotating").await;
     // Somebody starts the former operator again.
     stage.start_operator().await;
-    stage.until_ready_is("rotating", "False", "GrantLost").await;
+    stage.until_ready_is("browser", "False", "GrantLost").await;
     stage.stop_operator().await;
     elsewhere.finish(&stage).await;
 }

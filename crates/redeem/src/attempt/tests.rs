@@ -36,7 +36,14 @@ fn open() -> State {
     let mut grant = Grant::new(GrantId::new("g"), RefreshToken::new("r1"), Origin::Login);
     grant.access = Some(access(&answer(None), Serial(3)));
     state.current = Some(grant);
-    intent(&state, &GrantId::new("g"), &AttemptId::new("a"), limits()).unwrap()
+    intent(
+        &state,
+        &GrantId::new("g"),
+        &AttemptId::new("a"),
+        limits(),
+        &client(),
+    )
+    .unwrap()
 }
 
 fn client() -> OAuthClient {
@@ -292,12 +299,12 @@ fn without_rotation_an_older_result_does_not_replace_a_newer_one() {
 #[test]
 fn no_intent_is_made_beside_another_or_for_a_dead_grant() {
     let (grant, attempt) = (GrantId::new("g"), AttemptId::new("b"));
-    assert_eq!(intent(&open(), &grant, &attempt, limits()), None);
+    assert_eq!(intent(&open(), &grant, &attempt, limits(), &client()), None);
     let dead = changed(|state| {
         current(state).attempt = None;
         current(state).validity = GrantValidity::Dead;
     });
-    assert_eq!(intent(&dead, &grant, &attempt, limits()), None);
+    assert_eq!(intent(&dead, &grant, &attempt, limits(), &client()), None);
 }
 
 /// State with a grant `n` of the same user beside the current one.

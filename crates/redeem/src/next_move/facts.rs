@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::answer::{IntrospectionAnswer, TokenAnswer};
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::ledger::{Bootstrap, LedgerName};
-use crate::memory::SessionMemory;
+use crate::memory::{Doubt, SessionMemory};
 use crate::problem::GrantProblem;
 use crate::protocol::{ConnectorSeen, LoginVerdict, SessionEnd, SessionInputs, SessionWait, StateSeen};
 use crate::state::{Access, Grant, State};
@@ -70,8 +70,8 @@ pub(crate) struct Tried {
     pub(crate) imports_written: u8,
     /// The grant in `candidate` can't be redeemed.
     pub(crate) candidate_refused: Option<GrantProblem>,
-    /// What introspection said of the attempts that stand.
-    pub(crate) introspected: Vec<(AttemptId, IntrospectionAnswer)>,
+    /// What introspection said of what is in doubt.
+    pub(crate) introspected: Vec<(Doubt, IntrospectionAnswer)>,
     /// The access token derived, or tried to.
     pub(crate) derived: Option<Serial>,
     /// The access tokens with which Salesforce was asked for a username without an answer.
@@ -158,7 +158,7 @@ pub(crate) enum Move {
     /// Enter the code of a login in the ledger, and redeem it.
     ClaimCode(LedgerName),
     Introspect {
-        attempt: AttemptId,
+        doubt: Doubt,
         token: RefreshToken,
         limit: Duration,
     },

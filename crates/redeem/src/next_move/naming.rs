@@ -51,7 +51,7 @@ impl SessionFacts<'_> {
             self.judged(state, candidate) == Some(Judgement::UsernameUnknown)
                 && self.tried.how_unnamed(candidate).is_some()
                 && candidate.attempt.is_none()
-                && !candidate.is_dead()
+                && !self.is_dead(candidate)
         };
         state.candidate.as_ref().is_some_and(unnamed)
     }

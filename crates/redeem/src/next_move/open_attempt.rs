@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::facts::{Move, SessionFacts};
 use crate::answer::IntrospectionAnswer;
 use crate::attempt::{AttemptFinding, with_finding};
-use crate::protocol::Introspectable;
+use crate::memory::Doubt;
 use crate::state::{Attempt, AttemptPhase, Grant, Rotation, State};
 
 /// What a standing attempt asks for.
@@ -20,10 +20,10 @@ pub(super) enum OpenAttempt {
 
 impl SessionFacts<'_> {
     pub(super) fn open_attempt(&self, state: &State, grant: &Grant) -> Option<OpenAttempt> {
-        let attempt = grant
-            .attempt
-            .as_ref()
-            .filter(|attempt| attempt.phase != AttemptPhase::FoundInactive)?;
+        let attempt = grant.attempt.as_ref()?;
+        if attempt.phase == AttemptPhase::FoundInactive {
+            return self.found_inactive(state, grant, attempt).map(OpenAttempt::Move);
+        }
         let mine = attempt
             .id
             .as_str()
@@ -33,11 +33,8 @@ impl SessionFacts<'_> {
             // A write of this session that was thought lost has landed after all; nothing was sent.
             return finding(state, attempt, AttemptFinding::NotSent).map(OpenAttempt::Move);
         }
-        let sighting = self.memory.sighting(&attempt.id);
-        let since = sighting.map_or(Duration::ZERO, |seen| {
-            self.view.looked.saturating_sub(seen.first_seen)
-        });
-        let left = self.inputs.limits.hold_off_from(attempt).saturating_sub(since);
+        let doubt = Doubt::Attempt(attempt.id.clone());
+        let left = self.left_of(self.inputs.limits.hold_off_from(attempt), &doubt);
         if left > Duration::ZERO {
             return Some(match attempt.phase {
                 AttemptPhase::Open => OpenAttempt::HoldOff(left),
@@ -47,7 +44,25 @@ impl SessionFacts<'_> {
                 }
             });
         }
-        Some(self.overdue(state, grant, attempt))
+        Some(self.overdue(state, grant, attempt, doubt))
+    }
+
+    /// Salesforce is asked again about a token that it has called inactive: it may have been wrong, and the token lives.
+    fn found_inactive(&self, state: &State, grant: &Grant, attempt: &Attempt) -> Option<Move> {
+        let doubt = Doubt::Attempt(attempt.id.clone());
+        match self.said(&doubt) {
+            Some(IntrospectionAnswer::Active) => finding(state, attempt, AttemptFinding::NotSent),
+            None if self.asks_again(grant) == Some(Duration::ZERO) => Some(self.question(doubt, grant)),
+            Some(_) | None => None,
+        }
+    }
+
+    /// When Salesforce is asked again about a grant that it has called inactive, from now.
+    pub(super) fn asks_again(&self, grant: &Grant) -> Option<Duration> {
+        let found = |attempt: &&Attempt| attempt.phase == AttemptPhase::FoundInactive;
+        let attempt = grant.attempt.as_ref().filter(found)?;
+        let doubt = Doubt::Attempt(attempt.id.clone());
+        self.can_ask(grant).then(|| self.question_due(&doubt))?
     }
 
     /// Whether an attempt can be closed without asking anybody: a token that doesn't rotate can't be spent, and what
@@ -61,57 +76,40 @@ impl SessionFacts<'_> {
         grant.rotation == Rotation::Fixed || announced.is_some_and(|announced| announced < attempt.serial)
     }
 
-    /// Whether Salesforce can be asked, and its answer counts: another app, or another host, hears of a token that lives that
-    /// it is inactive.
-    fn can_ask(&self, grant: &Grant) -> bool {
-        let possible = self.inputs.introspectable == Introspectable::Possible;
-        possible && !grant.is_of_another(&self.inputs.client)
-    }
-
     /// An attempt whose owner has had its time.
-    fn overdue(&self, state: &State, grant: &Grant, attempt: &Attempt) -> OpenAttempt {
-        let said = self
-            .tried
-            .introspected
-            .iter()
-            .rfind(|(id, _)| *id == attempt.id)
-            .map(|(_, said)| *said);
-        let ask_again = self
-            .memory
-            .sighting(&attempt.id)
-            .map_or(Duration::ZERO, |seen| seen.ask_again);
-        let wait = ask_again.saturating_sub(self.now.monotonic);
+    fn overdue(&self, state: &State, grant: &Grant, attempt: &Attempt, doubt: Doubt) -> OpenAttempt {
+        let said = self.said(&doubt);
         let can_ask = self.can_ask(grant);
-        let unknown = |again: Option<Duration>| {
+        let wait = self.question_due(&doubt).filter(|_| can_ask);
+        let unknown = || {
             finding(state, attempt, AttemptFinding::Unknown)
-                .map_or(OpenAttempt::Unknown(again), OpenAttempt::Move)
+                .map_or(OpenAttempt::Unknown(wait), OpenAttempt::Move)
         };
         let settled = |found: AttemptFinding| {
             finding(state, attempt, found).map_or(OpenAttempt::Unknown(None), OpenAttempt::Move)
         };
         match said {
-            None if can_ask && wait == Duration::ZERO => {
+            None if wait == Some(Duration::ZERO) => {
                 let limit = match attempt.phase {
                     // Nobody hears of it until Salesforce has answered, or not.
                     AttemptPhase::Open => self.inputs.limits.first_question(attempt),
                     AttemptPhase::OutcomeUnknown | AttemptPhase::FoundInactive => self.inputs.limits.http(),
                 };
-                let (attempt, token) = (attempt.id.clone(), grant.refresh_token.clone());
-                OpenAttempt::Move(Move::Introspect {
-                    attempt,
-                    token,
-                    limit,
-                })
+                let token = grant.refresh_token.clone();
+                OpenAttempt::Move(Move::Introspect { doubt, token, limit })
             }
             Some(IntrospectionAnswer::Active) => settled(AttemptFinding::NotSent),
-            Some(IntrospectionAnswer::Inactive) => settled(AttemptFinding::Inactive),
+            Some(IntrospectionAnswer::Inactive) if self.is_inactive(&doubt) => {
+                settled(AttemptFinding::Inactive)
+            }
             None | Some(IntrospectionAnswer::NoAnswer | IntrospectionAnswer::Impossible)
-                if self.is_harmless(grant, attempt) =>
+                if self.is_harmless(grant, attempt) && !self.was_called_inactive(&doubt) =>
             {
                 settled(AttemptFinding::NotSent)
             }
-            None | Some(IntrospectionAnswer::NoAnswer) if can_ask => unknown(Some(wait)),
-            None | Some(IntrospectionAnswer::NoAnswer | IntrospectionAnswer::Impossible) => unknown(None),
+            Some(IntrospectionAnswer::Impossible) => finding(state, attempt, AttemptFinding::Unknown)
+                .map_or(OpenAttempt::Unknown(None), OpenAttempt::Move),
+            None | Some(IntrospectionAnswer::NoAnswer | IntrospectionAnswer::Inactive) => unknown(),
         }
     }
 }

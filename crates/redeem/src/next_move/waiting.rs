@@ -3,6 +3,7 @@
 use super::facts::{ASK_IMPORT_AGAIN, Import, Move, SessionFacts, problem, waiting};
 use super::open_attempt::OpenAttempt;
 use crate::identity::{Judgement, judge};
+use crate::memory::Doubt;
 use crate::problem::GrantProblem;
 use crate::protocol::{SessionEnd, SessionWait};
 use crate::state::{AttemptPhase, Grant, State};
@@ -16,7 +17,7 @@ impl SessionFacts<'_> {
             .and_then(|state| Some((state, state.candidate.as_ref()?)))
         else {
             return match self.tried.import {
-                Import::Refused(refused) => problem(refused),
+                Import::Refused(refused) => self.refused_import(refused),
                 Import::Unanswered => waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN),
                 Import::NotTried | Import::Cleared => problem(GrantProblem::AuthorizationRequired),
             };
@@ -32,9 +33,22 @@ impl SessionFacts<'_> {
                     ask_again,
                 })
             }
-            Some(found) => problem(found),
+            Some(found) => Move::Done(SessionEnd::Problem {
+                problem: found,
+                ask_again: self.asks_again(candidate),
+            }),
             None => waiting(SessionWait::Salesforce, ASK_IMPORT_AGAIN),
         }
+    }
+
+    /// A bootstrap token that is refused. One that Salesforce calls inactive is asked about again: it may be very new.
+    pub(super) fn refused_import(&self, refused: GrantProblem) -> Move {
+        let digest = self.inputs.bootstrap.as_ref().map(|bootstrap| &bootstrap.digest);
+        let inactive = digest.filter(|_| refused == GrantProblem::BootstrapTokenInactive);
+        Move::Done(SessionEnd::Problem {
+            problem: refused,
+            ask_again: inactive.and_then(|digest| self.question_due(&Doubt::Bootstrap(digest.clone()))),
+        })
     }
 
     /// What is to be said of the grant in `candidate`.
@@ -47,7 +61,7 @@ impl SessionFacts<'_> {
         if let Some(refused) = self.tried.candidate_refused {
             return Some(refused);
         }
-        if candidate.is_dead() {
+        if self.is_dead(candidate) {
             return Some(GrantProblem::ReauthorizationRequired);
         }
         if candidate

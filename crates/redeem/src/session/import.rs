@@ -32,7 +32,7 @@ impl Session {
     pub(super) fn on_ledger_written(&mut self, name: LedgerName, reply: &WriteReply) {
         match reply {
             WriteReply::Written(_) if self.redeem.is_some() => self.write_intent(),
-            WriteReply::Written(_) => self.introspect_import(),
+            WriteReply::Written(_) => self.introspect_import(GrantProblem::BootstrapTokenInactive),
             WriteReply::Conflict => self.step = SessionStep::ReadLedger(name),
             WriteReply::Unknown => {
                 self.step = SessionStep::ReadLedger(name);
@@ -47,39 +47,50 @@ impl Session {
         self.end_import(Import::Refused(GrantProblem::BootstrapTooOften), now);
     }
 
-    pub(super) fn on_ledger(&mut self, name: LedgerName, read: Read<Option<(LedgerEntry, ResourceVersion)>>) {
+    pub(super) fn on_ledger(
+        &mut self,
+        name: LedgerName,
+        read: Read<Option<(LedgerEntry, ResourceVersion)>>,
+        now: Now,
+    ) {
         let Read::Is(found) = read else {
             return self.try_again();
         };
         match self.redeem.as_ref().map(|redeem| redeem.grant.clone()) {
-            None => self.judge_entry(name, found.map(|(entry, _)| entry)),
-            Some(grant) => self.mark_entry(name, found, &grant),
+            None => self.judge_entry(name, found.map(|(entry, _)| entry), now),
+            Some(grant) => self.mark_entry(name, found, &grant, now),
         }
     }
 
-    fn judge_entry(&mut self, name: LedgerName, entry: Option<LedgerEntry>) {
+    fn judge_entry(&mut self, name: LedgerName, entry: Option<LedgerEntry>, now: Now) {
         let Some(entry) = entry else {
             self.step = SessionStep::CreateLedger(name, self.importing());
             return self.count_round();
         };
         match ledger_verdict(&entry, &self.inputs.connector.uid, self.view.state()) {
-            LedgerVerdict::Resume => self.introspect_import(),
+            LedgerVerdict::Resume => self.introspect_import(GrantProblem::BootstrapTokenInactive),
+            LedgerVerdict::Refuse(GrantProblem::GrantLost) => self.ask_about_lost(now),
             LedgerVerdict::Refuse(problem) => self.step = SessionStep::ConfirmRefusal(problem),
         }
     }
 
-    fn introspect_import(&mut self) {
+    /// `inactive` is what there is to be said where Salesforce doesn't call it active.
+    pub(super) fn introspect_import(&mut self, inactive: GrantProblem) {
         match (self.inputs.introspectable, self.importing.as_ref()) {
             (Introspectable::Possible, Some(bootstrap)) => {
-                self.step = SessionStep::IntrospectImport(bootstrap.token.clone());
+                self.step = SessionStep::IntrospectImport(bootstrap.token.clone(), inactive);
             }
             (Introspectable::Possible, None) => self.look_again(),
-            (Introspectable::Impossible, _) => self.import_unasked(),
+            (Introspectable::Impossible, _) => self.import_unasked(inactive),
         }
     }
 
     /// Salesforce can't be asked. The ledger alone tells whether the token is spent, if it is the one that knows.
-    fn import_unasked(&mut self) {
+    fn import_unasked(&mut self, inactive: GrantProblem) {
+        if inactive != GrantProblem::BootstrapTokenInactive {
+            self.step = SessionStep::ConfirmRefusal(inactive);
+            return;
+        }
         let taken_over = self.view.connector.as_ref().is_some_and(|seen| seen.taken_over);
         let key_id = self.importing.as_ref().map(|bootstrap| bootstrap.digest.key_id());
         let imported = self.view.state().and_then(|state| state.imported.as_ref());
@@ -98,13 +109,16 @@ impl Session {
         }
     }
 
-    pub(super) fn on_import_introspected(&mut self, said: IntrospectionAnswer, now: Now) {
+    pub(super) fn on_import_introspected(
+        &mut self,
+        said: IntrospectionAnswer,
+        inactive: GrantProblem,
+        now: Now,
+    ) {
         match said {
             IntrospectionAnswer::Active => self.end_import(Import::Cleared, now),
-            IntrospectionAnswer::Impossible => self.import_unasked(),
-            IntrospectionAnswer::Inactive => {
-                self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenInactive);
-            }
+            IntrospectionAnswer::Impossible => self.import_unasked(inactive),
+            IntrospectionAnswer::Inactive => self.on_inactive_import(inactive, now),
             IntrospectionAnswer::NoAnswer => self.end_import(Import::Unanswered, now),
         }
     }
@@ -126,7 +140,7 @@ impl Session {
         }
     }
 
-    fn end_import(&mut self, import: Import, now: Now) {
+    pub(super) fn end_import(&mut self, import: Import, now: Now) {
         self.tried.import = import;
         self.decide(now);
     }
@@ -149,6 +163,7 @@ impl Session {
         name: LedgerName,
         found: Option<(LedgerEntry, ResourceVersion)>,
         grant: &GrantId,
+        now: Now,
     ) {
         let (entry, version) = found.unzip();
         match (
@@ -163,6 +178,9 @@ impl Session {
             (BeforeIntent::Create(entry) | BeforeIntent::Mark(entry), _) => {
                 self.step = SessionStep::CreateLedger(name, entry);
                 self.count_round();
+            }
+            (BeforeIntent::Refuse(GrantProblem::GrantLost), Some(version)) => {
+                self.ask_before_intent(grant, name, version, now);
             }
             (BeforeIntent::Refuse(problem), _) => self.step = SessionStep::ConfirmRefusal(problem),
         }

@@ -5,7 +5,9 @@ use crate::answer::{AnswerVerdict, RedeemAnswer, RedeemRefusal};
 use crate::attempt::{ConcludeDecision, PendingVerdict, conclude, intent};
 use crate::ids::{AttemptId, GrantId, ResourceVersion, Serial};
 use crate::next_move::Redeemed;
-use crate::protocol::{ConnectorSeen, Effect, Read, SessionEnd, SessionWait, StateSeen, WriteReply};
+use crate::protocol::{
+    ConnectorSeen, Effect, Read, SessionEnd, SessionInputs, SessionWait, StateSeen, WriteReply,
+};
 use crate::state::{Attempt, AttemptPhase, Grant, State};
 use crate::time::{Now, SendWindow, may_send};
 
@@ -37,8 +39,10 @@ impl Session {
         let attempt = AttemptId::new(format!("{}-{}", self.inputs.fresh.attempt, self.tried.intents));
         self.tried.intents = self.tried.intents.saturating_add(1);
         let state = self.view.state().zip(self.redeem.as_ref());
-        let intended =
-            state.and_then(|(state, redeem)| intent(state, &redeem.grant, &attempt, self.inputs.limits));
+        let intended = state.and_then(|(state, redeem)| {
+            let SessionInputs { limits, client, .. } = &self.inputs;
+            intent(state, &redeem.grant, &attempt, *limits, client)
+        });
         if let (Some(state), Some(redeem)) = (intended, &mut self.redeem) {
             redeem.attempt = attempt;
             redeem.serial = state.serial;

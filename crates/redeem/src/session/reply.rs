@@ -3,7 +3,8 @@
 use super::{Session, SessionStep};
 use crate::answer::{IntrospectionAnswer, RedeemAnswer};
 use crate::attempt::with_username;
-use crate::ids::{AttemptId, GrantId, Serial};
+use crate::ids::{GrantId, Serial};
+use crate::memory::Doubt;
 use crate::next_move::Unnamed;
 use crate::protocol::{ConnectorSeen, Read, Reply, SessionWait, StateSeen, Username, WriteReply};
 use crate::state::State;
@@ -22,6 +23,9 @@ impl Session {
             (SessionStep::ConfirmRefusal(problem), Reply::State(Read::Is(seen))) => {
                 self.on_refusal_confirmed(problem, seen, now);
             }
+            (SessionStep::ConfirmWait(why, length), Reply::State(Read::Is(seen))) => {
+                self.on_wait_confirmed(why, length, seen, now);
+            }
             (SessionStep::Confirm, Reply::State(Read::Is(seen))) => self.on_confirmed(seen, now),
             (SessionStep::Claim, Reply::Write(WriteReply::Refused)) => self.try_again(),
             (SessionStep::Claim, Reply::Write(WriteReply::Unknown)) => self.write_again(),
@@ -32,15 +36,18 @@ impl Session {
             (SessionStep::CreateLedger(..), Reply::ImportedTooOften) if self.redeem.is_none() => {
                 self.on_too_many_imports(now);
             }
-            (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read),
+            (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
             (SessionStep::FindEntriesOfOtherKeys(_), Reply::EntriesOfOtherKeys(Read::Is(found))) => {
                 self.on_other_keys(found, now);
             }
-            (SessionStep::IntrospectImport(_), Reply::Introspection(said)) => {
-                self.on_import_introspected(said, now);
+            (SessionStep::IntrospectImport(_, inactive), Reply::Introspection(said)) => {
+                self.on_import_introspected(said, inactive, now);
             }
-            (SessionStep::IntrospectAttempt(attempt, ..), Reply::Introspection(said)) => {
-                self.on_attempt_introspected(attempt, said, now);
+            (SessionStep::IntrospectUsed(_, name, version), Reply::Introspection(said)) => {
+                self.on_used_introspected(name, version, said, now);
+            }
+            (SessionStep::Introspect(doubt, ..), Reply::Introspection(said)) => {
+                self.on_introspected(doubt, said, now);
             }
             (SessionStep::Identify(grant, access), Reply::Username(username)) => {
                 self.on_identified(&grant, access.serial, username, now);
@@ -80,6 +87,8 @@ impl Session {
             (SessionStep::LookAtConsumer, Reply::Consumer(Read::Is(serial))) => {
                 self.view.consumer = serial;
                 self.failures = 0;
+                let old = self.facts(now).old_state_version().cloned();
+                self.memory.observe_old_state(old.as_ref(), self.view.looked);
                 self.decide(now);
             }
             (step, reply) => self.on_redeem(step, reply, now),
@@ -177,14 +186,9 @@ impl Session {
         self.decide(now);
     }
 
-    fn on_attempt_introspected(&mut self, attempt: AttemptId, said: IntrospectionAnswer, now: Now) {
-        match said {
-            IntrospectionAnswer::NoAnswer | IntrospectionAnswer::Impossible => {
-                self.memory.note_no_answer(&attempt, now.monotonic);
-            }
-            IntrospectionAnswer::Active | IntrospectionAnswer::Inactive => {}
-        }
-        self.tried.introspected.push((attempt, said));
+    fn on_introspected(&mut self, doubt: Doubt, said: IntrospectionAnswer, now: Now) {
+        self.memory.note_answer(&doubt, said, now.monotonic);
+        self.tried.introspected.push((doubt, said));
         self.decide(now);
     }
 }

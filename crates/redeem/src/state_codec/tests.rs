@@ -39,21 +39,36 @@ prop_compose! {
     }
 }
 
-fn attempt() -> impl Strategy<Value = Attempt> {
-    let phase = prop_oneof![
-        Just(AttemptPhase::Open),
-        Just(AttemptPhase::OutcomeUnknown),
-        Just(AttemptPhase::FoundInactive)
-    ];
-    ("[a-z0-9]{1,8}", any::<u64>(), phase, any::<u32>()).prop_map(|(id, serial, phase, hold_off_seconds)| {
+fn client() -> impl Strategy<Value = Option<OAuthClient>> {
+    prop::option::of(
+        ("[a-z.]{1,12}", "[ -~]{1,12}").prop_map(|(host, client_id)| OAuthClient {
+            host: host.into(),
+            client_id: client_id.into(),
+        }),
+    )
+}
+
+prop_compose! {
+    fn attempt()(
+        id in "[a-z0-9]{1,8}",
+        serial in any::<u64>(),
+        phase in prop_oneof![
+            Just(AttemptPhase::Open),
+            Just(AttemptPhase::OutcomeUnknown),
+            Just(AttemptPhase::FoundInactive)
+        ],
+        hold_off_seconds in any::<u32>(),
+        client in client(),
+    ) -> Attempt {
         Attempt {
             id: AttemptId::new(id),
             serial: Serial(serial),
             phase,
             hold_off_seconds,
+            client,
             unknown: UnknownFields::default(),
         }
-    })
+    }
 }
 
 fn digest() -> impl Strategy<Value = TokenDigest> {
@@ -69,28 +84,27 @@ prop_compose! {
         id in "[a-z0-9]{1,8}",
         token in "[ -~]{1,40}",
         origin in prop_oneof![Just(Origin::Login), digest().prop_map(Origin::Import)],
-        granted_to in prop::option::of(("[a-z.]{1,12}", "[ -~]{1,12}")),
+        granted_to in client(),
         access in prop::option::of(some_access()),
         identity in prop::option::of(identity()),
         rotation in prop_oneof![Just(Rotation::Unknown), Just(Rotation::Rotates), Just(Rotation::Fixed)],
         attempt in prop::option::of(attempt()),
         stored in prop::option::of("[a-z0-9]{1,8}"),
         validity in prop_oneof![Just(GrantValidity::Valid), Just(GrantValidity::Dead)],
+        refused_as in client(),
     ) -> Grant {
         Grant {
             id: GrantId::new(id),
             refresh_token: RefreshToken::new(token),
             origin,
-            granted_to: granted_to.map(|(host, client_id)| OAuthClient {
-                host: host.into(),
-                client_id: client_id.into(),
-            }),
+            granted_to,
             access,
             identity,
             rotation,
             attempt,
             stored_attempt: stored.map(AttemptId::new),
             validity,
+            refused_as,
             unknown: UnknownFields::default(),
         }
     }
@@ -217,6 +231,10 @@ fn what_a_newer_version_noted_of_a_token_goes_with_that_token() {
         &GrantId::new("g"),
         &AttemptId::new("b"),
         crate::time::TimeLimits::new(std::time::Duration::from_secs(30)).unwrap(),
+        &OAuthClient {
+            host: "acme.my.salesforce.com".into(),
+            client_id: "app".into(),
+        },
     );
     let grant = renewed.unwrap().current.unwrap();
     assert_eq!(grant.unknown, unknown);

@@ -25,7 +25,7 @@ pub(crate) enum Fault {
     LostRequest,
     /// A write lands, and nobody says so.
     LostReply,
-    /// A write arrives later, and nobody says so.
+    /// A write arrives later, and nobody says so; introspection calls a token inactive that is good.
     Delayed,
     /// The API server refuses a write; Salesforce refuses to tell about a token.
     Refused,
@@ -126,9 +126,11 @@ impl World {
                     Fault::None => self.salesforce.introspect(token),
                     Fault::Failed => IntrospectionAnswer::NoAnswer,
                     Fault::Refused => IntrospectionAnswer::Impossible,
+                    Fault::Delayed if self.salesforce.is_good(token) => IntrospectionAnswer::Inactive,
                     Fault::LostRequest | Fault::LostReply | Fault::Delayed => return None,
                 };
                 tally.count(match said {
+                    IntrospectionAnswer::Inactive if fault == Fault::Delayed => Event::WronglyInactive,
                     IntrospectionAnswer::Active => Event::Active,
                     IntrospectionAnswer::Inactive => Event::Inactive,
                     IntrospectionAnswer::NoAnswer => Event::NoAnswer,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redeem::{GrantProblem, SessionEnd};
+use redeem::{ClusterUid, Grant, GrantProblem, Rotation, SessionEnd};
 
 use crate::action::Action;
 use crate::cluster::Spoiled;
@@ -64,7 +64,7 @@ impl World {
             let unnoticed = |ending| ending == Ending::Ready && self.ghost.lapsed && !self.works();
             if renewing
                 && let Some(ending) = self.settled()
-                && !(unnoticed(ending) && round + 1 < ROUNDS)
+                && !((unnoticed(ending) || self.is_asked_again(ending)) && round + 1 < ROUNDS)
             {
                 self.justify(ending)?;
                 return Ok(ending);
@@ -96,14 +96,12 @@ impl World {
         let ending = |c: usize| match self.controllers[c].last? {
             SessionEnd::Ready => Some(Ending::Ready),
             SessionEnd::Problem {
-                problem,
-                ask_again: None,
-            } => Some(Ending::Problem(problem)),
-            SessionEnd::Problem {
-                ask_again: Some(_), ..
+                problem: GrantProblem::OutcomeUnknown,
+                ask_again: Some(_),
             }
             | SessionEnd::Unspent
             | SessionEnd::Waiting { .. } => None,
+            SessionEnd::Problem { problem, .. } => Some(Ending::Problem(problem)),
             SessionEnd::ConnectorGone => Some(Ending::Gone),
         };
         let endings = (0..self.config.controllers)
@@ -115,6 +113,25 @@ impl World {
             .filter(|ending| self.config.installations == 1 || **ending != elsewhere);
         let first = *here.next().filter(|ending| **ending != elsewhere)?;
         here.all(|ending| *ending == first).then_some(first)
+    }
+
+    /// Whether a token that Salesforce has wrongly called inactive will be asked about once more.
+    fn is_asked_again(&self, ending: Ending) -> bool {
+        let asks = |end: SessionEnd| {
+            matches!(
+                end,
+                SessionEnd::Problem {
+                    ask_again: Some(_),
+                    ..
+                }
+            )
+        };
+        let asked = self
+            .controllers
+            .iter()
+            .filter_map(|controller| controller.last)
+            .any(asks);
+        asked && matches!(ending, Ending::Problem(problem) if !self.accounts_for(problem))
     }
 
     /// Whether what happened accounts for this ending.
@@ -208,6 +225,25 @@ impl World {
         lost && !(ghost.deleted || ghost.restored || ghost.recreated || ghost.handed_over)
     }
 
+    /// Whether a state of this cluster has a token in it that Salesforce would call active, or that does not rotate.
+    fn is_known_to_live(&self) -> bool {
+        let claimed_by = self
+            .cluster
+            .connector
+            .as_ref()
+            .and_then(|connector| connector.controller.as_ref());
+        let owner = (0..self.config.installations).find(|c| Some(&self.installation_uid(*c)) == claimed_by);
+        let states = owner.and_then(|c| self.cluster.state(self.key(c, self.uid())));
+        let known =
+            |grant: &Grant| self.config.asking == Asking::Answered || grant.rotation == Rotation::Fixed;
+        states
+            .filter(|(state, _)| state.cluster == ClusterUid::new("c"))
+            .and_then(|(state, _)| state.grants().next())
+            .is_some_and(|grant| {
+                known(grant) && self.salesforce.is_good(&grant.refresh_token) && !grant.is_dead()
+            })
+    }
+
     fn accounts_for(&self, problem: GrantProblem) -> bool {
         let ghost = self.ghost;
         let human = ghost.deleted || ghost.restored || ghost.recreated || ghost.handed_over;
@@ -234,9 +270,8 @@ impl World {
             GrantProblem::BootstrapTokenUnverified => {
                 self.config.asking != Asking::Answered && (ghost.handed_over || ghost.unclaimed)
             }
-            GrantProblem::GrantLost | GrantProblem::StateRolledBack | GrantProblem::AuthorizationRequired => {
-                human
-            }
+            GrantProblem::StateRolledBack => human && !self.is_known_to_live(),
+            GrantProblem::GrantLost | GrantProblem::AuthorizationRequired => human,
             GrantProblem::WrongIdentity => human || ghost.other_user,
             GrantProblem::UnsupportedStateVersion => self.is_spoiled(Spoiled::Unsupported),
             GrantProblem::StateUnreadable => self.is_spoiled(Spoiled::Unreadable),

@@ -61,6 +61,7 @@ events! {
     AlreadyProcessing => "answer: token request is already being processed",
     Active => "introspection: active",
     Inactive => "introspection: inactive",
+    WronglyInactive => "introspection: inactive, which is wrong",
     NoAnswer => "introspection without an answer",
     MayNotAsk => "introspection refused to this app",
     Username => "username told",

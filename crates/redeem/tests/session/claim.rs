@@ -34,7 +34,11 @@ fn a_connector_that_was_handed_over_still_tells_that_its_state_is_missing_or_old
         let mut stage = Stage::with(kept);
         stage.connector.controller = None;
         stage.connector.serial = copied.map(Serial);
-        let outcome = stage.run(inputs(SessionGoal::Settle), SessionMemory::default());
+        let offline = SessionInputs {
+            introspectable: Introspectable::Impossible,
+            ..inputs(SessionGoal::Settle)
+        };
+        let outcome = stage.run(offline, SessionMemory::default());
         assert_eq!(
             (stage.connector.serial, outcome.end),
             (Some(claimed), end),
@@ -79,7 +83,10 @@ fn the_connector_of_an_installation_that_is_gone_is_taken_over_and_its_grant_goe
 #[test]
 fn what_the_installation_of_before_may_have_imported_is_presented_only_if_salesforce_calls_it_active() {
     let refused = told(GrantProblem::BootstrapTokenUnverified);
-    let inactive = told(GrantProblem::BootstrapTokenInactive);
+    let inactive = SessionEnd::Problem {
+        problem: GrantProblem::BootstrapTokenInactive,
+        ask_again: Some(Duration::from_secs(10)),
+    };
     for (introspectable, said, end, sent) in [
         (Introspectable::Impossible, None, refused, 0),
         (

@@ -77,6 +77,7 @@ fn nobody_else_is_asked_about_an_attempt_that_stands() {
         &GrantId::new("in use"),
         &AttemptId::new("theirs"),
         limits(),
+        &client(),
     )
     .unwrap();
     let mut stage = Stage::with(Some(begun));

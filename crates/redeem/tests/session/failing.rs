@@ -53,8 +53,8 @@ fn writes_that_are_refused_or_never_answered_end_a_session_after_four_tries() {
     for (kept, interfere, calls) in [
         (Some(in_use()), always(state, WriteReply::Refused), 16),
         (Some(in_use()), always(state, WriteReply::Unknown), 20),
-        (None, always(state, WriteReply::Refused), 24),
-        (None, always(state, WriteReply::Unknown), 24),
+        (None, always(state, WriteReply::Refused), 27),
+        (None, always(state, WriteReply::Unknown), 27),
         (None, always(ledger, WriteReply::Refused), 7),
         (None, always(ledger, WriteReply::Unknown), 10),
     ] {

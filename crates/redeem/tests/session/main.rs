@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test: what panics here fails it")]
 
 mod claim;
+mod doubt;
 mod elsewhere;
 mod failing;
 mod identity;

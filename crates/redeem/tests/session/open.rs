@@ -7,7 +7,7 @@ use redeem::{
     Serial, SessionEnd, SessionGoal, SessionMemory, State, StateSeen, intent,
 };
 
-use crate::stage::{SEEN, Stage, in_use, inputs, limits};
+use crate::stage::{SEEN, Stage, client, in_use, inputs, limits};
 
 /// A state with an attempt of somebody else, begun under serial 4.
 fn begun() -> State {
@@ -16,6 +16,7 @@ fn begun() -> State {
         &GrantId::new("in use"),
         &AttemptId::new("theirs"),
         limits(),
+        &client(),
     )
     .unwrap()
 }

@@ -5,7 +5,9 @@ use redeem::{
     RedeemRefusal, Reply, ResourceVersion, Serial, SessionEnd, SessionGoal, SessionMemory, intent,
 };
 
-use crate::stage::{Interfere, SEEN, Stage, Write, answer, in_use, inputs, limits, user, with_candidate};
+use crate::stage::{
+    Interfere, SEEN, Stage, Write, answer, client, in_use, inputs, limits, user, with_candidate,
+};
 
 /// Shows another connector to whoever reads it after a refresh token was sent.
 fn after_sending(connector: ConnectorSeen) -> Interfere {
@@ -25,6 +27,7 @@ fn a_refusal_is_not_recorded_on_a_restored_state_so_that_it_never_catches_up_wit
         &GrantId::new("waiting"),
         &AttemptId::new("a1-0"),
         limits(),
+        &client(),
     )
     .unwrap();
     for refused in [

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redeem::{
     Access, AccessToken, AttemptId, Bootstrap, ClusterUid, CodeAnswer, ConnectorRef, ConnectorSeen, Effect,
     Expect, FreshIds, Grant, GrantId, GrantIdentity, InstallationUid, Introspectable, IntrospectionAnswer,
-    LedgerEntry, LedgerKey, LedgerPhase, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply,
+    LedgerEntry, LedgerKey, Now, OAuthClient, Origin, Read, RedeemAnswer, RefreshToken, Reply,
     ResourceVersion, Serial, Session, SessionGoal, SessionInputs, SessionMemory, SessionOutcome, State,
     StateSeen, TimeLimits, TokenAnswer, Username, WriteReply,
 };
@@ -110,6 +110,11 @@ impl Stage {
         }
     }
 
+    /// The state is written as it is, by somebody else.
+    pub(crate) fn restored(&mut self) {
+        self.written();
+    }
+
     fn moment(&self) -> Now {
         Now {
             monotonic: self.now,
@@ -138,7 +143,7 @@ impl Stage {
                 Reply::Ledger(Read::Is(entry.map(|entry| (entry, self.current_version()))))
             }
             Effect::CreateState { state } | Effect::WriteState { state, .. } => self.write(*state),
-            Effect::CreateLedger { entry, .. } if self.is_taken(&entry) => Reply::Write(WriteReply::Conflict),
+            Effect::CreateLedger { .. } if self.ledger.is_some() => Reply::Write(WriteReply::Conflict),
             Effect::CreateLedger { entry, .. } | Effect::MarkLedgerUsed { entry, .. } => {
                 self.ledger = Some(entry);
                 Reply::Write(WriteReply::Written(self.current_version()))
@@ -180,11 +185,6 @@ impl Stage {
             }
             Effect::Pause { .. } | Effect::Done(_) => Reply::Paused,
         }
-    }
-
-    /// Whether a code is entered that is entered already.
-    fn is_taken(&self, entry: &LedgerEntry) -> bool {
-        self.ledger.is_some() && matches!(entry.phase, LedgerPhase::Used(_))
     }
 
     fn write(&mut self, state: State) -> Reply {

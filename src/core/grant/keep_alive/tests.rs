@@ -217,6 +217,7 @@ fn where_only_a_person_helps_the_status_says_since_when_or_until_when_the_token_
                 serial: redeem::Serial(3),
                 phase: redeem::AttemptPhase::OutcomeUnknown,
                 hold_off_seconds: 45,
+                client: None,
                 unknown: redeem::UnknownFields::default(),
             });
             fixtures::grant_mut(&mut dead).view.state = fixtures::found(state);

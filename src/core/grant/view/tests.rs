@@ -76,6 +76,7 @@ fn attempt(phase: AttemptPhase) -> Attempt {
         serial: Serial(3),
         phase,
         hold_off_seconds: 45,
+        client: None,
         unknown: redeem::UnknownFields::default(),
     }
 }
@@ -134,6 +135,31 @@ fn what_the_secret_notes_of_a_token_counts_unless_it_was_noted_with_a_clock_that
         let expected = if counts { &noted } else { held };
         assert_eq!(found.issue_time, expected.issue_time, "{seconds}");
         assert_eq!(found.expiration, expected.expiration, "{seconds}");
+    }
+}
+
+#[test]
+fn a_newer_token_of_the_same_user_stays_in_the_secret_where_an_old_state_is_in_use_again() {
+    let observed = granted(&json!({}), GrantValidity::Valid);
+    let state = grant_of(&observed).view.state().unwrap();
+    let held = observed.held.clone().unwrap();
+    let noted = |serial, user: &str| HeldToken {
+        token: AccessToken::new("another".to_owned()),
+        serial: Some(serial),
+        identity: Identity {
+            user_id: user.to_owned(),
+            ..held.identity.clone()
+        },
+        ..held.clone()
+    };
+    let user = held.identity.user_id.as_str();
+    for (noted, stays) in [
+        (noted(4, user), true),
+        (noted(4, "005000000000099"), false),
+        (noted(2, user), false),
+    ] {
+        let found = token_of_state(state, Some(&noted), of(&observed)).unwrap();
+        assert_eq!(found.token == noted.token, stays, "{noted:?}");
     }
 }
 

@@ -101,6 +101,7 @@ impl World {
             serial: Serial(4),
             phase: redeem::AttemptPhase::Open,
             hold_off_seconds: 0,
+            client: None,
             unknown: redeem::UnknownFields::default(),
         };
         self.state.serial = attempt.serial;
