@@ -20,9 +20,9 @@ fn root() -> &'static Path {
 /// Where the links of a page lead in the repository, as paths from its root.
 fn targets(page: &str) -> Vec<String> {
     let text = read(page);
-    let lines = lines(page, &text);
-    let links = lines.iter().flat_map(|(_, line)| links(line));
-    let elsewhere = links.filter(|link| !link.starts_with('#'));
+    let prose = lines(page, &text);
+    let found = prose.iter().flat_map(|(_, line)| links(line));
+    let elsewhere = found.filter(|link| !link.starts_with('#'));
     elsewhere
         .map(|link| resolved(page, link.split('#').next().unwrap()))
         .collect()

@@ -3,7 +3,7 @@ use std::time::Duration;
 use redeem::{AttemptId, Grant, GrantId, GrantValidity, Origin, TimeLimits};
 
 use super::*;
-use crate::core::testing::fixtures::state;
+use crate::core::testing::fixtures::{client, state};
 
 fn moved(state: &State, in_status: Option<u64>) -> Result<String, Unmovable> {
     let data = state.to_data().unwrap();
@@ -33,7 +33,13 @@ fn what_is_dead_or_not_settled_stays() {
     };
     assert_eq!(moved(&none, None), Err(Unmovable::NoGrant));
     let limits = TimeLimits::new(Duration::from_secs(30)).unwrap();
-    let open = redeem::intent(&good, &GrantId::new("grant"), &AttemptId::new("attempt"), limits);
+    let open = redeem::intent(
+        &good,
+        &GrantId::new("grant"),
+        &AttemptId::new("attempt"),
+        limits,
+        &client(),
+    );
     assert_eq!(moved(&open.unwrap(), None), Err(Unmovable::Open));
     let candidate = Grant::new(GrantId::new("next"), RefreshToken::new("next"), Origin::Login);
     let waiting = State {
