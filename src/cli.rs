@@ -57,6 +57,11 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_SECRET_WATCH", value_enum, default_value = "ByName")]
     pub secret_watch: SecretWatch,
 
+    /// Restart the workloads in spec.rolloutRestartTargets of connectors after a new token. It needs the right to get and
+    /// patch Deployments, StatefulSets and DaemonSets.
+    #[arg(long, env = "SFC_ROLLOUT_RESTARTS", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    pub rollout_restarts: bool,
+
     /// Listen address of the probes /livez and /readyz.
     #[arg(long, env = "SFC_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
@@ -205,6 +210,7 @@ impl RunArgs {
             namespace: self.namespace.clone(),
             watch_namespaces: distinct(&self.watch_namespaces),
             secret_watch: self.secret_watch,
+            rollout_restarts: self.rollout_restarts,
             allowed_hosts: AllowedHosts::new(&self.allow_host),
             token_requests_per_hour: self.token_requests_per_hour,
             take_over_claims_of: distinct(&self.take_over_claims_of),

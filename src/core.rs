@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod model;
 pub mod pass;
 pub mod rights;
+pub mod rollout;
 pub mod schedule;
 pub mod secret;
 #[cfg(test)]

@@ -61,6 +61,8 @@ failpoints! {
     /// Waiting before something that failed is tried again.
     Pause,
     SecretWrite,
+    /// Restarting a workload after a new token.
+    RestartWorkload,
     StatusWrite,
     /// Noting that a password is about to be sent.
     NotePassword,

@@ -27,6 +27,7 @@ pub struct Metrics {
     clock_skew: Gauge<f64, AtomicU64>,
     connection_tests: Family<ResultLabels, Counter>,
     test_duration: Histogram,
+    rollout_restarts: Family<ResultLabels, Counter>,
     reconciles: Family<ResultLabels, Histogram, fn() -> Histogram>,
     reconciles_waiting: Gauge,
     reconciles_running: Gauge,
@@ -88,6 +89,7 @@ impl Metrics {
             clock_skew: Gauge::default(),
             connection_tests: Family::default(),
             test_duration: Histogram::new(TEST_BUCKETS),
+            rollout_restarts: Family::default(),
             reconciles: Family::new_with_constructor(|| Histogram::new(RECONCILE_BUCKETS)),
             reconciles_waiting: Gauge::default(),
             reconciles_running: Gauge::default(),
@@ -147,6 +149,11 @@ impl Metrics {
             "Duration of reconciles, by result: Succeeded whatever Salesforce said, Conflict if the object changed meanwhile, Failed if Kubernetes or the operator failed",
             Unit::Seconds,
             self.reconciles.clone(),
+        );
+        registry.register(
+            "rollout_restarts",
+            "Restarts of workloads after a new token, by result: Restarted, or the reason of a failure",
+            self.rollout_restarts.clone(),
         );
         registry.register(
             "reconciles_waiting",
@@ -212,6 +219,12 @@ impl Metrics {
             .get_or_create(&ResultLabels { result })
             .inc();
         self.test_duration.observe(duration.as_secs_f64());
+    }
+
+    pub fn rollout_restart(&self, result: &'static str) {
+        self.rollout_restarts
+            .get_or_create(&ResultLabels { result })
+            .inc();
     }
 
     pub fn reconcile_errors(&self, operation: &'static str) {

@@ -25,6 +25,8 @@ pub struct Settings {
     /// Namespaces to work in; empty means all.
     pub watch_namespaces: Vec<String>,
     pub secret_watch: SecretWatch,
+    /// Whether workloads may be restarted.
+    pub rollout_restarts: bool,
     /// Where credentials may be sent.
     pub allowed_hosts: AllowedHosts,
     /// Token requests that one login host is sent at a stretch, and an hour, and as many connection tests of an instance.

@@ -66,6 +66,12 @@ pub const TOKEN_DIGEST: &str = "salesforce-connector.dev/token-digest";
 /// On a consumer's Secret: serial of the stored grant that it was derived from (authorizationCode only).
 pub const SERIAL: &str = "salesforce-connector.dev/serial";
 
+/// On a workload: names of the connectors that may restart it, separated by commas.
+pub const RESTARTED_BY: &str = "salesforce-connector.dev/restarted-by";
+/// On the pod template of a workload: prefix of the annotation of a restart, followed by the connector's name. Its value is the
+/// issue time of the token that the workload was restarted for.
+pub const RESTART_PREFIX: &str = "restart.salesforce-connector.dev/";
+
 /// Prefixes of label and annotation keys that a user may not put on the consumer's Secret: those of Kubernetes, of the
 /// operator, and of controllers that copy Secrets, or act on what a Secret says.
 pub const RESERVED_KEY_DOMAINS: [&str; 9] = [

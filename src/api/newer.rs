@@ -26,6 +26,15 @@ where
     }))
 }
 
+/// A list in a status, if this version understands all of it.
+pub(crate) fn known_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(known(deserializer)?.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -52,6 +61,7 @@ mod tests {
                 "steps": [{ "name": "MoonPhase", "result": "Passed" }],
             },
             "inventory": { "result": "Guessed", "message": "" },
+            "rolloutRestarts": [{ "kind": "Swarm", "name": "bees", "tokenIssueTime": "2026-01-01T00:00:00Z" }],
             "lastLogin": {
                 "secretName": "login",
                 "result": "Postponed",

@@ -127,6 +127,16 @@ own_reasons! {
     ObjectsChanged => Transient, Nobody, "Nothing to do. The ConfigMap of the inventory names the objects.";
     /// The org has used a limit up to spec.inventory.limitWarningPercent.
     LimitNearlyReached => Transient, SalesforceAdministrator, "Free or buy capacity: Setup > Company Information shows the org's limits.";
+    /// The operator restarted workloads, because the token was replaced.
+    WorkloadsRestarted => Transient, Nobody, "Nothing to do.";
+    /// The operator may not restart workloads.
+    RolloutRestartsDisabled => Uncertain, ClusterAdministrator, "Set rolloutRestarts.enabled of the operator's chart to true, or remove spec.rolloutRestartTargets.";
+    /// A workload in spec.rolloutRestartTargets does not exist.
+    WorkloadMissing => Uncertain, Developer, "Create the workload in the connector's namespace, or correct spec.rolloutRestartTargets.";
+    /// A workload in spec.rolloutRestartTargets does not consent to be restarted by this connector.
+    WorkloadNotConsenting => Uncertain, Developer, "Set the annotation salesforce-connector.dev/restarted-by on the workload itself, not on its pod template, to the name of the connector. Separate several names by commas.";
+    /// The API server did not let the operator read or restart a workload.
+    WorkloadRestartRefused => Uncertain, ClusterAdministrator, "Read the message. Check the permissions of the operator's service account, admission policies and webhooks. If another field manager owns the annotation of the restart, remove that annotation from the manifest of the workload.";
     /// Salesforce rejected a new token immediately.
     FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Check Setup > Session Settings and the app's policies for a setting that ends new sessions: IP relaxation, session security level, API Access Control, Lock sessions to the IP address from which they originated. Also check whether Salesforce froze the user.";
     /// The token has expired, and the operator has not obtained a new one.

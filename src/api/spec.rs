@@ -21,9 +21,11 @@ use serde::{Deserialize, Serialize};
 
 pub use super::environment::Environment;
 pub use inventory::{InventoryDetails, InventorySpec};
+pub use rollout::{RolloutTarget, WorkloadKind};
 pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 
 mod inventory;
+mod rollout;
 mod rules;
 mod secret;
 
@@ -115,6 +117,16 @@ pub struct SalesforceConnectorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "InventorySpec")] // else the type's description would replace the field's
     pub inventory: Option<InventorySpec>,
+
+    /// Workloads of the connector's namespace that can't read a changed Secret while they run, at most 8. After the token
+    /// was replaced, the operator restarts each of them once, as kubectl rollout restart does. A workload must consent: its
+    /// annotation salesforce-connector.dev/restarted-by names the connector. The first token restarts nothing. The
+    /// operator needs the right to patch workloads: value rolloutRestarts.enabled of its chart. status.rolloutRestarts
+    /// shows the result; it has no influence on Ready. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
+    pub rollout_restart_targets: Option<Vec<RolloutTarget>>,
 
     /// While true, the operator sends nothing to Salesforce, with two exceptions (authorizationCode only): it refreshes
     /// a stored grant before it expires from inactivity, about once in 20 days, and it checks the outcome of an

@@ -15,14 +15,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::environment::Environment;
-use crate::api::newer::known;
+use crate::api::newer::{known, known_list};
 
 pub use inventory::{
     FailedPartStatus, InventoryPart, InventoryResult, InventoryStatus, LimitStatus, OrgType,
     RecordCountStatus,
 };
+pub use rollout::RolloutRestartStatus;
 
 mod inventory;
+mod rollout;
 
 /// Observed state of the connector.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -89,6 +91,16 @@ pub struct SalesforceConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     #[schemars(with = "InventoryStatus")] // else the type's description would replace the field's
     pub inventory: Option<InventoryStatus>,
+
+    /// Restarts of the workloads in spec.rolloutRestartTargets.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "known_list"
+    )]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
+    #[schemars(length(max = 8))]
+    pub rollout_restarts: Vec<RolloutRestartStatus>,
 
     /// Failures since the last success. Absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

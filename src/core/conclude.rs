@@ -26,6 +26,7 @@ use crate::core::model::limits;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::explain;
+use crate::core::rollout::summary::{rollout_notes, rollout_status};
 use crate::core::schedule::expiry::renewal_time;
 use crate::core::schedule::time::whole_seconds;
 
@@ -107,6 +108,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     status.connection_test = failures::connection_test(observed, outcome, untestable.as_ref(), now);
     status.last_login = last_login(observed, outcome, now);
     status.inventory = inventory_status(observed, outcome, now);
+    status.rollout_restarts = rollout_status(observed, outcome, now);
     status.last_handled = failures::last_handled(observed, decision, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);
@@ -118,6 +120,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     events.extend(identity_event(before, &status));
     events.extend(healed_session(&findings, outcome));
     events.extend(inventory_events(before, &status, outcome));
+    events.extend(rollout_events(before, outcome));
     let next = next_look::next_look(observed, decision, outcome, &status, now);
     Conclusion {
         status: (status != *before).then_some(status),
@@ -327,6 +330,18 @@ fn inventory_events(
     let limits = limits_note(before.inventory.as_ref(), inventory);
     let nearly = limits.map(|note| draft(EventKind::Warning, OwnReason::LimitNearlyReached, note));
     changed.into_iter().chain(nearly).collect()
+}
+
+fn rollout_events(before: &SalesforceConnectorStatus, outcome: &Outcome) -> Vec<EventDraft> {
+    let draft = |(reason, particulars): (OwnReason, String)| EventDraft {
+        kind: match reason {
+            OwnReason::WorkloadsRestarted => EventKind::Normal,
+            _ => EventKind::Warning,
+        },
+        reason: reason.into(),
+        note: explain(reason.into(), &particulars),
+    };
+    rollout_notes(before, outcome).into_iter().map(draft).collect()
 }
 
 /// Another installation manages this connector: its status is not ours to write while it lives, so an event says it.

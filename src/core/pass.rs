@@ -17,6 +17,7 @@ mod inventory;
 mod login;
 mod probe;
 mod progress;
+mod rollout;
 mod unexpected;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use crate::core::model::observed::{GrantSource, Observed, Requests, Source};
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
+use crate::core::rollout::report::RolloutReport;
 use addition::Addition;
 use delivery::{Delivery, Task, undelivered};
 use grant::{GrantRenewal, GrantStage};
@@ -51,6 +53,7 @@ use inventory::InventoryRun;
 use login::{Login, LoginEnd};
 use probe::write_probe;
 use progress::PartProgress;
+use rollout::RolloutRun;
 
 pub struct Pass<'key> {
     observed: Observed,
@@ -72,6 +75,7 @@ enum PassStage {
     LoggingIn(Box<Login>, MintReason),
     RenewingGrant(Box<GrantRenewal>),
     Delivering(Box<Delivery>, Addition),
+    RestartingWorkloads(Box<RolloutRun>, Box<Outcome>),
     TakingInventory(Box<InventoryRun>, Box<Outcome>),
     ReadingStatus(Box<Outcome>),
     Recording {
@@ -126,6 +130,9 @@ impl<'key> Pass<'key> {
                 let progress = delivery.on(reply, &self.observed, &connector, self.key)?;
                 Ok(self.delivering(progress, addition, now))
             }
+            (PassStage::RestartingWorkloads(run, outcome), reply) => {
+                Ok(self.restarting_workloads(run.on(reply, now)?, *outcome, now))
+            }
             (PassStage::TakingInventory(run, outcome), reply) => {
                 let progress = run.on(reply, &self.observed, now)?;
                 Ok(self.taking_inventory(progress, *outcome, now))
@@ -149,14 +156,7 @@ impl<'key> Pass<'key> {
                     resource_version,
                 },
                 PassReply::Done,
-            ) => {
-                let status = Box::new(report.status.clone());
-                self.stage = PassStage::WritingStatus(report);
-                Ok(PassEffect::WriteStatus {
-                    status,
-                    resource_version,
-                })
-            }
+            ) => Ok(self.write_status(report, resource_version)),
             (PassStage::Recording { report, .. } | PassStage::WritingStatus(report), PassReply::Done) => {
                 Ok(PassEffect::Done(Box::new(PassEnd::Reported(report))))
             }
@@ -425,8 +425,31 @@ impl<'key> Pass<'key> {
         self.observed.status_unwritten = false;
     }
 
-    /// All that was due is done; what the org holds comes last.
+    /// All that was due is done. Workloads that can't read the Secret again are restarted with the token that is in it.
     fn finish(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
+        match RolloutRun::begin(&self.observed, &outcome, now) {
+            Some(progress) => self.restarting_workloads(progress, outcome, now),
+            None => self.look_around(outcome, now),
+        }
+    }
+
+    fn restarting_workloads(
+        &mut self,
+        progress: PartProgress<RolloutRun, Vec<RolloutReport>>,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> PassEffect {
+        match progress {
+            PartProgress::Asks(run, effect) => {
+                self.stage = PassStage::RestartingWorkloads(Box::new(run), Box::new(outcome));
+                effect
+            }
+            PartProgress::Ended(rollouts) => self.look_around(Outcome { rollouts, ..outcome }, now),
+        }
+    }
+
+    /// What the org holds comes last.
+    fn look_around(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
         match InventoryRun::begin(&self.observed, &outcome, now) {
             Some(progress) => self.taking_inventory(progress, outcome, now),
             None => self.finish_with(outcome, now),
@@ -482,6 +505,15 @@ impl<'key> Pass<'key> {
             resource_version,
         };
         PassEffect::Record(report)
+    }
+
+    fn write_status(&mut self, report: Arc<PassReport>, resource_version: Option<String>) -> PassEffect {
+        let status = Box::new(report.status.clone());
+        self.stage = PassStage::WritingStatus(report);
+        PassEffect::WriteStatus {
+            status,
+            resource_version,
+        }
     }
 
     fn test_meanwhile(&self, now: Timestamp) -> bool {

@@ -34,6 +34,11 @@ const WORK: [Rule; 4] = [
     ("", "secrets", &["create", "delete", "get", "update"]),
 ];
 const WATCHED_SECRETS: Rule = ("", "secrets", &["watch"]);
+const WORKLOADS: [Rule; 3] = [
+    ("apps", "deployments", &["get", "patch"]),
+    ("apps", "statefulsets", &["get", "patch"]),
+    ("apps", "daemonsets", &["get", "patch"]),
+];
 /// In the operator's own namespace.
 const OWN: [Rule; 2] = [
     (
@@ -53,6 +58,7 @@ const REVIEWS: [Rule; 2] = [
 const BY_WORK: &str = "templates/rbac-work.yaml";
 const BY_WATCHED_NAMESPACES: &str = "templates/rbac-work.yaml for each of watchNamespaces";
 const BY_SECRET_WATCH: &str = "templates/rbac-work.yaml with secretWatch=Watch";
+const BY_ROLLOUTS: &str = "templates/rbac-work.yaml with rolloutRestarts.enabled=true";
 const BY_OWN: &str = "templates/rbac-own.yaml";
 const BY_AUTHENTICATION: &str = "templates/rbac-own.yaml with metrics.authentication=true";
 
@@ -82,6 +88,9 @@ pub fn needed(settings: &Settings, authenticate_metrics: bool) -> Vec<Right> {
         needed.extend(rights(namespace, &WORK, None, granted_by));
         if settings.secret_watch == SecretWatch::Watch {
             needed.extend(rights(namespace, &[WATCHED_SECRETS], None, BY_SECRET_WATCH));
+        }
+        if settings.rollout_restarts {
+            needed.extend(rights(namespace, &WORKLOADS, None, BY_ROLLOUTS));
         }
     }
     needed

@@ -70,6 +70,7 @@ pub fn validate(
         test_timeout: spec.connection_test.timeout.into(),
         api_version: spec.connection_test.api_version.clone(),
         inventory: spec.inventory.clone(),
+        rollout_targets: spec.rollout_restart_targets.clone().unwrap_or_default(),
         template,
         username_display: username_display(&spec.auth),
         inputs_digest,

@@ -6,3 +6,4 @@ pub(crate) mod details;
 pub mod digest_key;
 pub(crate) mod found_secret;
 pub(crate) mod own_secret;
+pub(crate) mod workloads;

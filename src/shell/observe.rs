@@ -120,6 +120,7 @@ fn status(context: &Context, connector: &SalesforceConnector) -> (SalesforceConn
         last_handled: unwritten.last_handled,
         connection_test: unwritten.connection_test,
         inventory: unwritten.inventory,
+        rollout_restarts: unwritten.rollout_restarts,
         ..status
     };
     (remembered, true)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use redeem::ResourceVersion;
-use salesforce_client::{TokenRequest, TokenToInspect};
+use salesforce_client::{AccessToken, TokenRequest, TokenToInspect};
 
 use crate::api::SalesforceConnector;
 use crate::api::status::InventoryPart;
@@ -21,7 +21,7 @@ use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret::Write;
-use crate::shell::kubernetes::{consumer_secret, details};
+use crate::shell::kubernetes::{consumer_secret, details, workloads};
 use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::salesforce::user_locks::UserLock;
 use crate::shell::turns::Object;
@@ -66,16 +66,15 @@ impl<'a> Performer<'a> {
             PassEffect::RequestToken { connector, request } => {
                 PassReply::Token(self.request_token(&connector, &request).await)
             }
-            PassEffect::Introspect { connector, token } => {
-                let inspected = TokenToInspect::Access(&token);
-                let (host, now) = (connector.host.name(), context.clock.steady());
-                context.questions.charge_or_refund(host, &self.owner, 0, 1, now);
-                let asked = self
-                    .salesforce
-                    .introspect(&connector.host, &connector.app, inspected);
-                PassReply::Introspection(asked.await.ok())
-            }
+            PassEffect::Introspect { connector, token } => self.introspect(&connector, &token).await,
             PassEffect::Test { call, limit } => self.test(call, limit).await,
+            PassEffect::ReadWorkload(target) => {
+                PassReply::Workload(workloads::read(context, &self.owner.namespace, &target).await)
+            }
+            PassEffect::RestartWorkload(restart) => {
+                let restarted = workloads::restart(context, &self.owner.namespace, &restart);
+                PassReply::WorkloadRestarted(self.at(Failpoint::RestartWorkload, restarted).await)
+            }
             PassEffect::ReadDetails => PassReply::Details(details::read(context, &self.owner).await),
             PassEffect::TakeInventory(call) => self.take_inventory(*call).await,
             PassEffect::WriteDetails(wanted) => {
@@ -154,6 +153,8 @@ impl<'a> Performer<'a> {
             PassEffect::RequestToken { .. }
             | PassEffect::Introspect { .. }
             | PassEffect::Test { .. }
+            | PassEffect::ReadWorkload(_)
+            | PassEffect::RestartWorkload(_)
             | PassEffect::ReadDetails
             | PassEffect::TakeInventory(_)
             | PassEffect::WriteDetails(_)
@@ -209,6 +210,17 @@ impl<'a> Performer<'a> {
             Ok(token) => TokenReply::Granted(Box::new(token)),
             Err(failure) => TokenReply::Refused(Box::new(failure)),
         }
+    }
+
+    async fn introspect(&self, connector: &Connector, token: &AccessToken) -> PassReply {
+        let (host, now) = (connector.host.name(), self.context.clock.steady());
+        let questions = &self.context.questions;
+        questions.charge_or_refund(host, &self.owner, 0, 1, now);
+        let inspected = TokenToInspect::Access(token);
+        let asked = self
+            .salesforce
+            .introspect(&connector.host, &connector.app, inspected);
+        PassReply::Introspection(asked.await.ok())
     }
 
     /// The limit is that of the whole test, which begins with the call for the versions.

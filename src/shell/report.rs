@@ -51,6 +51,14 @@ pub(crate) fn record(
     for (result, taken) in report.tests.iter().zip(durations) {
         metrics.connection_test(result, taken);
     }
+    for result in report
+        .outcome
+        .rollouts
+        .iter()
+        .filter_map(|rollout| rollout.end.result())
+    {
+        metrics.rollout_restart(result);
+    }
     context.remember_claim(connector, report.claimed_elsewhere);
     // Nobody is to be alarmed by what was suspended.
     let shown = Some(&report.status).filter(|_| !connector.spec.suspend);

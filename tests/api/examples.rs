@@ -42,6 +42,7 @@ fn there_is_an_example_for_each_login_method_and_for_a_mistake() {
             "inventory.yaml",
             "jwt-bearer.yaml",
             "password.yaml",
+            "rollout-restart.yaml",
             "secret-options.yaml",
             "wrong-environment.yaml",
         ]
@@ -110,7 +111,7 @@ fn login(text: &str) -> Login {
                 let value = value.as_str().expect("text").trim().to_owned();
                 secrets.insert((name.clone(), key.clone()), value);
             }
-        } else {
+        } else if object["kind"] == "SalesforceConnector" {
             let parsed: SalesforceConnector = serde_json::from_value(object).expect("a connector");
             connector = Some((name, parsed.spec));
         }
@@ -185,6 +186,14 @@ fn every_example_logs_in_with_what_the_simulator_knows() {
         ),
         (
             "inventory.yaml",
+            production(
+                world::ECA,
+                Some(world::ECA_SECRET),
+                "clientCredentials".to_owned(),
+            ),
+        ),
+        (
+            "rollout-restart.yaml",
             production(
                 world::ECA,
                 Some(world::ECA_SECRET),

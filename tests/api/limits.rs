@@ -117,6 +117,7 @@ pub(super) fn all() -> Vec<Case<String>> {
         .chain(references)
         .chain(scopes())
         .chain(record_counts())
+        .chain(workloads())
         .chain(counts())
         .collect()
 }
@@ -206,6 +207,37 @@ fn record_counts() -> Vec<Case<String>> {
     ]
 }
 
+fn workloads() -> Vec<Case<String>> {
+    let with = |target: Value| changed(containing(""), "/spec/rolloutRestartTargets", json!([target]));
+    let named = |name: String| with(json!({ "kind": "Deployment", "name": name }));
+    let field = "spec.rolloutRestartTargets[0]";
+    let name = format!("{field}.name");
+    let refused = |refused: Value, complaint: String| Case {
+        accepted: vec![],
+        refused: vec![refused],
+        complaint,
+    };
+    vec![
+        Case {
+            accepted: vec![named(dns(253))],
+            refused: vec![named(dns(254))],
+            complaint: format!("{name}: Too long: may not be more than 253 bytes"),
+        },
+        refused(
+            named(String::new()),
+            too_short(&name, 1) + &said_also(&name, &format!("name {NAME}")),
+        ),
+        refused(
+            with(json!({ "kind": "Deployment" })),
+            format!("{name}: Required value"),
+        ),
+        refused(
+            with(json!({ "name": "web" })),
+            format!("{field}.kind: Required value"),
+        ),
+    ]
+}
+
 fn counts() -> Vec<Case<String>> {
     let map = |count: usize| Value::Object((0..count).map(|n| (format!("k{n}"), "v".into())).collect());
     let scopes = |count: usize| -> Value {
@@ -213,6 +245,10 @@ fn counts() -> Vec<Case<String>> {
         ["refresh_token".to_owned()].into_iter().chain(others).collect()
     };
     let objects = |count: usize| -> Value { (0..count).map(|n| format!("Object{n}__c")).collect() };
+    let targets = |count: usize| -> Value {
+        let target = |n| json!({ "kind": "Deployment", "name": format!("w{n}") });
+        (0..count).map(target).collect()
+    };
     let formats = ["Environment", "SalesforceCli", "PubSub", "PubSub"];
     let many = |place: &str, most: usize, value: &dyn Fn(usize) -> Value, more: &str| {
         let with = |count| changed(containing(place), place, value(count));
@@ -231,6 +267,7 @@ fn counts() -> Vec<Case<String>> {
         many("/spec/secret/annotations", 32, &map, ""),
         many("/spec/auth/authorizationCode/scopes", 32, &scopes, ""),
         many("/spec/inventory/recordCounts", 20, &objects, ""),
+        many("/spec/rolloutRestartTargets", 8, &targets, ""),
         // There are three, so a fourth is one of them again.
         many(
             "/spec/secret/formats",

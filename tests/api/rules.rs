@@ -719,6 +719,37 @@ async fn rules_about_the_inventory() {
     check("inventory", inventory()).await;
 }
 
+fn rollout_targets() -> Vec<Case> {
+    let lists = |values: &[Value]| each("/spec/rolloutRestartTargets", values.iter().cloned());
+    let target = |kind: &str, name: &str| json!({ "kind": kind, "name": name });
+    let web = || target("Deployment", "web");
+    vec![
+        Case {
+            accepted: lists(&[
+                json!([]),
+                json!([web(), target("StatefulSet", "web"), target("DaemonSet", "a.b")]),
+            ]),
+            refused: lists(&[json!([target("CronJob", "web")])]),
+            complaint: "spec.rolloutRestartTargets[0].kind: Unsupported value: \"CronJob\": supported values: \"Deployment\", \"StatefulSet\", \"DaemonSet\"",
+        },
+        Case {
+            accepted: vec![],
+            refused: lists(&[json!([target("Deployment", "../web")])]),
+            complaint: "spec.rolloutRestartTargets[0].name: Invalid value: name must be a valid object name: lower-case letters, digits, - and .",
+        },
+        Case {
+            accepted: vec![],
+            refused: lists(&[json!([web(), web()])]),
+            complaint: "spec.rolloutRestartTargets[1]: Duplicate value: {\"kind\":\"Deployment\",\"name\":\"web\"}",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn rules_about_the_workloads_to_restart() {
+    check("rollouts", rollout_targets()).await;
+}
+
 fn names() -> Vec<Case> {
     vec![Case {
         accepted: vec![with("/metadata/name", "n".repeat(63).into())],
@@ -746,6 +777,7 @@ pub(super) fn all() -> Vec<Case<String>> {
         token_and_test(),
         secret(),
         inventory(),
+        rollout_targets(),
         names(),
     ];
     let fixed = fixed.into_iter().flatten().map(|case| Case {

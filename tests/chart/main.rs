@@ -25,3 +25,6 @@ mod secrecy;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod used;
+#[expect(dead_code, reason = "shared with the tests of the operator")]
+#[path = "../support/workloads.rs"]
+mod workloads;

@@ -106,6 +106,11 @@ async fn the_chart_grants_what_the_operator_needs_and_nothing_else() {
     for (values, flags) in [
         (&[][..], &[][..]),
         (&["--set=secretWatch=Watch"], &["--secret-watch=Watch"]),
+        (&["--set=rolloutRestarts.enabled=true"], &["--rollout-restarts"]),
+        (
+            &["--set=watchNamespaces={sales,service},rolloutRestarts.enabled=true"],
+            &["--watch-namespaces=sales,service", "--rollout-restarts"],
+        ),
         (
             &["--set=metrics.authentication=true"],
             &["--authenticate-metrics"],
@@ -204,10 +209,15 @@ async fn missed(operator: &Client, needed: &[Right], wanted: &[Atom]) {
 
 #[tokio::test]
 async fn each_right_that_is_taken_from_the_account_is_missed_cluster_wide() {
-    let release = Release::install(&["--set=secretWatch=Watch,metrics.authentication=true"]).await;
+    let set = "--set=secretWatch=Watch,metrics.authentication=true,rolloutRestarts.enabled=true";
+    let release = Release::install(&[set]).await;
     let needed = needed_by(
         &release.namespace,
-        &["--secret-watch=Watch", "--authenticate-metrics"],
+        &[
+            "--secret-watch=Watch",
+            "--authenticate-metrics",
+            "--rollout-restarts",
+        ],
     );
     let operator = release.operator().await;
     missed(&operator, &needed, &[]).await;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use testbed::eventually;
 
 use crate::release::{Release, SOON};
+use crate::workloads;
 
 const CONNECTORS: [&str; 3] = [
     "events.events.k8s.io: create patch",
@@ -119,6 +120,83 @@ async fn config_maps_are_written_where_inventories_are_enabled_and_only_those_of
         .patch("their-inventory", &PatchParams::default(), &ours)
         .await;
     assert_eq!(refusal(patched), Some(403));
+    release.uninstall().await;
+}
+
+#[tokio::test]
+async fn workloads_are_patched_where_restarts_are_enabled_and_only_in_the_annotation_of_a_restart() {
+    let release = Release::install(&["--set", "rolloutRestarts.enabled=true"]).await;
+    let elsewhere = release.plane.namespace("tenant").await;
+    let namespaces = own_namespaces(&release);
+    let rights = [
+        &namespaces,
+        SECRETS_BY_NAME,
+        "daemonsets.apps: get patch",
+        "deployments.apps: get patch",
+        "statefulsets.apps: get patch",
+    ];
+    assert_rights(&release, &elsewhere, &[&CONNECTORS[..], &rights].concat()).await;
+
+    let admin = release.plane.client().await;
+    for kind in workloads::KINDS {
+        workloads::deploy(&admin, &elsewhere, kind, "web", "crm").await;
+        workloads::deploy(&admin, &elsewhere, kind, "other", "").await;
+        workloads::consent(&admin, &elsewhere, kind, "other", Value::Null).await;
+    }
+    let operator = release.operator().await;
+    let patched = async |kind, name: &str, patch: &Value| {
+        let api = workloads::api(&operator, &elsewhere, kind);
+        let patch = Patch::Strategic(patch);
+        refusal(api.patch(name, &PatchParams::default(), &patch).await)
+    };
+    let of_template = |annotations: Value| json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
+    let restart = |token: &str| of_template(json!({ "restart.salesforce-connector.dev/crm": token }));
+    let mut attempt = 0;
+    eventually(SOON, "the policy is in force", async || {
+        attempt += 1;
+        let labelled = json!({ "metadata": { "labels": { "attempt": attempt.to_string() } } });
+        match patched(workloads::KINDS[0], "web", &labelled).await {
+            Some(403) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    let container = |field: Value| {
+        let container = [json!({ "name": "main" }), field]
+            .into_iter()
+            .fold(json!({}), |mut all, more| {
+                all.as_object_mut()
+                    .unwrap()
+                    .extend(more.as_object().unwrap().clone());
+                all
+            });
+        json!({ "spec": { "template": { "spec": { "containers": [container] } } } })
+    };
+    let refused = [
+        container(json!({ "image": "example.com/other" })),
+        container(json!({ "securityContext": { "runAsUser": 0 } })),
+        json!({ "spec": { "template": { "spec": { "serviceAccountName": "other" } } } }),
+        json!({ "spec": { "template": { "spec": { "hostNetwork": true } } } }),
+        json!({ "spec": { "template": { "metadata": { "labels": { "another": "label" } } } } }),
+        json!({ "spec": { "minReadySeconds": 7 } }),
+        json!({ "metadata": { "annotations": { "another": "annotation" } } }),
+        json!({ "metadata": { "annotations": { names::RESTARTED_BY: "crm, more" } } }),
+        json!({ "metadata": { "finalizers": ["example.com/stay"] } }),
+        of_template(json!({ "another": "annotation" })),
+        of_template(json!({ "example.com/kept": "changed" })),
+        of_template(json!({ "example.com/kept": null })),
+    ];
+    for kind in workloads::KINDS {
+        for patch in &refused {
+            assert_eq!(patched(kind, "web", patch).await, Some(403), "{kind:?} {patch}");
+        }
+        assert_eq!(patched(kind, "other", &restart("1")).await, Some(403), "{kind:?}");
+        for token in ["1", "2"] {
+            assert_eq!(patched(kind, "web", &restart(token)).await, None, "{kind:?}");
+        }
+        let found = workloads::api(&admin, &elsewhere, kind).get("web").await.unwrap();
+        assert_eq!(workloads::restarted(&found, "crm"), (2, Some("2".to_owned())));
+    }
     release.uninstall().await;
 }
 

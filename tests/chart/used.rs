@@ -14,6 +14,7 @@ use crate::files::CHART;
 use crate::needed::{DEADLINE, needed_by, start};
 use crate::release::FULL_NAME;
 use crate::tenant::{Tenant, condition, status};
+use crate::workloads;
 
 /// A line for each request of a service account, when it arrives: a watch does not end.
 fn audit_flags(dir: &Path) -> Vec<String> {
@@ -74,7 +75,8 @@ async fn every_right_of_the_account_is_used() {
     let tenant = Tenant::new(plane.client().await, plane.namespace("tenant").await, DEADLINE);
     let watched = format!("watchNamespaces={{{}}}", &*tenant.namespace);
     let install = ["install", "sfc", CHART, "--namespace", &home, "--set", &watched];
-    let set = "--set=crds.install=false,secretWatch=Watch,metrics.authentication=true";
+    let set =
+        "--set=crds.install=false,secretWatch=Watch,metrics.authentication=true,rolloutRestarts.enabled=true";
     let _ = plane.helm(&[&install[..], &[set]].concat()).await.stdout();
 
     let sim = Simulator::start_on(world::build(), Addresses::default()).unwrap();
@@ -88,6 +90,7 @@ async fn every_right_of_the_account_is_used() {
         &tenant.namespace,
         "--secret-watch=Watch",
         "--authenticate-metrics",
+        "--rollout-restarts",
         // Garbage is collected every second.
         "--state-retention-hours=0",
         "--connect-to",
@@ -106,7 +109,7 @@ async fn every_right_of_the_account_is_used() {
     assert_eq!(answer.status, "403 Forbidden");
 
     let account = format!("system:serviceaccount:{}:{FULL_NAME}", &*home);
-    let needed = needed_by(&home, &args[2..6]);
+    let needed = needed_by(&home, &args[2..7]);
     assert!(needed.len() > 20, "{needed:?}");
     eventually(DEADLINE, "every right to be used", async || {
         let unused = unused(audit.path(), &account, &needed);
@@ -155,7 +158,11 @@ async fn use_all(tenant: &Tenant, sim: &Simulator) {
         "host": world::PRODUCTION,
         "app": { "clientId": world::ROTATING, "clientSecretRef": reference("client-secret") },
         "auth": { "authorizationCode": { "bootstrap": { "refreshTokenRef": reference("refresh-token") } } },
+        "rolloutRestartTargets": workloads::targets("web"),
     });
+    for kind in workloads::KINDS {
+        workloads::deploy(&tenant.client, &tenant.namespace, kind, "web", "crm").await;
+    }
     tenant.create("crm", spec).await;
     tenant
         .until("the connector becomes Ready", "crm", |connector| {

@@ -92,7 +92,7 @@ async fn what_the_org_holds_is_shown_and_what_came_since_is_an_event() {
     assert_eq!(limits, [("DataStorageMB", 2142, 5100)]);
     assert_eq!(stage.sim.count(Endpoint::Sobjects), 1);
 
-    stage.enable_inventories().await;
+    stage.upgrade("inventory.enabled=true").await;
     let mut request = 0;
     eventually(DEADLINE, "the details are stored", async || {
         request += 1;

@@ -36,6 +36,7 @@ mod process;
 mod recipes;
 mod refusals;
 mod renewal;
+mod rollouts;
 #[path = "../support/scene.rs"]
 mod scene;
 mod scope;
@@ -47,6 +48,8 @@ mod takeover;
 mod tenant;
 mod troubles;
 mod unnamed;
+#[path = "../support/workloads.rs"]
+mod workloads;
 
 /// Runs each scenario in both ways of noticing changed Secrets, each on a stage of its own that `$stage` sets.
 macro_rules! in_both_modes {

@@ -27,7 +27,7 @@ pub(crate) use crate::tenant::{condition, status};
 use crate::{context, errors, logs};
 
 /// How long a test waits for anything. Generous: a wait ends when its condition comes true.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 /// The operator's clock runs this much faster, so that a resync takes two seconds and not a minute.
 pub(crate) const SPEED: u32 = 30;
 
@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     /// How long the operator keeps the state of a connector that is gone, on its own clock.
     pub(crate) state_retention: Duration,
     pub(crate) token_requests_per_hour: u32,
+    /// Whether the operator may restart workloads. The right to do so is the chart's to give.
+    pub(crate) rollout_restarts: bool,
     /// How long the operator waits for an answer of Salesforce's.
     pub(crate) request_timeout: Duration,
     operator: Option<Operator>,
@@ -165,6 +167,7 @@ impl Stage {
             also_watched: Vec::new(),
             state_retention: Duration::from_hours(24),
             token_requests_per_hour: 3600,
+            rollout_restarts: false,
             request_timeout: Duration::from_secs(5),
             operator: None,
             metrics: Vec::new(),
@@ -180,6 +183,7 @@ impl Stage {
         let settings = Settings {
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
+            rollout_restarts: self.rollout_restarts,
             state_retention: self.state_retention,
             ..context::settings(self.home.name(), self.watch_namespaces())
         };
@@ -218,16 +222,14 @@ impl Stage {
 
     /// Leaves the operator no right outside the tenant's namespace and its own, as a chart with `watchNamespaces` does.
     pub(crate) async fn restrict(&self) {
-        let list = format!("watchNamespaces={{{}}}", self.namespace.name());
-        let upgrade = ["upgrade", "sfc", CHART, "--namespace", self.home.name()];
-        let set = ["--reuse-values", "--set", &list];
-        let _notes = self.plane.helm(&[&upgrade[..], &set].concat()).await.stdout();
+        self.upgrade(&format!("watchNamespaces={{{}}}", self.namespace.name()))
+            .await;
     }
 
-    /// Gives the operator the right to write a ConfigMap, as a chart with `inventory.enabled` does.
-    pub(crate) async fn enable_inventories(&self) {
+    /// Gives the operator the rights that go with a value of the chart.
+    pub(crate) async fn upgrade(&self, value: &str) {
         let upgrade = ["upgrade", "sfc", CHART, "--namespace", self.home.name()];
-        let set = ["--reuse-values", "--set", "inventory.enabled=true"];
+        let set = ["--reuse-values", "--set", value];
         let _notes = self.plane.helm(&[&upgrade[..], &set].concat()).await.stdout();
     }
 

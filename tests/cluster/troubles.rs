@@ -123,6 +123,11 @@ async fn a_lost_state_is_shown_and_unlike_a_restored_one_needs_another_login() {
 
     stage.own_secrets().delete(&name, &delete).await.unwrap();
     bring(&stage, &token_of(&stage, world::INTEGRATION_USER)).await;
+    eventually(DEADLINE, "the new token is presented", async || {
+        let found = stage.token_calls();
+        (found > calls).then_some(()).ok_or(found)
+    })
+    .await;
     healed(&stage).await;
     assert_eq!(stage.token_calls(), calls + 1);
     assert_nothing_burned(&stage);
@@ -157,6 +162,47 @@ async fn an_old_state_and_one_of_another_cluster_are_shown_and_nothing_of_them_i
     assert_eq!(stage.token_calls(), calls, "nothing was presented");
     bring(&stage, &token_of(&stage, world::INTEGRATION_USER)).await;
     healed(&stage).await;
+    assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_does_not_rotate_survives_the_loss_of_its_state_and_the_return_of_an_old_one() {
+    let stage = set().await;
+    let token = stage
+        .sim
+        .world(|w| w.grant_refresh_token(world::CONNECTED, world::INTEGRATION_USER));
+    let values = [
+        ("refresh-token", token.as_str()),
+        ("client-secret", world::CONNECTED_SECRET),
+    ];
+    stage.input("crm-grant", &values).await;
+    let mut connected = spec("crm", &bootstrap());
+    connected["app"]["clientId"] = json!(world::CONNECTED);
+    stage.create("crm", connected).await;
+    stage.ready("crm").await;
+    let (name, first) = (state_name(&stage).await, state(&stage).await);
+    // A request wakes the operator, and is echoed at the latest when a token came of it.
+    let again = async |request: &str| {
+        let before = value(&stage.secret(TARGET).await, "access_token");
+        renew(&stage, "crm", request).await;
+        stage
+            .until_secret("another token", TARGET, |secret| {
+                (value(secret, "access_token") != before).then_some(())
+            })
+            .await;
+        healed(&stage).await;
+    };
+    stage
+        .own_secrets()
+        .delete(&name, &DeleteParams::default())
+        .await
+        .unwrap();
+    again("1").await;
+    restore(&stage, &first).await;
+    again("2").await;
+    let token = value(&stage.secret(TARGET).await, "access_token");
+    assert!(stage.sim.world(|w| w.access_token_is_good(&token)));
     assert_nothing_burned(&stage);
     stage.finish().await;
 }

@@ -17,6 +17,7 @@ use testbed::proxy::TcpProxy;
 
 use crate::operator::{Operator, Setup};
 use crate::passwords::PASSWORD;
+use crate::rollouts::ROLLOUT;
 use crate::stage::{DEADLINE, Stage, status};
 use crate::tenant::VERIFIER;
 
@@ -81,6 +82,7 @@ fn every_point_that_the_code_names_is_killed_at() {
         &WAITING,
         &LOGIN,
         &PASSWORD,
+        &ROLLOUT,
     ]
     .concat();
     let names = |points: &[Failpoint]| points.iter().map(|point| point.as_str()).collect::<BTreeSet<_>>();

@@ -13,6 +13,7 @@ mod outage;
 mod partition;
 mod passwords;
 mod public;
+mod rollouts;
 #[path = "../support/scene.rs"]
 mod scene;
 mod sieve;
@@ -21,3 +22,6 @@ mod suspend;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod terminate;
+#[expect(dead_code, reason = "shared with the tests of the operator")]
+#[path = "../support/workloads.rs"]
+mod workloads;

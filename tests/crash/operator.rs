@@ -57,6 +57,7 @@ impl Operator {
             .args(["--clock-speed", &setup.clock_speed.to_string()])
             .args(["--clock-ahead-seconds", &setup.clock_ahead_seconds.to_string()])
             .args(["--state-retention-hours", &setup.retention_hours.to_string()])
+            .arg("--rollout-restarts")
             .args(["--hostname", setup.name])
             .arg("--failpoints-in")
             .arg(stage.folder.path());

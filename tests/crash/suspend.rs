@@ -84,12 +84,12 @@ async fn a_renewal_survives_a_freeze_of_the_leader_after_each_of_its_steps() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_survives_a_freeze_of_the_leader_before_each_of_its_steps() {
-    frozen_while_importing("before").await;
+    Box::pin(frozen_while_importing("before")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_survives_a_freeze_of_the_leader_after_each_of_its_steps() {
-    frozen_while_importing("after").await;
+    Box::pin(frozen_while_importing("after")).await;
 }
 
 /// A freeze before sending is after the check: it has scenarios of its own, since to go on after that is what can't be helped.

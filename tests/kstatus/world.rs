@@ -442,6 +442,8 @@ impl World {
                 let end = self.session(owner, imported);
                 PassReply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
             }
+            PassEffect::ReadWorkload(_) => PassReply::Workload(Ok(None)),
+            PassEffect::RestartWorkload(_) => PassReply::WorkloadRestarted(Ok(())),
             PassEffect::ReadDetails => PassReply::Details(Ok(None)),
             PassEffect::TakeInventory(_) => PassReply::Inventory(Box::new(InventoryAnswer::TimedOut)),
             PassEffect::WriteDetails(_) => PassReply::DetailsWritten(Ok(())),

@@ -14,6 +14,7 @@ pub(crate) fn exposition() -> String {
     metrics.salesforce_request("Token", "Succeeded", second);
     metrics.clock_skew(0.5);
     metrics.connection_test("Succeeded", second);
+    metrics.rollout_restart("Restarted");
     metrics.reconcile("Succeeded", second);
     metrics.queue(0, 1);
     metrics.reconcile_errors("ReadSecret");

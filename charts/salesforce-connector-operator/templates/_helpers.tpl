@@ -84,6 +84,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [configmaps]
   verbs: [get, create, patch]
 {{- end }}
+{{- if .Values.rolloutRestarts.enabled }}
+# src/shell/kubernetes/workloads.rs reads the workloads that connectors name, and patches an annotation of their pod template. The
+# admission policy holds it to that annotation, and to workloads that consent.
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [get, patch]
+{{- end }}
 {{- end }}
 
 {{/* What a PodMonitor and a ServiceMonitor say of the port of the metrics. */}}

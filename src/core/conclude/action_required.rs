@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use redeem::GrantProblem;
 
 use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
@@ -57,9 +58,14 @@ fn only_a_person_helps(decision: &Decision, failures: Option<&FailuresStatus>) -
         Reason::Own(_) | Reason::Salesforce(_) => false,
     };
     let rejected = matches!(decision, Decision::Reject(rejection) if of_grant(rejection.reason));
-    let given_up = failures.filter(|failures| failures.next_attempt_time.is_none());
-    let lost = given_up
-        .and_then(|failures| Reason::parse(&failures.reason))
-        .is_some_and(of_grant);
+    let lost = failures.is_some_and(|failures| {
+        let given_up = failures.next_attempt_time.is_none();
+        // Salesforce is asked again about any other problem of a grant as well, but nobody counts on its answer.
+        let hoped_for = Reason::Grant(GrantProblem::OutcomeUnknown);
+        Reason::parse(&failures.reason).is_some_and(|reason| match reason {
+            Reason::Grant(_) => given_up || reason != hoped_for,
+            Reason::Own(_) | Reason::Salesforce(_) => given_up && of_grant(reason),
+        })
+    });
     rejected || lost
 }

@@ -16,6 +16,7 @@ use crate::core::model::decision::{Decision, WaitReason};
 use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
+use crate::core::rollout::due::next_attempt;
 use crate::core::schedule::backoff::{LATE_FOR, late_wait};
 use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::time::{is_ahead, later, since};
@@ -89,6 +90,7 @@ fn moments(
         .filter(|_| *decision != Decision::Wait(WaitReason::Suspended))
         .map(|next| next.0);
     moments.extend(again);
+    moments.extend(next_attempt(status));
     if observed.is_suspended() {
         return moments;
     }

@@ -203,6 +203,7 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
         grant: None,
         login: None,
         inventory: None,
+        rollouts: Vec::new(),
         secret: SecretOutcome::Refused(rejection),
         ..kept(&observed)
     };
@@ -236,6 +237,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
         grant: None,
         login: None,
         inventory: None,
+        rollouts: Vec::new(),
         held: None,
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -277,6 +279,7 @@ fn a_new_token_that_is_refused_at_once_is_a_finding() {
         grant: None,
         login: None,
         inventory: None,
+        rollouts: Vec::new(),
         minted: Some(Minted::Obtained {
             why: MintReason::SessionEnded,
         }),

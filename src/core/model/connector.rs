@@ -8,7 +8,7 @@ use salesforce_client::{
     App, Audience, Host, Password, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest,
 };
 
-use crate::api::spec::{Environment, ExpectSpec, InventorySpec};
+use crate::api::spec::{Environment, ExpectSpec, InventorySpec, RolloutTarget};
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::rejection::Rejection;
 use crate::core::schedule::password_memory::PasswordId;
@@ -34,6 +34,8 @@ pub struct Connector {
     pub api_version: String,
     /// What is to be read of what the org holds.
     pub inventory: Option<InventorySpec>,
+    /// Workloads to restart after a new token.
+    pub rollout_targets: Vec<RolloutTarget>,
     pub template: Template,
     pub username_display: UsernameDisplay,
     /// Digest of everything that determines the token.

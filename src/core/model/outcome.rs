@@ -12,6 +12,7 @@ use crate::core::model::decision::MintReason;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::rejection::{Rejection, explain};
 use crate::core::pass::connection_test::TestReport;
+use crate::core::rollout::report::RolloutReport;
 
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -28,6 +29,8 @@ pub struct Outcome {
     pub login: Option<Result<(), Problem>>,
     /// What the org holds, where that was read.
     pub inventory: Option<Box<InventoryReport>>,
+    /// The workloads that were looked at.
+    pub rollouts: Vec<RolloutReport>,
 }
 
 /// What the status tells of a stored grant.
@@ -58,6 +61,7 @@ impl Outcome {
             grant: None,
             login: None,
             inventory: None,
+            rollouts: Vec::new(),
         }
     }
 }

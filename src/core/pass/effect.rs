@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::DynamicObject;
 use redeem::{Bootstrap, Expect, InstallationUid, Introspectable, OAuthClient, ResourceVersion, SessionGoal};
 use salesforce_client::{AccessToken, Failure, Introspection, TokenRequest, TokenResponse};
 
 use crate::api::SalesforceConnectorStatus;
+use crate::api::spec::RolloutTarget;
 use crate::core::conclude::EventDraft;
 use crate::core::grant::session_report::SessionReport;
 use crate::core::inventory::calls::{InventoryAnswer, InventoryCall};
@@ -19,6 +21,7 @@ use crate::core::model::login_request::{LoginCode, LoginSecret};
 use crate::core::model::outcome::Outcome;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
+use crate::core::rollout::workload::{Restart, WorkloadFault};
 use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
 
 /// The one next thing that a pass needs. The shell carries it out and answers with the [`PassReply`] that its documentation names.
@@ -74,6 +77,10 @@ pub enum PassEffect {
         /// Time limit of the whole test, counted from its first call.
         limit: Duration,
     },
+    /// Read a workload that is to be restarted. [`PassReply::Workload`].
+    ReadWorkload(RolloutTarget),
+    /// Apply a restart to the workload of its uid, and take no field from another manager. [`PassReply::WorkloadRestarted`].
+    RestartWorkload(Box<Restart>),
     /// Read the ConfigMap with the details of the inventory of before. [`PassReply::Details`].
     ReadDetails,
     /// Make one call of the inventory. [`PassReply::Inventory`].
@@ -131,6 +138,9 @@ pub enum PassReply {
     Introspection(Option<Introspection>),
     /// What a call of the connection test was answered, and after how long.
     Test(TestAnswer, Duration),
+    /// The workload, if there is one.
+    Workload(Result<Option<Box<DynamicObject>>, WorkloadFault>),
+    WorkloadRestarted(Result<(), WorkloadFault>),
     /// The ConfigMap of that name, whosever it is.
     Details(Result<Option<Box<ConfigMap>>, DetailsFault>),
     Inventory(Box<InventoryAnswer>),
@@ -233,6 +243,8 @@ impl PassEffect {
             Self::RequestToken { .. } => "RequestToken",
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),
+            Self::ReadWorkload(_) => "ReadWorkload",
+            Self::RestartWorkload(_) => "RestartWorkload",
             Self::ReadDetails => "ReadDetails",
             Self::TakeInventory(_) => "TakeInventory",
             Self::WriteDetails(_) => "WriteDetails",

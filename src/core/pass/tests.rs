@@ -104,6 +104,7 @@ macro_rules! scenarios {
 
 mod inventory;
 mod passwords;
+mod rollouts;
 mod sessions;
 
 scenarios! {

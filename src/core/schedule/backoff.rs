@@ -25,6 +25,11 @@ pub(crate) const MENDED_EVERY: Duration = Duration::from_hours(1);
 /// First wait after a failed test of a token in use.
 pub(crate) const RETEST_FIRST: Duration = Duration::from_mins(2);
 
+/// First wait after a workload could not be restarted.
+pub(crate) const RESTART_AGAIN_FIRST: Duration = Duration::from_mins(1);
+/// Longest wait after a workload could not be restarted. After a new token it is tried at once.
+pub(crate) const RESTART_AGAIN_LONGEST: Duration = Duration::from_mins(10);
+
 /// First wait after a password with an unknown outcome.
 pub(crate) const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
 /// Longest wait after a password with an unknown outcome.
@@ -114,6 +119,12 @@ pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> D
         }
     };
     wait.min(interval)
+}
+
+/// How long after a workload could not be restarted it is tried again, where that has failed for so long.
+#[must_use]
+pub fn restart_again_wait(failing_for: Duration) -> Duration {
+    failing_for.clamp(RESTART_AGAIN_FIRST, RESTART_AGAIN_LONGEST)
 }
 
 /// How long a password is not sent whose answer was lost: twice as long as the last time, where that was the last failure.

@@ -7,8 +7,9 @@ use redeem::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, GrantProblem};
 use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
 use crate::core::schedule::backoff::{
-    BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, LATE_FOR, MENDED_EVERY, RETEST_FIRST, UNCERTAIN_EVERY,
-    UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
+    BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, LATE_FOR, MENDED_EVERY, RESTART_AGAIN_FIRST,
+    RESTART_AGAIN_LONGEST, RETEST_FIRST, UNCERTAIN_EVERY, UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST,
+    UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
 };
 use crate::core::schedule::password_memory::{LOCKOUT_PERIOD, MOST_FAILURES, REQUEST_EVERY};
 
@@ -59,6 +60,7 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::SessionReplaced
         | OwnReason::ObjectsChanged
         | OwnReason::LimitNearlyReached
+        | OwnReason::WorkloadsRestarted
         | OwnReason::Pending => "Not applicable.".to_owned(),
         OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
         OwnReason::LoginSecretInvalid | OwnReason::LoginCodeUsed | OwnReason::LoginWithoutRefreshToken => {
@@ -66,8 +68,7 @@ fn retry_of_own(own: OwnReason) -> String {
         }
         OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
         OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
-            let (late, late_for) = (words(LATE), words(LATE_FOR));
-            format!("Immediately in Watch mode; otherwise within {late} for {late_for}, then at the next resync.")
+            retry_of_late()
         }
         OwnReason::HostInvalid
         | OwnReason::InputTooLong
@@ -86,11 +87,11 @@ fn retry_of_own(own: OwnReason) -> String {
             "Immediately in Watch mode; otherwise at the next resync (metric salesforce_connector_resync_period_seconds)."
                 .to_owned()
         }
-        OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed => format!(
-            "At the next resync (metric salesforce_connector_resync_period_seconds), at the latest {}. The operator tries a dry run \
-             first, and does not log in while that fails.",
-            every(WRITE_AGAIN_LATEST)
-        ),
+        OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed => retry_of_write(),
+        OwnReason::RolloutRestartsDisabled => "When the operator starts with --rollout-restarts.".to_owned(),
+        OwnReason::WorkloadMissing
+        | OwnReason::WorkloadNotConsenting
+        | OwnReason::WorkloadRestartRefused => retry_of_restart(),
         OwnReason::CallBudgetSpent => ITS_TURN.to_owned(),
         OwnReason::PasswordOutcomeUnknown => retry_of_password(),
         OwnReason::EnvironmentMismatch
@@ -106,6 +107,28 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::PasswordRefusedBefore
         | OwnReason::PasswordsRefusedTooOften => retry_of_class(Reason::from(own).class()),
     }
+}
+
+fn retry_of_late() -> String {
+    let (late, late_for) = (words(LATE), words(LATE_FOR));
+    format!("Immediately in Watch mode; otherwise within {late} for {late_for}, then at the next resync.")
+}
+
+fn retry_of_write() -> String {
+    format!(
+        "At the next resync (metric salesforce_connector_resync_period_seconds), at the latest {}. The operator tries a dry run \
+         first, and does not log in while that fails.",
+        every(WRITE_AGAIN_LATEST)
+    )
+}
+
+fn retry_of_restart() -> String {
+    format!(
+        "At `status.rolloutRestarts[].nextAttemptTime`: {} later at first, then after as long again as it has lasted, at most {}; and \
+         after every new token.",
+        words(RESTART_AGAIN_FIRST),
+        words(RESTART_AGAIN_LONGEST)
+    )
 }
 
 fn retry_of_password() -> String {

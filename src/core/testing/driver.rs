@@ -108,6 +108,10 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token("new", now)))),
         PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
         PassEffect::Test { call, .. } => PassReply::Test(good_answer(call), fixtures::LATENCY),
+        PassEffect::ReadWorkload(_) => {
+            PassReply::Workload(Ok(Some(Box::new(fixtures::workload("crm", None)))))
+        }
+        PassEffect::RestartWorkload(_) => PassReply::WorkloadRestarted(Ok(())),
         PassEffect::ReadDetails => PassReply::Details(Ok(None)),
         PassEffect::TakeInventory(call) => PassReply::Inventory(Box::new(fixtures::inventory_answer(call))),
         PassEffect::WriteDetails(_) => PassReply::DetailsWritten(Ok(())),

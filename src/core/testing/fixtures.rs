@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::core::DynamicObject;
 use redeem::{
     Access, ClusterUid, ConnectorRef, Grant, GrantId, GrantValidity, OAuthClient, Origin, ResourceVersion,
     Serial, State, StateSeen,
@@ -18,7 +19,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::api::status::{ExpirySource, FailuresStatus, InventoryPart, SalesforceConnectorStatus};
-use crate::api::{Reason, SalesforceConnectorSpec};
+use crate::api::{Reason, SalesforceConnectorSpec, names};
 use crate::core::conclude::{Conclusion, conclude};
 use crate::core::decide::decide;
 use crate::core::decide::test_due::next_test;
@@ -200,6 +201,16 @@ pub(crate) fn held(connector: &Connector) -> HeldToken {
     }
 }
 
+/// A Deployment that consents to restarts by these connectors, and was restarted for this token.
+pub(crate) fn workload(restarted_by: &str, token: Option<Timestamp>) -> DynamicObject {
+    let token = token.map(|token| token.to_string());
+    let workload = json!({
+        "metadata": { "name": "web", "uid": "w", "resourceVersion": "7", "annotations": { names::RESTARTED_BY: restarted_by } },
+        "spec": { "template": { "metadata": { "annotations": { "restart.salesforce-connector.dev/crm": token } } } },
+    });
+    serde_json::from_value(workload).unwrap()
+}
+
 /// A connector that was just created.
 pub(crate) fn fresh() -> Observed {
     Observed {
@@ -274,6 +285,7 @@ pub(crate) fn first_success(observed: &Observed) -> Outcome {
         grant: None,
         login: None,
         inventory: None,
+        rollouts: Vec::new(),
         held: Some(held(of(observed))),
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -315,6 +327,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
         grant: None,
         login: None,
         inventory: None,
+        rollouts: Vec::new(),
         held: observed.held.clone(),
         minted: None,
         tested: None,
@@ -335,6 +348,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
         grant: None,
         login: None,
         inventory: None,
+        rollouts: Vec::new(),
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,
             problem,

@@ -216,8 +216,12 @@ impl Faults {
         if self.going.iter().any(|(_, undo)| of_replicas(undo)) {
             return Ok(false);
         }
+        let now = stage.now();
         for subject in &mut stage.subjects {
             subject.causes.hold(Cause::Operator, end + AFTER_A_REPLICA);
+            if kind == Kind::Killed {
+                subject.killed = Some(now);
+            }
         }
         if kind == Kind::ApiServerRestarted {
             stage.cluster.restart_api_server().await;

@@ -12,6 +12,8 @@ enum Task {
     Supply(&'static str, String),
     /// Log in and bring the refresh token.
     LogIn,
+    /// Ask for a renewal: the password is right.
+    Request,
 }
 
 #[derive(Debug, Default)]
@@ -31,13 +33,18 @@ impl People {
 
     /// Whether somebody is about to log in.
     pub(super) fn is_coming(&self, subject: usize) -> bool {
-        let logs_in =
-            |(_, whose, task): &(Timestamp, usize, Task)| *whose == subject && matches!(task, Task::LogIn);
+        let logs_in = |(_, whose, task): &(Timestamp, usize, Task)| {
+            *whose == subject && matches!(task, Task::LogIn | Task::Request)
+        };
         self.tasks.iter().any(logs_in)
     }
 
     pub(super) fn will_log_in(&mut self, when: Timestamp, subject: usize) {
         self.tasks.push((when, subject, Task::LogIn));
+    }
+
+    pub(super) fn will_request(&mut self, when: Timestamp, subject: usize) {
+        self.tasks.push((when, subject, Task::Request));
     }
 
     pub(super) async fn act(
@@ -53,6 +60,7 @@ impl People {
         for (_, subject, task) in due {
             match task {
                 Task::Supply(key, value) => stage.supply(subject, key, &value).await?,
+                Task::Request => stage.request(subject, now).await?,
                 Task::LogIn
                     if !stage
                         .subjects

@@ -24,6 +24,8 @@ enum Call {
     Ended,
     /// The answer to a refresh was lost.
     AnswerLost,
+    /// A replica was killed between Salesforce's answer and the write of its result.
+    Killed,
     /// The grant may live: nobody can tell what became of a refresh.
     Unknown,
     /// The grant lives, and Salesforce refuses it.
@@ -33,16 +35,23 @@ enum Call {
 }
 
 impl Call {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (
             Self::Ended,
             "calls for a login after the grant was ended in Salesforce",
         ),
         (Self::AnswerLost, "… after the answer to a refresh was lost"),
+        (
+            Self::Killed,
+            "… after a replica was killed between the answer to a refresh and the write of its result",
+        ),
         (Self::Refused, "… while Salesforce refused the user or the app"),
         (Self::Lost, "… for no such cause: grants lost"),
     ];
 }
+
+/// Reasons for which a password is sent again only if a person asks: it was refused while its user was frozen, for example.
+const WANT_A_REQUEST: [&str; 2] = ["WrongPassword", "PasswordRefusedBefore"];
 
 #[derive(Debug, Default)]
 struct Line {
@@ -144,11 +153,15 @@ impl Score {
             let line = self.lines.entry(subject.method).or_default();
             *line.calls.entry(call).or_default() += 1;
         }
+        let requested = subject.method == Method::Password && WANT_A_REQUEST.contains(&&*failure(connector));
+        if requested && !people.is_coming(number) {
+            people.will_request(now + SignedDuration::from_mins(chance.i64(30..360)), number);
+        }
         if needed && !people.is_coming(number) {
             people.will_log_in(now + SignedDuration::from_mins(chance.i64(30..360)), number);
         }
         if let Some(subject) = stage.subjects.get_mut(number) {
-            subject.awaits_person = needed;
+            subject.awaits_person = needed || requested;
         }
     }
 
@@ -172,6 +185,9 @@ impl Score {
             let lost = ["truncated_body", "process_then_drop", "process_then_never_answer"];
             // What was lost counts until the app gets an answer again: then its grant has survived it.
             let is_lost = entry.fault.as_deref().is_some_and(|fault| lost.contains(&fault));
+            if entry.succeeded() {
+                subject.answered = Some(entry.at);
+            }
             subject.answer_lost = is_lost || (subject.answer_lost && !entry.succeeded());
         }
     }
@@ -288,6 +304,7 @@ fn call(stage: &Stage, subject: &Subject, reason: &str, now: Timestamp) -> Call 
         // A spent token was presented, whatever went before.
         Some(GrantEnd::Replayed) => Call::Lost,
         _ if subject.answer_lost => Call::AnswerLost,
+        None if subject.was_killed_within() && reason == "ReauthorizationRequired" => Call::Killed,
         None if reason == "OutcomeUnknown" => Call::Unknown,
         None if subject.causes.holds(Cause::Refused, now) => Call::Refused,
         None => Call::Lost,
@@ -306,8 +323,8 @@ fn method(plan: Plan) -> String {
          24 hours, live for {days} days of a clock that runs {speed} times as fast, the operator's and Salesforce's. Two replicas of the operator are\n\
          processes of their own. Every second, each connector's token is presented to the simulated Salesforce, and the status is read.\n\
          Requests, time-outs, leases and hold-offs pass in real time: a second of them costs {speed} seconds here. People supply a rotated\n\
-         secret or a changed password after 10 to 120 minutes, and log in 30 to 360 minutes after the status calls for it. An answer that is\n\
-         lost is followed by an hour in which a password is not sent, or by a hold-off: there it counts for 180 minutes. One that is\n\
+         secret or a changed password after 10 to 120 minutes, and log in, or ask for a password to be sent again, 30 to 360 minutes after the\n\
+         status calls for it. An answer that is lost is followed by an hour in which a password is not sent, or by a hold-off: there it counts for 180 minutes. One that is\n\
          lost after Salesforce has spent a rotating token ends that grant; docs/redeem.md says why nothing can help it. Nothing goes wrong\n\
          in the first and the last 12 hours.\n"
     )

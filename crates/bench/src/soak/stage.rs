@@ -166,6 +166,17 @@ impl Stage {
         Ok(())
     }
 
+    /// What a person writes who wants a renewal now.
+    pub(super) async fn request(&self, subject: usize, now: Timestamp) -> Result<(), Failed> {
+        let subject = self.subjects.get(subject).ok_or("there is no such connector")?;
+        let annotation = "salesforce-connector.dev/renew-requested-at";
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": { annotation: now.to_string() } } }));
+        self.connectors()
+            .patch(&subject.name, &PatchParams::default(), &patch)
+            .await?;
+        Ok(())
+    }
+
     /// Who is not Ready, and what the status says.
     pub(super) async fn not_ready(&self) -> Result<Vec<String>, Failed> {
         let list = self.connectors().list(&ListParams::default()).await?;

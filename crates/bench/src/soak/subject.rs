@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use kube::api::DynamicObject;
 use salesforce_sim::{
     App, AppKind, Org, OrgKind, PermittedUsers, RefreshTokenPolicy, User, World, default_world,
@@ -77,6 +78,10 @@ pub(super) struct Subject {
     pub(super) causes: Causes,
     /// An answer to a refresh was lost on its way: the grant can't be kept.
     pub(super) answer_lost: bool,
+    /// When Salesforce last answered a token request of its app.
+    pub(super) answered: Option<Timestamp>,
+    /// When a replica was killed last.
+    pub(super) killed: Option<Timestamp>,
     /// A person was called and has not come yet.
     pub(super) awaits_person: bool,
 }
@@ -93,7 +98,18 @@ pub(super) fn host(org: usize) -> String {
 pub(super) const CLIENT_SECRET: &str = "soak-client-secret";
 pub(super) const PASSWORD: &str = "soak-password";
 
+/// Between Salesforce's answer and the write of its result: a second or two of real time on a busy machine.
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
 impl Subject {
+    /// Whether a replica was killed right after Salesforce had answered: what it had not stored is gone with it.
+    pub(super) fn was_killed_within(&self) -> bool {
+        let (Some(answered), Some(killed)) = (self.answered, self.killed) else {
+            return false;
+        };
+        answered <= killed && killed.duration_since(answered) < WINDOW
+    }
+
     pub(super) fn new(number: usize) -> Self {
         Self {
             name: format!("soak-{number:03}"),
@@ -104,6 +120,8 @@ impl Subject {
             username: format!("user-{number:03}@soak.example"),
             causes: Causes::default(),
             answer_lost: false,
+            answered: None,
+            killed: None,
             awaits_person: false,
         }
     }

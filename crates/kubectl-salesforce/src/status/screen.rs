@@ -16,9 +16,11 @@ use serde_json::Value;
 
 use crate::show::Paint;
 use crate::status::screen::holdings::holdings;
+use crate::status::screen::restarts::restarts;
 use crate::words::{ago, relative, span, visible};
 
 mod holdings;
+mod restarts;
 
 const LABEL: usize = 10;
 /// Width of the longest name of a step.
@@ -98,6 +100,7 @@ fn drawn(connector: &SalesforceConnector, now: Timestamp, paint: Paint) -> Strin
     if let Some(inventory) = &status.inventory {
         rows.add("Holds", &holdings(inventory, now, paint));
     }
+    rows.add("Restarts", &restarts(&status.rollout_restarts, now, paint));
     rows.add("Next", &next(&status, now));
     rows.0
 }

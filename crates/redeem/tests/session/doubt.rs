@@ -29,9 +29,9 @@ fn waits(why: SessionWait, seconds: u64) -> SessionEnd {
 
 /// A state of serial 3 that came back when its copies say 7.
 fn old(change: impl FnOnce(&mut State)) -> Stage {
-    let mut state = in_use();
-    change(&mut state);
-    let mut stage = Stage::with(Some(state));
+    let mut restored = in_use();
+    change(&mut restored);
+    let mut stage = Stage::with(Some(restored));
     stage.connector.serial = Some(Serial(7));
     stage.consumer = Some(Serial(7));
     stage
@@ -230,8 +230,8 @@ fn a_bootstrap_token_whose_state_is_gone_stays_unpresented_where_salesforce_does
 /// A state with an attempt of somebody else.
 fn begun() -> Stage {
     let attempt = AttemptId::new("theirs");
-    let state = intent(&in_use(), &GrantId::new("in use"), &attempt, limits(), &client());
-    let mut stage = Stage::with(state);
+    let begun = intent(&in_use(), &GrantId::new("in use"), &attempt, limits(), &client());
+    let mut stage = Stage::with(begun);
     stage.consumer = SEEN;
     stage
 }
@@ -282,14 +282,14 @@ fn a_token_that_was_called_inactive_twice_is_asked_about_for_a_day_and_can_come_
 fn only_the_app_that_presents_a_token_asks_about_it() {
     let attempt = AttemptId::new("theirs");
     let candidate = with_candidate(in_use());
-    let state = intent(
+    let begun = intent(
         &candidate,
         &GrantId::new("waiting"),
         &attempt,
         limits(),
         &another(),
     );
-    let mut stage = Stage::with(state);
+    let mut stage = Stage::with(begun);
     stage.consumer = SEEN;
     stage.said = [IntrospectionAnswer::Inactive; 3].into();
     run(&mut stage, &inputs(SessionGoal::Settle), 3);

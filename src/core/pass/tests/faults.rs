@@ -3,7 +3,7 @@
 
 use std::panic::catch_unwind;
 
-use super::{SCENARIOS, inventory, passwords, sessions};
+use super::{SCENARIOS, inventory, passwords, rollouts, sessions};
 use crate::core::testing::driver::fault::{Fault, with};
 
 const FAULTS: &[(Fault, &str)] = &[
@@ -72,6 +72,15 @@ const FAULTS: &[(Fault, &str)] = &[
         "it does not ask what the org holds",
     ),
     (Fault::Leaves("WriteDetails"), "it writes no details"),
+    (
+        Fault::Leaves("ReadWorkload"),
+        "it restarts a workload that does not consent",
+    ),
+    (
+        Fault::Leaves("RestartWorkload"),
+        "pods go on with a token that has expired",
+    ),
+    (Fault::Repeats("RestartWorkload"), "it restarts a workload twice"),
     (Fault::Repeats("RequestToken"), "it logs in twice"),
     (Fault::Repeats("RunSession"), "it presents a refresh token twice"),
     (Fault::Repeats("UpdateSecret"), "it writes the Secret twice"),
@@ -91,7 +100,12 @@ const FAULTS: &[(Fault, &str)] = &[
 ];
 
 fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    let more = [passwords::SCENARIOS, sessions::SCENARIOS, inventory::SCENARIOS];
+    let more = [
+        passwords::SCENARIOS,
+        sessions::SCENARIOS,
+        inventory::SCENARIOS,
+        rollouts::SCENARIOS,
+    ];
     SCENARIOS.iter().chain(more.into_iter().flatten())
 }
 

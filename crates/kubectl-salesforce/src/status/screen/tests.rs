@@ -169,6 +169,24 @@ Holds      Partial, read 1h ago
 }
 
 #[test]
+fn the_workloads_that_are_restarted_are_shown_with_what_stands_in_the_way() {
+    let restarts = json!([
+        { "kind": "Deployment", "name": "web", "tokenIssueTime": "2026-11-27T09:00:00Z", "restartTime": "2026-11-27T09:00:00Z" },
+        { "kind": "DaemonSet", "name": "agent", "tokenIssueTime": "2026-11-27T09:00:00Z" },
+        { "kind": "StatefulSet", "name": "db", "tokenIssueTime": "2026-11-27T09:00:00Z",
+            "reason": "WorkloadMissing", "message": "It is not there." },
+    ]);
+    let status = json!({ "observedGeneration": 2, "rolloutRestarts": restarts });
+    let shown = screen(&object("crm", &json!({}), &status), now(), Paint::PLAIN);
+    let wanted = "\
+Restarts   Deployment web, 1h ago
+           DaemonSet agent, not yet
+           ? StatefulSet db: WorkloadMissing: It is not there.
+";
+    assert!(shown.ends_with(wanted), "{shown}");
+}
+
+#[test]
 fn a_connector_that_no_operator_has_seen_says_so() {
     let wanted = "\
 Connector  new in namespace demo
