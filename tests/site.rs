@@ -20,8 +20,8 @@ fn root() -> &'static Path {
 /// Where the links of a page lead in the repository, as paths from its root.
 fn targets(page: &str) -> Vec<String> {
     let text = read(page);
-    let prose = lines(page, &text);
-    let found = prose.iter().flat_map(|(_, line)| links(line));
+    let lines = lines(page, &text);
+    let found = lines.iter().flat_map(|(_, line)| links(line));
     let elsewhere = found.filter(|link| !link.starts_with('#'));
     elsewhere
         .map(|link| resolved(page, link.split('#').next().unwrap()))

@@ -125,7 +125,7 @@ async fn a_lost_state_is_shown_and_unlike_a_restored_one_needs_another_login() {
     bring(&stage, &token_of(&stage, world::INTEGRATION_USER)).await;
     eventually(DEADLINE, "the new token is presented", async || {
         let found = stage.token_calls();
-        (found > calls).then_some(()).ok_or(found)
+        (found > calls).then_some(()).ok_or(format!("{found} calls"))
     })
     .await;
     healed(&stage).await;

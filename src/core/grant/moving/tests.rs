@@ -33,13 +33,8 @@ fn what_is_dead_or_not_settled_stays() {
     };
     assert_eq!(moved(&none, None), Err(Unmovable::NoGrant));
     let limits = TimeLimits::new(Duration::from_secs(30)).unwrap();
-    let open = redeem::intent(
-        &good,
-        &GrantId::new("grant"),
-        &AttemptId::new("attempt"),
-        limits,
-        &client(),
-    );
+    let (grant, attempt) = (GrantId::new("grant"), AttemptId::new("attempt"));
+    let open = redeem::intent(&good, &grant, &attempt, limits, &client());
     assert_eq!(moved(&open.unwrap(), None), Err(Unmovable::Open));
     let candidate = Grant::new(GrantId::new("next"), RefreshToken::new("next"), Origin::Login);
     let waiting = State {
