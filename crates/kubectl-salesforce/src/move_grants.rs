@@ -262,12 +262,16 @@ mod tests {
             ("app", json!({ "clientId": "2" })),
         ] {
             let mut other = spec.clone();
-            other[field] = value;
+            other
+                .as_object_mut()
+                .expect("a spec")
+                .insert(field.to_owned(), value);
             let found = obstacle(&here, &connector("2", &other));
             assert_eq!(found, Some(format!("spec.{field} is another one there")));
         }
         let mut unasked = spec;
-        unasked["auth"]["authorizationCode"]["bootstrap"] = json!({ "refreshTokenRef": {} });
+        *unasked.pointer_mut("/auth/authorizationCode").expect("a method") =
+            json!({ "bootstrap": { "refreshTokenRef": {} } });
         let here = connector("1", &unasked);
         assert!(obstacle(&here, &connector("2", &unasked)).is_some_and(|why| why.contains("bootstrap")));
     }

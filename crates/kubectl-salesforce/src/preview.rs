@@ -232,8 +232,7 @@ mod tests {
             (json!("2026-11-27T10:00:00Z"), NextLogin::PerhapsAPerson),
             (Value::Null, NextLogin::PerhapsAPerson),
         ] {
-            let mut object = connector(&spec);
-            object["status"] = json!({ "token": { "issueTime": issued } });
+            let object = json!({ "spec": spec, "status": { "token": { "issueTime": issued } } });
             assert_eq!(forecast(&object, Some(snapshot)).0, login, "{object}");
         }
         let object = connector(&json!({ "auth": { "clientCredentials": {} } }));

@@ -11,6 +11,7 @@ use salesforce_client::{ClientSettings, Proxies};
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::server;
+use salesforce_connector_operator::settings::{Settings, TOKEN_REQUEST_LIMIT};
 use salesforce_connector_operator::shell::context::Context;
 use salesforce_connector_operator::shell::{callback, controller};
 use salesforce_sim::default_world;
@@ -92,20 +93,27 @@ impl Stage {
     }
 
     async fn operator(&self, lease: LeaseState, clock: Clock) -> Arc<Context> {
-        self.operator_on(self.plane, lease, clock).await
+        self.operator_on(self.plane, lease, clock, TOKEN_REQUEST_LIMIT)
+            .await
     }
 
-    /// An operator on that control plane, in the namespaces that are called as those of this stage.
+    /// An operator on that control plane, in the namespaces that are called as those of this stage. `limit` is how long a token request
+    /// may take, and decides how long an attempt of another operator is left alone.
     pub(crate) async fn operator_on(
         &self,
         plane: &ControlPlane,
         lease: LeaseState,
         clock: Clock,
+        limit: Duration,
     ) -> Arc<Context> {
-        let settings = context::settings(self.home.name(), vec![self.namespace.name().to_owned()]);
+        let settings = Settings {
+            token_request_limit: limit,
+            ..context::settings(self.home.name(), vec![self.namespace.name().to_owned()])
+        };
         let salesforce = ClientSettings {
             connect_to: vec![format!("*={}", self.sim.https_addr()).parse().unwrap()],
             extra_ca_pem: vec![self.sim.ca_pem().as_bytes().to_vec()],
+            request_timeout: limit,
             proxies: Proxies::Never,
             ..ClientSettings::default()
         };
