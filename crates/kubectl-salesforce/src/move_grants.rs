@@ -45,11 +45,15 @@ pub async fn run(access: &AccessFlags, args: &MoveArgs) -> Result<ExitCode, Comm
             connector.namespace().unwrap_or_default(),
             connector.name_any()
         );
-        let what = match route.moved(&connector).await? {
-            Ok(()) => "moved".to_owned(),
-            Err(why) => {
+        let what = match route.moved(&connector).await {
+            Ok(Ok(())) => "moved".to_owned(),
+            Ok(Err(why)) => {
                 stayed = true;
                 format!("stays: {why}. A person must log in there")
+            }
+            Err(error) => {
+                show::print(&said)?;
+                return Err(error);
             }
         };
         let _ = writeln!(
@@ -151,39 +155,60 @@ impl Route<'_> {
         }
     }
 
-    /// Takes a state away here, at the version that was read, and puts its token there. If that fails, the state comes back.
+    /// Takes a state away here, at the version that was read, and puts its token there. If that fails, the state comes back. Where the
+    /// answer was lost, a look says what came of it.
     async fn carry(&self, store: &Api<Secret>, state: Secret, brought: &Secret) -> Result<(), CommandError> {
         let seen = Preconditions {
             uid: state.uid(),
             resource_version: state.resource_version(),
         };
+        let name = state.name_any();
         let taken = store
-            .delete(&state.name_any(), &DeleteParams::default().preconditions(seen))
+            .delete(&name, &DeleteParams::default().preconditions(seen))
             .await;
-        taken.map_err(|error| self.refused("delete", error))?;
-        let put = self
-            .own_secrets(&self.there)
-            .create(&PostParams::default(), brought)
-            .await;
+        if let Err(error) = taken
+            && (matches!(error, kube::Error::Api(_)) || !matches!(store.get_opt(&name).await, Ok(None)))
+        {
+            return Err(self.refused("delete", error));
+        }
+        let target = self.own_secrets(&self.there);
+        let put = target.create(&PostParams::default(), brought).await;
         let Err(error) = put else { return Ok(()) };
-        let back = Secret {
-            metadata: ObjectMeta {
-                name: state.metadata.name,
-                labels: state.metadata.labels,
-                annotations: state.metadata.annotations,
-                ..ObjectMeta::default()
-            },
-            ..state
-        };
-        store
-            .create(&PostParams::default(), &back)
-            .await
-            .map_err(|error| self.refused("create", error))?;
-        Err(self.refused("create", error))
+        match target.get_opt(&brought.name_any()).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                let back = store.create(&PostParams::default(), &again(state)).await;
+                back.map_err(|error| self.refused("create", error))?;
+                Err(self.refused("create", error))
+            }
+            Err(_) => Err(CommandError::Cluster(format!(
+                "the other cluster does not answer, and its Secret {} may be missing. If it is, its person must log in",
+                brought.name_any()
+            ))),
+        }
     }
 
     fn refused(&self, verb: &str, error: kube::Error) -> CommandError {
         refusal(verb, "secrets", Some(self.operator_namespace), error)
+    }
+}
+
+/// The same Secret, to be created once more.
+fn again(secret: Secret) -> Secret {
+    let ObjectMeta {
+        name,
+        labels,
+        annotations,
+        ..
+    } = secret.metadata;
+    Secret {
+        metadata: ObjectMeta {
+            name,
+            labels,
+            annotations,
+            ..ObjectMeta::default()
+        },
+        ..secret
     }
 }
 
