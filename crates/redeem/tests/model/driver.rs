@@ -126,7 +126,11 @@ impl World {
                     Fault::None => self.salesforce.introspect(token),
                     Fault::Failed => IntrospectionAnswer::NoAnswer,
                     Fault::Refused => IntrospectionAnswer::Impossible,
-                    Fault::Delayed if self.salesforce.is_good(token) => IntrospectionAnswer::Inactive,
+                    Fault::Delayed
+                        if self.config.asking == Asking::Answered && self.salesforce.is_good(token) =>
+                    {
+                        IntrospectionAnswer::Inactive
+                    }
                     Fault::LostRequest | Fault::LostReply | Fault::Delayed => return None,
                 };
                 tally.count(match said {

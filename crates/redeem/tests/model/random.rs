@@ -156,7 +156,11 @@ fn draw(world: &World, chance: &mut Chance, problem: u64) -> Action {
         }
         ControllerPhase::Running(_) => Action::Step {
             c,
-            fault: draw_fault(chance),
+            fault: match draw_fault(chance) {
+                // A question is nothing to be lost halfway.
+                Fault::LostRequest | Fault::LostReply if world.stands_at(c) == "Introspect" => Fault::Delayed,
+                fault => fault,
+            },
         },
         ControllerPhase::Checked { .. } => match chance.below(16) {
             0 => Action::NotSent(c),
