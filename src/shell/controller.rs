@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
+use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{Controller, watcher};
@@ -144,7 +145,11 @@ async fn run_pass(
 ) -> Result<Action, Error> {
     let started = Instant::now();
     // All lines of one pass carry its number, down to its calls to Salesforce.
-    let span = tracing::info_span!("pass", pass = PASSES.fetch_add(1, Ordering::Relaxed));
+    let span = tracing::info_span!(
+        "pass",
+        pass = PASSES.fetch_add(1, Ordering::Relaxed),
+        connector = %format_args!("{}/{}", namespace(connector), connector.name_any()),
+    );
     let pass = tokio::time::timeout(PASS_LIMIT, reconcile(connector, context).instrument(span));
     let mut pass = std::pin::pin!(pass);
     let brisk = tokio::time::timeout(LENDS_ITS_PLACE_AFTER, &mut pass).await;

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use salesforce_connector_operator::core::pass::connection_test::SUCCEEDED;
-use salesforce_connector_operator::settings::SecretWatch;
 use salesforce_sim::{Endpoint, default_world as world};
-use serde_json::{Value, json};
+use serde_json::json;
 use testbed::eventually;
 
+use crate::in_both_modes;
 use crate::stage::{DEADLINE, Stage, condition, status, value};
-use crate::{in_both_modes, logs};
 
 in_both_modes!(Stage::set =>
     a_new_connector_becomes_ready_with_a_working_token,
@@ -22,49 +21,6 @@ in_both_modes!(Stage::set =>
     a_test_on_request_is_echoed_and_mints_nothing,
     a_renewal_on_request_is_echoed,
 );
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_number_in_the_log_leads_from_a_pass_to_its_calls_to_salesforce() {
-    let stage = Stage::set(SecretWatch::Watch).await;
-    let start = logs::length();
-    stage.good_connector("crm").await;
-    stage.ready("crm").await;
-    let lines = logs::since(start);
-    let lines: Vec<Value> = lines
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    let object = format!("/crm.{}", stage.namespace.name());
-    let of_connector = |line: &&Value| line["spans"].to_string().contains(&object);
-    let pass = |line: &Value| {
-        line["spans"]
-            .as_array()?
-            .iter()
-            .find_map(|span| span["pass"].as_u64())
-    };
-    let obtained = lines
-        .iter()
-        .filter(of_connector)
-        .find(|line| line["fields"]["message"] == "Obtained a token")
-        .expect("a line about the token");
-    assert!(pass(obtained).is_some(), "{obtained}");
-    let calls: BTreeSet<_> = lines
-        .iter()
-        .filter(|line| line["fields"]["message"] == "Called Salesforce" && pass(line) == pass(obtained))
-        .map(|line| {
-            (
-                line["level"].as_str(),
-                line["fields"]["endpoint"].as_str(),
-                line["fields"]["outcome"].as_str(),
-            )
-        })
-        .collect();
-    assert!(
-        calls.contains(&(Some("DEBUG"), Some("Token"), Some("Succeeded"))),
-        "{calls:?}"
-    );
-    stage.finish().await;
-}
 
 async fn a_new_connector_becomes_ready_with_a_working_token(stage: Stage) {
     stage.good_connector("crm").await;

@@ -153,7 +153,7 @@ impl Operator {
         fields.filter(|fields| fields["message"] == message).collect()
     }
 
-    fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.process.log()).unwrap();
         let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
         lines.collect()
