@@ -305,6 +305,16 @@ fn no_intent_is_made_beside_another_or_for_a_dead_grant() {
         current(state).validity = GrantValidity::Dead;
     });
     assert_eq!(intent(&dead, &grant, &attempt, limits(), &client()), None);
+    // What has brought something was granted to the app that was refused.
+    let of_another = changed(|state| {
+        current(state).attempt = None;
+        current(state).validity = GrantValidity::Dead;
+        current(state).refused_as = Some(OAuthClient {
+            client_id: "another".into(),
+            ..client()
+        });
+    });
+    assert_eq!(intent(&of_another, &grant, &attempt, limits(), &client()), None);
 }
 
 /// State with a grant `n` of the same user beside the current one.

@@ -186,6 +186,7 @@ fn a_bootstrap_token_whose_state_is_gone_is_imported_again_if_salesforce_calls_i
         ]
     );
     assert_eq!(stage.sent, ["bootstrap-0"]);
+    assert_eq!(stage.asked.len(), 2, "before the import, and before its intent");
     let grant = stage.state.unwrap().current.unwrap().id;
     assert_eq!(
         stage.ledger.map(|entry| entry.phase),
@@ -292,6 +293,16 @@ fn only_the_app_that_presents_a_token_asks_about_it() {
     let mut stage = Stage::with(begun);
     stage.consumer = SEEN;
     stage.said = [IntrospectionAnswer::Inactive; 3].into();
+    run(&mut stage, &inputs(SessionGoal::Settle), 3);
+    assert_eq!(stage.asked, []);
+}
+
+#[test]
+fn nobody_asks_about_the_token_of_another_app_whose_attempt_does_not_name_its_app() {
+    let mut stage = begun();
+    let grant = stage.state.as_mut().unwrap().current.as_mut().unwrap();
+    grant.granted_to = Some(another());
+    grant.attempt.as_mut().unwrap().client = None;
     run(&mut stage, &inputs(SessionGoal::Settle), 3);
     assert_eq!(stage.asked, []);
 }
