@@ -1,12 +1,11 @@
 //! The callback page: a login by a link, in a browser of a person, on a real API server; and attacks on it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::api::status::{LoginResult, LoginStatus};
 use salesforce_connector_operator::core::callback::url::CallbackUrl;
@@ -18,149 +17,12 @@ use salesforce_sim::default_world as world;
 use serde_json::json;
 use testbed::eventually;
 
-use crate::browser::{Browser, hidden};
+use crate::browser::hidden;
 use crate::stage::{DEADLINE, Stage, condition, value};
+use crate::visitor::{PAGE, Visitor};
 
-const PAGE: &str = "https://sfc.example.com";
 const KEY: &str = "link-key-0123456789abcdefghijklmnopqrstuvwxyz";
 const SECRET: &str = "crm-login-x7k2p";
-
-/// A person with a browser that has cookies of its own.
-struct Visitor {
-    browser: Browser,
-    /// Where the page is served.
-    page: SocketAddr,
-    cookies: Mutex<BTreeMap<String, String>>,
-}
-
-/// What a visitor was shown.
-struct Visit {
-    status: u16,
-    headers: reqwest::header::HeaderMap,
-    body: String,
-}
-
-impl Visit {
-    fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map(|value| value.to_str().unwrap())
-            .unwrap_or_default()
-    }
-
-    fn title(&self) -> &str {
-        let title = self.body.split("<h1>").nth(1).unwrap_or_default();
-        title.split("</h1>").next().unwrap()
-    }
-
-    /// Where the page sends the browser by itself.
-    fn address(&self) -> String {
-        let address = self
-            .body
-            .split("http-equiv=\"refresh\" content=\"0;url=")
-            .nth(1)
-            .unwrap();
-        address.split('"').next().unwrap().replace("&amp;", "&")
-    }
-}
-
-impl Visitor {
-    fn new(stage: &Stage, page: SocketAddr) -> Self {
-        Self {
-            browser: Browser::new(&stage.sim),
-            page,
-            cookies: Mutex::default(),
-        }
-    }
-
-    /// The same person at another replica.
-    fn at(self, page: SocketAddr) -> Self {
-        Self { page, ..self }
-    }
-
-    fn cookies(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let path = path.strip_prefix(PAGE).unwrap_or(path);
-        let cookies: Vec<_> = self
-            .cookies()
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let request = self
-            .browser
-            .http
-            .request(method, format!("http://{}{path}", self.page));
-        let request = request.header("host", "sfc.example.com");
-        if cookies.is_empty() {
-            request
-        } else {
-            request.header("cookie", cookies.join("; "))
-        }
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Visit {
-        let answer = request.send().await.unwrap();
-        let visit = Visit {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            body: answer.text().await.unwrap(),
-        };
-        for cookie in visit.headers.get_all("set-cookie") {
-            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
-            let (value, flags) = rest.split_once(';').unwrap();
-            assert_eq!(flags, " Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax");
-            self.cookies().insert(name.to_owned(), value.to_owned());
-        }
-        visit
-    }
-
-    async fn get(&self, path: &str) -> Visit {
-        self.send(self.request(Method::GET, path)).await
-    }
-
-    async fn press(&self, path: &str, form: &str) -> Visit {
-        let form = [("form", form)];
-        let request = self.request(Method::POST, path).form(&form);
-        self.send(request.header("sec-fetch-site", "same-origin")).await
-    }
-
-    /// Opens a link, presses its button, and says where the browser is sent.
-    async fn depart(&self, link: &str) -> String {
-        let offer = self.get(link).await;
-        assert_eq!(offer.status, 200, "{}", offer.body);
-        let departure = self.press(link, hidden(&offer.body, "form")).await;
-        assert_eq!(
-            (departure.status, departure.title()),
-            (200, "On to Salesforce"),
-            "{}",
-            departure.body
-        );
-        departure.address()
-    }
-
-    /// Brings back an answer that is taken, and follows it until the page has this title.
-    async fn arrive(&self, answer: &str, title: &str) -> Visit {
-        let taken = self.get(answer).await;
-        assert_eq!(taken.status, 303, "{}", taken.body);
-        let outcome = taken.header("location").to_owned();
-        assert!(
-            outcome.starts_with("/outcome/") && outcome.len() < 30,
-            "{outcome}"
-        );
-        eventually(DEADLINE, title, async || {
-            let page = self.get(&outcome).await;
-            if page.title() == title {
-                Ok(page)
-            } else {
-                Err(page.body)
-            }
-        })
-        .await
-    }
-}
 
 /// Serves the page as a replica does.
 async fn serve(context: Arc<Context>) -> SocketAddr {

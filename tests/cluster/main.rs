@@ -48,6 +48,7 @@ mod takeover;
 mod tenant;
 mod troubles;
 mod unnamed;
+mod visitor;
 #[path = "../support/workloads.rs"]
 mod workloads;
 

@@ -262,6 +262,17 @@ impl Elsewhere {
         assert!(message.contains("kubectl salesforce login"), "{name}: {message}");
     }
 
+    /// Waits until everybody is Ready who needs no person, and who has no grant any more says so for this reason.
+    async fn has_come_as_far_as_it_can(&self, without_grant: &str) {
+        for name in ["app", "key", "lasting"] {
+            self.ready(name).await;
+        }
+        self.awaits_a_person("rotating", "BootstrapTokenInactive").await;
+        for name in ["browser", "public"] {
+            self.awaits_a_person(name, without_grant).await;
+        }
+    }
+
     /// Ends the test: nothing was presented that was spent, and every grant of the former cluster lives.
     async fn finish(self, stage: &Stage) {
         self.operator.end().await;
@@ -278,15 +289,7 @@ impl Elsewhere {
 async fn after_a_restore_with_new_uids_those_alone_log_in_whom_the_preview_names_and_no_grant_ends() {
     let mut stage = source().await;
     let elsewhere = restored_elsewhere(&mut stage, false).await;
-    for name in ["app", "key", "lasting"] {
-        elsewhere.ready(name).await;
-    }
-    elsewhere
-        .awaits_a_person("rotating", "BootstrapTokenInactive")
-        .await;
-    for name in ["browser", "public"] {
-        elsewhere.awaits_a_person(name, "AuthorizationRequired").await;
-    }
+    elsewhere.has_come_as_far_as_it_can("AuthorizationRequired").await;
     log_in(&stage, &elsewhere.tenant, "rotating", "again").await;
     elsewhere.ready("rotating").await;
     elsewhere.finish(&stage).await;
@@ -297,15 +300,7 @@ async fn a_status_that_is_restored_with_a_connector_of_a_new_uid_changes_nothing
     let mut stage = source().await;
     let former = status(&stage.get("rotating").await).installation_uid;
     let elsewhere = restored_elsewhere(&mut stage, true).await;
-    for name in ["app", "key", "lasting"] {
-        elsewhere.ready(name).await;
-    }
-    elsewhere
-        .awaits_a_person("rotating", "BootstrapTokenInactive")
-        .await;
-    for name in ["browser", "public"] {
-        elsewhere.awaits_a_person(name, "GrantLost").await;
-    }
+    elsewhere.has_come_as_far_as_it_can("GrantLost").await;
     let taken_from = status(&elsewhere.tenant.get("rotating").await).previous_installation_uid;
     assert_eq!(
         taken_from, former,
