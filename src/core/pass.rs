@@ -12,11 +12,13 @@ mod addition;
 pub mod connection_test;
 mod delivery;
 pub mod effect;
+mod follow_up;
 mod grant;
 mod inventory;
 mod login;
 mod probe;
 mod progress;
+mod reporting;
 mod rollout;
 mod unexpected;
 
@@ -30,30 +32,26 @@ pub use effect::{
 };
 pub use unexpected::UnexpectedReply;
 
-use crate::api::SalesforceConnectorStatus;
-use crate::core::conclude::conclude;
 use crate::core::decide::decide;
 use crate::core::decide::instance_moved::instance_is_gone;
 use crate::core::decide::test_due::{due_test, meanwhile};
-use crate::core::inventory::findings::InventoryReport;
 use crate::core::model::connector::Connector;
 use crate::core::model::decision::{Decision, Evidence, MintReason};
 use crate::core::model::digest::DigestKey;
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::login_request::LoginSeen;
-use crate::core::model::observed::{GrantSource, Observed, Requests, Source};
+use crate::core::model::observed::{Observed, Source};
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
-use crate::core::rollout::report::RolloutReport;
 use addition::Addition;
 use delivery::{Delivery, Task, undelivered};
+use follow_up::{FollowUp, FollowUpProgress};
 use grant::{GrantRenewal, GrantStage};
-use inventory::InventoryRun;
 use login::{Login, LoginEnd};
 use probe::write_probe;
 use progress::PartProgress;
-use rollout::RolloutRun;
+use reporting::{PassFindings, Reporting, ReportingProgress};
 
 pub struct Pass<'key> {
     observed: Observed,
@@ -75,15 +73,8 @@ enum PassStage {
     LoggingIn(Box<Login>, MintReason),
     RenewingGrant(Box<GrantRenewal>),
     Delivering(Box<Delivery>, Addition),
-    RestartingWorkloads(Box<RolloutRun>, Box<Outcome>),
-    TakingInventory(Box<InventoryRun>, Box<Outcome>),
-    ReadingStatus(Box<Outcome>),
-    Recording {
-        report: Arc<PassReport>,
-        changed: bool,
-        resource_version: Option<String>,
-    },
-    WritingStatus(Arc<PassReport>),
+    FollowingUp(Box<FollowUp>),
+    Reporting(Box<Reporting>),
     Ended,
 }
 
@@ -130,35 +121,13 @@ impl<'key> Pass<'key> {
                 let progress = delivery.on(reply, &self.observed, &connector, self.key)?;
                 Ok(self.delivering(progress, addition, now))
             }
-            (PassStage::RestartingWorkloads(run, outcome), reply) => {
-                Ok(self.restarting_workloads(run.on(reply, now)?, *outcome, now))
+            (PassStage::FollowingUp(follow_up), reply) => {
+                let progress = follow_up.on(reply, &self.observed, now)?;
+                Ok(self.following_up(progress, now))
             }
-            (PassStage::TakingInventory(run, outcome), reply) => {
-                let progress = run.on(reply, &self.observed, now)?;
-                Ok(self.taking_inventory(progress, *outcome, now))
-            }
-            (PassStage::ReadingStatus(_), PassReply::Status(None)) => {
-                Ok(PassEffect::Done(Box::new(PassEnd::Gone)))
-            }
-            (PassStage::ReadingStatus(outcome), PassReply::Status(Some(live)))
-                if !live.leads && !matches!(outcome.minted, Some(Minted::Obtained { .. })) =>
-            {
-                Ok(PassEffect::Done(Box::new(PassEnd::Deposed)))
-            }
-            (PassStage::ReadingStatus(outcome), PassReply::Status(Some(live))) => {
-                self.take_over(live.status);
-                Ok(self.conclude(*outcome, live.resource_version, now))
-            }
-            (
-                PassStage::Recording {
-                    report,
-                    changed: true,
-                    resource_version,
-                },
-                PassReply::Done,
-            ) => Ok(self.write_status(report, resource_version)),
-            (PassStage::Recording { report, .. } | PassStage::WritingStatus(report), PassReply::Done) => {
-                Ok(PassEffect::Done(Box::new(PassEnd::Reported(report))))
+            (PassStage::Reporting(reporting), reply) => {
+                let progress = reporting.on(reply, &mut self.observed, now)?;
+                Ok(self.reporting(progress))
             }
             _ => Err(UnexpectedReply),
         }
@@ -411,108 +380,38 @@ impl<'key> Pass<'key> {
         instance_is_gone(&self.observed, &self.decision, report).then_some(Evidence::InstanceGone)
     }
 
-    /// The status as it stands. Where another leader has carried out requests meanwhile, its echo stays: what this pass observed
-    /// may be older.
-    fn take_over(&mut self, live: SalesforceConnectorStatus) {
-        if live.last_handled != self.observed.status.last_handled {
-            let handled = live.last_handled.clone().unwrap_or_default();
-            self.observed.requests = Requests {
-                test: handled.test_requested_at,
-                renew: handled.renew_requested_at,
-            };
-        }
-        self.observed.status = live;
-        self.observed.status_unwritten = false;
-    }
-
-    /// All that was due is done. Workloads that can't read the Secret again are restarted with the token that is in it.
+    /// All that was due is done.
     fn finish(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
-        match RolloutRun::begin(&self.observed, &outcome, now) {
-            Some(progress) => self.restarting_workloads(progress, outcome, now),
-            None => self.look_around(outcome, now),
-        }
+        let progress = FollowUp::begin(outcome, &self.observed, now);
+        self.following_up(progress, now)
     }
 
-    fn restarting_workloads(
-        &mut self,
-        progress: PartProgress<RolloutRun, Vec<RolloutReport>>,
-        outcome: Outcome,
-        now: Timestamp,
-    ) -> PassEffect {
+    fn following_up(&mut self, progress: FollowUpProgress, now: Timestamp) -> PassEffect {
         match progress {
-            PartProgress::Asks(run, effect) => {
-                self.stage = PassStage::RestartingWorkloads(Box::new(run), Box::new(outcome));
+            PartProgress::Asks(follow_up, effect) => {
+                self.stage = PassStage::FollowingUp(Box::new(follow_up));
                 effect
             }
-            PartProgress::Ended(rollouts) => self.look_around(Outcome { rollouts, ..outcome }, now),
-        }
-    }
-
-    /// What the org holds comes last.
-    fn look_around(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
-        match InventoryRun::begin(&self.observed, &outcome, now) {
-            Some(progress) => self.taking_inventory(progress, outcome, now),
-            None => self.finish_with(outcome, now),
-        }
-    }
-
-    fn taking_inventory(
-        &mut self,
-        progress: PartProgress<InventoryRun, InventoryReport>,
-        outcome: Outcome,
-        now: Timestamp,
-    ) -> PassEffect {
-        match progress {
-            PartProgress::Asks(run, effect) => {
-                self.stage = PassStage::TakingInventory(Box::new(run), Box::new(outcome));
+            PartProgress::Ended(outcome) => {
+                let findings = PassFindings {
+                    outcome,
+                    decision: self.decision.clone(),
+                    tests: std::mem::take(&mut self.tests),
+                };
+                let (reporting, effect) = Reporting::begin(findings, &self.observed, now);
+                self.stage = PassStage::Reporting(Box::new(reporting));
                 effect
             }
-            PartProgress::Ended(report) => {
-                let inventory = Some(Box::new(report));
-                self.finish_with(Outcome { inventory, ..outcome }, now)
+        }
+    }
+
+    fn reporting(&mut self, progress: ReportingProgress) -> PassEffect {
+        match progress {
+            PartProgress::Asks(reporting, effect) => {
+                self.stage = PassStage::Reporting(Box::new(reporting));
+                effect
             }
-        }
-    }
-
-    /// The redeem protocol writes a part of the status itself: where it was at work, the status is read again.
-    fn finish_with(&mut self, outcome: Outcome, now: Timestamp) -> PassEffect {
-        let at_work = |source: &GrantSource| {
-            let took_over = source.view.claim.inherited().is_some();
-            took_over || outcome.minted.is_some() || outcome.login.is_some()
-        };
-        if self.observed.grant().is_some_and(at_work) {
-            self.stage = PassStage::ReadingStatus(Box::new(outcome));
-            return PassEffect::ReadStatus;
-        }
-        self.conclude(outcome, None, now)
-    }
-
-    fn conclude(&mut self, outcome: Outcome, resource_version: Option<String>, now: Timestamp) -> PassEffect {
-        let conclusion = conclude(&self.observed, &self.decision, &outcome, now);
-        let before = &self.observed.status;
-        let report = Arc::new(PassReport {
-            decision: self.decision.clone(),
-            outcome,
-            tests: std::mem::take(&mut self.tests),
-            status: conclusion.status.clone().unwrap_or_else(|| before.clone()),
-            events: conclusion.events,
-            next: conclusion.next,
-            claimed_elsewhere: conclusion.claimed_elsewhere,
-        });
-        self.stage = PassStage::Recording {
-            report: report.clone(),
-            changed: conclusion.status.is_some() || self.observed.status_unwritten,
-            resource_version,
-        };
-        PassEffect::Record(report)
-    }
-
-    fn write_status(&mut self, report: Arc<PassReport>, resource_version: Option<String>) -> PassEffect {
-        let status = Box::new(report.status.clone());
-        self.stage = PassStage::WritingStatus(report);
-        PassEffect::WriteStatus {
-            status,
-            resource_version,
+            PartProgress::Ended(end) => PassEffect::Done(Box::new(end)),
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::status::{LoginResult, SalesforceConnectorStatus};
+use crate::core::conclude::conclude;
 use crate::core::grant::session_report::SessionReport;
 use crate::core::model::held_token::Renewal;
 use crate::core::model::login_request::{LoginCode, LoginRequest, LoginSecret, LoginSeen};

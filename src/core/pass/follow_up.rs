@@ -1,0 +1,97 @@
+//! What follows once a token is where it belongs? Workloads that can't read the Secret again are restarted, and what the org holds
+//! is looked at. Neither ever fails a pass.
+
+use jiff::Timestamp;
+
+use crate::core::inventory::findings::InventoryReport;
+use crate::core::model::observed::Observed;
+use crate::core::model::outcome::Outcome;
+use crate::core::pass::effect::PassReply;
+use crate::core::pass::inventory::InventoryRun;
+use crate::core::pass::progress::PartProgress;
+use crate::core::pass::rollout::RolloutRun;
+use crate::core::pass::unexpected::UnexpectedReply;
+use crate::core::rollout::report::RolloutReport;
+
+pub(super) struct FollowUp {
+    outcome: Box<Outcome>,
+    step: FollowUpStep,
+}
+
+enum FollowUpStep {
+    RestartingWorkloads(RolloutRun),
+    TakingInventory(Box<InventoryRun>),
+}
+
+pub(super) type FollowUpProgress = PartProgress<FollowUp, Outcome>;
+
+impl FollowUp {
+    pub(super) fn begin(outcome: Outcome, observed: &Observed, now: Timestamp) -> FollowUpProgress {
+        match RolloutRun::begin(observed, &outcome, now) {
+            Some(progress) => restarting_workloads(progress, outcome, observed, now),
+            None => look_around(outcome, observed, now),
+        }
+    }
+
+    /// Takes the reply to the last effect, and goes on.
+    pub(super) fn on(
+        self,
+        reply: PassReply,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Result<FollowUpProgress, UnexpectedReply> {
+        let outcome = *self.outcome;
+        Ok(match self.step {
+            FollowUpStep::RestartingWorkloads(run) => {
+                restarting_workloads(run.on(reply, now)?, outcome, observed, now)
+            }
+            FollowUpStep::TakingInventory(run) => taking_inventory(run.on(reply, observed, now)?, outcome),
+        })
+    }
+
+    fn asks(outcome: Outcome, step: FollowUpStep) -> Self {
+        Self {
+            outcome: Box::new(outcome),
+            step,
+        }
+    }
+}
+
+fn restarting_workloads(
+    progress: PartProgress<RolloutRun, Vec<RolloutReport>>,
+    outcome: Outcome,
+    observed: &Observed,
+    now: Timestamp,
+) -> FollowUpProgress {
+    match progress {
+        PartProgress::Asks(run, effect) => {
+            let step = FollowUpStep::RestartingWorkloads(run);
+            PartProgress::Asks(FollowUp::asks(outcome, step), effect)
+        }
+        PartProgress::Ended(rollouts) => look_around(Outcome { rollouts, ..outcome }, observed, now),
+    }
+}
+
+/// What the org holds comes last.
+fn look_around(outcome: Outcome, observed: &Observed, now: Timestamp) -> FollowUpProgress {
+    match InventoryRun::begin(observed, &outcome, now) {
+        Some(progress) => taking_inventory(progress, outcome),
+        None => PartProgress::Ended(outcome),
+    }
+}
+
+fn taking_inventory(
+    progress: PartProgress<InventoryRun, InventoryReport>,
+    outcome: Outcome,
+) -> FollowUpProgress {
+    match progress {
+        PartProgress::Asks(run, effect) => {
+            let step = FollowUpStep::TakingInventory(Box::new(run));
+            PartProgress::Asks(FollowUp::asks(outcome, step), effect)
+        }
+        PartProgress::Ended(report) => {
+            let inventory = Some(Box::new(report));
+            PartProgress::Ended(Outcome { inventory, ..outcome })
+        }
+    }
+}
