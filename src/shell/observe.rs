@@ -187,20 +187,22 @@ async fn source(
     checked: Result<(Connector, Method), Rejection>,
     noted: Option<&HeldToken>,
 ) -> Result<Source, Error> {
-    let (connector, method) = match checked {
-        Ok((connector, method)) => (Arc::new(connector), method),
+    let (mut connector, method) = match checked {
+        Ok(checked) => checked,
         Err(rejection) => return Ok(Source::Unusable(rejection)),
     };
     match method {
         Method::Login(method) => Ok(Source::Login(LoginSource {
             password_refused: is_refused(context, &method, &namespace(object)).await?,
-            connector,
+            connector: Arc::new(connector),
             method,
         })),
         Method::Grant(mut settings) => {
             let mut view = view(context, object, noted, settings.bootstrap.as_ref()).await?;
             if let Some(token) = moved(context, object, &view).await? {
-                view.bootstrap = Some(digest(context, &token));
+                let digest = digest(context, &token);
+                connector.also_attempts_with(digest.as_str(), &context.digest_key);
+                view.bootstrap = Some(digest);
                 (settings.bootstrap, settings.fault) = (Some(token), None);
             }
             Ok(Source::Grant(Box::new(GrantSource {
@@ -208,14 +210,14 @@ async fn source(
                 login: login(context, object).await?,
                 siblings: siblings(context, object),
                 claim_reported: context.claim_told(object),
-                connector,
+                connector: Arc::new(connector),
                 settings,
             })))
         }
     }
 }
 
-/// A token that was brought from another cluster takes the place of the bootstrap token while nothing is stored for the connector.
+/// A token of `kubectl salesforce move-grants` takes the place of the bootstrap token while nothing is stored for the connector.
 async fn moved(
     context: &Context,
     object: &SalesforceConnector,

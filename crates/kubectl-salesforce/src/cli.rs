@@ -73,8 +73,8 @@ pub enum PluginCommand {
     New(Box<NewArgs>),
     /// Say who must log in once connectors have been restored elsewhere, or from a snapshot of etcd, before you do it.
     PreviewRestore(PreviewArgs),
-    /// Take stored grants to another cluster, where the connectors have been created again, so that nobody need log in. Both operators
-    /// must be stopped.
+    /// Take stored grants to connectors that have been created again, in another cluster or in this one, so that nobody need log in.
+    /// The operators must be stopped.
     MoveGrants(MoveArgs),
     /// Collect a support bundle: connectors, events, and the operator's version and settings. Secrets are not read.
     Bundle(BundleArgs),
@@ -265,8 +265,12 @@ pub struct MoveArgs {
     #[arg(long, value_name = "NAME")]
     pub to_context: Option<String>,
     /// Kubeconfig file of the other cluster. Default: the same file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "to_context")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present_any = ["to_context", "recreated"])]
     pub to_kubeconfig: Option<PathBuf>,
+    /// Take the grants of connectors that were deleted in this cluster to those that have been created again with the same
+    /// namespace and name.
+    #[arg(long, conflicts_with_all = ["to_context", "to_kubeconfig"])]
+    pub recreated: bool,
     /// Namespace of the operator in both clusters.
     #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
     pub operator_namespace: String,

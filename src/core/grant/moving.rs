@@ -1,8 +1,9 @@
-//! May a stored grant be taken to another cluster, where its connector has been created again, and which token is it then?
+//! May a stored grant be taken to a connector that was created again, in another cluster or in this one, and which token is it then?
 
 use std::collections::BTreeMap;
 
-use redeem::{RefreshToken, Serial, State};
+use jiff::Timestamp;
+use redeem::{ConnectorRef, OAuthClient, RefreshToken, Serial, State};
 
 /// Why a grant stays where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,26 @@ pub fn token_to_move(
     }
     let current = state.current.filter(|grant| !grant.is_dead());
     current.map(|grant| grant.refresh_token).ok_or(Unmovable::NoGrant)
+}
+
+/// Whose stored grant this is, and as which app and at which host it was obtained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredGrant {
+    pub connector: ConnectorRef,
+    pub granted_to: Option<OAuthClient>,
+    /// When it was last refreshed.
+    pub refreshed_at: Option<Timestamp>,
+}
+
+/// Reads the data of the Secret of a stored grant; nothing if it can't be read.
+pub fn stored_grant(state: &BTreeMap<String, Vec<u8>>) -> Option<StoredGrant> {
+    let state = State::from_data(state).ok()?;
+    let grant = state.current.as_ref();
+    Some(StoredGrant {
+        granted_to: grant.and_then(|grant| grant.granted_to.clone()),
+        refreshed_at: grant.and_then(|grant| Some(grant.access.as_ref()?.received_at)),
+        connector: state.connector,
+    })
 }
 
 #[cfg(test)]

@@ -44,6 +44,14 @@ pub struct Connector {
     pub attempt_digest: Digest,
 }
 
+impl Connector {
+    /// What is brought beside the inputs of the spec is an input of attempts too: a failure of before does not count for it.
+    pub fn also_attempts_with(&mut self, brought: &str, key: &DigestKey) {
+        let parts = [self.attempt_digest.as_str(), brought];
+        self.attempt_digest = key.digest("attempt-with", parts.map(str::as_bytes));
+    }
+}
+
 /// Whether the username may be shown: not where it came through a reference, which may point at anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsernameDisplay {

@@ -20,6 +20,7 @@ mod logging_in;
 mod making;
 mod moving;
 mod readme;
+mod recreating;
 mod refused;
 #[path = "../../../../tests/support/scene.rs"]
 mod scene;

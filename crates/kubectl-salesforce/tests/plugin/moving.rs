@@ -20,7 +20,7 @@ use crate::tenant::{Tenant, VERIFIER, condition, status};
 const SPEED: u32 = 30;
 
 /// A connector with authorizationCode.
-fn by_code(client_id: &str, client_secret: Option<&str>, bootstrap: Option<&str>) -> Value {
+pub(crate) fn by_code(client_id: &str, client_secret: Option<&str>, bootstrap: Option<&str>) -> Value {
     let reference = |name: &str, key: &str| json!({ "name": name, "key": key });
     let secret = client_secret.map(|name| reference(name, "client-secret"));
     let bootstrap = bootstrap.map(|name| json!({ "refreshTokenRef": reference(name, "refresh-token") }));
@@ -58,12 +58,7 @@ async fn source() -> Stage {
         .await;
     log_in(&stage, &stage, "browser", "login").await;
     stage.until_ready_is("browser", "True", "TokenValid").await;
-    testbed::eventually(DEADLINE, "the Secret of the login is gone", async || {
-        let found = stage.secrets().get_metadata_opt("login").await;
-        let found = found.map_err(|error| error.to_string())?;
-        found.map_or(Ok(()), |found| Err(format!("{:?}", found.metadata)))
-    })
-    .await;
+    secret_is_gone(&stage, "login").await;
     // The plugin takes it away itself.
     stage
         .merge(
@@ -78,7 +73,7 @@ async fn source() -> Stage {
 }
 
 /// A connector with a bootstrap token, and with the client secret if there is one.
-async fn bootstrapped(stage: &Stage, name: &str, client_id: &str, secret: Option<&str>) {
+pub(crate) async fn bootstrapped(stage: &Stage, name: &str, client_id: &str, secret: Option<&str>) {
     let token = stage.sim.world(|w| {
         let app = w.app(client_id);
         app.secret_for_refresh_flow = app.secret_for_refresh_flow && secret.is_some();
@@ -94,11 +89,20 @@ async fn bootstrapped(stage: &Stage, name: &str, client_id: &str, secret: Option
     stage.create(name, spec).await;
 }
 
-async fn log_in(stage: &Stage, tenant: &Tenant, name: &str, secret: &str) {
+pub(crate) async fn log_in(stage: &Stage, tenant: &Tenant, name: &str, secret: &str) {
     let code = stage
         .sim
         .world(|w| w.approved_code(world::ROTATING, world::INTEGRATION_USER, VERIFIER));
     tenant.hand_over_login(name, secret, &code).await;
+}
+
+pub(crate) async fn secret_is_gone(tenant: &Tenant, name: &str) {
+    testbed::eventually(DEADLINE, &format!("the Secret {name} is gone"), async || {
+        let found = tenant.secrets().get_metadata_opt(name).await;
+        let found = found.map_err(|error| error.to_string())?;
+        found.map_or(Ok(()), |found| Err(format!("{:?}", found.metadata)))
+    })
+    .await;
 }
 
 /// What is said beforehand of the connectors of [`source`].
@@ -408,7 +412,7 @@ async fn of_a_snapshot_of_etcd_the_preview_names_the_grants_that_were_refreshed_
 }
 
 /// Requests a renewal, and waits until it has been carried out.
-async fn renewed(tenant: &Tenant, name: &str, request: &str) {
+pub(crate) async fn renewed(tenant: &Tenant, name: &str, request: &str) {
     tenant.annotate(name, names::RENEW_REQUESTED_AT, request).await;
     tenant
         .until("the renewal is carried out", name, |connector| {
