@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test lint format generate demo demo-down image docs bench fuzz mutants audit
+.PHONY: help check test lint format generate demo demo-down image docs bench fuzz mutants audit test-upgrade
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,6 +9,9 @@ check: ## Check what needs no control plane: format, lints, most tests (at most 
 
 test: ## Check and test everything, from a bare checkout
 	@scripts/test
+
+test-upgrade: ## Upgrade from the latest tag and back, with both versions running (FROM=COMMIT for another one)
+	@scripts/test-upgrade $(FROM)
 
 lint: ## Lint the Rust code as `make test` does
 	cargo clippy --locked --workspace --all-targets -- -D warnings

@@ -23,6 +23,7 @@ mod suspend;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod terminate;
+mod versions;
 #[expect(dead_code, reason = "shared with the tests of the operator")]
 #[path = "../support/workloads.rs"]
 mod workloads;

@@ -10,7 +10,8 @@ use testbed::{OperatorProcess, eventually};
 
 use crate::stage::{DEADLINE, Stage};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
+/// The operator of this checkout.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
 /// What a process logs unless its test says otherwise.
 pub(crate) const LOG: &str = "salesforce_connector_operator=debug,warn";
 /// All that the operator, and every library in it, has to say to somebody who looks for a fault.
@@ -24,6 +25,7 @@ const TOKEN_REQUEST_LIMIT: &str = "8";
 pub(crate) struct Setup {
     /// As seen in the lease.
     pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) salesforce: SocketAddr,
     pub(crate) clock_speed: u32,
@@ -42,7 +44,7 @@ pub(crate) struct Operator {
 
 impl Operator {
     pub(crate) fn start(stage: &Stage, setup: &Setup) -> Self {
-        let mut command = OperatorProcess::command(PROGRAM, &setup.kubeconfig);
+        let mut command = OperatorProcess::command(&setup.program, &setup.kubeconfig);
         command
             .args(["--namespace", stage.home.name()])
             .args(["--watch-namespaces", stage.namespace.name()])

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use testbed::{ControlPlane, eventually};
 
 use crate::leak::{self, Leak};
-use crate::operator::{LOG, Operator, Setup};
+use crate::operator::{LOG, Operator, PROGRAM, Setup};
 use crate::scene::{Scene, client_credentials};
 pub(crate) use crate::tenant::status;
 use crate::tenant::{Tenant, condition};
@@ -63,6 +63,7 @@ impl Stage {
     pub(crate) fn setup(&self, name: &'static str) -> Setup {
         Setup {
             name,
+            program: PROGRAM.into(),
             kubeconfig: self.plane.kubeconfig_path().to_owned(),
             salesforce: self.sim.https_addr(),
             clock_speed: 1,
@@ -147,6 +148,13 @@ impl Stage {
 
     pub(crate) async fn request_renewal(&self, name: &str, request: &str) {
         self.annotate(name, names::RENEW_REQUESTED_AT, request).await;
+    }
+
+    pub(crate) async fn until_ready(&self, name: &str) {
+        self.until("it is Ready", name, |connector| {
+            (ready(connector).0 == "True").then_some(())
+        })
+        .await;
     }
 
     pub(crate) async fn not_ready(&self, name: &str, reason: &str) {
@@ -271,11 +279,7 @@ async fn a_secret_in_the_log_of_a_process_is_found() {
     let stage = Stage::set().await;
     let operator = stage.start("first");
     stage.client_credentials("crm").await;
-    stage
-        .until("it is Ready", "crm", |connector| {
-            (ready(connector).0 == "True").then_some(())
-        })
-        .await;
+    stage.until_ready("crm").await;
     operator.kill();
     assert_eq!(stage.leaks().await, [], "nothing is planted yet");
     let log = stage.folder.path().join("first.log");
