@@ -29,6 +29,69 @@ fn the_page_of_reasons_matches_the_code() {
     generated::assert_generated("docs/reasons.md", &reasons_page());
 }
 
+/// What one sees whose app lacks a step of docs/setup.md: the step, 0 for what comes before the first, and the reasons.
+const SETUP: &[(u32, &[&str])] = &[
+    (0, &["DomainNotSupported", "AppNotFound", "AudienceInvalid"]),
+    (1, &["AppDistributionInvalid", "AppDisabled", "AppNotInstalled"]),
+    (2, &["NoValidScopes", "LoginWithoutRefreshToken", "ScopeInvalid"]),
+    (3, &["RedirectUriMismatch"]),
+    (
+        4,
+        &[
+            "ClientCredentialsFlowDisabled",
+            "RunAsUserMissing",
+            "GrantTypeNotSupported",
+            "AssertionInvalid",
+        ],
+    ),
+    (5, &["UserNotApproved", "UserNotAdminApproved"]),
+    (
+        6,
+        &[
+            "IpRestricted",
+            "IpOrLoginHoursRestricted",
+            "IpRestrictedByAppDeveloper",
+        ],
+    ),
+    (7, &["RefreshTokenExpired"]),
+    (
+        8,
+        &[
+            "ApiDisabled",
+            "ApiDisabledForUser",
+            "UserInactive",
+            "SessionLevelTooLow",
+        ],
+    ),
+    (9, &["ClientIdInvalid", "ClientSecretInvalid"]),
+];
+
+#[test]
+fn the_guide_to_the_setup_says_what_one_sees_without_a_step() {
+    let (begin, end) = (
+        "<!-- begin refusals, from the code by `make generate` -->\n",
+        "<!-- end refusals -->",
+    );
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/setup.md")).unwrap();
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let mut table =
+        "| step | what you see | what it means | what to change |\n| --- | --- | --- | --- |\n".to_owned();
+    for (step, reasons) in SETUP {
+        for name in *reasons {
+            let reason = Reason::parse(name).expect(name);
+            let (meaning, remedy) = (reason.meaning(), reason.remedy());
+            let step = if *step == 0 {
+                "Host".to_owned()
+            } else {
+                step.to_string()
+            };
+            let _ = writeln!(table, "| {step} | `{name}` | {meaning} | {remedy} |");
+        }
+    }
+    generated::assert_generated("docs/setup.md", &format!("{before}{begin}{table}{end}{after}"));
+}
+
 fn reasons_page() -> String {
     let mut page = format!(
         "{HEAD}

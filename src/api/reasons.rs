@@ -83,7 +83,7 @@ own_reasons! {
     /// The operator does not send the code of the login, because it was sent before and the result was not stored.
     LoginCodeUsed => InputMustChange, Developer, "Log in again: kubectl salesforce login NAME.";
     /// The login brought no refresh token, so there is nothing to keep.
-    LoginWithoutRefreshToken => FixInSalesforce, SalesforceAdministrator, "Add the scope Perform requests at any time (refresh_token, offline_access) in Setup > External Client App Manager > (app) > Settings > OAuth Settings. Include refresh_token in spec.auth.authorizationCode.scopes if it is set. Then log in again.";
+    LoginWithoutRefreshToken => FixInSalesforce, SalesforceAdministrator, "Add the scope Perform requests at any time (refresh_token, offline_access) in Setup > External Client App Manager > (app) > Settings > OAuth Settings > OAuth Scopes. Include refresh_token in spec.auth.authorizationCode.scopes if it is set. Then log in again.";
     /// The stored grant is intact, but it was issued for a different host or app than the connector names.
     GrantedElsewhere => InputMustChange, Developer, "Restore the previous spec.host and spec.app, or provide a refresh token issued for the new ones.";
     /// Two of the Secret's data keys have the same name.

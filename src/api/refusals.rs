@@ -121,9 +121,9 @@ guidance! {
     ClientCredentialsFlowDisabled => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app), select Enable Client Credentials Flow in Settings and in Policies.";
     PasswordFlowBlocked => FixInSalesforce, SalesforceAdministrator, "Use client credentials or JWT bearer instead. Until 2027-02-20: Setup > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows; this is not possible in orgs made since Summer '26.";
     GrantTypeNotSupported => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Settings > Flow Enablement, enable the flow. Or choose another auth method.";
-    NoValidScopes => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Scopes, add Manage user data via APIs (api).";
-    ScopeInvalid => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Scopes, add the scope, or do not ask for it.";
-    RefreshTokenScopeRequired => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Scopes, add Perform requests at any time (refresh_token, offline_access). Then pre-authorize the user.";
+    NoValidScopes => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Settings > OAuth Scopes, add Manage user data via APIs (api).";
+    ScopeInvalid => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Settings > OAuth Scopes, add the scope, or do not ask for it.";
+    RefreshTokenScopeRequired => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Settings > OAuth Scopes, add Perform requests at any time (refresh_token, offline_access). Then pre-authorize the user.";
     RedirectUriMismatch => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings > OAuth Settings > Callback URL: add the exact address.";
     DpopRequired => FixInSalesforce, SalesforceAdministrator, "In Setup > External Client App Manager > (app) > Settings, do not require DPoP for this app.";
 

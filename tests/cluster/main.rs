@@ -42,6 +42,7 @@ mod scene;
 mod scope;
 mod secrets;
 mod settle;
+mod setup;
 mod stage;
 mod takeover;
 #[path = "../support/tenant.rs"]
