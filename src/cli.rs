@@ -37,7 +37,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator.
     Run(Box<RunArgs>),
-    /// Print the CRD as YAML.
+    /// Print the CRDs as YAML.
     Crd,
 }
 
@@ -61,6 +61,11 @@ pub struct RunArgs {
     /// patch Deployments, StatefulSets and DaemonSets.
     #[arg(long, env = "SFC_ROLLOUT_RESTARTS", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     pub rollout_restarts: bool,
+
+    /// Copy tokens to other namespaces, where spec.sharing of a connector offers them and a SalesforceTokenCopy accepts them. It
+    /// needs the right to watch SalesforceTokenCopies, and to write their status.
+    #[arg(long, env = "SFC_SHARING", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    pub sharing: bool,
 
     /// Listen address of the probes /livez and /readyz.
     #[arg(long, env = "SFC_LISTEN", default_value = "0.0.0.0:8080")]
@@ -211,6 +216,7 @@ impl RunArgs {
             watch_namespaces: distinct(&self.watch_namespaces),
             secret_watch: self.secret_watch,
             rollout_restarts: self.rollout_restarts,
+            sharing: self.sharing,
             allowed_hosts: AllowedHosts::new(&self.allow_host),
             token_requests_per_hour: self.token_requests_per_hour,
             take_over_claims_of: distinct(&self.take_over_claims_of),

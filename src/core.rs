@@ -14,6 +14,7 @@ pub mod rights;
 pub mod rollout;
 pub mod schedule;
 pub mod secret;
+pub mod sharing;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod validate;

@@ -11,7 +11,9 @@ use salesforce_connector_operator::operator;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Crd => {
-            print!("{}", crd::crd_yaml());
+            let all = crd::all();
+            let all: Vec<String> = all.iter().map(crd::yaml).collect();
+            print!("{}", all.join("---\n"));
             Ok(())
         }
         Command::Run(args) => operator::run(&args),

@@ -27,6 +27,8 @@ pub struct Settings {
     pub secret_watch: SecretWatch,
     /// Whether workloads may be restarted.
     pub rollout_restarts: bool,
+    /// Whether tokens may be copied to other namespaces.
+    pub sharing: bool,
     /// Where credentials may be sent.
     pub allowed_hosts: AllowedHosts,
     /// Token requests that one login host is sent at a stretch, and an hour, and as many connection tests of an instance.

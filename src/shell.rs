@@ -12,5 +12,6 @@ pub mod perform;
 pub mod report;
 pub mod rights;
 pub mod salesforce;
+pub(crate) mod sharing;
 pub(crate) mod turns;
 pub mod watch;

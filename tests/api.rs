@@ -40,7 +40,9 @@ async fn cluster() -> &'static ControlPlane {
     let cluster = ControlPlane::shared().await;
     let mut installed = INSTALLED.lock().await;
     if !*installed {
-        cluster.install_crd(&crd::crd()).await;
+        for crd in &crd::all() {
+            cluster.install_crd(crd).await;
+        }
         *installed = true;
     }
     cluster
@@ -127,8 +129,9 @@ async fn create(cluster: &ControlPlane, namespace: &str, object: &Value, flags: 
 }
 
 #[test]
-fn the_crd_in_the_repository_is_the_one_that_the_types_declare() {
-    generated::assert_generated("crds/salesforceconnectors.yaml", &crd::crd_yaml());
+fn the_crds_in_the_repository_are_generated_from_the_types() {
+    generated::assert_generated("crds/salesforceconnectors.yaml", &crd::yaml(&crd::crd()));
+    generated::assert_generated("crds/salesforcetokencopies.yaml", &crd::yaml(&crd::copies_crd()));
 }
 
 #[tokio::test]

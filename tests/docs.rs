@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use salesforce_connector_operator::api::crd;
 use salesforce_connector_operator::api::names::DOCS_URL;
 use salesforce_connector_operator::api::reasons::Reason;
@@ -201,7 +202,7 @@ fn every_reason_is_explained_in_whole_sentences_without_markup() {
 
 #[test]
 fn every_address_in_the_crd_is_that_of_a_page_under_docs() {
-    let crd = crd::crd_yaml();
+    let crd: String = crd::all().iter().map(crd::yaml).collect();
     let pages: BTreeSet<&str> = crd
         .split("https://salesforce-connector.dev")
         .skip(1)
@@ -222,8 +223,6 @@ fn the_page_of_fields_lists_the_crd() {
 }
 
 fn fields_page() -> String {
-    let crd = serde_json::to_value(crd::crd()).unwrap();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
     let mut page = format!(
         "{HEAD}
 # SalesforceConnector
@@ -233,14 +232,28 @@ it. Fields marked with * are required if their parent is set. The API server rej
 that names the field; [examples](../examples/README.md) show complete connectors.
 "
     );
+    parts(&crd::crd(), "##", &mut page);
+    page.push_str("\n## SalesforceTokenCopy\n\nAccepts the token of a connector in another namespace: see [sharing.md](sharing.md).\n");
+    parts(&crd::copies_crd(), "###", &mut page);
+    page
+}
+
+fn parts(crd: &CustomResourceDefinition, heading: &str, page: &mut String) {
+    let kind = &crd.spec.names.kind;
+    let crd = serde_json::to_value(crd).unwrap();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
     for part in ["spec", "status"] {
+        let of = if heading == "##" {
+            String::new()
+        } else {
+            format!(" of {kind}")
+        };
         let _ = write!(
             page,
-            "\n## {part}\n\n| field | type | default | meaning |\n| --- | --- | --- | --- |\n"
+            "\n{heading} {part}{of}\n\n| field | type | default | meaning |\n| --- | --- | --- | --- |\n"
         );
-        fields(&schema[part], part, &mut page);
+        fields(&schema[part], part, page);
     }
-    page
 }
 
 fn fields(schema: &Value, path: &str, page: &mut String) {

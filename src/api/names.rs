@@ -66,6 +66,11 @@ pub const TOKEN_DIGEST: &str = "salesforce-connector.dev/token-digest";
 /// On a consumer's Secret: serial of the stored grant that it was derived from (authorizationCode only).
 pub const SERIAL: &str = "salesforce-connector.dev/serial";
 
+/// On a Secret with a copy of a token: uid of the `SalesforceTokenCopy` that it was made for. This decides whose it is.
+pub const TOKEN_COPY_UID: &str = "salesforce-connector.dev/token-copy-uid";
+/// On a Secret with a copy of a token: uid of the connector that the token came from.
+pub const COPIED_FROM_UID: &str = "salesforce-connector.dev/copied-from-uid";
+
 /// On a workload: names of the connectors that may restart it, separated by commas.
 pub const RESTARTED_BY: &str = "salesforce-connector.dev/restarted-by";
 /// On the pod template of a workload: prefix of the annotation of a restart, followed by the connector's name. Its value is the

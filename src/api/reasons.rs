@@ -137,6 +137,18 @@ own_reasons! {
     WorkloadNotConsenting => Uncertain, Developer, "Set the annotation salesforce-connector.dev/restarted-by on the workload itself, not on its pod template, to the name of the connector. Separate several names by commas.";
     /// The API server did not let the operator read or restart a workload.
     WorkloadRestartRefused => Uncertain, ClusterAdministrator, "Read the message. Check the permissions of the operator's service account, admission policies and webhooks. If another field manager owns the annotation of the restart, remove that annotation from the manifest of the workload.";
+    /// The Secret holds a copy of the connector's token.
+    TokenCopied => Transient, Nobody, "Nothing to do.";
+    /// No connector of that name offers its token to this namespace.
+    TokenNotShared => Uncertain, Developer, "Ask who looks after the connector to add this namespace to its spec.sharing.namespaces. Compare spec.from with its namespace and name, and with the namespaces that the operator watches.";
+    /// The connector offers its token to this namespace, but has none yet.
+    TokenNotAvailable => Transient, Developer, "Wait. If the problem persists, ask who looks after the connector to read its Ready condition.";
+    /// The namespace is the operator's own, which takes no copies of tokens.
+    NamespaceTakesNoCopies => InputMustChange, Developer, "Create the SalesforceTokenCopy in another namespace, and delete this one.";
+    /// A Secret with this name already exists and was not made for this copy.
+    CopySecretNotOwned => Uncertain, Developer, "Delete that Secret if nobody needs it, or create the SalesforceTokenCopy again with another spec.secret.name.";
+    /// The operator may not copy tokens to other namespaces.
+    SharingDisabled => Uncertain, ClusterAdministrator, "Set sharing.enabled of the operator's chart to true, or remove spec.sharing.";
     /// Salesforce rejected a new token immediately.
     FreshTokenRejected => FixInSalesforce, SalesforceAdministrator, "Check Setup > Session Settings and the app's policies for a setting that ends new sessions: IP relaxation, session security level, API Access Control, Lock sessions to the IP address from which they originated. Also check whether Salesforce froze the user.";
     /// The token has expired, and the operator has not obtained a new one.

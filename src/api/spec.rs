@@ -23,11 +23,13 @@ pub use super::environment::Environment;
 pub use inventory::{InventoryDetails, InventorySpec};
 pub use rollout::{RolloutTarget, WorkloadKind};
 pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
+pub use sharing::SharingSpec;
 
 mod inventory;
 mod rollout;
-mod rules;
+pub(super) mod rules;
 mod secret;
+mod sharing;
 
 /// A connection to one Salesforce org. The operator obtains an OAuth access token, keeps a valid one in a Secret, tests
 /// the connection, and reports the result in the status. The connector, the Secret and every Secret that the connector
@@ -127,6 +129,13 @@ pub struct SalesforceConnectorSpec {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
     pub rollout_restart_targets: Option<Vec<RolloutTarget>>,
+
+    /// Namespaces that are offered copies of the token. A copy is made where an object SalesforceTokenCopy accepts it, renewed
+    /// together with the connector's Secret, and removed when either side withdraws. The operator needs the value
+    /// sharing.enabled of its chart. status.sharing shows the result; it has no influence on Ready. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SharingSpec")] // else the type's description would replace the field's
+    pub sharing: Option<SharingSpec>,
 
     /// While true, the operator sends nothing to Salesforce, with two exceptions (authorizationCode only): it refreshes
     /// a stored grant before it expires from inactivity, about once in 20 days, and it checks the outcome of an

@@ -22,9 +22,11 @@ pub use inventory::{
     RecordCountStatus,
 };
 pub use rollout::RolloutRestartStatus;
+pub use sharing::SharingStatus;
 
 mod inventory;
 mod rollout;
+mod sharing;
 
 /// Observed state of the connector.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -101,6 +103,11 @@ pub struct SalesforceConnectorStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
     #[schemars(length(max = 8))]
     pub rollout_restarts: Vec<RolloutRestartStatus>,
+
+    /// Copies of the token in other namespaces. Present if spec.sharing names a namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    #[schemars(with = "SharingStatus")] // else the type's description would replace the field's
+    pub sharing: Option<SharingStatus>,
 
     /// Failures since the last success. Absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

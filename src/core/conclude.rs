@@ -29,6 +29,7 @@ use crate::core::model::rejection::explain;
 use crate::core::rollout::summary::{rollout_notes, rollout_status};
 use crate::core::schedule::expiry::renewal_time;
 use crate::core::schedule::time::whole_seconds;
+use crate::core::sharing::summary::sharing_status;
 
 impl Outcome {
     /// How long the stored grant is good for: as it stands afterwards.
@@ -109,6 +110,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     status.last_login = last_login(observed, outcome, now);
     status.inventory = inventory_status(observed, outcome, now);
     status.rollout_restarts = rollout_status(observed, outcome, now);
+    status.sharing = sharing_status(observed, outcome);
     status.last_handled = failures::last_handled(observed, decision, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
     status.conditions = merge(&before.conditions, &findings, observed.generation, now);

@@ -39,6 +39,11 @@ const WORKLOADS: [Rule; 3] = [
     ("apps", "statefulsets", &["get", "patch"]),
     ("apps", "daemonsets", &["get", "patch"]),
 ];
+/// No `list`, as above.
+const COPIES: [Rule; 2] = [
+    (names::GROUP, "salesforcetokencopies", &["get", "watch"]),
+    (names::GROUP, "salesforcetokencopies/status", &["update"]),
+];
 /// In the operator's own namespace.
 const OWN: [Rule; 2] = [
     (
@@ -59,6 +64,7 @@ const BY_WORK: &str = "templates/rbac-work.yaml";
 const BY_WATCHED_NAMESPACES: &str = "templates/rbac-work.yaml for each of watchNamespaces";
 const BY_SECRET_WATCH: &str = "templates/rbac-work.yaml with secretWatch=Watch";
 const BY_ROLLOUTS: &str = "templates/rbac-work.yaml with rolloutRestarts.enabled=true";
+const BY_SHARING: &str = "templates/rbac-work.yaml with sharing.enabled=true";
 const BY_OWN: &str = "templates/rbac-own.yaml";
 const BY_AUTHENTICATION: &str = "templates/rbac-own.yaml with metrics.authentication=true";
 
@@ -91,6 +97,9 @@ pub fn needed(settings: &Settings, authenticate_metrics: bool) -> Vec<Right> {
         }
         if settings.rollout_restarts {
             needed.extend(rights(namespace, &WORKLOADS, None, BY_ROLLOUTS));
+        }
+        if settings.sharing {
+            needed.extend(rights(namespace, &COPIES, None, BY_SHARING));
         }
     }
     needed

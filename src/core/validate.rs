@@ -71,6 +71,10 @@ pub fn validate(
         api_version: spec.connection_test.api_version.clone(),
         inventory: spec.inventory.clone(),
         rollout_targets: spec.rollout_restart_targets.clone().unwrap_or_default(),
+        is_shared: spec
+            .sharing
+            .as_ref()
+            .is_some_and(|sharing| !sharing.namespaces.is_empty()),
         template,
         username_display: username_display(&spec.auth),
         inputs_digest,

@@ -22,6 +22,7 @@ use crate::shell::salesforce::budget::Budget;
 use crate::shell::salesforce::current_client::CurrentClient;
 use crate::shell::salesforce::user_locks::UserLocks;
 use crate::shell::turns::Turns;
+use crate::shell::watch::copies::Copies;
 use crate::shell::watch::stores::Connectors;
 
 pub struct Context {
@@ -44,6 +45,8 @@ pub struct Context {
     /// Connection tests that each instance may still be sent. The introspection that belongs to a login counts as one.
     pub(crate) questions: Budget,
     pub connectors: Connectors,
+    /// Where copies of tokens are accepted.
+    pub(crate) copies: Arc<Copies>,
     /// Passes of all watches together.
     pub(crate) turns: Arc<Turns>,
     pub(crate) recorder: Recorder,
@@ -141,6 +144,7 @@ impl Context {
             metrics,
             lease,
             connectors: Connectors::default(),
+            copies: Arc::default(),
             passwords: crate::shell::salesforce::password_memory::InFlight::default(),
             memory: Mutex::default(),
         })

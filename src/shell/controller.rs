@@ -30,7 +30,7 @@ use crate::shell::turns::{Object, Turn, Turns};
 use crate::shell::watch::object::Guarded;
 use crate::shell::watch::scope::WatchScope;
 use crate::shell::watch::watches as wake;
-use crate::shell::{garbage_collector, observe, report};
+use crate::shell::{garbage_collector, observe, report, sharing};
 
 /// A pass that takes longer than this hangs: each call inside has its own, shorter limit.
 const PASS_LIMIT: Duration = Duration::from_mins(5);
@@ -46,8 +46,10 @@ pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + 
     let watches = scopes
         .iter()
         .map(|scope| run_scope(context.clone(), scope, stop.clone()));
+    let connectors = futures::future::join_all(watches);
+    let copies = sharing::controller::run(&context, stop.clone());
     tokio::select! {
-        _ = futures::future::join_all(watches) => {}
+        _ = futures::future::join(connectors, copies) => {}
         () = garbage_collector::run(&context) => {}
     }
 }
@@ -66,9 +68,11 @@ async fn run_scope(
         .reconcile_all_on(context.lease.terms())
         .reconcile_on(context.turns.wakes_of(scope))
         .graceful_shutdown_on(stop);
+    let copies = context.copies.clone();
     let controller = match context.settings.secret_watch {
         SecretWatch::ByName => controller,
         SecretWatch::Watch => controller.watches_stream(wake::secrets(&context, scope), move |secret| {
+            copies.secret_changed(&secret);
             wake::mentioning(&reader, &secret)
         }),
     };

@@ -37,6 +37,13 @@ pub enum Error {
     Random,
     #[error("failed to write the status")]
     WriteStatus(#[source] kube::Error),
+    #[error("failed to read the SalesforceTokenCopy")]
+    ReadCopy(#[source] kube::Error),
+    #[error("failed to write the status of the SalesforceTokenCopy")]
+    WriteCopyStatus(#[source] kube::Error),
+    /// What the watches show of a copy is not so any more.
+    #[error("one side of a copy changed meanwhile")]
+    Withdrawn,
     #[error("the reconcile timed out")]
     TookTooLong,
 }
@@ -51,6 +58,9 @@ impl Error {
             Self::DeleteSecret { .. } => "DeleteSecret",
             Self::ListSecrets { .. } => "ListSecrets",
             Self::WriteStatus(_) => "WriteStatus",
+            Self::ReadCopy(_) => "ReadCopy",
+            Self::WriteCopyStatus(_) => "WriteCopyStatus",
+            Self::Withdrawn => "Withdrawn",
             Self::ReadNamespace { .. } => "ReadNamespace",
             Self::Session => "Session",
             Self::Stopping => "Stopping",
@@ -67,10 +77,13 @@ impl Error {
         let source = match self {
             Self::ReadConnector(source)
             | Self::WriteStatus(source)
+            | Self::ReadCopy(source)
+            | Self::WriteCopyStatus(source)
             | Self::ReadSecret { source, .. }
             | Self::WriteSecret { source, .. }
             | Self::ListSecrets { source, .. }
             | Self::DeleteSecret { source, .. } => source,
+            Self::Withdrawn => return true,
             Self::ReadNamespace { .. }
             | Self::Session
             | Self::Stopping

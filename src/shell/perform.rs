@@ -24,6 +24,7 @@ use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::kubernetes::{consumer_secret, details, workloads};
 use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::salesforce::user_locks::UserLock;
+use crate::shell::sharing::copies;
 use crate::shell::turns::Object;
 use crate::shell::{grant_session, report};
 
@@ -75,6 +76,7 @@ impl<'a> Performer<'a> {
                 let restarted = workloads::restart(context, &self.owner.namespace, &restart);
                 PassReply::WorkloadRestarted(self.at(Failpoint::RestartWorkload, restarted).await)
             }
+            PassEffect::CopyToken => PassReply::Copied(copies::of_connector(context, &self.owner).await),
             PassEffect::ReadDetails => PassReply::Details(details::read(context, &self.owner).await),
             PassEffect::TakeInventory(call) => self.take_inventory(*call).await,
             PassEffect::WriteDetails(wanted) => {
@@ -155,6 +157,7 @@ impl<'a> Performer<'a> {
             | PassEffect::Test { .. }
             | PassEffect::ReadWorkload(_)
             | PassEffect::RestartWorkload(_)
+            | PassEffect::CopyToken
             | PassEffect::ReadDetails
             | PassEffect::TakeInventory(_)
             | PassEffect::WriteDetails(_)

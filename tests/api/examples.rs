@@ -44,6 +44,7 @@ fn there_is_an_example_for_each_login_method_and_for_a_mistake() {
             "password.yaml",
             "rollout-restart.yaml",
             "secret-options.yaml",
+            "sharing.yaml",
             "wrong-environment.yaml",
         ]
     );
@@ -74,7 +75,10 @@ fn no_two_examples_get_in_each_other_s_way() {
 async fn the_api_server_accepts_every_example_without_a_warning() {
     let cluster = cluster().await;
     let namespace = cluster.namespace("examples").await;
-    for file in examples().into_keys().chain(["recipes/".to_owned()]) {
+    for file in examples()
+        .into_keys()
+        .chain(["recipes/", "sharing/"].map(str::to_owned))
+    {
         let path = format!("{}/examples/{file}", env!("CARGO_MANIFEST_DIR"));
         let args = [
             "create",
@@ -194,6 +198,14 @@ fn every_example_logs_in_with_what_the_simulator_knows() {
         ),
         (
             "rollout-restart.yaml",
+            production(
+                world::ECA,
+                Some(world::ECA_SECRET),
+                "clientCredentials".to_owned(),
+            ),
+        ),
+        (
+            "sharing.yaml",
             production(
                 world::ECA,
                 Some(world::ECA_SECRET),

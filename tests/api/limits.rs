@@ -118,6 +118,7 @@ pub(super) fn all() -> Vec<Case<String>> {
         .chain(scopes())
         .chain(record_counts())
         .chain(workloads())
+        .chain(offers())
         .chain(counts())
         .collect()
 }
@@ -234,6 +235,46 @@ fn workloads() -> Vec<Case<String>> {
         refused(
             with(json!({ "name": "web" })),
             format!("{field}.kind: Required value"),
+        ),
+    ]
+}
+
+fn offers() -> Vec<Case<String>> {
+    let with = |namespaces: Value| {
+        changed(
+            containing(""),
+            "/spec/sharing",
+            json!({ "namespaces": namespaces }),
+        )
+    };
+    let field = "spec.sharing.namespaces";
+    let form = format!(
+        "{field}: Invalid value: sharing.namespaces must have the name of one namespace in each entry: lower-case letters, digits and -"
+    );
+    let refused = |refused: Value, complaint: String| Case {
+        accepted: vec![],
+        refused: vec![refused],
+        complaint,
+    };
+    let many = |count: usize| -> Value { (0..count).map(|n| format!("n{n}")).collect() };
+    vec![
+        Case {
+            accepted: vec![with(json!(["n".repeat(63)]))],
+            refused: vec![with(json!(["n".repeat(64)]))],
+            complaint: format!("{field}[0]: Too long: may not be more than 63 bytes"),
+        },
+        Case {
+            accepted: vec![with(many(32))],
+            refused: vec![with(many(33))],
+            complaint: format!("{field}: Too many: 33: must have at most 32 items"),
+        },
+        refused(
+            with(json!([""])),
+            too_short(&format!("{field}[0]"), 1) + "\n" + &form,
+        ),
+        refused(
+            changed(containing(""), "/spec/sharing", json!({})),
+            format!("{field}: Required value"),
         ),
     ]
 }

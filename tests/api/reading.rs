@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use salesforce_connector_operator::api::crd;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use salesforce_connector_operator::api::{SalesforceTokenCopy, crd};
 use testbed::ControlPlane;
 
 use super::{changed, cluster, connector, create, with};
@@ -190,11 +192,10 @@ async fn kubectl_explain_reads_like_documentation() {
 
 #[test]
 fn every_field_is_described_and_bounded() {
-    let crd = serde_json::to_value(crd::crd()).unwrap();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let all = serde_json::to_value(crd::all()).unwrap();
     let mut wrong = Vec::new();
     let mut count = 0;
-    walk(schema, "", &mut |path, field| {
+    let mut look = |path: &str, field: &Value| {
         count += 1;
         let described = field["description"]
             .as_str()
@@ -208,7 +209,14 @@ fn every_field_is_described_and_bounded() {
         if let (true, Some(limit)) = (path.starts_with(".spec"), missing_limit(field)) {
             wrong.push(format!("{path} has no {limit}"));
         }
-    });
+    };
+    for crd in all.as_array().unwrap() {
+        walk(
+            &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"],
+            "",
+            &mut look,
+        );
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 80, "only {count} fields were looked at");
 }
@@ -237,4 +245,77 @@ fn walk(schema: &Value, path: &str, look: &mut impl FnMut(&str, &Value)) {
             walk(field, &path, look);
         }
     }
+}
+
+/// A copy of a token as it is accepted.
+fn copy(name: &str, connector: &str) -> Value {
+    json!({
+        "apiVersion": "salesforce-connector.dev/v1alpha1",
+        "kind": "SalesforceTokenCopy",
+        "metadata": { "name": name },
+        "spec": { "from": { "namespace": "sales", "name": connector } },
+    })
+}
+
+#[tokio::test]
+async fn what_was_accepted_can_not_be_changed_and_names_are_checked() {
+    let cluster = cluster().await;
+    let namespace = cluster.namespace("copies").await;
+    let resource = ApiResource::erase::<SalesforceTokenCopy>(&());
+    let copies: Api<DynamicObject> = Api::namespaced_with(cluster.client().await, &namespace, &resource);
+    let create = async |copy: Value| {
+        let copy = serde_json::from_value(copy).unwrap();
+        copies
+            .create(&PostParams::default(), &copy)
+            .await
+            .map_err(|error| error.to_string())
+    };
+    let created = create(copy("crm", "crm")).await.unwrap();
+    assert_eq!(created.data["status"], json!({ "observedGeneration": -1 }));
+    for spec in [
+        json!({ "from": { "name": "another" } }),
+        json!({ "from": { "namespace": "another" } }),
+        json!({ "secret": { "name": "another" } }),
+    ] {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let refused = copies
+            .patch("crm", &PatchParams::default(), &patch)
+            .await
+            .unwrap_err();
+        let wanted =
+            "spec: Forbidden: spec is immutable: delete this SalesforceTokenCopy, and create another one";
+        assert!(refused.to_string().contains(wanted), "{refused}");
+    }
+    let labelled = Patch::Merge(json!({ "metadata": { "labels": { "a": "b" } } }));
+    copies
+        .patch("crm", &PatchParams::default(), &labelled)
+        .await
+        .unwrap();
+
+    let mut elsewhere = copy("elsewhere", "../secrets");
+    assert!(
+        create(elsewhere.clone())
+            .await
+            .unwrap_err()
+            .contains("from.name must be a valid object name")
+    );
+    elsewhere["spec"]["from"] = json!({ "namespace": "a/b", "name": "crm" });
+    assert!(
+        create(elsewhere.clone())
+            .await
+            .unwrap_err()
+            .contains("from.namespace must be a valid object name")
+    );
+    elsewhere["spec"] = json!({ "from": { "namespace": "a", "name": "crm" }, "secret": { "name": ".." } });
+    assert!(
+        create(elsewhere)
+            .await
+            .unwrap_err()
+            .contains("secret.name must be a valid object name")
+    );
+    let refused = create(copy(&"n".repeat(64), "crm")).await.unwrap_err();
+    assert!(
+        refused.contains("metadata.name must have at most 63 characters"),
+        "{refused}"
+    );
 }

@@ -750,6 +750,28 @@ async fn rules_about_the_workloads_to_restart() {
     check("rollouts", rollout_targets()).await;
 }
 
+fn sharing() -> Vec<Case> {
+    let lists = |values: &[Value]| each("/spec/sharing", values.iter().cloned());
+    let to = |names: &[&str]| json!({ "namespaces": names });
+    vec![
+        Case {
+            accepted: lists(&[to(&[]), to(&["billing"]), to(&["a", "b-1"])]),
+            refused: lists(&[to(&["Billing"]), to(&["a.b"]), to(&["-a"]), to(&["billing", "*"])]),
+            complaint: "spec.sharing.namespaces: Invalid value: sharing.namespaces must have the name of one namespace in each entry: lower-case letters, digits and -",
+        },
+        Case {
+            accepted: vec![],
+            refused: lists(&[to(&["a", "b", "a"])]),
+            complaint: "spec.sharing.namespaces[2]: Duplicate value: \"a\"",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn rules_about_sharing() {
+    check("sharing", sharing()).await;
+}
+
 fn names() -> Vec<Case> {
     vec![Case {
         accepted: vec![with("/metadata/name", "n".repeat(63).into())],
@@ -778,6 +800,7 @@ pub(super) fn all() -> Vec<Case<String>> {
         secret(),
         inventory(),
         rollout_targets(),
+        sharing(),
         names(),
     ];
     let fixed = fixed.into_iter().flatten().map(|case| Case {

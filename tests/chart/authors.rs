@@ -193,6 +193,40 @@ async fn where_a_secret_is_sent_is_changed_only_by_who_may_get_it() {
 }
 
 #[tokio::test]
+async fn a_token_is_offered_only_by_who_may_get_it() {
+    let release = Release::install(&[]).await;
+    let tenant = release.plane.namespace("tenant").await;
+    let author = author(&release, &tenant).await;
+    enforced(&author).await;
+    let to = |namespaces: &[&str]| json!({ "sharing": { "namespaces": namespaces } });
+    let needed =
+        |secret: &str| format!("get Secret \"{secret}\", which spec.sharing offers to another namespace");
+
+    let mut offering = by("offering", "readable");
+    offering.spec.sharing = Some(parsed(json!({ "namespaces": ["mine"] })));
+    assert_refused(create(&author, &offering).await, &needed("offering-salesforce"));
+    assert_refused(
+        patch(&author, "crm", to(&["mine"])).await,
+        &needed("crm-salesforce"),
+    );
+    // The one that the author may read.
+    offering.spec.secret.name = Some("readable".to_owned());
+    create(&author, &offering).await.unwrap();
+
+    // Who may not offer it may withdraw it, and leave it as it is.
+    let admin: Api<SalesforceConnector> = Api::namespaced(release.plane.client().await, &tenant);
+    patch(&admin, "crm", to(&["theirs", "others"])).await.unwrap();
+    patch(&author, "crm", json!({ "suspend": true })).await.unwrap();
+    assert_refused(
+        patch(&author, "crm", to(&["theirs", "mine"])).await,
+        &needed("crm-salesforce"),
+    );
+    patch(&author, "crm", to(&["theirs"])).await.unwrap();
+    patch(&author, "crm", json!({ "sharing": null })).await.unwrap();
+    release.uninstall().await;
+}
+
+#[tokio::test]
 async fn one_value_lets_authors_name_any_secret() {
     let off = ["--set", "admissionPolicy.authorsNeedSecretAccess=false"];
     let release = Release::install(&off).await;

@@ -1,6 +1,7 @@
 //! What in the chart has its home elsewhere: the CRD, the table of values, the version, the label.
 
-use salesforce_connector_operator::api::crd::crd_yaml;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use salesforce_connector_operator::api::crd;
 use salesforce_connector_operator::api::names;
 use serde_json::Value;
 
@@ -9,9 +10,9 @@ use crate::files::{assert_generated, read, yaml};
 const BEGIN: &str = "<!-- values: generated from values.yaml by `make generate` -->\n";
 const END: &str = "<!-- end of values -->\n";
 
-/// The CRD as a template: behind `crds.install`, kept on uninstall, and with nothing that Helm would take for its own.
-fn crd_template() -> String {
-    let crd = crd_yaml().replace("{{", "{{ \"{{\" }}");
+/// A CRD as a template: behind `crds.install`, kept on uninstall, and with nothing that Helm would take for its own.
+fn crd_template(crd: &CustomResourceDefinition) -> String {
+    let crd = crd::yaml(crd).replace("{{", "{{ \"{{\" }}");
     let metadata = "metadata:\n";
     assert_eq!(
         crd.matches(&format!("\n{metadata}")).count(),
@@ -27,7 +28,8 @@ fn crd_template() -> String {
 
 #[test]
 fn the_crd_in_the_chart_is_the_crd_of_the_types() {
-    assert_generated("templates/crd.yaml", &crd_template());
+    assert_generated("templates/crd.yaml", &crd_template(&crd::crd()));
+    assert_generated("templates/crd-copies.yaml", &crd_template(&crd::copies_crd()));
 }
 
 #[test]

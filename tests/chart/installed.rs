@@ -6,12 +6,15 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, ListParams};
 use salesforce_connector_operator::api::crd::crd;
+use salesforce_connector_operator::api::names;
 use testbed::{ControlPlane, eventually};
 
 use crate::files::{CHART, read};
 use crate::release::{FULL_NAME, Release, SOON};
 
 const CRD: &str = "salesforceconnectors.salesforce-connector.dev";
+/// One that the earlier version did not have.
+const NEW_CRD: &str = "salesforcetokencopies.salesforce-connector.dev";
 
 #[tokio::test]
 async fn the_crd_is_upgraded_with_the_release_kept_on_uninstall_and_adopted_again() {
@@ -28,9 +31,13 @@ async fn the_crd_is_upgraded_with_the_release_kept_on_uninstall_and_adopted_agai
 
     helm(&["install", "sfc", earlier.to_str().unwrap(), "--create-namespace"]).await;
     assert_eq!(short_names().await, Some(vec!["earlier".to_owned()]));
+    let is_there = async || crds.get_opt(NEW_CRD).await.unwrap().is_some();
+    assert!(!is_there().await);
     helm(&["upgrade", "sfc", CHART]).await;
     assert_eq!(short_names().await, crd().spec.names.short_names);
+    assert!(is_there().await);
     helm(&["rollback", "sfc", "1"]).await;
+    assert!(is_there().await, "its objects would go with it");
     assert_eq!(short_names().await, Some(vec!["earlier".to_owned()]));
     helm(&["upgrade", "sfc", CHART]).await;
     assert_eq!(short_names().await, crd().spec.names.short_names);
@@ -50,13 +57,13 @@ async fn the_crd_is_upgraded_with_the_release_kept_on_uninstall_and_adopted_agai
     let second = ["install", "other", CHART, "--namespace", "sfc-system"];
     let refusal = plane.helm(&second).await.refusal();
     assert!(
-        refusal.contains(CRD) && refusal.contains("ownership"),
+        refusal.contains(names::GROUP) && refusal.contains("ownership"),
         "{refusal}"
     );
     helm(&["install", "other", CHART, "--set", "crds.install=false"]).await;
 }
 
-/// A chart as an earlier version may have been: the CRD has another short name.
+/// A chart as an earlier version may have been: there is one CRD, with another short name.
 fn earlier_chart(scratch: &Path) -> PathBuf {
     let chart = scratch.join("earlier");
     let copied = std::process::Command::new("cp")
@@ -70,6 +77,7 @@ fn earlier_chart(scratch: &Path) -> PathBuf {
     let changed = template.replacen("- sfc\n", "- earlier\n", 1);
     assert_ne!(changed, template);
     std::fs::write(chart.join("templates/crd.yaml"), changed).unwrap();
+    std::fs::remove_file(chart.join("templates/crd-copies.yaml")).unwrap();
     chart
 }
 

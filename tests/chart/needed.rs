@@ -107,6 +107,7 @@ async fn the_chart_grants_what_the_operator_needs_and_nothing_else() {
         (&[][..], &[][..]),
         (&["--set=secretWatch=Watch"], &["--secret-watch=Watch"]),
         (&["--set=rolloutRestarts.enabled=true"], &["--rollout-restarts"]),
+        (&["--set=sharing.enabled=true"], &["--sharing"]),
         (
             &["--set=watchNamespaces={sales,service},rolloutRestarts.enabled=true"],
             &["--watch-namespaces=sales,service", "--rollout-restarts"],
@@ -209,7 +210,7 @@ async fn missed(operator: &Client, needed: &[Right], wanted: &[Atom]) {
 
 #[tokio::test]
 async fn each_right_that_is_taken_from_the_account_is_missed_cluster_wide() {
-    let set = "--set=secretWatch=Watch,metrics.authentication=true,rolloutRestarts.enabled=true";
+    let set = "--set=secretWatch=Watch,metrics.authentication=true,rolloutRestarts.enabled=true,sharing.enabled=true";
     let release = Release::install(&[set]).await;
     let needed = needed_by(
         &release.namespace,
@@ -217,6 +218,7 @@ async fn each_right_that_is_taken_from_the_account_is_missed_cluster_wide() {
             "--secret-watch=Watch",
             "--authenticate-metrics",
             "--rollout-restarts",
+            "--sharing",
         ],
     );
     let operator = release.operator().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_connector_operator::api::crd::crd;
+use salesforce_connector_operator::api::crd;
 use testbed::{ControlPlane, TestNamespace};
 
 use crate::files::CHART;
@@ -25,7 +25,9 @@ impl Release {
     /// Installs the chart, without the CRD: that belongs to one release, and here are several.
     pub(crate) async fn install(args: &[&str]) -> Self {
         let plane = ControlPlane::shared().await;
-        plane.install_crd(&crd()).await;
+        for crd in &crd::all() {
+            plane.install_crd(crd).await;
+        }
         let namespace = plane.namespace("chart").await;
         Self::install_in(plane, namespace, args).await
     }

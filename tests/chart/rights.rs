@@ -201,6 +201,52 @@ async fn workloads_are_patched_where_restarts_are_enabled_and_only_in_the_annota
 }
 
 #[tokio::test]
+async fn the_secrets_of_copies_are_written_where_sharing_is_enabled() {
+    let of_a_copy = |name: &str| {
+        json!({ "metadata": { "name": name,
+            "labels": { "app.kubernetes.io/managed-by": "salesforce-connector-operator" },
+            "annotations": { (names::TOKEN_COPY_UID): "u" },
+        } })
+    };
+    for enabled in [true, false] {
+        let release = Release::install(&["--set", &format!("sharing.enabled={enabled}")]).await;
+        let elsewhere = release.plane.namespace("tenant").await;
+        let namespaces = own_namespaces(&release);
+        let copies = [
+            "salesforcetokencopies.salesforce-connector.dev: get watch",
+            "salesforcetokencopies/status.salesforce-connector.dev: update",
+        ];
+        let more: &[&str] = if enabled { &copies } else { &[] };
+        let rights = [&[namespaces.as_str(), SECRETS_BY_NAME], more].concat();
+        assert_rights(&release, &elsewhere, &[&CONNECTORS[..], &rights].concat()).await;
+
+        let created = async |namespace: &str, secret: Value| {
+            let secrets: Api<Secret> = Api::namespaced(release.operator().await, namespace);
+            let secret = serde_json::from_value(secret).unwrap();
+            refusal(secrets.create(&PostParams::default(), &secret).await)
+        };
+        let mut attempt = 0;
+        eventually(SOON, "the policy is in force", async || {
+            attempt += 1;
+            let foreign = json!({ "metadata": { "name": format!("foreign-{attempt}") } });
+            match created(&elsewhere, foreign).await {
+                Some(403) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        let wanted = (!enabled).then_some(403);
+        assert_eq!(created(&elsewhere, of_a_copy("copy")).await, wanted, "{enabled}");
+        assert_eq!(created("kube-system", of_a_copy("copy")).await, Some(403));
+        assert_eq!(created(&release.namespace, of_a_copy("copy")).await, Some(403));
+        let mut of_helm = of_a_copy("of-helm");
+        of_helm["type"] = json!("helm.sh/release.v1");
+        assert_eq!(created(&elsewhere, of_helm).await, Some(403));
+        release.uninstall().await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_readable_outside_the_watched_namespaces() {
     let plane = testbed::ControlPlane::shared().await;
     let watched = [plane.namespace("watched").await, plane.namespace("watched").await];
@@ -311,14 +357,12 @@ async fn hold_a_lease(operator: &Client, namespace: &str) {
 #[tokio::test]
 async fn who_may_edit_a_namespace_may_edit_its_connectors() {
     let release = Release::install(&[]).await;
-    let group = "salesforceconnectors.salesforce-connector.dev";
-    let all = format!("{group}: create delete deletecollection get list patch update watch");
-    assert_eq!(
-        aggregated_to(&release, "view").await,
-        [format!("{group}: get list watch")]
-    );
+    let kinds = ["salesforceconnectors", "salesforcetokencopies"];
+    let may = |verbs: &str| kinds.map(|kind| format!("{kind}.salesforce-connector.dev: {verbs}"));
+    assert_eq!(aggregated_to(&release, "view").await, may("get list watch"));
     for role in ["edit", "admin"] {
-        assert_eq!(aggregated_to(&release, role).await, [all.as_str()]);
+        let all = may("create delete deletecollection get list patch update watch");
+        assert_eq!(aggregated_to(&release, role).await, all);
     }
     release.uninstall().await;
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use kube::api::DeleteParams;
-use salesforce_connector_operator::api::crd::crd;
-use salesforce_connector_operator::api::names;
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
+use salesforce_connector_operator::api::crd;
+use salesforce_connector_operator::api::{SalesforceTokenCopy, names};
 use salesforce_connector_operator::core::rights::Right;
 use salesforce_sim::{Addresses, Simulator, default_world as world};
 use serde_json::{Value, json};
@@ -70,13 +71,17 @@ fn uses(event: &Value, right: &Right) -> bool {
 async fn every_right_of_the_account_is_used() {
     let audit = tempfile::tempdir().unwrap();
     let plane = ControlPlane::start_with(audit_flags(audit.path())).await;
-    plane.install_crd(&crd()).await;
+    for crd in &crd::all() {
+        plane.install_crd(crd).await;
+    }
     let home = plane.namespace("operator").await;
     let tenant = Tenant::new(plane.client().await, plane.namespace("tenant").await, DEADLINE);
-    let watched = format!("watchNamespaces={{{}}}", &*tenant.namespace);
+    // Another one, whose connector offers its token to the tenant.
+    let source = Tenant::new(plane.client().await, plane.namespace("source").await, DEADLINE);
+    let both = format!("{},{}", &*tenant.namespace, &*source.namespace);
+    let watched = format!("watchNamespaces={{{both}}}");
     let install = ["install", "sfc", CHART, "--namespace", &home, "--set", &watched];
-    let set =
-        "--set=crds.install=false,secretWatch=Watch,metrics.authentication=true,rolloutRestarts.enabled=true";
+    let set = "--set=crds.install=false,secretWatch=Watch,metrics.authentication=true,rolloutRestarts.enabled=true,sharing.enabled=true";
     let _ = plane.helm(&[&install[..], &[set]].concat()).await.stdout();
 
     let sim = Simulator::start_on(world::build(), Addresses::default()).unwrap();
@@ -87,10 +92,11 @@ async fn every_right_of_the_account_is_used() {
         "--namespace",
         &home,
         "--watch-namespaces",
-        &tenant.namespace,
+        &both,
         "--secret-watch=Watch",
         "--authenticate-metrics",
         "--rollout-restarts",
+        "--sharing",
         // Garbage is collected every second.
         "--state-retention-hours=0",
         "--connect-to",
@@ -103,13 +109,15 @@ async fn every_right_of_the_account_is_used() {
 
     misspell(&tenant).await;
     use_all(&tenant, &sim).await;
+    share(&source, &tenant).await;
     // Who may not read the metrics is asked about all the same.
     let scraper = plane.token_of(&tenant.namespace, "default").await;
     let answer = operator.get_as("/metrics", Some(&scraper)).await.unwrap();
     assert_eq!(answer.status, "403 Forbidden");
 
     let account = format!("system:serviceaccount:{}:{FULL_NAME}", &*home);
-    let needed = needed_by(&home, &args[2..7]);
+    let of_tenant = ["--watch-namespaces", &tenant.namespace];
+    let needed = needed_by(&home, &[&of_tenant[..], &args[4..8]].concat());
     assert!(needed.len() > 20, "{needed:?}");
     eventually(DEADLINE, "every right to be used", async || {
         let unused = unused(audit.path(), &account, &needed);
@@ -143,6 +151,27 @@ async fn misspell(tenant: &Tenant) {
             })
             .await;
     }
+}
+
+/// The tenant accepts a token.
+async fn share(source: &Tenant, tenant: &Tenant) {
+    source.input("app", &[("client-secret", world::ECA_SECRET)]).await;
+    let reference = json!({ "name": "app", "key": "client-secret" });
+    let spec = json!({
+        "host": world::PRODUCTION,
+        "app": { "clientId": world::ECA, "clientSecretRef": reference },
+        "auth": { "clientCredentials": {} },
+        "sharing": { "namespaces": [&*tenant.namespace] },
+    });
+    source.create("shared", spec).await;
+    let copies: Api<SalesforceTokenCopy> = Api::namespaced(tenant.client.clone(), &tenant.namespace);
+    let copy = json!({
+        "apiVersion": "salesforce-connector.dev/v1alpha1", "kind": "SalesforceTokenCopy",
+        "metadata": { "name": "shared" },
+        "spec": { "from": { "namespace": &*source.namespace, "name": "shared" } },
+    });
+    let copy = serde_json::from_value(copy).unwrap();
+    copies.create(&PostParams::default(), &copy).await.unwrap();
 }
 
 /// A grant comes, is renewed twice, moves to another Secret, and goes.

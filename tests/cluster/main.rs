@@ -43,6 +43,7 @@ mod scope;
 mod secrets;
 mod settle;
 mod setup;
+mod sharing;
 mod stage;
 mod takeover;
 #[path = "../support/tenant.rs"]

@@ -47,6 +47,8 @@ pub(crate) struct Stage {
     pub(crate) token_requests_per_hour: u32,
     /// Whether the operator may restart workloads. The right to do so is the chart's to give.
     pub(crate) rollout_restarts: bool,
+    /// Whether the operator may copy tokens. The right to do so is the chart's to give.
+    pub(crate) sharing: bool,
     /// How long the operator waits for an answer of Salesforce's.
     pub(crate) request_timeout: Duration,
     operator: Option<Operator>,
@@ -168,6 +170,7 @@ impl Stage {
             state_retention: Duration::from_hours(24),
             token_requests_per_hour: 3600,
             rollout_restarts: false,
+            sharing: false,
             request_timeout: Duration::from_secs(5),
             operator: None,
             metrics: Vec::new(),
@@ -184,6 +187,7 @@ impl Stage {
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
             rollout_restarts: self.rollout_restarts,
+            sharing: self.sharing,
             state_retention: self.state_retention,
             ..context::settings(self.home.name(), self.watch_namespaces())
         };

@@ -91,12 +91,12 @@ fn every_point_that_the_code_names_is_killed_at() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_survives_a_kill_before_each_of_its_steps() {
-    killed_while_importing("before").await;
+    Box::pin(killed_while_importing("before")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_survives_a_kill_after_each_of_its_steps() {
-    killed_while_importing("after").await;
+    Box::pin(killed_while_importing("after")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

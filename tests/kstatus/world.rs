@@ -32,6 +32,7 @@ use salesforce_connector_operator::core::pass::{
 use salesforce_connector_operator::core::schedule::password_memory::PasswordMemory;
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::secret::read_back::read_back;
+use salesforce_connector_operator::core::sharing::report::SharingReport;
 use salesforce_connector_operator::core::validate::validate;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -443,6 +444,7 @@ impl World {
                 PassReply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
             }
             PassEffect::ReadWorkload(_) => PassReply::Workload(Ok(None)),
+            PassEffect::CopyToken => PassReply::Copied(SharingReport::Disabled),
             PassEffect::RestartWorkload(_) => PassReply::WorkloadRestarted(Ok(())),
             PassEffect::ReadDetails => PassReply::Details(Ok(None)),
             PassEffect::TakeInventory(_) => PassReply::Inventory(Box::new(InventoryAnswer::TimedOut)),

@@ -23,6 +23,7 @@ pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
         watch_namespaces: watched,
         secret_watch: SecretWatch::ByName,
         rollout_restarts: false,
+        sharing: false,
         allowed_hosts: AllowedHosts::default(),
         token_requests_per_hour: 3600,
         take_over_claims_of: Vec::new(),

@@ -33,7 +33,9 @@ impl<P> Deref for Scene<P> {
 impl<P: Deref<Target = ControlPlane>> Scene<P> {
     /// With the CRD installed; `deadline` is how long the tenant waits for anything.
     pub(crate) async fn set(plane: P, world: World, deadline: Duration) -> Self {
-        plane.install_crd(&crd::crd()).await;
+        for crd in &crd::all() {
+            plane.install_crd(crd).await;
+        }
         let addresses = Addresses {
             control: Some(([127, 0, 0, 1], 0).into()),
             ..Addresses::default()

@@ -84,6 +84,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [configmaps]
   verbs: [get, create, patch]
 {{- end }}
+{{- if .Values.sharing.enabled }}
+# src/shell/watch/watches.rs watches where copies of tokens are accepted; src/shell/sharing/seen.rs reads one again before its Secret is
+# written.
+- apiGroups: [salesforce-connector.dev]
+  resources: [salesforcetokencopies]
+  verbs: [get, watch]
+# src/shell/sharing/copies.rs replaces the status of a copy; src/shell/sharing/steps.rs creates, updates and deletes its Secret by the
+# right above.
+- apiGroups: [salesforce-connector.dev]
+  resources: [salesforcetokencopies/status]
+  verbs: [update]
+{{- end }}
 {{- if .Values.rolloutRestarts.enabled }}
 # src/shell/kubernetes/workloads.rs reads the workloads that connectors name, and patches an annotation of their pod template. The
 # admission policy holds it to that annotation, and to workloads that consent.

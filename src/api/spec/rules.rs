@@ -32,7 +32,7 @@ pub(super) fn renewal_within_lifetime() -> Rule {
 }
 
 /// The name of a Kubernetes object. It becomes part of a URL, so nothing else may pass.
-pub(super) fn object_name(field: &str) -> Rule {
+pub(in crate::api) fn object_name(field: &str) -> Rule {
     Rule::new(format!("self.matches('^{DNS_LABEL}([.]{DNS_LABEL})*$')")).message(Message::Message(format!(
         "{field} must be a valid object name: lower-case letters, digits, - and ."
     )))

@@ -204,6 +204,7 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        sharing: None,
         secret: SecretOutcome::Refused(rejection),
         ..kept(&observed)
     };
@@ -238,6 +239,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        sharing: None,
         held: None,
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -280,6 +282,7 @@ fn a_new_token_that_is_refused_at_once_is_a_finding() {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        sharing: None,
         minted: Some(Minted::Obtained {
             why: MintReason::SessionEnded,
         }),

@@ -36,6 +36,8 @@ pub struct Connector {
     pub inventory: Option<InventorySpec>,
     /// Workloads to restart after a new token.
     pub rollout_targets: Vec<RolloutTarget>,
+    /// Whether the token is offered to other namespaces.
+    pub is_shared: bool,
     pub template: Template,
     pub username_display: UsernameDisplay,
     /// Digest of everything that determines the token.

@@ -13,6 +13,7 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::rejection::{Rejection, explain};
 use crate::core::pass::connection_test::TestReport;
 use crate::core::rollout::report::RolloutReport;
+use crate::core::sharing::report::SharingReport;
 
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub inventory: Option<Box<InventoryReport>>,
     /// The workloads that were looked at.
     pub rollouts: Vec<RolloutReport>,
+    /// The copies of the token, where they were looked at.
+    pub sharing: Option<SharingReport>,
 }
 
 /// What the status tells of a stored grant.
@@ -62,6 +65,7 @@ impl Outcome {
             login: None,
             inventory: None,
             rollouts: Vec::new(),
+            sharing: None,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
 use crate::core::rollout::workload::{Restart, WorkloadFault};
 use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
+use crate::core::sharing::report::SharingReport;
 
 /// The one next thing that a pass needs. The shell carries it out and answers with the [`PassReply`] that its documentation names.
 pub enum PassEffect {
@@ -81,6 +82,8 @@ pub enum PassEffect {
     ReadWorkload(RolloutTarget),
     /// Apply a restart to the workload of its uid, and take no field from another manager. [`PassReply::WorkloadRestarted`].
     RestartWorkload(Box<Restart>),
+    /// Bring all copies of the token in other namespaces in step with the consumer's Secret. [`PassReply::Copied`].
+    CopyToken,
     /// Read the ConfigMap with the details of the inventory of before. [`PassReply::Details`].
     ReadDetails,
     /// Make one call of the inventory. [`PassReply::Inventory`].
@@ -141,6 +144,7 @@ pub enum PassReply {
     /// The workload, if there is one.
     Workload(Result<Option<Box<DynamicObject>>, WorkloadFault>),
     WorkloadRestarted(Result<(), WorkloadFault>),
+    Copied(SharingReport),
     /// The ConfigMap of that name, whosever it is.
     Details(Result<Option<Box<ConfigMap>>, DetailsFault>),
     Inventory(Box<InventoryAnswer>),
@@ -245,6 +249,7 @@ impl PassEffect {
             Self::Test { call, .. } => call.name(),
             Self::ReadWorkload(_) => "ReadWorkload",
             Self::RestartWorkload(_) => "RestartWorkload",
+            Self::CopyToken => "CopyToken",
             Self::ReadDetails => "ReadDetails",
             Self::TakeInventory(_) => "TakeInventory",
             Self::WriteDetails(_) => "WriteDetails",

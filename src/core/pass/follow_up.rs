@@ -1,4 +1,4 @@
-//! What follows once a token is where it belongs? Workloads that can't read the Secret again are restarted, and what the org holds
+//! What follows once a token is where it belongs? Other namespaces get their copies, workloads that can't read the Secret again are restarted, and what the org holds
 //! is looked at. Neither ever fails a pass.
 
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::core::inventory::findings::InventoryReport;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::Outcome;
-use crate::core::pass::effect::PassReply;
+use crate::core::pass::effect::{PassEffect, PassReply};
 use crate::core::pass::inventory::InventoryRun;
 use crate::core::pass::progress::PartProgress;
 use crate::core::pass::rollout::RolloutRun;
@@ -19,6 +19,7 @@ pub(super) struct FollowUp {
 }
 
 enum FollowUpStep {
+    CopyingToken,
     RestartingWorkloads(RolloutRun),
     TakingInventory(Box<InventoryRun>),
 }
@@ -27,10 +28,11 @@ pub(super) type FollowUpProgress = PartProgress<FollowUp, Outcome>;
 
 impl FollowUp {
     pub(super) fn begin(outcome: Outcome, observed: &Observed, now: Timestamp) -> FollowUpProgress {
-        match RolloutRun::begin(observed, &outcome, now) {
-            Some(progress) => restarting_workloads(progress, outcome, observed, now),
-            None => look_around(outcome, observed, now),
+        if observed.connector().is_some_and(|connector| connector.is_shared) {
+            let follow_up = Self::asks(outcome, FollowUpStep::CopyingToken);
+            return PartProgress::Asks(follow_up, PassEffect::CopyToken);
         }
+        restart_workloads(outcome, observed, now)
     }
 
     /// Takes the reply to the last effect, and goes on.
@@ -41,11 +43,18 @@ impl FollowUp {
         now: Timestamp,
     ) -> Result<FollowUpProgress, UnexpectedReply> {
         let outcome = *self.outcome;
-        Ok(match self.step {
-            FollowUpStep::RestartingWorkloads(run) => {
+        Ok(match (self.step, reply) {
+            (FollowUpStep::CopyingToken, PassReply::Copied(report)) => {
+                let sharing = Some(report);
+                restart_workloads(Outcome { sharing, ..outcome }, observed, now)
+            }
+            (FollowUpStep::CopyingToken, _) => return Err(UnexpectedReply),
+            (FollowUpStep::RestartingWorkloads(run), reply) => {
                 restarting_workloads(run.on(reply, now)?, outcome, observed, now)
             }
-            FollowUpStep::TakingInventory(run) => taking_inventory(run.on(reply, observed, now)?, outcome),
+            (FollowUpStep::TakingInventory(run), reply) => {
+                taking_inventory(run.on(reply, observed, now)?, outcome)
+            }
         })
     }
 
@@ -54,6 +63,13 @@ impl FollowUp {
             outcome: Box::new(outcome),
             step,
         }
+    }
+}
+
+fn restart_workloads(outcome: Outcome, observed: &Observed, now: Timestamp) -> FollowUpProgress {
+    match RolloutRun::begin(observed, &outcome, now) {
+        Some(progress) => restarting_workloads(progress, outcome, observed, now),
+        None => look_around(outcome, observed, now),
     }
 }
 

@@ -107,6 +107,7 @@ mod inventory;
 mod passwords;
 mod rollouts;
 mod sessions;
+mod sharing;
 
 scenarios! {
     fn a_first_token_is_tested_before_it_is_written() {

@@ -30,6 +30,11 @@ pub(crate) const RESTART_AGAIN_FIRST: Duration = Duration::from_mins(1);
 /// Longest wait after a workload could not be restarted. After a new token it is tried at once.
 pub(crate) const RESTART_AGAIN_LONGEST: Duration = Duration::from_mins(10);
 
+/// First wait after a copy of a token could not be written.
+pub(crate) const COPY_AGAIN_FIRST: Duration = Duration::from_mins(1);
+/// Longest wait after a copy of a token could not be written. After a new token it is tried at once.
+pub(crate) const COPY_AGAIN_LONGEST: Duration = Duration::from_mins(10);
+
 /// First wait after a password with an unknown outcome.
 pub(crate) const UNCLEAR_PASSWORD_FIRST: Duration = Duration::from_hours(1);
 /// Longest wait after a password with an unknown outcome.
@@ -125,6 +130,12 @@ pub fn retest_wait(class: Class, failing_for: Duration, interval: Duration) -> D
 #[must_use]
 pub fn restart_again_wait(failing_for: Duration) -> Duration {
     failing_for.clamp(RESTART_AGAIN_FIRST, RESTART_AGAIN_LONGEST)
+}
+
+/// How long after a copy of a token could not be written it is tried again, where that has failed for so long.
+#[must_use]
+pub fn copy_again_wait(failing_for: Duration) -> Duration {
+    failing_for.clamp(COPY_AGAIN_FIRST, COPY_AGAIN_LONGEST)
 }
 
 /// How long a password is not sent whose answer was lost: twice as long as the last time, where that was the last failure.

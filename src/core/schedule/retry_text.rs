@@ -7,9 +7,9 @@ use redeem::{ASK_AGAIN_MAX, ASK_AGAIN_MIN, GrantProblem};
 use crate::api::Reason;
 use crate::api::reasons::{Class, OwnReason};
 use crate::core::schedule::backoff::{
-    BACK_OFF_FIRST, BACK_OFF_LONGEST, LATE, LATE_FOR, MENDED_EVERY, RESTART_AGAIN_FIRST,
-    RESTART_AGAIN_LONGEST, RETEST_FIRST, UNCERTAIN_EVERY, UNCERTAIN_FOR, UNCLEAR_PASSWORD_FIRST,
-    UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
+    BACK_OFF_FIRST, BACK_OFF_LONGEST, COPY_AGAIN_FIRST, COPY_AGAIN_LONGEST, LATE, LATE_FOR, MENDED_EVERY,
+    RESTART_AGAIN_FIRST, RESTART_AGAIN_LONGEST, RETEST_FIRST, UNCERTAIN_EVERY, UNCERTAIN_FOR,
+    UNCLEAR_PASSWORD_FIRST, UNCLEAR_PASSWORD_LONGEST, WRITE_AGAIN_LATEST,
 };
 use crate::core::schedule::password_memory::{LOCKOUT_PERIOD, MOST_FAILURES, REQUEST_EVERY};
 
@@ -49,6 +49,10 @@ const ON_CHANGE: &str = "the operator retries when the connector or a Secret tha
 const ITS_TURN: &str = "At `status.failures.nextAttemptTime`, when its turn comes: the connectors of a namespace queue for the \
              budget of a login host, and namespaces get equal parts of it.";
 
+const AT_RESYNC: &str = "Immediately in Watch mode; otherwise at the next resync (metric salesforce_connector_resync_period_seconds).";
+
+const AT_CHANGE: &str = "When the connector or a Secret that it refers to changes.";
+
 fn retry_of_own(own: OwnReason) -> String {
     match own {
         OwnReason::TokenValid
@@ -61,8 +65,11 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::ObjectsChanged
         | OwnReason::LimitNearlyReached
         | OwnReason::WorkloadsRestarted
+        | OwnReason::TokenCopied
         | OwnReason::Pending => "Not applicable.".to_owned(),
-        OwnReason::NamespaceNotAllowed => "Never: the operator's namespace takes no connectors.".to_owned(),
+        OwnReason::NamespaceNotAllowed | OwnReason::NamespaceTakesNoCopies => {
+            "Never: the operator's namespace takes neither connectors nor copies.".to_owned()
+        }
         OwnReason::LoginSecretInvalid | OwnReason::LoginCodeUsed | OwnReason::LoginWithoutRefreshToken => {
             "Never: a login is carried out once.".to_owned()
         }
@@ -76,22 +83,20 @@ fn retry_of_own(own: OwnReason) -> String {
         | OwnReason::SfdxAuthUrlInvalid
         | OwnReason::SfdxAuthUrlMismatch
         | OwnReason::GrantedElsewhere
-        | OwnReason::SecretKeysCollide => {
-            "When the connector or a Secret that it refers to changes.".to_owned()
-        }
+        | OwnReason::SecretKeysCollide => AT_CHANGE.to_owned(),
         OwnReason::SecretNotOwned
         | OwnReason::SecretConflict
         | OwnReason::SecretImmutable
         | OwnReason::SecretLabelRemoved
-        | OwnReason::SecretTypeDiffers => {
-            "Immediately in Watch mode; otherwise at the next resync (metric salesforce_connector_resync_period_seconds)."
-                .to_owned()
-        }
+        | OwnReason::SecretTypeDiffers => AT_RESYNC.to_owned(),
         OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed => retry_of_write(),
+        OwnReason::TokenNotShared | OwnReason::TokenNotAvailable => "When the connector changes.".to_owned(),
+        OwnReason::CopySecretNotOwned => retry_of_copy(),
+        OwnReason::SharingDisabled => "When the operator starts with --sharing.".to_owned(),
         OwnReason::RolloutRestartsDisabled => "When the operator starts with --rollout-restarts.".to_owned(),
-        OwnReason::WorkloadMissing
-        | OwnReason::WorkloadNotConsenting
-        | OwnReason::WorkloadRestartRefused => retry_of_restart(),
+        OwnReason::WorkloadMissing | OwnReason::WorkloadNotConsenting | OwnReason::WorkloadRestartRefused => {
+            retry_of_restart()
+        }
         OwnReason::CallBudgetSpent => ITS_TURN.to_owned(),
         OwnReason::PasswordOutcomeUnknown => retry_of_password(),
         OwnReason::EnvironmentMismatch
@@ -119,6 +124,14 @@ fn retry_of_write() -> String {
         "At the next resync (metric salesforce_connector_resync_period_seconds), at the latest {}. The operator tries a dry run \
          first, and does not log in while that fails.",
         every(WRITE_AGAIN_LATEST)
+    )
+}
+
+fn retry_of_copy() -> String {
+    format!(
+        "After {} at first, then after as long again as it has lasted, at most {}; and after every new token.",
+        words(COPY_AGAIN_FIRST),
+        words(COPY_AGAIN_LONGEST)
     )
 }
 

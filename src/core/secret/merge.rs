@@ -1,6 +1,6 @@
 //! How is a Secret updated that carries what others have put there?
 
-use crate::api::{SalesforceConnector, names};
+use crate::api::{SalesforceConnector, SalesforceTokenCopy, names};
 use kube::Resource as _;
 use std::collections::BTreeMap;
 
@@ -66,14 +66,14 @@ fn overlaid(
     (!all.is_empty()).then_some(all)
 }
 
-/// The owner reference of the connector comes and goes with the deletion policy; those of others stay.
+/// Owner references of our kinds are as wanted: that of a connector comes and goes with the deletion policy. Those of others stay.
 fn owners(found: &ObjectMeta, wanted: &Secret) -> Option<Vec<OwnerReference>> {
-    let kind = SalesforceConnector::kind(&());
+    let kinds = [SalesforceConnector::kind(&()), SalesforceTokenCopy::kind(&())];
     let others = found
         .owner_references
         .iter()
         .flatten()
-        .filter(|owner| owner.kind != kind);
+        .filter(|owner| !kinds.contains(&owner.kind.as_str().into()));
     let all: Vec<_> = others
         .chain(wanted.metadata.owner_references.iter().flatten())
         .cloned()

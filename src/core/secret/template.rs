@@ -32,6 +32,13 @@ pub struct Template {
 impl Template {
     /// The template in a spec, unless two of its keys would have the same name.
     pub fn new(connector: &str, spec: &SalesforceConnectorSpec) -> Result<Self, Rejection> {
+        let template = Self::of(connector, spec);
+        template.check_keys()?;
+        Ok(template)
+    }
+
+    /// The template in a spec, whatever its keys.
+    pub fn of(connector: &str, spec: &SalesforceConnectorSpec) -> Self {
         let SecretSpec {
             name,
             r#type,
@@ -41,7 +48,7 @@ impl Template {
             formats,
             deletion_policy,
         } = spec.secret.clone();
-        let template = Self {
+        Self {
             name: name.unwrap_or_else(|| names::default_secret_name(connector)),
             r#type,
             labels: labels.unwrap_or_default(),
@@ -50,9 +57,12 @@ impl Template {
             formats: formats.unwrap_or_default(),
             deletion_policy,
             api_version: spec.connection_test.api_version.clone(),
-        };
-        template.check_keys()?;
-        Ok(template)
+        }
+    }
+
+    /// Whether each key has a name of its own.
+    pub fn has_distinct_keys(&self) -> bool {
+        self.check_keys().is_ok()
     }
 
     pub fn secret_type(&self) -> &str {
@@ -107,10 +117,6 @@ impl Template {
 
     /// The Secret for a token, complete, ready to be created or applied.
     pub fn render(&self, owner: &Owner, held: &HeldToken, key: &DigestKey) -> Secret {
-        let data = self
-            .entries()
-            .into_iter()
-            .map(|(name, content)| (name, ByteString(self.value(content, held))));
         Secret {
             metadata: ObjectMeta {
                 name: Some(self.name.clone()),
@@ -122,9 +128,16 @@ impl Template {
                 ..ObjectMeta::default()
             },
             type_: Some(self.r#type.clone()),
-            data: Some(data.collect()),
+            data: Some(self.data(held)),
             ..Secret::default()
         }
+    }
+
+    /// What the Secret holds, by its keys.
+    pub fn data(&self, held: &HeldToken) -> BTreeMap<String, ByteString> {
+        let value = |content| ByteString(self.value(content, held));
+        let entries = self.entries().into_iter();
+        entries.map(|(name, content)| (name, value(content))).collect()
     }
 
     /// The one place where a token becomes part of an object.

@@ -19,6 +19,7 @@ use crate::core::schedule::password_memory::PasswordMemory;
 use crate::core::schedule::time::signed;
 use crate::core::secret::ownership::Target;
 use crate::core::secret::read_back::read_back;
+use crate::core::sharing::report::SharingReport;
 use crate::core::testing::fixtures;
 
 /// What a pass came to.
@@ -112,6 +113,7 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
             PassReply::Workload(Ok(Some(Box::new(fixtures::workload("crm", None)))))
         }
         PassEffect::RestartWorkload(_) => PassReply::WorkloadRestarted(Ok(())),
+        PassEffect::CopyToken => PassReply::Copied(SharingReport::Copies(Vec::new())),
         PassEffect::ReadDetails => PassReply::Details(Ok(None)),
         PassEffect::TakeInventory(call) => PassReply::Inventory(Box::new(fixtures::inventory_answer(call))),
         PassEffect::WriteDetails(_) => PassReply::DetailsWritten(Ok(())),

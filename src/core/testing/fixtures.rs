@@ -286,6 +286,7 @@ pub(crate) fn first_success(observed: &Observed) -> Outcome {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        sharing: None,
         held: Some(held(of(observed))),
         minted: Some(Minted::Obtained {
             why: MintReason::NoToken,
@@ -328,6 +329,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        sharing: None,
         held: observed.held.clone(),
         minted: None,
         tested: None,
@@ -349,6 +351,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        sharing: None,
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,
             problem,

@@ -32,7 +32,7 @@ pub(crate) enum Write {
 }
 
 impl Write {
-    fn params(self) -> PostParams {
+    pub(crate) fn params(self) -> PostParams {
         PostParams {
             field_manager: Some(names::FIELD_MANAGER.to_owned()),
             dry_run: matches!(self, Self::DryRun),
@@ -132,7 +132,7 @@ pub(crate) async fn delete_login(context: &Context, namespace: &str, secret: &Lo
 
 /// Both are for the status: a refusal by admission, quota or rights, and an API server that failed, for example because an
 /// admission webhook does not answer. A denial without a code of its own comes as 400. Who only was too late looks again.
-fn refused_or_failed(wanted: &Secret, error: kube::Error) -> Result<Result<(), Rejection>, Error> {
+pub(crate) fn refused_or_failed(wanted: &Secret, error: kube::Error) -> Result<Result<(), Rejection>, Error> {
     let status = match &error {
         kube::Error::Api(status) if !status.is_conflict() && !status.is_not_found() => status,
         _ => return Err(write_error(wanted, error)),

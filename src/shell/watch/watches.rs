@@ -1,4 +1,4 @@
-//! What wakes a reconcile? Changed connectors, and in mode `Watch` changed Secrets.
+//! What wakes a reconcile? Changed connectors and copies of tokens, and in mode `Watch` changed Secrets.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::api::names;
 use crate::core::model::inputs::references;
 use crate::error_chain::chain;
 use crate::shell::context::Context;
+use crate::shell::watch::copies::GuardedCopy;
 use crate::shell::watch::object::Guarded;
 use crate::shell::watch::scope::WatchScope;
 
@@ -25,6 +26,7 @@ pub(crate) fn connectors(
     writer: Writer<Guarded>,
 ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + Send + 'static {
     let mut listed = Some(context.connectors.listed());
+    let copies = context.copies.clone();
     watcher(api(context, scope), watcher::Config::default().streaming_lists())
         .backoff(Patience::default())
         .reflect(writer)
@@ -34,9 +36,29 @@ pub(crate) fn connectors(
             if let Some(listed) = first {
                 listed.send_modify(|stores| *stores += 1);
             }
+            copies.connector_changed(event);
         })
         .applied_objects()
         .predicate_filter(relevant, PredicateConfig::default())
+        .filter_map(without_errors)
+}
+
+/// Where copies of tokens are accepted. Status writes of our own don't wake us.
+pub(crate) fn copies(
+    context: &Context,
+    scope: &WatchScope,
+    writer: Writer<GuardedCopy>,
+) -> impl Stream<Item = Result<GuardedCopy, watcher::Error>> + Send + 'static {
+    watcher(api(context, scope), watcher::Config::default().streaming_lists())
+        .backoff(Patience::default())
+        .modify(|copy: &mut GuardedCopy| {
+            // Nobody here reads what users put there.
+            let metadata = copy.meta_mut();
+            (metadata.managed_fields, metadata.annotations, metadata.labels) = (None, None, None);
+        })
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(declared, PredicateConfig::default())
         .filter_map(without_errors)
 }
 
@@ -87,6 +109,14 @@ fn relevant(connector: &Guarded) -> Option<u64> {
     connector.annotations().hash(&mut hasher);
     connector.meta().deletion_timestamp.is_some().hash(&mut hasher);
     connector.0.is_ok().hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Uid and generation, which a deletion changes, too.
+#[expect(clippy::unnecessary_wraps, reason = "the form of a predicate")]
+fn declared(copy: &GuardedCopy) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    (copy.uid(), copy.meta().generation, copy.0.is_ok()).hash(&mut hasher);
     Some(hasher.finish())
 }
 

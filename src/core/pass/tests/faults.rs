@@ -3,7 +3,7 @@
 
 use std::panic::catch_unwind;
 
-use super::{SCENARIOS, inventory, passwords, rollouts, sessions};
+use super::{SCENARIOS, inventory, passwords, rollouts, sessions, sharing};
 use crate::core::testing::driver::fault::{Fault, with};
 
 const FAULTS: &[(Fault, &str)] = &[
@@ -73,6 +73,10 @@ const FAULTS: &[(Fault, &str)] = &[
     ),
     (Fault::Leaves("WriteDetails"), "it writes no details"),
     (
+        Fault::Leaves("CopyToken"),
+        "other namespaces go on with a token that has expired",
+    ),
+    (
         Fault::Leaves("ReadWorkload"),
         "it restarts a workload that does not consent",
     ),
@@ -105,6 +109,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
         sessions::SCENARIOS,
         inventory::SCENARIOS,
         rollouts::SCENARIOS,
+        sharing::SCENARIOS,
     ];
     SCENARIOS.iter().chain(more.into_iter().flatten())
 }
