@@ -41,25 +41,43 @@ async fn renewed(stage: &Stage, before: &Secret) -> Secret {
         .await
 }
 
+const JOBS: [&str; 2] = ["curl-job.yaml", "salesforce-cli.yaml"];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_asks_salesforce_with_the_token_and_ends() {
+async fn a_job_asks_salesforce_with_the_token_and_its_next_pod_with_the_next_token() {
     let stage = stage().await;
-    let secret = stage.secret(SECRET).await;
-    for file in JOBS {
-        let mut pod = Pod::new(file, &stage.sim);
-        pod.mount(&secret);
-        pod.start(&secret);
-        eventually(DEADLINE, &format!("{file} to end"), async || {
-            pod.end().ok_or_else(|| pod.said())
-        })
-        .await;
-        assert_eq!(pod.end(), Some(0), "{}", pod.said());
+    let first = stage.secret(SECRET).await;
+    let mut pods = JOBS.map(|file| Pod::new(file, &stage.sim));
+    for pod in &mut pods {
+        pod.mount(&first);
+        pod.start(&first);
+        assert_eq!(ended(pod).await, 0, "{}", pod.said());
         assert!(pod.said().contains("Green ITR"), "{}", pod.said());
+    }
+    let second = renewed(&stage, &first).await;
+    for file in JOBS {
+        // Its Secret was read when the session had ended, and before the operator had renewed the token.
+        let mut late = Pod::new(file, &stage.sim);
+        late.mount(&first);
+        late.start(&first);
+        assert_ne!(ended(&late).await, 0, "{}", late.said());
+        assert!(!late.said().contains("Green ITR"), "{}", late.said());
+        let mut next = Pod::new(file, &stage.sim);
+        next.mount(&second);
+        next.start(&second);
+        assert_eq!(ended(&next).await, 0, "{}", next.said());
+        assert!(next.said().contains("Green ITR"), "{}", next.said());
     }
     stage.finish().await;
 }
 
-const JOBS: &[&str] = &["curl-job.yaml"];
+/// Waits until the container of a Job has ended, and returns its exit code.
+async fn ended(pod: &Pod) -> i32 {
+    eventually(DEADLINE, &format!("{} to end", pod.file()), async || {
+        pod.end().ok_or_else(|| pod.said())
+    })
+    .await
+}
 
 const DEPLOYMENTS: [&str; 4] = [
     "environment-variables.yaml",

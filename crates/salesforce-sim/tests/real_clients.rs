@@ -1,6 +1,6 @@
 //! Can the clients that people use, unmodified, log in to the simulator and query it?
 //!
-//! jsforce and simple-salesforce are installed by `scripts/install-real-clients`, which prints where.
+//! jsforce, simple-salesforce and the Salesforce CLI are installed by `scripts/install-real-clients`, which prints where.
 
 #[cfg(test)]
 mod tests {
@@ -33,8 +33,7 @@ mod tests {
         sim: Simulator,
         /// File with the simulator's certificate authority.
         ca: PathBuf,
-        /// Keeps the file until the end of the test.
-        _directory: tempfile::TempDir,
+        directory: tempfile::TempDir,
     }
 
     impl Bench {
@@ -43,11 +42,7 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let ca = directory.path().join("ca.pem");
             std::fs::write(&ca, sim.ca_pem()).unwrap();
-            Self {
-                sim,
-                ca,
-                _directory: directory,
-            }
+            Self { sim, ca, directory }
         }
 
         fn jsforce(&self, mode: &str, settings: &Value) -> Value {
@@ -65,6 +60,20 @@ mod tests {
                 .arg(script("simple_salesforce_login.py"))
                 .arg(arguments.to_string());
             self.run(command.env("HTTPS_PROXY", self.sim.http_url()))
+        }
+
+        /// What the Salesforce CLI answers, with a home directory of its own and everything turned off that is not for this org.
+        fn salesforce_cli(&self, arguments: &[&str]) -> Value {
+            let mut command = Command::new(CLIENTS.join("node_modules/.bin/sf"));
+            command.args(arguments).arg("--json");
+            command
+                .env("HOME", self.directory.path())
+                .env("HTTPS_PROXY", self.sim.http_url())
+                .env("SFDX_DISABLE_DNS_CHECK", "true")
+                .env("SF_DISABLE_AUTOUPDATE", "true")
+                .env("SF_DISABLE_TELEMETRY", "true")
+                .env("SF_SKIP_NEW_VERSION_CHECK", "true");
+            self.run(&mut command)["result"].take()
         }
 
         fn run(&self, command: &mut Command) -> Value {
@@ -187,6 +196,40 @@ mod tests {
         });
         let expected = json!({ "instance": dw::PRODUCTION, "usage": [1, 100_000] });
         assert_eq!(bench.simple_salesforce(&arguments), bench.organization(&expected));
+    }
+
+    #[test]
+    fn the_salesforce_cli_logs_in_with_jwt() {
+        let bench = Bench::new();
+        let key = bench.directory.path().join("key.pem");
+        std::fs::write(&key, dw::JWT_KEY_PKCS8).unwrap();
+        let url = format!("https://{}", dw::PRODUCTION);
+        let login = bench.salesforce_cli(&[
+            "org",
+            "login",
+            "jwt",
+            "--set-default",
+            "--instance-url",
+            &url,
+            "--client-id",
+            dw::JWT,
+            "--username",
+            dw::INTEGRATION_USER,
+            "--jwt-key-file",
+            key.to_str().unwrap(),
+        ]);
+        assert_eq!(
+            (&login["username"], &login["orgId"], &login["orgEdition"]),
+            (
+                &json!(dw::INTEGRATION_USER),
+                &json!(bench.org_id()),
+                &json!("Enterprise Edition")
+            )
+        );
+        let query = "SELECT Id, Name, IsSandbox FROM Organization";
+        let mut found = bench.salesforce_cli(&["data", "query", "--query", query])["records"][0].take();
+        found.as_object_mut().unwrap().remove("attributes");
+        assert_eq!(found, bench.organization(&json!({})));
     }
 
     #[test]
