@@ -64,7 +64,27 @@ pub(crate) const RENEWAL: [Failpoint; 11] = [
 const RECOVERY: [Failpoint; 2] = [Failpoint::Introspect, Failpoint::WriteState];
 
 /// The points of a login, which brings another grant beside one that works.
-const LOGIN: [Failpoint; 3] = [Failpoint::CreateLedger, Failpoint::RedeemCode, Failpoint::Store];
+const LOGIN: [Failpoint; 9] = [
+    Failpoint::ReadState,
+    Failpoint::ReadConnector,
+    Failpoint::ReadConsumer,
+    Failpoint::CreateLedger,
+    Failpoint::RedeemCode,
+    Failpoint::Store,
+    Failpoint::Derive,
+    Failpoint::SecretWrite,
+    Failpoint::StatusWrite,
+];
+
+/// The points of the first login of a connector that has no grant yet.
+const FIRST_LOGIN: [Failpoint; 6] = [
+    Failpoint::ReadState,
+    Failpoint::ReadConnector,
+    Failpoint::Claim,
+    Failpoint::CreateLedger,
+    Failpoint::RedeemCode,
+    Failpoint::Store,
+];
 
 /// The point of a process that the API server does not answer.
 const WAITING: [Failpoint; 1] = [Failpoint::Pause];
@@ -81,6 +101,7 @@ fn every_point_that_the_code_names_is_killed_at() {
         &RECOVERY,
         &WAITING,
         &LOGIN,
+        &FIRST_LOGIN,
         &PASSWORD,
         &ROLLOUT,
     ]
@@ -141,28 +162,25 @@ async fn a_renewal_survives_a_kill_while_it_waits_for_the_api_server() {
 /// The code is good once: where it may have been sent, a person logs in again. The grant of before is never lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_survives_a_kill_at_each_of_its_steps_or_says_that_it_did_not() {
+    tokio::join!(
+        killed_while_logging_in(at("before", &LOGIN)),
+        killed_while_logging_in(at("after", &LOGIN))
+    );
+}
+
+async fn killed_while_logging_in(points: Vec<(String, String)>) {
     let stage = Stage::set().await;
-    let points = [at("before", &LOGIN), at("after", &LOGIN)].concat();
     let first = stage.start("first");
     bring_all(&stage, &points).await;
     for (connector, point) in &points {
-        let code = stage
-            .sim
-            .world(|w| w.approved_code(world::ROTATING, world::INTEGRATION_USER, VERIFIER));
         stage.pause(connector, point);
-        stage
-            .hand_over_login(connector, &format!("{connector}-login"), &code)
-            .await;
+        log_in(&stage, connector, "login").await;
     }
     die_at(&stage, first, &points).await;
     let second = stage.start("second");
     for (connector, point) in &points {
         let login = stage.login_ended(connector, &format!("{connector}-login")).await;
-        let expected = match point.as_str() {
-            "before-CreateLedger" | "after-Store" => None,
-            _ => Some("LoginCodeUsed"),
-        };
-        assert_eq!(login.reason.as_deref(), expected, "{point}");
+        assert_eq!(login.reason.as_deref(), expected_of_login(point), "{point}");
         stage.healthy(connector, None).await;
         stage.request_renewal(connector, "again").await;
     }
@@ -173,6 +191,63 @@ async fn a_login_survives_a_kill_at_each_of_its_steps_or_says_that_it_did_not() 
     stage.assert_nothing_burned();
     drop(second);
     stage.finish().await;
+}
+
+/// Without a grant of before, the status says that the login brought none, and the next one does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_login_survives_a_kill_at_each_of_its_steps_or_asks_for_another_one() {
+    let stage = Stage::set().await;
+    let points = [at("before", &FIRST_LOGIN), at("after", &FIRST_LOGIN)].concat();
+    for (connector, point) in &points {
+        let input = format!("{connector}-input");
+        stage
+            .input(&input, &[("client-secret", world::ROTATING_SECRET)])
+            .await;
+        stage.pause(connector, point);
+        stage
+            .create(connector, world::ROTATING, json!({ "authorizationCode": {} }))
+            .await;
+        log_in(&stage, connector, "first").await;
+    }
+    let first = stage.start("first");
+    die_at(&stage, first, &points).await;
+    let second = stage.start("second");
+    for (connector, point) in &points {
+        let login = stage.login_ended(connector, &format!("{connector}-first")).await;
+        let expected = expected_of_login(point);
+        assert_eq!(login.reason.as_deref(), expected, "{point}");
+        if expected.is_some() {
+            stage.not_ready(connector, "AuthorizationRequired").await;
+            assert!(login.message.contains("Log in again"), "{}", login.message);
+            log_in(&stage, connector, "again").await;
+        }
+        stage.healthy(connector, None).await;
+    }
+    assert_eq!(stage.sim.world(|w| w.codes_presented_again()), 0);
+    stage.assert_nothing_burned();
+    drop(second);
+    stage.finish().await;
+}
+
+/// Hands over the code of a login.
+async fn log_in(stage: &Stage, connector: &str, name: &str) {
+    let code = stage
+        .sim
+        .world(|w| w.approved_code(world::ROTATING, world::INTEGRATION_USER, VERIFIER));
+    stage
+        .hand_over_login(connector, &format!("{connector}-{name}"), &code)
+        .await;
+}
+
+/// Why a login brought nothing that was broken off there. A code that may have been sent is not sent again.
+fn expected_of_login(point: &str) -> Option<&'static str> {
+    let spent = [
+        "after-CreateLedger",
+        "before-RedeemCode",
+        "after-RedeemCode",
+        "before-Store",
+    ];
+    spent.contains(&point).then_some("LoginCodeUsed")
 }
 
 /// The one that takes over dies as well while it deals with what it found, and a third one goes on.
