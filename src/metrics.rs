@@ -28,6 +28,7 @@ pub struct Metrics {
     connection_tests: Family<ResultLabels, Counter>,
     test_duration: Histogram,
     rollout_restarts: Family<ResultLabels, Counter>,
+    callback_requests: Family<CallbackLabels, Counter>,
     reconciles: Family<ResultLabels, Histogram, fn() -> Histogram>,
     reconciles_waiting: Gauge,
     reconciles_running: Gauge,
@@ -64,6 +65,11 @@ struct OperationLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallbackLabels {
+    page: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PurposeLabels {
     purpose: &'static str,
 }
@@ -90,6 +96,7 @@ impl Metrics {
             connection_tests: Family::default(),
             test_duration: Histogram::new(TEST_BUCKETS),
             rollout_restarts: Family::default(),
+            callback_requests: Family::default(),
             reconciles: Family::new_with_constructor(|| Histogram::new(RECONCILE_BUCKETS)),
             reconciles_waiting: Gauge::default(),
             reconciles_running: Gauge::default(),
@@ -154,6 +161,11 @@ impl Metrics {
             "rollout_restarts",
             "Restarts of workloads after a new token, by result: Restarted, or the reason of a failure",
             self.rollout_restarts.clone(),
+        );
+        registry.register(
+            "callback_requests",
+            "Requests to the callback page, by the page that answered: Offer (a link was opened), Departure (a link was used up), Arrival (an answer of Salesforce's was handed over), Outcome, or why nothing happened",
+            self.callback_requests.clone(),
         );
         registry.register(
             "reconciles_waiting",
@@ -224,6 +236,13 @@ impl Metrics {
     pub fn rollout_restart(&self, result: &'static str) {
         self.rollout_restarts
             .get_or_create(&ResultLabels { result })
+            .inc();
+    }
+
+    /// A request to the callback page was answered with this page.
+    pub fn callback_request(&self, page: &'static str) {
+        self.callback_requests
+            .get_or_create(&CallbackLabels { page })
             .inc();
     }
 

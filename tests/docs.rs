@@ -348,6 +348,10 @@ fn most_series(family: &Family) -> String {
     let of_reconciles = family.name == "salesforce_connector_reconcile_duration_seconds";
     // And `ParseConnector`.
     let operations = include_str!("../src/shell/error.rs").matches(" => \"").count() + 1;
+    let notices = include_str!("../src/core/callback/notice.rs")
+        .split("fn name")
+        .nth(1);
+    let notices = notices.and_then(|text| text.split("\n    }\n").next());
     let known = [
         ("namespace", 1),
         ("name", 1),
@@ -360,6 +364,7 @@ fn most_series(family: &Family) -> String {
         ("outcome", 4),
         ("operation", operations),
         ("purpose", 3),
+        ("page", 4 + notices.unwrap().matches(" => \"").count()),
     ];
     let values_of = |label: &String| {
         let found = known.iter().find(|(name, _)| name == label);

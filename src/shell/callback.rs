@@ -79,20 +79,33 @@ async fn answer(State(page): State<Arc<CallbackPage>>, request: Request) -> Resp
     };
     let query = head.uri.query().unwrap_or_default();
     let answered = match (page_path(path), head.method) {
-        (PagePath::Link(link), Method::GET) => page.offer(link, &head.headers).await,
-        (PagePath::Link(link), Method::POST) => page.begin(link, &head.headers, body).await,
-        (PagePath::Callback, Method::GET) if query.len() > LONGEST_QUERY => Err(Notice::TooLong),
-        (PagePath::Callback, Method::GET) => match page.receive(query, &head.headers).await {
-            Ok(id) => return page.redirect(&format!("/outcome/{id}")),
-            Err(notice) => Err(notice),
-        },
-        (PagePath::Outcome(id), Method::GET) => page.outcome(id, &head.headers),
-        _ => Err(Notice::Nowhere),
+        (PagePath::Link(link), Method::GET) => page.counted("Offer", page.offer(link, &head.headers).await),
+        (PagePath::Link(link), Method::POST) => {
+            page.counted("Departure", page.begin(link, &head.headers, body).await)
+        }
+        (PagePath::Callback, Method::GET) if query.len() > LONGEST_QUERY => {
+            page.counted("Arrival", Err(Notice::TooLong))
+        }
+        (PagePath::Callback, Method::GET) => {
+            match page.counted("Arrival", page.receive(query, &head.headers).await) {
+                Ok(id) => return page.redirect(&format!("/outcome/{id}")),
+                Err(notice) => Err(notice),
+            }
+        }
+        (PagePath::Outcome(id), Method::GET) => page.counted("Outcome", page.outcome(id, &head.headers)),
+        _ => page.counted("Nowhere", Err(Notice::Nowhere)),
     };
     page.response(answered.unwrap_or_else(|notice| pages::of_notice(&notice).into()))
 }
 
 impl CallbackPage {
+    /// What was answered, counted as that page, or as why nothing happened.
+    fn counted<T>(&self, page: &'static str, answered: Result<T, Notice>) -> Result<T, Notice> {
+        let shown = answered.as_ref().map_or_else(Notice::name, |_| page);
+        self.context.metrics.callback_request(shown);
+        answered
+    }
+
     /// The page of a link. It changes nothing: what looks at links before people do may load it.
     async fn offer(&self, link: LinkPath<'_>, headers: &HeaderMap) -> Result<PageAnswer, Notice> {
         let (connector, secret) = self.of_link(link).await?;

@@ -158,6 +158,16 @@ async fn a_login_by_link_makes_the_connector_ready_whichever_replica_answers() {
     assert_eq!(visitor.get(&link).await.status, 404);
     stage.ready("crm").await;
     assert_eq!(stage.token_calls(), 1);
+    let metrics = stage.context().metrics.encode();
+    let counted = |page: &str| format!("salesforce_connector_callback_requests_total{{page=\"{page}\"}} 1\n");
+    assert!(
+        metrics.contains(&counted("Departure")),
+        "the link was used once: {metrics}"
+    );
+    assert!(
+        !metrics.contains("page=\"Arrival\""),
+        "the other replica took the answer: {metrics}"
+    );
     stage.finish().await;
 }
 
@@ -236,6 +246,9 @@ async fn a_link_is_for_one_browser_and_an_answer_for_the_browser_that_began() {
     let begun = version(&stage, SECRET).await;
     let late = thief.press(&link, hidden(&stolen.body, "form")).await;
     assert_eq!((late.status, late.title()), (410, "This link was used before"));
+    let metrics = stage.context().metrics.encode();
+    let refused = "salesforce_connector_callback_requests_total{page=\"LinkUsed\"} 1\n";
+    assert!(metrics.contains(refused), "{metrics}");
     assert_eq!(owner.get(&link).await.status, 410);
 
     let answer = owner

@@ -15,6 +15,7 @@ pub(crate) fn exposition() -> String {
     metrics.clock_skew(0.5);
     metrics.connection_test("Succeeded", second);
     metrics.rollout_restart("Restarted");
+    metrics.callback_request("Offer");
     metrics.reconcile("Succeeded", second);
     metrics.queue(0, 1);
     metrics.reconcile_errors("ReadSecret");

@@ -30,6 +30,24 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// Its name, for who counts them.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Nowhere => "Nowhere",
+            Self::LinkUsed => "LinkUsed",
+            Self::Expired => "Expired",
+            Self::Suspended => "Suspended",
+            Self::FormExpired => "FormExpired",
+            Self::OtherBrowser => "OtherBrowser",
+            Self::Superseded => "Superseded",
+            Self::NoAnswer => "NoAnswer",
+            Self::TooLong => "TooLong",
+            Self::Busy => "Busy",
+            Self::Unavailable => "Unavailable",
+            Self::Unusable(_) => "Unusable",
+        }
+    }
+
     /// The status code of the answer.
     pub const fn status(&self) -> u16 {
         match self {
