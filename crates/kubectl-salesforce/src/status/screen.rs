@@ -218,10 +218,11 @@ fn last_login(login: &LoginStatus, now: Timestamp, paint: Paint) -> String {
 
 fn org(identity: &IdentityStatus) -> String {
     let environment = identity.environment.map(|environment| format!("{environment:?}"));
-    let instance = identity
-        .instance_name
-        .as_ref()
-        .map(|name| format!("instance {name}"));
+    let instance = identity.instance_name.as_ref();
+    let maintenance = instance.map_or_else(String::new, |name| {
+        format!("\nmaintenance: https://status.salesforce.com/instances/{name}")
+    });
+    let instance = instance.map(|name| format!("instance {name}"));
     let facts = [
         identity.organization_name.clone(),
         identity.organization_id.clone(),
@@ -234,7 +235,7 @@ fn org(identity: &IdentityStatus) -> String {
         .instance_url
         .as_ref()
         .map_or_else(String::new, |url| format!("\n{url}"));
-    format!("{}{address}", facts.join(", "))
+    format!("{}{address}{maintenance}", facts.join(", "))
 }
 
 fn user(identity: &IdentityStatus) -> String {

@@ -15,6 +15,7 @@ Act no one
 Login clientCredentials at green-itr.my.salesforce.com
 Org Green ITR, 00D00000015ftgHEAQ, Live, Enterprise Edition, instance EUZ12
 https://green-itr.my.salesforce.com
+maintenance: https://status.salesforce.com/instances/EUZ12
 User integration@green-itr.example, 00500000015ftgKAAQ
 Token issued TIME ago, expires in TIME (Introspected)
 Scopes api

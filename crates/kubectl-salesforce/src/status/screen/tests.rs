@@ -80,6 +80,7 @@ Act        no one
 Login      clientCredentials at acme.my.salesforce.com
 Org        Acme, 00D00000015ftgHEAQ, Live, Enterprise Edition, instance EUZ12
            https://acme.my.salesforce.com
+           maintenance: https://status.salesforce.com/instances/EUZ12
 User       robot@acme.example, 00500000015ftgKAAQ
 Token      issued 12m ago, expires in 1h48m (Introspected)
 Scopes     api id
