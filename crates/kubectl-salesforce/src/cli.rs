@@ -226,7 +226,8 @@ pub struct NewArgs {
     /// Print the Secret too. Default: print the connector alone.
     #[arg(long)]
     pub show_secrets: bool,
-    /// Do not check that the host can be resolved from here.
+    /// Ask nothing of Salesforce from here. Default: try one login by client-credentials or jwt-bearer, and drop the token; for other
+    /// methods, check that the host can be resolved.
     #[arg(long)]
     pub offline: bool,
     /// Comma-separated hosts that the operator allows for these connectors (its flag --allow-host).

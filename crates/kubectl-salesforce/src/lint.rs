@@ -31,11 +31,9 @@ pub struct Linter {
 
 impl Linter {
     pub fn new(allowed_hosts: &[String], operator_namespace: &str) -> Result<Self, CommandError> {
-        let allow_list = HostAllowList::with_extra(allowed_hosts)
-            .map_err(|error| CommandError::Usage(format!("invalid --allow-host: {error}")))?;
         Ok(Self {
             contract: Contract::new(),
-            allow_list,
+            allow_list: allow_list(allowed_hosts)?,
             operator_namespace: operator_namespace.to_owned(),
         })
     }
@@ -48,6 +46,12 @@ impl Linter {
         }
         operator::check(&object, secrets, &self.allow_list, &self.operator_namespace)
     }
+}
+
+/// Salesforce's own hosts, and those that a flag allows besides.
+pub fn allow_list(allowed_hosts: &[String]) -> Result<HostAllowList, CommandError> {
+    HostAllowList::with_extra(allowed_hosts)
+        .map_err(|error| CommandError::Usage(format!("invalid --allow-host: {error}")))
 }
 
 pub fn run(args: &LintArgs) -> Result<ExitCode, CommandError> {

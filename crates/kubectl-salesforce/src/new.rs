@@ -14,11 +14,12 @@ use crate::lint::objection::Objection;
 use crate::lint::operator::Secrets;
 use crate::new::form::Form;
 use crate::new::questions::{NoTerminal, Questions, Terminal};
-use crate::{cli::OutputFormat, files, show};
+use crate::{cli::OutputFormat, files, lint, show};
 
 pub mod form;
 pub mod manifests;
 pub mod questions;
+pub mod trial;
 
 pub async fn run(access: &AccessFlags, args: &NewArgs) -> Result<ExitCode, CommandError> {
     let asks: &mut dyn Questions = if std::io::stdin().is_terminal() {
@@ -34,7 +35,7 @@ pub async fn run(access: &AccessFlags, args: &NewArgs) -> Result<ExitCode, Comma
     );
     check(args, &connector, secret.as_ref())?;
     if !args.offline {
-        resolve(manifests::login_host(&form)).await?;
+        try_out(args, &form).await?;
     }
     if args.apply {
         return apply(access, &connector, secret.as_ref()).await;
@@ -72,6 +73,15 @@ fn check(args: &NewArgs, connector: &Value, secret: Option<&Value>) -> Result<()
         "this connector would be refused\n{}",
         lines.join("\n")
     )))
+}
+
+/// A login, where the method allows one to be tried, or else whether there is such a host.
+async fn try_out(args: &NewArgs, form: &Form) -> Result<(), CommandError> {
+    match trial::login(form, lint::allow_list(&args.allow_host)?).await? {
+        Some(accepted) => eprintln!("{accepted}"),
+        None => resolve(manifests::login_host(form)).await?,
+    }
+    Ok(())
 }
 
 async fn resolve(host: &str) -> Result<(), CommandError> {

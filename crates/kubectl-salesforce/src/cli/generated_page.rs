@@ -24,6 +24,15 @@ chmod +x ~/.local/bin/kubectl_complete-salesforce
 
 The plugin has the rights of your kubeconfig. It prints no value of a Secret, and reads only what
 `login` and `move-grants` name. If a right is missing, it names the rule that grants it.
+
+<picture>
+  <source media=\"(prefers-color-scheme: dark)\" srcset=\"images/plugin-status-dark.png\">
+  <img alt=\"kubectl salesforce status crm: org, user, token, steps of the last test, and what comes next\" width=\"570\" src=\"images/plugin-status-light.png\">
+</picture>
+<picture>
+  <source media=\"(prefers-color-scheme: dark)\" srcset=\"images/plugin-test-dark.png\">
+  <img alt=\"kubectl salesforce test crm: each step with its result and latency\" width=\"570\" src=\"images/plugin-test-light.png\">
+</picture>
 ";
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use salesforce_sim::default_world as world;
+use salesforce_sim::{Endpoint, Simulator, default_world as world};
 use serde_json::{Value, json};
+use testbed::Ran;
 
 use crate::stage::{Stage, run};
 
@@ -149,6 +151,100 @@ async fn what_would_be_refused_is_said_before_anything_is_sent() {
         "error: this connector would be refused\nspec.auth.jwtBearer.privateKeyRef: PrivateKeyInvalid: ";
     assert_eq!(certificate.code, Some(1));
     assert!(certificate.stderr.starts_with(wanted), "{certificate}");
+}
+
+/// `new` with these flags, behind a proxy that is the simulated Salesforce.
+async fn tried(sim: &Simulator, ca: &Path, flags: &[&str]) -> Ran {
+    let form = ["new", "crm", "--host", world::PRODUCTION];
+    let mut command = plugin(&[&form[..], flags].concat());
+    command
+        .env("HTTPS_PROXY", sim.http_url())
+        .env("SSL_CERT_FILE", ca);
+    for name in ["https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+        command.env_remove(name);
+    }
+    run(command).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_is_tried_before_anything_is_made_where_the_method_allows_it() {
+    let sim = Simulator::start(world::build()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let ca = file("ca.pem", sim.ca_pem());
+    let ca = Path::new(&ca);
+    let (secret, wrong) = (
+        file("secret", world::ECA_SECRET),
+        file("wrong", "wrong-secret-0123456789"),
+    );
+    let (key, wrong_key) = (
+        file("key", world::JWT_KEY_PKCS8),
+        file("wrong-key", world::WRONG_KEY_PKCS8),
+    );
+    let credentials = [
+        "--method",
+        "client-credentials",
+        "--client-id",
+        world::ECA,
+        "--client-secret-file",
+    ];
+    let jwt = ["--method", "jwt-bearer", "--client-id", world::JWT];
+    let jwt = [
+        &jwt[..],
+        &["--username", world::INTEGRATION_USER, "--private-key-file"],
+    ]
+    .concat();
+    let ids = sim.world(|world| {
+        (
+            world.org(world::PRODUCTION).id.clone(),
+            world.user(world::INTEGRATION_USER).id.clone(),
+        )
+    });
+    let accepted = format!("Salesforce accepts the login: user {} of org {}.\n", ids.1, ids.0);
+    for (flags, good, bad, reason) in [
+        (&credentials[..], &secret, &wrong, "ClientSecretInvalid"),
+        (&jwt[..], &key, &wrong_key, "AssertionInvalid"),
+    ] {
+        let ran = tried(&sim, ca, &[flags, &[good.as_str()]].concat()).await;
+        assert_eq!(
+            (ran.code, ran.stderr.as_str()),
+            (Some(0), accepted.as_str()),
+            "{ran}"
+        );
+        assert!(ran.stdout.contains("kind: SalesforceConnector\n"), "{ran}");
+        let ran = tried(&sim, ca, &[flags, &[bad.as_str()]].concat()).await;
+        let said = format!("error: a login at {} fails: {reason}\n", world::PRODUCTION);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran}");
+        assert!(
+            ran.stderr.starts_with(&said) && ran.stderr.contains("\nRemedy: "),
+            "{ran}"
+        );
+        assert!(!ran.stderr.contains("wrong-secret"), "{ran}");
+    }
+    assert_eq!(sim.count(Endpoint::Token), 4);
+    let password = [
+        "--method",
+        "password",
+        "--client-id",
+        world::CONNECTED,
+        "--username",
+        world::INTEGRATION_USER,
+    ];
+    let password = [
+        &password[..],
+        &["--client-secret-file", &secret, "--password-file", &wrong],
+    ]
+    .concat();
+    tried(&sim, ca, &password).await;
+    assert_eq!(
+        sim.count(Endpoint::Token),
+        4,
+        "a wrong password can lock the user"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
