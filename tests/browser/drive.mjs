@@ -60,7 +60,7 @@ const commands = {
     return (await asked).url();
   },
   // What differs from run to run is replaced.
-  shot: async (page, { path, scheme, replace }) => {
+  shot: async (page, { path, scheme, replace, width = size.width }) => {
     await page.evaluate((pairs) => {
       const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
       while (texts.nextNode()) {
@@ -68,10 +68,11 @@ const commands = {
       }
     }, replace);
     await page.emulateMedia({ colorScheme: scheme });
-    await page.setViewportSize({ ...size, height: 100 });
+    await page.setViewportSize({ width, height: 100 });
     await page.screenshot({ path, fullPage: true });
     await page.setViewportSize(size);
   },
+  close: (page) => page.context().close(),
   look: async (page) => {
     await page.setViewportSize({ ...size, width: 320 });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth > 320);

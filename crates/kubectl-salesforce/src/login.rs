@@ -30,6 +30,10 @@ pub mod handover;
 /// How long the operator may take to say that a link has ended.
 const REPORTED_WITHIN: Duration = Duration::from_mins(2);
 
+/// What nobody else says: the connector whose grant goes first sees no more than a dead token.
+const APPROVALS: &str = "Note: Salesforce keeps five approvals for one user and app. A sixth login, here or elsewhere, silently ends the \
+    oldest one.";
+
 /// A login on its way through the browser.
 struct Attempt {
     address: Url,
@@ -273,7 +277,7 @@ pub fn outcome(name: &str, login: &LoginStatus, connector: &SalesforceConnector,
     });
     let ready = condition(&status, "Ready").map_or_else(String::new, |ready| format!("{}\n", ready.message));
     format!(
-        "Login of {name}: {}{whose}\n{tested}{ready}",
+        "Login of {name}: {}{whose}\n{tested}{ready}{APPROVALS}\n",
         paint.good("Succeeded")
     )
 }

@@ -118,14 +118,24 @@ impl Chromium {
         answer["url"].as_str().unwrap().to_owned()
     }
 
+    /// Closes the window of a person, who does nothing any more.
+    pub(crate) fn close(&mut self, person: &str) {
+        self.tell("close", person, json!({}));
+    }
+
     /// Takes pictures of what is shown, where `SFC_SCREENSHOTS` names a folder for them; `sales` stands in the place of the namespace.
     pub(crate) fn picture(&mut self, person: &str, name: &str, namespace: &str) {
+        self.picture_of_width(person, name, namespace, 390);
+    }
+
+    pub(crate) fn picture_of_width(&mut self, person: &str, name: &str, namespace: &str, width: u32) {
         let Some(folder) = std::env::var_os("SFC_SCREENSHOTS") else {
             return;
         };
         for scheme in ["light", "dark"] {
             let path = Path::new(&folder).join(format!("{name}-{scheme}.png"));
-            let shot = json!({ "path": path, "scheme": scheme, "replace": [[namespace, "sales"]] });
+            let shot = json!({ "path": path, "scheme": scheme, "replace": [[namespace, "sales"]],
+                "width": width });
             self.tell("shot", person, shot);
         }
     }

@@ -36,7 +36,7 @@ pub(crate) async fn unauthorized() -> Stage {
 }
 
 /// Nothing of a login is left: no Secret, and no annotation.
-async fn assert_nothing_left(stage: &Stage) {
+pub(crate) async fn assert_nothing_left(stage: &Stage) {
     let secrets = stage
         .secrets()
         .list_metadata(&ListParams::default())
@@ -130,6 +130,11 @@ async fn a_login_in_the_browser_makes_the_connector_ready() {
     );
     assert!(ran.stdout.starts_with(&first), "{ran}");
     stage.until_ready_is("crm", "True", "TokenValid").await;
+    assert!(
+        ran.stdout
+            .contains("A sixth login, here or elsewhere, silently ends the oldest one."),
+        "{ran}"
+    );
     assert_nothing_left(&stage).await;
     for secret in [world::ROTATING_SECRET, "aPrx"] {
         assert!(!format!("{ran}").contains(secret), "{ran}");
