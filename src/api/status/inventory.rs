@@ -19,8 +19,7 @@ pub struct InventoryStatus {
     /// The result in words: what changed since the run before, and what could not be read or stored.
     #[schemars(length(max = 512))]
     pub message: String,
-    /// When the operator last read the inventory. The next run is a day later, or an hour later if passing trouble broke this one
-    /// off.
+    /// When the operator last read the inventory. The next run is a day later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run_time: Option<Time>,
     /// Organization ID of the org that was read (18 characters).

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::reasons::Class;
+use crate::api::SalesforceConnectorStatus;
 use crate::api::status::{InventoryStatus, TestResult};
-use crate::api::{Reason, SalesforceConnectorStatus};
 use crate::core::decide::test_due::{is_in_use, is_scarce};
 use crate::core::model::decision::Evidence;
 use crate::core::model::observed::Observed;
@@ -17,8 +16,6 @@ use crate::core::schedule::time::{is_ahead, later};
 
 /// Never sooner after the run before.
 const EVERY: Duration = Duration::from_hours(24);
-/// After a run that passing trouble broke off.
-const AFTER_TROUBLE: Duration = Duration::from_hours(1);
 /// A connector whose first test has succeeded says so first.
 const AFTER_FIRST_TEST: Duration = Duration::from_secs(1);
 /// Keeps the jitter apart from that of other waits.
@@ -96,17 +93,7 @@ pub fn next_moment(
 /// A run in the future is one by a wrong clock, and holds up nothing.
 fn next_run(last: &InventoryStatus, uid: &str, now: Timestamp) -> Option<Timestamp> {
     let ran = last.last_run_time.as_ref().filter(|ran| !is_ahead(ran.0, now))?;
-    let every = if is_cut_off(last) { AFTER_TROUBLE } else { EVERY };
-    Some(later(ran.0, jittered(every, uid, SALT)))
-}
-
-/// Whether passing trouble ended the run. Such a run asked for little: the first answer of that kind ends it.
-fn is_cut_off(last: &InventoryStatus) -> bool {
-    let mut failed = last.failed_parts.iter();
-    failed.any(|part| {
-        let class = Reason::parse(&part.reason).map(Reason::class);
-        matches!(class, Some(Class::Transient | Class::RenewToken))
-    })
+    Some(later(ran.0, jittered(EVERY, uid, SALT)))
 }
 
 /// Whether the last test that the status shows has succeeded.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::reasons::Refusal;
-use crate::api::status::{ApiUsageStatus, FailedPartStatus, InventoryPart};
+use crate::api::status::ApiUsageStatus;
 use crate::core::model::observed::{Activity, Pace};
 use crate::core::testing::fixtures::{self, after, fresh, held, kept, now, of, settled, spec};
 
@@ -73,24 +73,6 @@ fn there_is_one_run_a_day_or_up_to_a_tenth_later() {
     let next = next_moment(&observed(now()), &status, after(1)).unwrap();
     let wait = next.duration_since(now()).as_secs();
     assert!((86_400..=95_040).contains(&wait), "{wait}");
-}
-
-#[test]
-fn a_run_that_passing_trouble_broke_off_is_repeated_after_an_hour_and_one_that_was_refused_after_a_day() {
-    for (refusal, again) in [
-        (Refusal::TimedOut, true),
-        (Refusal::SessionExpired, true),
-        (Refusal::InsufficientAccess, false),
-    ] {
-        let mut observed = ran(wanting(), now());
-        let inventory = observed.status.inventory.as_mut().unwrap();
-        inventory.failed_parts = vec![FailedPartStatus {
-            name: InventoryPart::Limits,
-            reason: Reason::from(refusal).as_str().to_owned(),
-        }];
-        assert!(!is_due(&observed, after(3599)), "{refusal:?}");
-        assert_eq!(is_due(&observed, after(3961)), again, "{refusal:?}");
-    }
 }
 
 #[test]
