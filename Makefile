@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test lint format generate demo demo-down image docs bench fuzz mutants audit test-upgrade
+.PHONY: help check test lint format generate demo demo-down image docs bench fuzz mutants audit test-upgrade test-matrix
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ test: ## Check and test everything, from a bare checkout
 
 test-upgrade: ## Upgrade from the latest tag and back, with both versions running (FROM=COMMIT for another one)
 	@scripts/test-upgrade $(FROM)
+
+test-matrix: ## Run the tests on a cluster with other Kubernetes versions (hours; VERSIONS="1.34 1.37" for some)
+	@scripts/test-matrix $(VERSIONS)
 
 lint: ## Lint the Rust code as `make test` does
 	cargo clippy --locked --workspace --all-targets -- -D warnings
