@@ -104,11 +104,13 @@ fn assert_lines_are_json(log: &str) {
 }
 
 #[test]
-fn the_crd_is_printed_as_it_stands_in_the_repository() {
+fn the_crds_are_printed_as_they_stand_in_the_repository() {
     let output = Command::new(PROGRAM).arg("crd").output().unwrap();
     assert!(output.status.success());
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/salesforceconnectors.yaml");
-    let wanted = std::fs::read_to_string(file).unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), wanted);
+    let files = ["salesforceconnectors", "salesforcetokencopies"].map(|name| {
+        let file = format!("{}/crds/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(file).unwrap()
+    });
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), files.join("---\n"));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
