@@ -13,10 +13,11 @@ pub(super) struct Case<C = &'static str> {
 }
 
 /// Every reference to a key of a Secret, as a JSON pointer.
-pub(super) const REFERENCES: [&str; 8] = [
+pub(super) const REFERENCES: [&str; 9] = [
     "/spec/app/clientIdRef",
     "/spec/app/clientSecretRef",
     "/spec/auth/jwtBearer/privateKeyRef",
+    "/spec/auth/jwtBearer/signer/vaultTransit/tokenRef",
     "/spec/auth/authorizationCode/bootstrap/refreshTokenRef",
     "/spec/auth/authorizationCode/bootstrap/sfdxAuthUrlRef",
     "/spec/auth/password/usernameRef",
@@ -33,6 +34,9 @@ pub(super) fn containing(pointer: &str) -> Value {
             "/spec/app/clientIdRef",
             reference,
         );
+    }
+    if pointer.starts_with("/spec/auth/jwtBearer/signer") {
+        return by_signer();
     }
     if pointer.starts_with("/spec/auth/jwtBearer") {
         return jwt();
@@ -56,6 +60,23 @@ pub(super) fn containing(pointer: &str) -> Value {
 fn jwt() -> Value {
     let auth = json!({ "jwtBearer": { "username": "u@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" } } });
     with("/spec/auth", auth)
+}
+
+fn by_signer() -> Value {
+    let transit = json!({ "address": "https://vault.example.com:8200", "keyName": "crm",
+        "tokenRef": { "name": "vault", "key": "token" } });
+    let auth =
+        json!({ "jwtBearer": { "username": "u@acme.example", "signer": { "vaultTransit": transit } } });
+    with("/spec/auth", auth)
+}
+
+/// Connectors by a signer, with these values in a field of its settings.
+fn signers<const N: usize>(field: &str, values: [&str; N]) -> Vec<Value> {
+    let pointer = format!("/spec/auth/jwtBearer/signer/vaultTransit/{field}");
+    let values = values.into_iter();
+    values
+        .map(|value| changed(by_signer(), &pointer, value.into()))
+        .collect()
 }
 
 fn password() -> Value {
@@ -837,4 +858,68 @@ async fn the_type_of_the_secret_never_changes_while_its_name_may() {
     let _ = patch(json!({ "spec": { "secret": { "name": "other" } } }))
         .await
         .stdout();
+}
+
+#[tokio::test]
+async fn rules_about_signers() {
+    let reference = json!({ "name": "key", "key": "tls.key" });
+    let cases = vec![
+        Case {
+            accepted: vec![jwt(), by_signer()],
+            refused: vec![
+                changed(jwt(), "/spec/auth/jwtBearer/privateKeyRef", Value::Null),
+                changed(by_signer(), "/spec/auth/jwtBearer/privateKeyRef", reference),
+            ],
+            complaint: "spec.auth.jwtBearer: Invalid value: exactly one of privateKeyRef and signer must be set",
+        },
+        Case {
+            accepted: vec![by_signer()],
+            refused: vec![changed(by_signer(), "/spec/auth/jwtBearer/signer", json!({}))],
+            complaint: "spec.auth.jwtBearer.signer: Invalid value: exactly one kind of signer must be set: vaultTransit",
+        },
+        Case {
+            accepted: signers(
+                "address",
+                [
+                    "https://vault",
+                    "https://vault.example.com",
+                    "https://10.0.0.1:8200",
+                ],
+            ),
+            refused: signers(
+                "address",
+                [
+                    "http://vault.example.com",
+                    "https://vault.example.com/",
+                    "https://vault.example.com/v1/sys",
+                    "https://user@vault.example.com",
+                    "https://vault.example.com:8200?x=1",
+                    "https://Vault.example.com",
+                    "https://vault.example.com:0",
+                ],
+            ),
+            complaint: "spec.auth.jwtBearer.signer.vaultTransit.address: Invalid value: address must be https://NAME or https://NAME:PORT, such as https://vault.example.com:8200, in lower case and without a path",
+        },
+        Case {
+            accepted: signers("mount", ["transit", "team-a/transit", "a.b_c"]),
+            refused: signers(
+                "mount",
+                [
+                    "/transit", "transit/", "a//b", "../sys", "a/../b", "a?b", "a%2Fb", "a b",
+                ],
+            ),
+            complaint: "spec.auth.jwtBearer.signer.vaultTransit.mount: Invalid value: mount must be a path without a leading or trailing slash, such as team-a/transit: letters, digits, -, _ and .",
+        },
+        Case {
+            accepted: signers("keyName", ["crm", "crm.v2_x-1"]),
+            refused: signers("keyName", ["a/b", "..", "crm?", "crm#", "-crm", "crm%2F"]),
+            complaint: "spec.auth.jwtBearer.signer.vaultTransit.keyName: Invalid value: keyName must have letters, digits, -, _ and . only, and begin and end with a letter or digit",
+        },
+        Case {
+            accepted: signers("namespace", ["admin", "admin/team-a"]),
+            refused: signers("namespace", ["../x", "a b", "x/"]),
+            complaint: "spec.auth.jwtBearer.signer.vaultTransit.namespace: Invalid value: namespace must be a path without a leading or trailing slash, such as team-a/transit: letters, digits, -, _ and .",
+        },
+    ];
+    check("signers", cases).await;
 }

@@ -108,6 +108,7 @@ mod passwords;
 mod rollouts;
 mod sessions;
 mod sharing;
+mod signers;
 
 scenarios! {
     fn a_first_token_is_tested_before_it_is_written() {

@@ -24,7 +24,7 @@ pub fn retry(reason: Reason) -> String {
             words(ASK_AGAIN_MAX),
             ON_CHANGE
         ),
-        Reason::Salesforce(_) | Reason::Grant(GrantProblem::BootstrapTooOften) => {
+        Reason::Salesforce(_) | Reason::Signer(_) | Reason::Grant(GrantProblem::BootstrapTooOften) => {
             retry_of_class(reason.class())
         }
         Reason::Grant(_) => retry_of_class(Class::InputMustChange),
@@ -78,6 +78,7 @@ fn retry_of_own(own: OwnReason) -> String {
             retry_of_late()
         }
         OwnReason::HostInvalid
+        | OwnReason::SignerNotAllowed
         | OwnReason::InputTooLong
         | OwnReason::InputNotText
         | OwnReason::SfdxAuthUrlInvalid

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use salesforce_client::HostAllowList;
 use salesforce_connector_operator::api::SalesforceConnector;
-use salesforce_connector_operator::core::model::connector::{LoginMethod, Method};
+use salesforce_connector_operator::core::model::connector::{JwtLogin, LoginMethod, Method, SigningKey};
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::model::rejection::{Rejection, explain};
@@ -71,9 +71,13 @@ pub fn check(object: &Value, secrets: &Secrets, allow_list: &HostAllowList, own:
     let rejection = match validate(&name, "uid", &connector.spec, &inputs, allow_list, &key) {
         Err(rejection) => Some(rejection),
         Ok((_, Method::Grant(settings))) => settings.fault,
-        Ok((_, Method::Login(LoginMethod::JwtBearer { private_key, .. })))
-            if private_key.expose() != ELSEWHERE =>
-        {
+        Ok((
+            _,
+            Method::Login(LoginMethod::JwtBearer(JwtLogin {
+                key: SigningKey::Local(private_key),
+                ..
+            })),
+        )) if private_key.expose() != ELSEWHERE => {
             let failure = private_key.check().err();
             let field = "spec.auth.jwtBearer.privateKeyRef";
             failure.map(|failure| Rejection::new(failure.refusal, format!("{field}: {}", failure.detail)))
