@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use redeem::{ConnectorRef, OAuthClient, RefreshToken, Serial, State};
+pub use redeem::OAuthClient;
+use redeem::{ConnectorRef, RefreshToken, Serial, State};
 
 /// Why a grant stays where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

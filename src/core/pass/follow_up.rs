@@ -1,5 +1,5 @@
-//! What follows once a token is where it belongs? Other namespaces get their copies, workloads that can't read the Secret again are restarted, and what the org holds
-//! is looked at. Neither ever fails a pass.
+//! What follows once a token is where it belongs? Other namespaces get their copies, workloads that can't read the Secret again
+//! are restarted, and what the org holds is looked at. None of this ever fails a pass.
 
 use jiff::Timestamp;
 

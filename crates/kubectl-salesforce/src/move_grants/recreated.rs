@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams};
 use salesforce_connector_operator::api::names;
 use salesforce_connector_operator::api::spec::SalesforceConnectorSpec;
-use salesforce_connector_operator::core::grant::moving::{StoredGrant, stored_grant};
+use salesforce_connector_operator::core::grant::moving::{OAuthClient, StoredGrant, stored_grant};
 use salesforce_connector_operator::core::validate::login_host_name;
 use serde_json::Value;
 
@@ -64,7 +64,8 @@ async fn stored(route: &Route<'_>) -> Result<Vec<(Secret, StoredGrant)>, Command
     Ok(found.items.into_iter().filter_map(read).collect())
 }
 
-/// Salesforce accepts a grant from the app that it was given to only. Says where the connector differs from that.
+/// Salesforce accepts a grant from the app that it was given to only, and a refresh token goes nowhere but to the host that gave
+/// it. Says where the connector differs from that.
 async fn other_client(
     home: &Cluster,
     heir: &DynamicObject,
@@ -79,12 +80,42 @@ async fn other_client(
         (None, Some(reference)) => home.value_of(reference).await?,
         (None, None) => String::new(),
     };
-    let Some(granted_to) = &grant.granted_to else {
-        return Ok(None);
+    Ok(difference(
+        &client_id,
+        login_host_name(&spec),
+        grant.granted_to.as_ref(),
+    ))
+}
+
+fn difference(client_id: &str, host: &str, granted_to: Option<&OAuthClient>) -> Option<String> {
+    let Some(granted_to) = granted_to else {
+        return Some("it is not known which app the grant is of".to_owned());
     };
     if *granted_to.client_id != *client_id {
-        return Ok(Some("the grant is of another app than spec.app names".to_owned()));
+        return Some("the grant is of another app than spec.app names".to_owned());
     }
-    let host = login_host_name(&spec);
-    Ok((*granted_to.host != *host).then(|| format!("the grant is of another host than {host}")))
+    (*granted_to.host != *host).then(|| format!("the grant is of another host than {host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_goes_only_to_the_app_and_the_host_that_it_is_known_to_be_of() {
+        let granted_to = OAuthClient {
+            host: "acme.my.salesforce.com".into(),
+            client_id: "3MVG9".into(),
+        };
+        let cases = [
+            ("3MVG9", "acme.my.salesforce.com", true),
+            ("3MVG9", "login.salesforce.com", false),
+            ("other", "acme.my.salesforce.com", false),
+        ];
+        for (client_id, host, fits) in cases {
+            let found = difference(client_id, host, Some(&granted_to));
+            assert_eq!(found.is_none(), fits, "{client_id} at {host}: {found:?}");
+        }
+        assert!(difference("3MVG9", "acme.my.salesforce.com", None).is_some());
+    }
 }
