@@ -79,10 +79,11 @@ async fn a_misplaced_secret_is_refused_without_being_repeated() {
     assert_eq!(leaks(&objects).await, []);
 }
 
-/// The API server quotes a text that breaks a rule: what makes it the planted leak of both channels.
+/// Every version of the API server quotes a value that is none of an enumeration: that makes it the planted leak of both
+/// channels. Kubernetes 1.34 does not quote what breaks a CEL rule.
 #[tokio::test]
 async fn a_secret_that_is_quoted_in_a_refusal_is_found() {
-    let quoted = changed(containing("/spec"), "/spec/host", json!(MARKER));
+    let quoted = changed(containing("/spec"), "/spec/environment", json!(MARKER));
     let found = leaks(&[quoted]).await.into_iter().map(|leak| leak.channel);
     assert_eq!(found.collect::<Vec<_>>(), ["the answers", "what kubectl prints"]);
 }

@@ -74,7 +74,7 @@ async fn a_token_planted_in_the_message_of_a_panic_is_found() {
     assert_found_in(&stage, &["the errors"]).await;
 }
 
-/// The API server quotes what breaks a rule about a text: the one place where it does so in these connectors.
+/// Every version of the API server quotes a value that is none of an enumeration.
 #[tokio::test]
 async fn a_secret_that_the_api_server_quotes_in_a_refusal_is_found() {
     let (stage, token) = stage_with_a_token().await;
@@ -83,7 +83,7 @@ async fn a_secret_that_the_api_server_quotes_in_a_refusal_is_found() {
     stage.refused("typo", &spec).await;
     assert_eq!(leaks(&stage).await, [], "a length is told without the text");
     let mut spec = client_credentials("app");
-    spec["host"] = json!(token);
+    spec["environment"] = json!(token);
     stage.refused("typo", &spec).await;
     assert_found_in(&stage, &["the errors"]).await;
 }
