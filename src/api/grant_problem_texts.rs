@@ -13,8 +13,8 @@ pub(super) const fn meaning(problem: GrantProblem) -> &'static str {
              whole grant when a spent token is presented: a previous request received no clear answer."
         }
         GrantProblem::ReauthorizationRequired => {
-            "Salesforce no longer accepts the refresh token: it was revoked, it expired, or Salesforce replaced it \
-             and the new one was lost."
+            "The connector has no refresh token that Salesforce accepts: the token was revoked, it expired, or the answer \
+             that carried a new one was lost."
         }
         GrantProblem::GrantLost => {
             "The connector had a grant, but the Secret in which the operator stored it no longer exists."

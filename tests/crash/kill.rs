@@ -193,7 +193,7 @@ async fn killed_while_logging_in(points: Vec<(String, String)>) {
     stage.finish().await;
 }
 
-/// Without a grant of before, the status says that the login brought none, and the next one does.
+/// Without a grant of before, the status asks for another login if the code was spent, and the next one brings a grant.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_login_survives_a_kill_at_each_of_its_steps_or_asks_for_another_one() {
     let stage = Stage::set().await;
@@ -217,7 +217,7 @@ async fn a_first_login_survives_a_kill_at_each_of_its_steps_or_asks_for_another_
         let expected = expected_of_login(point);
         assert_eq!(login.reason.as_deref(), expected, "{point}");
         if expected.is_some() {
-            stage.not_ready(connector, "AuthorizationRequired").await;
+            stage.not_ready(connector, "ReauthorizationRequired").await;
             assert!(login.message.contains("Log in again"), "{}", login.message);
             log_in(&stage, connector, "again").await;
         }

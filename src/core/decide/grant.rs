@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use redeem::GrantProblem;
 
+use crate::api::Reason;
+use crate::api::reasons::OwnReason;
 use crate::api::status::LoginResult;
 use crate::core::decide::permission::permitted;
 use crate::core::decide::test_due::{due_test, instead_of_waiting, meanwhile};
@@ -63,17 +65,22 @@ fn impossible(observed: &Observed, source: &GrantSource) -> Option<Rejection> {
     if let Some(away) = source.view.away_from_home(&source.connector) {
         return Some(away);
     }
-    (source.view.business() == Business::NobodyCame)
-        .then(|| Rejection::new(GrantProblem::AuthorizationRequired, failed_login(observed)))
+    (source.view.business() == Business::NobodyCame).then(|| nobody_came(observed))
 }
 
-/// What became of a login, where nobody has authorized the connector and the last try has failed.
-fn failed_login(observed: &Observed) -> String {
-    let failed = observed.status.last_login.as_ref();
-    let failed = failed.filter(|login| login.result == LoginResult::Failed);
-    failed.map_or_else(String::new, |login| {
-        format!("the last login failed: {}", login.message)
-    })
+/// Nobody has authorized the connector, or somebody has and the code brought no grant: that person must log in once more.
+fn nobody_came(observed: &Observed) -> Rejection {
+    let last = observed.status.last_login.as_ref();
+    let Some(failed) = last.filter(|login| login.result == LoginResult::Failed) else {
+        return Rejection::new(GrantProblem::AuthorizationRequired, "");
+    };
+    let spent = Reason::Own(OwnReason::LoginCodeUsed);
+    let problem = if failed.reason.as_deref().and_then(Reason::parse) == Some(spent) {
+        GrantProblem::ReauthorizationRequired
+    } else {
+        GrantProblem::AuthorizationRequired
+    };
+    Rejection::new(problem, format!("the last login failed: {}", failed.message))
 }
 
 /// What a stored grant needs even where nobody wants its token, or it can't be delivered: to be kept alive; and to have it found

@@ -58,13 +58,23 @@ impl SessionReport {
             SessionEnd::Problem { problem, ask_again } => {
                 let failure = self.refusal().or(self.unanswered.as_ref());
                 let detail = failure.map_or("", |failure| failure.detail.as_str());
-                let reason = problem.into();
+                let reason = self.told(problem).into();
                 failed(Problem {
                     reason,
                     message: explain(reason, detail),
                     retry_after: ask_again,
                 })
             }
+        }
+    }
+
+    /// A problem as it is told. Who has spent a code without a result authorized the connector, and must do so again.
+    fn told(&self, problem: GrantProblem) -> GrantProblem {
+        let spent = |problem: &Problem| problem.reason == OwnReason::LoginCodeUsed.into();
+        let code_spent = matches!(self.login(), Some(Err(problem)) if spent(&problem));
+        match problem {
+            GrantProblem::AuthorizationRequired if code_spent => GrantProblem::ReauthorizationRequired,
+            problem => problem,
         }
     }
 

@@ -124,7 +124,8 @@ impl GrantView {
             | GrantProblem::BootstrapTokenUnverified
             | GrantProblem::BootstrapTooOften => self.state().is_none_or(|state| state.current.is_none()),
             GrantProblem::OutcomeUnknown => self.grant().is_some_and(is_unknown),
-            GrantProblem::ReauthorizationRequired => self.grant().is_some_and(Grant::is_dead),
+            // Without a grant, the code of a login was spent and brought none.
+            GrantProblem::ReauthorizationRequired => self.grant().is_none_or(Grant::is_dead),
             GrantProblem::WrongIdentity => self.state().is_some_and(|state| is_foreign(state, expect)),
             // Another installation's status is not ours to write: it is never remembered there.
             GrantProblem::ClaimedByAnotherInstallation => false,

@@ -19,7 +19,7 @@ use crate::core::secret::ownership::Target;
 use crate::core::testing::driver::{Ran, run, run_with, secret, token};
 use crate::core::testing::fixtures::{
     self, after, asked_to_renew, carrying, failure, fresh, grant_mut, grant_of, granted, held, now, password,
-    settled, spec,
+    settled, source, spec,
 };
 
 const TEST: [&str; 3] = ["TestVersions", "TestIdentity", "TestOrganization"];

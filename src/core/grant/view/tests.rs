@@ -175,6 +175,7 @@ fn each_state_of_a_grant_confirms_only_its_own_problem() {
         [
             AuthorizationRequired,
             told,
+            ReauthorizationRequired,
             BootstrapTokenUsed,
             BootstrapTokenInactive,
             BootstrapTokenUnverified,
@@ -190,6 +191,7 @@ fn each_state_of_a_grant_confirms_only_its_own_problem() {
             "old" | "of another cluster" => none_in_use(StateRolledBack).into(),
             "empty" => vec![
                 AuthorizationRequired,
+                ReauthorizationRequired,
                 BootstrapTokenUsed,
                 BootstrapTokenInactive,
                 BootstrapTokenUnverified,

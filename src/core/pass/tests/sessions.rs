@@ -27,6 +27,26 @@ fn login_stored(effect: &PassEffect) -> Option<PassReply> {
     Some(reply)
 }
 
+/// A session that finds the code of a login spent, and no grant.
+fn code_spent(effect: &PassEffect) -> Option<PassReply> {
+    let mut reply = renewed_grant(effect)?;
+    if let PassReply::Session(session) = &mut reply
+        && let SessionReply::Ended(report) = &mut **session
+    {
+        report.granted = false;
+        report.outcome = redeem::SessionOutcome {
+            end: redeem::SessionEnd::Problem {
+                problem: redeem::GrantProblem::AuthorizationRequired,
+                ask_again: None,
+            },
+            login: Some(redeem::LoginVerdict::CodeUsed),
+            state: None,
+            ..report.outcome.clone()
+        };
+    }
+    Some(reply)
+}
+
 scenarios! {
     fn what_a_session_has_stored_is_delivered_and_the_status_is_read_again() {
         let tested = Observed { last_test: Some(after(6000)), ..granted(&json!({}), redeem::GrantValidity::Valid) };
@@ -102,6 +122,21 @@ scenarios! {
         let again = conclude(&ran.left, &Decision::Keep { test: None }, &Outcome::untouched(ran.left.held.clone()), after(60));
         let shown = again.status.map_or(ran.left.status.last_login.clone(), |status| status.last_login);
         assert_eq!(shown, ran.left.status.last_login, "what is reported stays");
+    }
+
+    fn a_first_login_whose_code_is_spent_without_a_result_asks_for_another_one_now_and_in_each_later_pass() {
+        let nobody_yet = Observed { source: source(&spec(json!({ "auth": { "authorizationCode": {} } }))), ..fresh() };
+        let observed = logging_in(nobody_yet);
+        let ran = run_with(&observed, after(1), code_spent);
+        let login = ran.left.status.last_login.clone().unwrap();
+        assert_eq!((login.result, login.reason.as_deref()), (LoginResult::Failed, Some("LoginCodeUsed")));
+        assert_eq!(ready_after(&ran), "False ReauthorizationRequired");
+        let mut later = Observed { status: ran.left.status, ..observed };
+        grant_mut(&mut later).login = LoginSeen::None;
+        let ran = run(&later, after(2));
+        assert_eq!((ready_after(&ran).as_str(), ran.effects.contains(&"RunSession")), ("False ReauthorizationRequired", false));
+        let message = &ran.left.status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap().message;
+        assert!(message.contains("the last login failed") && message.contains("kubectl salesforce login"), "{message}");
     }
 
     fn a_login_that_cannot_be_carried_out_is_reported_without_a_session() {
