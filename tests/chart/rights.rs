@@ -524,6 +524,14 @@ fn summary(rules: impl IntoIterator<Item = ResourceRule>) -> BTreeSet<String> {
     verbs_of.into_iter().map(line).collect()
 }
 
+/// API groups in which Kubernetes gives rights to each service account: to ask who it is and what it may, and, where the API is
+/// served (from 1.37 on), to read bundles of CA certificates.
+const OF_EVERYBODY: [&str; 3] = [
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "certificates.k8s.io",
+];
+
 fn subjects(rule: &ResourceRule) -> Vec<String> {
     let mut names = rule.resource_names.clone().unwrap_or_default();
     names.sort();
@@ -531,7 +539,7 @@ fn subjects(rule: &ResourceRule) -> Vec<String> {
     let names = names.join(" ");
     let groups = rule.api_groups.iter().flatten();
     groups
-        .filter(|group| !["authentication.k8s.io", "authorization.k8s.io"].contains(&group.as_str()))
+        .filter(|group| !OF_EVERYBODY.contains(&group.as_str()))
         .flat_map(|group| {
             let dot = if group.is_empty() { "" } else { "." };
             rule.resources
