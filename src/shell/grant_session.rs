@@ -8,6 +8,7 @@
 mod driver;
 mod inputs;
 mod kubernetes;
+mod ledger;
 mod memory;
 mod replies;
 mod salesforce;

@@ -8,6 +8,7 @@ mod garbage_collection;
 mod kill;
 #[path = "../support/leak.rs"]
 mod leak;
+mod logins;
 mod logs;
 mod operator;
 mod outage;

@@ -27,6 +27,9 @@ pub enum Doubt {
     Lost(TokenDigest),
     /// An import that its ledger entry knows under another grant: that one may be under way.
     Import(GrantId),
+    /// A bootstrap token beside entries of other digest keys, by the grants in the state: its own entry may be one of them, and
+    /// a grant that was imported after it, and is in the state no more, may be under way.
+    OtherKeys(Vec<GrantId>),
 }
 
 /// When a doubt arose, and how often Salesforce was asked about it.
@@ -72,7 +75,7 @@ impl SessionMemory {
             .filter_map(doubt_of)
             .collect();
         self.sightings.retain(|sighting| match &sighting.doubt {
-            Doubt::OldState(_) | Doubt::Bootstrap(_) => true,
+            Doubt::OldState(_) | Doubt::Bootstrap(_) | Doubt::OtherKeys(_) => true,
             Doubt::Lost(_) => state.is_none(),
             Doubt::Attempt(_) | Doubt::Import(_) => doubts.contains(&sighting.doubt),
         });
@@ -85,12 +88,27 @@ impl SessionMemory {
     pub(crate) fn observe_old_state(&mut self, version: Option<&ResourceVersion>, monotonic: Duration) {
         let stands = |doubt: &Doubt| match doubt {
             Doubt::OldState(of) => Some(of) == version,
-            Doubt::Attempt(_) | Doubt::Import(_) | Doubt::Bootstrap(_) | Doubt::Lost(_) => true,
+            Doubt::Attempt(_)
+            | Doubt::Import(_)
+            | Doubt::Bootstrap(_)
+            | Doubt::Lost(_)
+            | Doubt::OtherKeys(_) => true,
         };
         self.sightings.retain(|sighting| stands(&sighting.doubt));
         if let Some(version) = version {
             self.see(Doubt::OldState(version.clone()), monotonic);
         }
+    }
+
+    /// Notes that there are ledger entries of other keys beside this state, and forgets it of one with other grants.
+    pub(crate) fn see_other_keys(&mut self, state: Option<&State>, monotonic: Duration) -> Doubt {
+        let grants = state.into_iter().flat_map(State::grants);
+        let doubt = Doubt::OtherKeys(grants.map(|grant| grant.id.clone()).collect());
+        let another =
+            |sighting: &Sighting| matches!(sighting.doubt, Doubt::OtherKeys(_)) && sighting.doubt != doubt;
+        self.sightings.retain(|sighting| !another(sighting));
+        self.see(doubt.clone(), monotonic);
+        doubt
     }
 
     /// Notes that Salesforce has called this bootstrap token inactive, and forgets any other.

@@ -112,6 +112,13 @@ pub enum Effect {
         /// Id of the key in use.
         key_id: Box<str>,
     },
+    /// Look for a ledger entry of this connector's that holds the code of the present login under another key than this. Its own
+    /// entry stands by now: of two sessions with different keys, each finds the other's. Answer with
+    /// [`Reply::EntriesOfOtherKeys`].
+    FindCodeOfOtherKeys {
+        /// Id of the key in use.
+        key_id: Box<str>,
+    },
     /// Replace a ledger entry. Answer with [`Reply::Write`].
     MarkLedgerUsed {
         /// Name of the Secret.
@@ -192,7 +199,7 @@ pub enum Reply {
     Consumer(Read<Option<Serial>>),
     /// To [`Effect::ReadLedger`]; `None` for 404.
     Ledger(Read<Option<(LedgerEntry, ResourceVersion)>>),
-    /// To [`Effect::FindEntriesOfOtherKeys`]: whether there are any.
+    /// To [`Effect::FindEntriesOfOtherKeys`] and [`Effect::FindCodeOfOtherKeys`]: whether there are any.
     EntriesOfOtherKeys(Read<bool>),
     /// To every write.
     Write(WriteReply),

@@ -73,8 +73,9 @@ enum SessionStep {
     ReadLedger(LedgerName),
     MarkLedger(LedgerName, LedgerEntry, ResourceVersion),
     /// With what is to be said of the token if it is inactive.
-    IntrospectImport(RefreshToken, GrantProblem),
-    FindEntriesOfOtherKeys(Box<str>),
+    FindEntriesOfOtherKeys(Box<str>, GrantProblem),
+    /// The same, and whether there are entries of other keys.
+    IntrospectImport(RefreshToken, GrantProblem, bool),
     ConfirmRefusal(GrantProblem),
     /// Is the state still gone, or the import still there, that is waited for?
     ConfirmWait(SessionWait, Duration),
@@ -83,6 +84,7 @@ enum SessionStep {
     IntrospectUsed(RefreshToken, LedgerName, ResourceVersion),
     ClaimCode(LedgerName),
     FindClaim(LedgerName),
+    FindCodeOfOtherKeys(Box<str>),
     RedeemCode,
     Identify(GrantId, Box<Access>),
     Write(Box<State>),
@@ -178,14 +180,13 @@ impl Session {
             | SessionStep::ClaimCode(_)
             | SessionStep::ReadLedger(_)
             | SessionStep::FindClaim(_)
+            | SessionStep::FindEntriesOfOtherKeys(..)
+            | SessionStep::FindCodeOfOtherKeys(_)
             | SessionStep::MarkLedger(..) => self.ledger_effect(),
             SessionStep::RedeemCode => Effect::RedeemCode {
                 limit: self.inputs.limits.http(),
             },
-            SessionStep::FindEntriesOfOtherKeys(key_id) => Effect::FindEntriesOfOtherKeys {
-                key_id: key_id.clone(),
-            },
-            SessionStep::IntrospectImport(token, _) | SessionStep::IntrospectUsed(token, ..) => {
+            SessionStep::IntrospectImport(token, ..) | SessionStep::IntrospectUsed(token, ..) => {
                 Effect::Introspect {
                     token: token.clone(),
                     limit: self.inputs.limits.http(),
@@ -232,6 +233,12 @@ impl Session {
             SessionStep::ReadLedger(name) | SessionStep::FindClaim(name) => {
                 Effect::ReadLedger { name: name.clone() }
             }
+            SessionStep::FindEntriesOfOtherKeys(key_id, _) => Effect::FindEntriesOfOtherKeys {
+                key_id: key_id.clone(),
+            },
+            SessionStep::FindCodeOfOtherKeys(key_id) => Effect::FindCodeOfOtherKeys {
+                key_id: key_id.clone(),
+            },
             _ => Effect::Pause { length: PAUSE_MIN },
         }
     }

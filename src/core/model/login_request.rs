@@ -1,5 +1,6 @@
 //! Which login does a person ask the operator to carry out?
 
+use jiff::Timestamp;
 use salesforce_client::{AuthorizationCode, CodeVerifier, TokenRequest};
 
 use crate::core::model::rejection::Rejection;
@@ -38,6 +39,8 @@ pub struct LoginCode {
     pub code: AuthorizationCode,
     pub code_verifier: CodeVerifier,
     pub redirect_uri: String,
+    /// When its Secret was created, by the clock of the API server: nobody has presented the code before.
+    pub begun_at: Timestamp,
 }
 
 impl LoginSeen {

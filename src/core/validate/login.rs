@@ -90,6 +90,11 @@ fn code(secret: &Secret, uid: &str, now: Timestamp) -> Result<LoginCode, Rejecti
         code: AuthorizationCode::new(value(secret, names::LOGIN_CODE)?),
         code_verifier: CodeVerifier::new(value(secret, names::LOGIN_CODE_VERIFIER)?),
         redirect_uri: value(secret, names::LOGIN_REDIRECT_URI)?,
+        begun_at: secret
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map_or(now, |made| made.0),
     })
 }
 

@@ -143,6 +143,7 @@ impl SessionDriver {
             Effect::CreateLedger { name, entry } => self.create_ledger(&name, &entry).await,
             Effect::ReadLedger { name } => self.read_ledger(&name).await,
             Effect::FindEntriesOfOtherKeys { key_id } => self.has_entries_of_other_keys(&key_id).await,
+            Effect::FindCodeOfOtherKeys { key_id } => self.has_code_of_other_keys(&key_id).await,
             Effect::MarkLedgerUsed {
                 name,
                 entry,
@@ -181,7 +182,9 @@ fn name_of(effect: &Effect) -> Failpoint {
         Effect::Claim { .. } => Failpoint::Claim,
         Effect::Announce { .. } => Failpoint::Announce,
         Effect::CreateLedger { .. } => Failpoint::CreateLedger,
-        Effect::ReadLedger { .. } | Effect::FindEntriesOfOtherKeys { .. } => Failpoint::ReadLedger,
+        Effect::ReadLedger { .. }
+        | Effect::FindEntriesOfOtherKeys { .. }
+        | Effect::FindCodeOfOtherKeys { .. } => Failpoint::ReadLedger,
         Effect::MarkLedgerUsed { .. } => Failpoint::MarkLedgerUsed,
         Effect::CreateState { .. } => Failpoint::CreateState,
         Effect::WriteState { .. } => Failpoint::WriteState,

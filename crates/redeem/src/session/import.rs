@@ -9,7 +9,7 @@ use crate::ledger::{
 };
 use crate::next_move::Import;
 use crate::problem::GrantProblem;
-use crate::protocol::{Introspectable, Read, StateSeen, WriteReply};
+use crate::protocol::{Introspectable, Read, Reply, StateSeen, WriteReply};
 use crate::state::Origin;
 use crate::time::Now;
 
@@ -39,6 +39,25 @@ impl Session {
                 self.try_again();
             }
             WriteReply::Refused => self.try_again(),
+        }
+    }
+
+    /// The replies of an import whose ledger entry stands.
+    pub(super) fn on_import(&mut self, step: SessionStep, reply: Reply, now: Now) {
+        match (step, reply) {
+            (
+                SessionStep::FindEntriesOfOtherKeys(_, inactive),
+                Reply::EntriesOfOtherKeys(Read::Is(found)),
+            ) => {
+                self.on_other_keys(found, inactive, now);
+            }
+            (SessionStep::IntrospectImport(_, inactive, other_keys), Reply::Introspection(said)) => {
+                self.on_import_introspected(said, inactive, other_keys, now);
+            }
+            (SessionStep::IntrospectUsed(_, name, version), Reply::Introspection(said)) => {
+                self.on_used_introspected(name, version, said, now);
+            }
+            (_, _) => self.try_again(),
         }
     }
 
@@ -74,19 +93,39 @@ impl Session {
         }
     }
 
-    /// `inactive` is what there is to be said where Salesforce doesn't call it active.
+    /// `inactive` is what there is to be said where Salesforce doesn't call it active. Its own entry stands by now: of two
+    /// sessions with different keys, each finds the other's.
     pub(super) fn introspect_import(&mut self, inactive: GrantProblem) {
-        match (self.inputs.introspectable, self.importing.as_ref()) {
-            (Introspectable::Possible, Some(bootstrap)) => {
-                self.step = SessionStep::IntrospectImport(bootstrap.token.clone(), inactive);
+        match self.importing.as_ref() {
+            Some(bootstrap) => {
+                let key_id = bootstrap.digest.key_id().into();
+                self.step = SessionStep::FindEntriesOfOtherKeys(key_id, inactive);
             }
-            (Introspectable::Possible, None) => self.look_again(),
-            (Introspectable::Impossible, _) => self.import_unasked(inactive),
+            None => self.look_again(),
         }
     }
 
+    /// What entries of other keys know can't be found. Whoever is presenting the token after such an entry has its time, before
+    /// Salesforce is asked.
+    pub(super) fn on_other_keys(&mut self, found: bool, inactive: GrantProblem, now: Now) {
+        let Some(bootstrap) = &self.importing else {
+            return self.look_again();
+        };
+        let token = bootstrap.token.clone();
+        if self.inputs.introspectable == Introspectable::Impossible {
+            return self.import_unasked(inactive, found, now);
+        }
+        if found {
+            let doubt = self.memory.see_other_keys(self.view.state(), self.view.looked);
+            if let Some((why, length)) = self.wait_for(&doubt, now) {
+                return self.wait(why, length);
+            }
+        }
+        self.step = SessionStep::IntrospectImport(token, inactive, found);
+    }
+
     /// Salesforce can't be asked. The ledger alone tells whether the token is spent, if it is the one that knows.
-    fn import_unasked(&mut self, inactive: GrantProblem) {
+    fn import_unasked(&mut self, inactive: GrantProblem, other_keys: bool, now: Now) {
         if inactive != GrantProblem::BootstrapTokenInactive {
             self.step = SessionStep::ConfirmRefusal(inactive);
             return;
@@ -95,17 +134,10 @@ impl Session {
         let key_id = self.importing.as_ref().map(|bootstrap| bootstrap.digest.key_id());
         let imported = self.view.state().and_then(|state| state.imported.as_ref());
         let same_key = imported.is_none_or(|imported| Some(imported.key_id()) == key_id);
-        self.step = match key_id.filter(|_| same_key && !taken_over) {
-            Some(key_id) => SessionStep::FindEntriesOfOtherKeys(key_id.into()),
-            None => SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenUnverified),
-        };
-    }
-
-    pub(super) fn on_other_keys(&mut self, found: bool, now: Now) {
-        if found {
-            self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenUnverified);
-        } else {
+        if same_key && !taken_over && !other_keys {
             self.end_import(Import::Cleared, now);
+        } else {
+            self.step = SessionStep::ConfirmRefusal(GrantProblem::BootstrapTokenUnverified);
         }
     }
 
@@ -113,11 +145,12 @@ impl Session {
         &mut self,
         said: IntrospectionAnswer,
         inactive: GrantProblem,
+        other_keys: bool,
         now: Now,
     ) {
         match said {
             IntrospectionAnswer::Active => self.end_import(Import::Cleared, now),
-            IntrospectionAnswer::Impossible => self.import_unasked(inactive),
+            IntrospectionAnswer::Impossible => self.import_unasked(inactive, other_keys, now),
             IntrospectionAnswer::Inactive => self.on_inactive_import(inactive, now),
             IntrospectionAnswer::NoAnswer => self.end_import(Import::Unanswered, now),
         }

@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// What must be waited for before Salesforce is asked about a doubt.
-    fn wait_for(&self, doubt: &Doubt, now: Now) -> Option<(SessionWait, Duration)> {
+    pub(super) fn wait_for(&self, doubt: &Doubt, now: Now) -> Option<(SessionWait, Duration)> {
         let facts = self.facts(now);
         let held_off = facts.left_of(TimeLimits::longest_hold_off(), doubt);
         let due = facts.question_due(doubt).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Session {
         waits.into_iter().find(|(_, length)| *length > Duration::ZERO)
     }
 
-    fn wait(&mut self, why: SessionWait, length: Duration) {
+    pub(super) fn wait(&mut self, why: SessionWait, length: Duration) {
         self.redeem = None;
         self.step = SessionStep::ConfirmWait(why, length);
     }

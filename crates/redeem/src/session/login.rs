@@ -4,7 +4,7 @@ use super::{Session, SessionStep};
 use crate::ids::{GrantId, ResourceVersion};
 use crate::ledger::{LedgerEntry, LedgerName, LedgerPhase};
 use crate::next_move::LoginStage;
-use crate::protocol::{CodeAnswer, LoginVerdict, Read, Reply, WriteReply};
+use crate::protocol::{CodeAnswer, LoginVerdict, Read, Reply, SessionGoal, WriteReply};
 use crate::state::State;
 use crate::time::Now;
 
@@ -20,9 +20,12 @@ impl Session {
     /// The replies of a login, from its ledger entry to what its code brings.
     pub(super) fn on_login(&mut self, step: SessionStep, reply: Reply, now: Now) {
         match (step, reply) {
-            (SessionStep::ClaimCode(name), Reply::Write(reply)) => self.on_code_claimed(name, &reply, now),
+            (SessionStep::ClaimCode(name), Reply::Write(reply)) => self.on_code_claimed(name, &reply),
             (SessionStep::FindClaim(name), Reply::Ledger(Read::Is(found))) => {
                 self.on_claim_found(name, found, now);
+            }
+            (SessionStep::FindCodeOfOtherKeys(_), Reply::EntriesOfOtherKeys(Read::Is(found))) => {
+                self.on_other_code(found, now);
             }
             (SessionStep::RedeemCode, Reply::Code(CodeAnswer::Granted(login))) => {
                 self.tried.login = LoginStage::InHand(login);
@@ -36,9 +39,9 @@ impl Session {
         }
     }
 
-    fn on_code_claimed(&mut self, name: LedgerName, reply: &WriteReply, now: Now) {
+    fn on_code_claimed(&mut self, name: LedgerName, reply: &WriteReply) {
         match reply {
-            WriteReply::Written(_) => self.redeem_code(now),
+            WriteReply::Written(_) => self.on_code_mine(),
             WriteReply::Conflict => self.step = SessionStep::FindClaim(name),
             WriteReply::Unknown => {
                 self.step = SessionStep::FindClaim(name);
@@ -48,8 +51,16 @@ impl Session {
         }
     }
 
-    fn redeem_code(&mut self, now: Now) {
-        if self.facts(now).taken_from().is_some() {
+    /// The entry is this session's. Who had another digest key may have presented the code under an entry of another name.
+    fn on_code_mine(&mut self) {
+        let SessionGoal::Login(code) = &self.inputs.goal else {
+            return self.try_again();
+        };
+        self.step = SessionStep::FindCodeOfOtherKeys(code.key_id().into());
+    }
+
+    fn on_other_code(&mut self, found: bool, now: Now) {
+        if found || self.facts(now).taken_from().is_some() {
             self.end_login(LoginVerdict::CodeUsed, now);
         } else {
             self.step = SessionStep::RedeemCode;
@@ -63,7 +74,7 @@ impl Session {
                 self.step = SessionStep::ClaimCode(name);
                 self.count_round();
             }
-            Some((entry, _)) if entry == self.code_entry() => self.redeem_code(now),
+            Some((entry, _)) if entry == self.code_entry() => self.on_code_mine(),
             Some((entry, _)) => {
                 let end = if self.is_stored(&entry) {
                     LoginVerdict::Stored
@@ -96,7 +107,10 @@ impl Session {
         }
         matches!(
             step,
-            SessionStep::ClaimCode(_) | SessionStep::FindClaim(_) | SessionStep::RedeemCode
+            SessionStep::ClaimCode(_)
+                | SessionStep::FindClaim(_)
+                | SessionStep::FindCodeOfOtherKeys(_)
+                | SessionStep::RedeemCode
         )
     }
 

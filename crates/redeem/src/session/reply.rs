@@ -37,15 +37,12 @@ impl Session {
                 self.on_too_many_imports(now);
             }
             (SessionStep::ReadLedger(name), Reply::Ledger(read)) => self.on_ledger(name, read, now),
-            (SessionStep::FindEntriesOfOtherKeys(_), Reply::EntriesOfOtherKeys(Read::Is(found))) => {
-                self.on_other_keys(found, now);
-            }
-            (SessionStep::IntrospectImport(_, inactive), Reply::Introspection(said)) => {
-                self.on_import_introspected(said, inactive, now);
-            }
-            (SessionStep::IntrospectUsed(_, name, version), Reply::Introspection(said)) => {
-                self.on_used_introspected(name, version, said, now);
-            }
+            (
+                step @ (SessionStep::FindEntriesOfOtherKeys(..)
+                | SessionStep::IntrospectImport(..)
+                | SessionStep::IntrospectUsed(..)),
+                reply,
+            ) => self.on_import(step, reply, now),
             (SessionStep::Introspect(doubt, ..), Reply::Introspection(said)) => {
                 self.on_introspected(doubt, said, now);
             }
@@ -62,7 +59,10 @@ impl Session {
                 self.decide(now);
             }
             (
-                step @ (SessionStep::ClaimCode(_) | SessionStep::FindClaim(_) | SessionStep::RedeemCode),
+                step @ (SessionStep::ClaimCode(_)
+                | SessionStep::FindClaim(_)
+                | SessionStep::FindCodeOfOtherKeys(_)
+                | SessionStep::RedeemCode),
                 reply,
             ) => self.on_login(step, reply, now),
             (step, reply) => self.on_redeem(step, reply, now),

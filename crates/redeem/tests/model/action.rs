@@ -6,10 +6,10 @@ use redeem::{AttemptPhase, Effect, Now, RedeemAnswer, RedeemRefusal, ResourceVer
 
 use crate::cluster::{Connector, Spoiled};
 use crate::driver::Fault;
-use crate::salesforce::{Stage, numbers};
+use crate::salesforce::{Code, Stage, numbers};
 use crate::shared::Shared;
 use crate::tally::{Event, Tally};
-use crate::world::{ControllerPhase, World};
+use crate::world::{ControllerPhase, DigestKey, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
@@ -64,6 +64,8 @@ pub(crate) enum Action {
     BringFirst,
     /// Somebody else edits the connector.
     Edit,
+    /// The digest key is lost, and another one made; or the former one is restored.
+    ReplaceKey,
     /// Somebody changes the state Secret so that it can't be read, and back.
     Spoil(Spoiled),
     Mend,
@@ -146,6 +148,14 @@ impl World {
                 };
                 connector.version = version;
                 count_if(true, Event::ForeignEdit, tally)
+            }
+            Action::ReplaceKey => {
+                self.digest_key = match self.digest_key {
+                    DigestKey::First => DigestKey::Second,
+                    DigestKey::Second => DigestKey::First,
+                };
+                self.ghost.other_key = true;
+                count_if(true, Event::KeyReplaced, tally)
             }
             Action::Unclaim => self.act_unclaim(tally),
             Action::Spoil(how) => {
@@ -404,6 +414,7 @@ impl World {
             return false;
         }
         let family = self.salesforce.login(user);
+        self.salesforce.lines[family].code = Some(Code::Fresh);
         self.ghost.other_user |= user != 0;
         self.login = Some(family);
         let open = self.cluster.states.iter().any(|(_, state, _)| {
@@ -501,7 +512,7 @@ fn due(session: &Session, now: Now) -> &'static str {
 }
 
 /// The steps at which a process may die.
-pub(crate) const STEPS: [&str; 22] = [
+pub(crate) const STEPS: [&str; 23] = [
     "ReadState",
     "ReadConnector",
     "ReadConsumer",
@@ -509,6 +520,7 @@ pub(crate) const STEPS: [&str; 22] = [
     "CreateLedger",
     "RedeemCode",
     "FindEntriesOfOtherKeys",
+    "FindCodeOfOtherKeys",
     "Introspect",
     "CreateState",
     "ReadLedger",
@@ -536,6 +548,7 @@ pub(crate) fn effect_name(effect: &Effect) -> &'static str {
         Effect::CreateLedger { .. } => "CreateLedger",
         Effect::ReadLedger { .. } => "ReadLedger",
         Effect::FindEntriesOfOtherKeys { .. } => "FindEntriesOfOtherKeys",
+        Effect::FindCodeOfOtherKeys { .. } => "FindCodeOfOtherKeys",
         Effect::MarkLedgerUsed { .. } => "MarkLedgerUsed",
         Effect::CreateState { .. } => "CreateState",
         Effect::WriteState { .. } => "WriteState",

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use redeem::{
-    CodeAnswer, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read, RedeemAnswer,
-    Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
+    CodeAnswer, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerName, LedgerPhase, Read,
+    RedeemAnswer, Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
 };
 
 use crate::cluster::{Op, Spoiled};
-use crate::salesforce::{Arrival, Stage, token};
+use crate::salesforce::{Arrival, Family, Stage, token};
 use crate::shared::Shared;
 use crate::tally::{Event, Tally};
 use crate::transitions::{Due, Heard};
 use crate::variant::Variant;
-use crate::world::{Asking, ControllerPhase, Violation, World, username};
+use crate::world::{Asking, ControllerPhase, DigestKey, Violation, World, bootstrap_of, username};
 
 /// What goes wrong with one effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,7 @@ impl World {
             | Effect::ReadConsumer
             | Effect::ReadLedger { .. }
             | Effect::FindEntriesOfOtherKeys { .. }
+            | Effect::FindCodeOfOtherKeys { .. }
                 if fault == Fault::Failed =>
             {
                 tally.count(Event::ReadFailed);
@@ -116,7 +117,9 @@ impl World {
                     Effect::ReadState => Reply::State(Read::Failed),
                     Effect::ReadConnector => Reply::Connector(Read::Failed),
                     Effect::ReadConsumer => Reply::Consumer(Read::Failed),
-                    Effect::FindEntriesOfOtherKeys { .. } => Reply::EntriesOfOtherKeys(Read::Failed),
+                    Effect::FindEntriesOfOtherKeys { .. } | Effect::FindCodeOfOtherKeys { .. } => {
+                        Reply::EntriesOfOtherKeys(Read::Failed)
+                    }
                     _ => Reply::Ledger(Read::Failed),
                 })
             }
@@ -262,7 +265,16 @@ impl World {
                     self.cluster.ledger_entry(installation, name),
                 )))
             }
-            Effect::FindEntriesOfOtherKeys { .. } => told(Reply::EntriesOfOtherKeys(Read::Is(false))),
+            Effect::FindEntriesOfOtherKeys { key_id } => {
+                let found = self.config.variant != Variant::OwnKeyOnlyForImports
+                    && self.has_entries_of_other_keys(installation, key_id);
+                told(Reply::EntriesOfOtherKeys(Read::Is(found)))
+            }
+            Effect::FindCodeOfOtherKeys { key_id } => {
+                let found =
+                    self.config.variant != Variant::OwnKeyOnly && self.has_code_of_other_keys(c, key_id);
+                told(Reply::EntriesOfOtherKeys(Read::Is(found)))
+            }
             Effect::Pause { .. } => told(Reply::Paused),
             Effect::Send { .. }
             | Effect::Done(_)
@@ -271,6 +283,28 @@ impl World {
                 unreachable!("handled before")
             }
         }
+    }
+
+    /// Whether an entry of a bootstrap token was written with another key.
+    fn has_entries_of_other_keys(&self, installation: usize, key_id: &str) -> bool {
+        let of_code = |name: &LedgerName| {
+            let families = (0..self.salesforce.lines.len())
+                .filter(|family| self.salesforce.lines[*family].code.is_some());
+            let mut names = families.flat_map(entry_names);
+            names.any(|of_code| of_code == *name)
+        };
+        let prefix = format!("ledger-{key_id}-");
+        let mut entries = self.cluster.ledger.iter().filter(|(at, ..)| *at == installation);
+        entries.any(|(_, name, ..)| !name.as_str().starts_with(&prefix) && !of_code(name))
+    }
+
+    /// Whether the code of the login that the session is for was entered with another key.
+    fn has_code_of_other_keys(&self, c: usize, key_id: &str) -> bool {
+        let code = self.controllers[c].cache.login;
+        let names = code.into_iter().flat_map(entry_names);
+        let other = names.filter(|name| !name.as_str().starts_with(&format!("ledger-{key_id}-")));
+        let mut other = other.filter(|name| self.cluster.ledger_entry(self.installation(c), name).is_some());
+        other.next().is_some()
     }
 
     /// Salesforce redeems the code of the login that the session is for.
@@ -565,4 +599,9 @@ impl crate::world::Controller {
     pub(crate) fn cache_uid(&self) -> u32 {
         self.cache.uid
     }
+}
+
+/// The ledger entries that a token or a code may have, one for each digest key.
+fn entry_names(family: Family) -> [LedgerName; 2] {
+    [DigestKey::First, DigestKey::Second].map(|key| LedgerName::of(&bootstrap_of(family, key).digest))
 }

@@ -268,7 +268,8 @@ impl World {
             | GrantProblem::BootstrapTokenInactive
             | GrantProblem::BootstrapTooOften => human || ghost.imported_again || ghost.lapsed,
             GrantProblem::BootstrapTokenUnverified => {
-                self.config.asking != Asking::Answered && (ghost.handed_over || ghost.unclaimed)
+                self.config.asking != Asking::Answered
+                    && (ghost.handed_over || ghost.unclaimed || ghost.other_key)
             }
             GrantProblem::StateRolledBack => human && !self.is_known_to_live(),
             GrantProblem::GrantLost | GrantProblem::AuthorizationRequired => human,

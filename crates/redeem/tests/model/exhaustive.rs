@@ -234,6 +234,15 @@ fn what_people_do(world: &World, who: People) -> impl Iterator<Item = Action> {
         People::Usual => (world.backups.len(), Some(usual), None),
         People::Rare => (0, None, Some(rare.to_vec())),
         People::HandOver => (0, None, Some(vec![Action::Unclaim])),
+        People::DigestKey => {
+            let actions = vec![
+                Action::ReplaceKey,
+                Action::Login(0),
+                Action::BringFirst,
+                Action::Recreate,
+            ];
+            (0, None, Some(actions))
+        }
     };
     let actions = usual.into_iter().flatten().chain(rare.into_iter().flatten());
     (0..restores).map(Action::Restore).chain(actions)

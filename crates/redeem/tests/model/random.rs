@@ -190,7 +190,7 @@ fn draw_fault(chance: &mut Chance) -> Fault {
 }
 
 fn draw_disturbance(world: &World, chance: &mut Chance, c: usize) -> Action {
-    match chance.below(46) {
+    match chance.below(47) {
         0..=4 => Action::Crash(c),
         5..=9 => Action::Pause(c),
         10..=12 => Action::Lead(c, !world.controllers[c].leads),
@@ -206,6 +206,7 @@ fn draw_disturbance(world: &World, chance: &mut Chance, c: usize) -> Action {
         28 => Action::BringFirst,
         29 | 30 => Action::Edit,
         31 => Action::Unclaim,
+        46 => Action::ReplaceKey,
         40 => Action::Spoil(*chance.pick(&[Spoiled::Unsupported, Spoiled::Unreadable])),
         41 | 42 => Action::Mend,
         43 => Action::Migrate,

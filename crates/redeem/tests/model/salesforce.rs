@@ -9,6 +9,13 @@ use redeem::{
 /// Index of a grant at Salesforce: all tokens that descend from one login.
 pub(crate) type Family = usize;
 
+/// How far the code of a login has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Code {
+    Fresh,
+    Presented,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Line {
     /// Number of the only refresh token that is good.
@@ -24,8 +31,8 @@ pub(crate) struct Line {
     pub(crate) lost: bool,
     /// Ghost: highest token number that ever stood in a state Secret.
     pub(crate) stored: u32,
-    /// The code that this line began with was presented.
-    pub(crate) code_used: bool,
+    /// The code that this line began with; nothing where it was a bootstrap token.
+    pub(crate) code: Option<Code>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,14 +100,14 @@ impl Salesforce {
             late: None,
             lost: false,
             stored: 0,
-            code_used: false,
+            code: None,
         });
         self.lines.len() - 1
     }
 
     /// Redeems the code that a line began with; `true` where it was presented before.
     pub(crate) fn redeem_code(&mut self, family: Family) -> bool {
-        std::mem::replace(&mut self.lines[family].code_used, true)
+        self.lines[family].code.replace(Code::Presented) == Some(Code::Presented)
     }
 
     pub(crate) fn is_good(&self, token: &RefreshToken) -> bool {

@@ -31,6 +31,8 @@ pub(crate) enum People {
     Rare,
     /// Tell the second installation to take the connectors of the first one over.
     HandOver,
+    /// Lose or restore the digest key, log in, bring the first token again, re-create the connector.
+    DigestKey,
 }
 
 /// What may still happen in a schedule.
@@ -159,6 +161,12 @@ pub(crate) const SCOPES: &[Scope] = &[
         left([1, 1], 0, 0, 1, 1),
     ),
     scope(
+        "renew: people, two sessions of one",
+        Start::Redeemed,
+        true,
+        left([1, 2], 0, 0, 1, 0),
+    ),
+    scope(
         "import: one crash, one jump",
         Start::NotImported,
         false,
@@ -276,6 +284,33 @@ pub(crate) const SCOPES: &[Scope] = &[
             Start::Redeemed,
             true,
             left([2, 1], 1, 0, 0, 1),
+        )
+    },
+    Scope {
+        people: People::DigestKey,
+        ..scope(
+            "renew: another digest key, one crash",
+            Start::Redeemed,
+            true,
+            left([1, 1], 1, 0, 2, 0),
+        )
+    },
+    Scope {
+        people: People::DigestKey,
+        ..scope(
+            "import, no introspection: another digest key, one crash",
+            Start::NotImported,
+            false,
+            left([1, 1], 1, 0, 1, 0),
+        )
+    },
+    Scope {
+        people: People::DigestKey,
+        ..scope(
+            "renew, no introspection: another digest key",
+            Start::Redeemed,
+            false,
+            left([1, 1], 0, 0, 2, 0),
         )
     },
     Scope {

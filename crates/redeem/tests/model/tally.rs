@@ -30,6 +30,7 @@ events! {
     DelayedWrite => "write thought lost landed later",
     Conflict => "conflict on a write",
     ForeignEdit => "object edited by somebody else",
+    KeyReplaced => "digest key lost, replaced or restored",
     Unclaimed => "claim taken out of status",
     LeadershipMoved => "leadership moved",
     TwoLeaders => "two controllers that both believe to lead, both in a session",

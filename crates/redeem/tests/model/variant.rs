@@ -39,11 +39,17 @@ pub(crate) enum Variant {
     NoStamp,
     /// Storing a result drops the grant that waits.
     DropsNext,
+    /// Nobody looks for the code of a login under another digest key.
+    OwnKeyOnly,
+    /// Nobody looks for bootstrap tokens under another digest key.
+    OwnKeyOnlyForImports,
+    /// Salesforce is asked about an old state at once, although somebody may be presenting its token.
+    OldStateAtOnce,
 }
 
 impl Variant {
     /// What the check must find in each, and a scope of the exhaustive search that shows it.
-    pub(crate) const BROKEN: [(Self, Violation, &'static str); 16] = [
+    pub(crate) const BROKEN: [(Self, Violation, &'static str); 19] = [
         (Self::NoIntent, Violation::Replay, "renew: two jumps"),
         (Self::UnconditionalIntent, Violation::Replay, "renew: two jumps"),
         (Self::IntentAfterSending, Violation::Replay, "renew: two jumps"),
@@ -104,5 +110,20 @@ impl Variant {
             "renew: people, one jump",
         ),
         (Self::NoStamp, Violation::Replay, "renew: what is rare, one jump"),
+        (
+            Self::OwnKeyOnly,
+            Violation::CodeReplayed,
+            "renew: another digest key, one crash",
+        ),
+        (
+            Self::OwnKeyOnlyForImports,
+            Violation::Replay,
+            "renew, no introspection: another digest key",
+        ),
+        (
+            Self::OldStateAtOnce,
+            Violation::Replay,
+            "renew: people, two sessions of one",
+        ),
     ];
 }

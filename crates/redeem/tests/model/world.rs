@@ -115,6 +115,8 @@ pub(crate) struct Ghost {
     pub(crate) unclaimed: bool,
     /// A token of another user came in.
     pub(crate) other_user: bool,
+    /// The digest key was replaced: the ledger of before can't be looked into.
+    pub(crate) other_key: bool,
     /// A crash or an unclear answer: an attempt may stand unresolved.
     pub(crate) unclear: bool,
     /// The grant that came into the state last.
@@ -156,6 +158,14 @@ pub(crate) struct Controller {
     pub(crate) retries: u8,
 }
 
+/// The operator's digest key, and the one that is made where it was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum DigestKey {
+    #[default]
+    First,
+    Second,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Cache {
     pub(crate) uid: u32,
@@ -163,6 +173,8 @@ pub(crate) struct Cache {
     pub(crate) bootstrap: Option<Family>,
     /// A login whose code waits to be redeemed.
     pub(crate) login: Option<Family>,
+    /// The digest key.
+    pub(crate) digest_key: DigestKey,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -176,6 +188,8 @@ pub(crate) struct World {
     pub(crate) bootstrap: Option<Family>,
     /// The login that a person asks to be carried out; nothing once the status says what came of it.
     pub(crate) login: Option<Family>,
+    /// The digest key in use.
+    pub(crate) digest_key: DigestKey,
     /// The uid given last.
     pub(crate) last_uid: u32,
     /// Earlier contents of state Secrets.
@@ -212,6 +226,7 @@ impl World {
             controllers: std::array::from_fn(|_| Shared::new(controller())),
             bootstrap: None,
             login: None,
+            digest_key: DigestKey::First,
             last_uid: 0,
             backups: Shared::new(Vec::new()),
             backups_kept,
@@ -281,14 +296,26 @@ impl World {
             0
         });
         // Without hold-off, whatever was seen in an earlier session counts as old enough.
-        let skew = match self.config.variant {
-            Variant::NoHoldOff => limits(HTTP).hold_off() * self.controllers[controller].sessions,
-            _ => Duration::ZERO,
+        let held_off = match self.config.variant {
+            Variant::NoHoldOff => false,
+            Variant::OldStateAtOnce => !self.has_old_state(controller),
+            _ => true,
+        };
+        let skew = if held_off {
+            Duration::ZERO
+        } else {
+            TimeLimits::longest_hold_off() * self.controllers[controller].sessions
         };
         Now {
             monotonic: self.now + skew,
             lease_left,
         }
+    }
+
+    fn has_old_state(&self, controller: usize) -> bool {
+        let key = self.key(controller, self.uid());
+        let state = self.cluster.state(key);
+        state.is_some_and(|(state, _)| self.is_known_for_old(key, state))
     }
 
     pub(crate) fn refresh_cache(&mut self, controller: usize) {
@@ -302,6 +329,7 @@ impl World {
             seen,
             bootstrap: self.bootstrap,
             login: self.login,
+            digest_key: self.digest_key,
         };
     }
 
@@ -322,9 +350,10 @@ impl World {
             seen,
             bootstrap,
             login,
+            digest_key,
         } = controller.cache;
         let goal = match login {
-            Some(family) => SessionGoal::Login(bootstrap_of(family).digest),
+            Some(family) => SessionGoal::Login(bootstrap_of(family, digest_key).digest),
             None if renew => SessionGoal::Renew { seen },
             None => SessionGoal::Settle,
         };
@@ -340,7 +369,7 @@ impl World {
             heir_of,
             cluster: ClusterUid::new("c"),
             goal,
-            bootstrap: bootstrap.map(bootstrap_of),
+            bootstrap: bootstrap.map(|family| bootstrap_of(family, digest_key)),
             expect: Expect {
                 organization_id: None,
                 username: named.then(|| username(0).to_owned()),
@@ -532,13 +561,14 @@ pub(crate) fn uid_text(uid: u32) -> std::sync::Arc<str> {
 }
 
 /// The bootstrap token of a family; digests are made once.
-pub(crate) fn bootstrap_of(family: Family) -> Bootstrap {
-    static MADE: OnceLock<Vec<Bootstrap>> = OnceLock::new();
+pub(crate) fn bootstrap_of(family: Family, key: DigestKey) -> Bootstrap {
+    static MADE: OnceLock<[Vec<Bootstrap>; 2]> = OnceLock::new();
     let made = MADE.get_or_init(|| {
-        let key = LedgerKey::new("k1", hmac::Key::new(hmac::HMAC_SHA256, b"the operator's own"));
-        (0..32)
-            .map(|family| Bootstrap::new(&key, token(family, 0)))
-            .collect()
+        [("k1", b"the operator's own".as_slice()), ("k2", b"made anew")].map(|(id, bytes)| {
+            let key = LedgerKey::new(id, hmac::Key::new(hmac::HMAC_SHA256, bytes));
+            let tokens = (0..32).map(|family| Bootstrap::new(&key, token(family, 0)));
+            tokens.collect()
+        })
     });
-    made[family].clone()
+    made[key as usize][family].clone()
 }

@@ -95,6 +95,17 @@ fn a_code_that_another_session_entered_is_not_presented_and_the_grant_in_use_sta
 }
 
 #[test]
+fn a_code_that_another_session_entered_under_another_digest_key_is_not_presented() {
+    let mut stage = stage();
+    stage.other_keys = true;
+    let outcome = log_in(&mut stage);
+    assert_eq!(
+        (outcome.end, outcome.login, stage.redeemed_codes),
+        (SessionEnd::Ready, Some(LoginVerdict::CodeUsed), 0)
+    );
+}
+
+#[test]
 fn a_code_whose_grant_is_stored_already_counts_as_carried_out() {
     let mut stage = stage();
     stage.ledger = Some(entry("in use"));

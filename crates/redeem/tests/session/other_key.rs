@@ -3,7 +3,7 @@
 
 use redeem::{
     Bootstrap, GrantProblem, Introspectable, IntrospectionAnswer, RedeemAnswer, RefreshToken, SessionEnd,
-    SessionGoal, SessionInputs, SessionMemory,
+    SessionGoal, SessionInputs, SessionMemory, SessionWait,
 };
 
 use crate::stage::{SEEN, Stage, answer, bootstrap, in_use, inputs, key, user};
@@ -56,24 +56,46 @@ fn without_a_state_the_entries_of_other_keys_stop_what_salesforce_can_not_be_ask
         problem: GrantProblem::BootstrapTokenUnverified,
         ask_again: None,
     };
-    for (other_keys, introspectable, end) in [
-        (true, Introspectable::Impossible, unverified),
-        (false, Introspectable::Impossible, SessionEnd::Ready),
-        (true, Introspectable::Possible, SessionEnd::Ready),
-    ] {
-        let mut stage = Stage::with(None);
-        stage.other_keys = other_keys;
-        stage.said.push_back(IntrospectionAnswer::Active);
-        stage.answers = [RedeemAnswer::Granted(Box::new(answer(
-            "access-1",
-            Some("current-1"),
-            user("u"),
-        )))]
-        .into();
-        let outcome = stage.run(bringing(bootstrap(), introspectable), SessionMemory::default());
-        assert_eq!(outcome.end, end, "{other_keys} {introspectable:?}");
+    for (other_keys, end) in [(true, unverified), (false, SessionEnd::Ready)] {
+        let mut stage = importing(other_keys);
+        let outcome = stage.run(
+            bringing(bootstrap(), Introspectable::Impossible),
+            SessionMemory::default(),
+        );
+        assert_eq!(outcome.end, end, "{other_keys}");
         assert_eq!(stage.sent.len(), usize::from(end == SessionEnd::Ready));
     }
+}
+
+#[test]
+fn beside_entries_of_other_keys_salesforce_is_asked_once_who_may_be_presenting_the_token_has_had_its_time() {
+    let mut stage = importing(true);
+    let first = stage.run(
+        bringing(bootstrap(), Introspectable::Possible),
+        SessionMemory::default(),
+    );
+    let SessionEnd::Waiting {
+        why: SessionWait::ForeignAttempt,
+        length,
+    } = first.end
+    else {
+        panic!("{:?}", first.end);
+    };
+    assert_eq!((stage.asked.len(), stage.sent.len()), (0, 0));
+    stage.now += length;
+    let second = stage.run(bringing(bootstrap(), Introspectable::Possible), first.memory);
+    assert_eq!(second.end, SessionEnd::Ready);
+    assert_eq!((stage.asked.len(), stage.sent.len()), (1, 1));
+}
+
+/// A stage without a state, on which an import goes well if it is tried.
+fn importing(other_keys: bool) -> Stage {
+    let mut stage = Stage::with(None);
+    stage.other_keys = other_keys;
+    stage.said.push_back(IntrospectionAnswer::Active);
+    let granted = answer("access-1", Some("current-1"), user("u"));
+    stage.answers = [RedeemAnswer::Granted(Box::new(granted))].into();
+    stage
 }
 
 #[test]

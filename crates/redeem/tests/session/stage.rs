@@ -161,7 +161,9 @@ impl Stage {
                 self.connector.serial = Some(serial);
                 self.written()
             }
-            Effect::FindEntriesOfOtherKeys { .. } => Reply::EntriesOfOtherKeys(Read::Is(self.other_keys)),
+            Effect::FindEntriesOfOtherKeys { .. } | Effect::FindCodeOfOtherKeys { .. } => {
+                Reply::EntriesOfOtherKeys(Read::Is(self.other_keys))
+            }
             Effect::Introspect { limit, .. } => {
                 self.asked.push(limit);
                 let said = self.said.pop_front();

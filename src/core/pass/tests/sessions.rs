@@ -8,6 +8,7 @@ fn logging_in(mut observed: Observed) -> Observed {
         code: salesforce_client::AuthorizationCode::new("aPrx".to_owned()),
         code_verifier: salesforce_client::CodeVerifier::new("verifier".to_owned()),
         redirect_uri: "http://localhost:1717/OauthRedirect".to_owned(),
+        begun_at: now(),
     };
     grant_mut(&mut observed).login = LoginSeen::Requested(LoginRequest {
         secret_name: "crm-login".to_owned(),

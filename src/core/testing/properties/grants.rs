@@ -242,7 +242,9 @@ impl World {
                 let entry = self.ledger.get(name.as_str()).cloned();
                 Answered::Ledger(Read::Is(entry.map(|entry| (entry, ResourceVersion::new("1")))))
             }
-            Step::FindEntriesOfOtherKeys { .. } => Answered::EntriesOfOtherKeys(Read::Is(false)),
+            Step::FindEntriesOfOtherKeys { .. } | Step::FindCodeOfOtherKeys { .. } => {
+                Answered::EntriesOfOtherKeys(Read::Is(false))
+            }
             Step::MarkLedgerUsed { name, entry, .. } => {
                 self.ledger.insert(name.as_str().to_owned(), entry);
                 written()
