@@ -27,7 +27,7 @@ impl World {
 
     /// The app behind a consumer key, as seen from a host. docs/salesforce.md#local-app-host
     pub(crate) fn identify_app(&self, client_id: &str, place: Place) -> Result<Arc<App>, OAuthRefusal> {
-        let app = self.find_app(client_id).ok_or(refusal::UNKNOWN_CLIENT)?;
+        let app = self.app_of_key(client_id).ok_or(refusal::UNKNOWN_CLIENT)?;
         // Changes take 2 to 10 minutes to take effect: until then the app is unknown. docs/salesforce.md#propagation
         if app.known_from.is_some_and(|from| self.now() < from) {
             return Err(refusal::UNKNOWN_CLIENT);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::Secret;
+use crate::credentials::Rotations;
 
 /// The two kinds of app. docs/salesforce.md#app-kinds
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -146,6 +147,9 @@ pub struct App {
     /// A rotated secret and how long both are accepted on and off. docs/salesforce.md#secret-rotation
     #[serde(skip)]
     pub(crate) previous_secret: Option<PreviousSecret>,
+    /// Further credentials. The app goes on by the consumer key that it was made with in all that the simulator keeps and answers.
+    #[serde(skip)]
+    pub(crate) rotations: Rotations,
 }
 
 #[derive(Debug, Clone)]
@@ -204,6 +208,7 @@ impl App {
             not_attached_to_agent: false,
             known_from: None,
             previous_secret: None,
+            rotations: Rotations::default(),
         }
     }
 

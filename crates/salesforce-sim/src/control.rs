@@ -67,6 +67,7 @@ fn act(world: &mut World, request: &Request) -> Done {
             Ok(json!({ "refresh_token": world.grant_refresh_token(&whom.client_id, &whom.username) }))
         }
         (&Method::POST, "/control/rotate-secret") => rotate_secret(world, &body(request)?),
+        (&Method::POST, "/control/credentials") => change_credentials(world, &body(request)?),
         (&Method::POST, "/control/app") => change_app(world, &body(request)?),
         (&Method::POST, "/control/user") => change_user(world, &body(request)?),
         (&Method::POST, "/control/org") => change_org(world, &body(request)?),
@@ -147,6 +148,39 @@ fn revoke_sessions(world: &mut World, whose: &RevokeSessions) -> Done {
         (Some(_), Some(_)) => return Err("give client_id or username, not both".to_owned()),
     };
     Ok(json!({ "revoked": revoked }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeCredentials {
+    client_id: String,
+    step: CredentialsStep,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CredentialsStep {
+    Stage,
+    Rotate,
+    EndFormer,
+}
+
+fn change_credentials(world: &mut World, change: &ChangeCredentials) -> Done {
+    known_app(world, &change.client_id)?;
+    match change.step {
+        CredentialsStep::Stage => {
+            let (client_id, client_secret) = world.stage_credentials(&change.client_id);
+            Ok(json!({ "client_id": client_id, "client_secret": client_secret }))
+        }
+        CredentialsStep::Rotate if !world.rotate_credentials(&change.client_id) => {
+            Err("no credentials are staged".to_owned())
+        }
+        CredentialsStep::Rotate => Ok(done()),
+        CredentialsStep::EndFormer => {
+            world.end_former_credentials(&change.client_id);
+            Ok(done())
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -30,7 +30,7 @@ fn state(world: &mut World, request: &Request) -> Result<Value, OAuthRefusal> {
     let form = request.form();
     let (client_id, secret) = token::client_credentials_of(request, &form)?;
     let app = world.identify_app(&client_id, world.place(&request.host))?;
-    token::check_secret(world, &app, secret.as_deref())?;
+    token::check_secret(world, &app, &client_id, secret.as_deref())?;
     World::app_is_usable(&app)?;
     let asked = form.get("token").ok_or(refusal::NOT_A_TOKEN)?;
     if world.vault.session(asked).is_some() {

@@ -15,6 +15,7 @@ mod authorizations;
 mod authorize;
 mod clock;
 mod control;
+mod credentials;
 mod data;
 pub mod default_world;
 mod durations;

@@ -161,6 +161,33 @@ impl World {
         }
     }
 
+    /// Stages credentials of an external client app. Returns the new consumer key and secret, which are not good yet.
+    /// docs/salesforce.md#credential-rotation
+    #[track_caller]
+    pub fn stage_credentials(&mut self, client_id: &str) -> (String, String) {
+        self.app(client_id).rotations.stage()
+    }
+
+    /// Rotates the staged credentials in; false if there are none. The former ones are good for 30 more days. The app still goes by
+    /// the consumer key that it was made with here.
+    #[track_caller]
+    pub fn rotate_credentials(&mut self, client_id: &str) -> bool {
+        let now = self.now();
+        let applied = self.app(client_id).rotations.apply(now);
+        if applied && self.switches.credential_rotation_revokes_grants {
+            self.vault
+                .end_grants_where(GrantEnd::Revoked, |grant| grant.client_id == client_id);
+        }
+        applied
+    }
+
+    /// Deletes the credentials from before the last rotation.
+    #[track_caller]
+    pub fn end_former_credentials(&mut self, client_id: &str) {
+        let now = self.now();
+        self.app(client_id).rotations.end_former(now);
+    }
+
     /// Blocks an app: its tokens end and nobody gets new ones.
     #[track_caller]
     pub fn block_app(&mut self, client_id: &str) {

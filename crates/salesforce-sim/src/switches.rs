@@ -39,6 +39,9 @@ pub struct Switches {
     /// Applying a rotated consumer secret revokes all tokens of the app; from one summary of the help pages.
     /// docs/salesforce.md#secret-rotation
     pub secret_rotation_revokes_tokens: bool,
+    /// A rotation of the credentials of an external client app revokes its refresh tokens; not documented.
+    /// docs/salesforce.md#open-key-rotation
+    pub credential_rotation_revokes_grants: bool,
     /// Apps of a refreshed sandbox get new consumer keys and secrets; they "may". docs/salesforce.md#sandbox-refresh
     pub sandbox_refresh_changes_app_keys: bool,
     /// An `exp` of a JWT assertion this far in the past is forgiven. docs/salesforce.md#jwt-exp
@@ -98,6 +101,7 @@ impl Default for Switches {
             replay_kills_family: true,
             password_flow_retires: false,
             secret_rotation_revokes_tokens: true,
+            credential_rotation_revokes_grants: false,
             sandbox_refresh_changes_app_keys: false,
             jwt_exp_tolerance: Duration::from_secs(180),
             jwt_exp_at_most: None,

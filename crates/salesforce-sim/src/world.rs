@@ -194,6 +194,16 @@ impl World {
         self.apps.get(client_id).cloned()
     }
 
+    /// The app that has this consumer key at present.
+    pub(crate) fn app_of_key(&self, client_id: &str) -> Option<Arc<App>> {
+        let now = self.now();
+        let mut apps = self.apps.values();
+        let rotated = || apps.find(|app| app.rotations.secret(client_id, now).is_some());
+        let first = self.apps.get(client_id);
+        let good = first.filter(|app| app.rotations.first_are_good(now));
+        good.or_else(rotated).cloned()
+    }
+
     pub(crate) fn find_user(&self, username: &str) -> Option<Arc<User>> {
         self.users.get(&username.to_lowercase()).cloned()
     }

@@ -33,9 +33,18 @@ pub(crate) fn client_credentials_of(
 }
 
 /// Does the secret fit? In the mixed minutes after a rotation the answer changes from one time to the next.
-pub(crate) fn check_secret(world: &mut World, app: &App, given: Option<&str>) -> Result<(), OAuthRefusal> {
-    let current = given == Some(app.client_secret.reveal());
+pub(crate) fn check_secret(
+    world: &mut World,
+    app: &App,
+    client_id: &str,
+    given: Option<&str>,
+) -> Result<(), OAuthRefusal> {
     let now = world.now();
+    if let Some(secret) = app.rotations.secret(client_id, now) {
+        let fits = given == Some(secret.reveal());
+        return if fits { Ok(()) } else { Err(refusal::WRONG_SECRET) };
+    }
+    let current = given == Some(app.client_secret.reveal());
     let fits = match &app.previous_secret {
         Some(previous) if now < previous.until => {
             let turn_of_old = previous.attempts % 2 == 0;
@@ -68,7 +77,7 @@ impl Call<'_> {
         let (client_id, secret) = client_credentials_of(self.request, &self.form)?;
         let app = world.identify_app(&client_id, self.place)?;
         if demanded(&app) || secret.is_some() {
-            check_secret(world, &app, secret.as_deref())?;
+            check_secret(world, &app, &client_id, secret.as_deref())?;
         }
         World::app_is_usable(&app)?;
         Ok(app)

@@ -63,6 +63,13 @@ async fn another_process_can_grant_fault_advance_and_read() {
         .await,
         done
     );
+    let credentials =
+        async |step: &str| post("credentials", json!({ "client_id": dw::CONNECTED, "step": step })).await;
+    let none = json!({ "error": "no credentials are staged" });
+    assert_eq!(credentials("rotate").await, none);
+    assert!(credentials("stage").await["client_secret"].is_string());
+    assert_eq!(credentials("rotate").await, done);
+    assert_eq!(credentials("end_former").await, done);
     assert_eq!(
         post(
             "user",

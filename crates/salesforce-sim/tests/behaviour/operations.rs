@@ -49,6 +49,57 @@ async fn a_rotated_secret_revokes_the_apps_tokens_and_mixes_for_a_while() {
 }
 
 #[tokio::test]
+async fn rotated_credentials_of_an_external_client_app_are_good_beside_the_former_ones() {
+    let bench = Bench::new();
+    let by = async |id: &str, secret: &str| bench.client_credentials(dw::PRODUCTION, id, secret).await;
+    let refresh = bench
+        .sim
+        .world(|world| world.grant_refresh_token(dw::ECA, dw::INTEGRATION_USER));
+    let access = bench.access_token().await;
+    let (id, secret) = bench.sim.world(|world| world.stage_credentials(dw::ECA));
+    let unknown = refused(400, "invalid_client_id", "client identifier invalid");
+    let wrong = refused(400, "invalid_client", "invalid client credentials");
+    assert_eq!(by(&id, &secret).await.refusal(), unknown);
+
+    assert!(bench.sim.world(|world| world.rotate_credentials(dw::ECA)));
+    assert_eq!(by(&id, dw::ECA_SECRET).await.refusal(), wrong);
+    assert_eq!(by(dw::ECA, &secret).await.refusal(), wrong);
+    let answers = [by(&id, &secret).await, by(dw::ECA, dw::ECA_SECRET).await];
+    assert_eq!(
+        answers.map(|answer| answer.field("access_token")),
+        [&*access, &*access]
+    );
+    assert!(bench.sim.world(|world| world.refresh_token_is_good(&refresh)));
+
+    bench.sim.world(|world| world.end_former_credentials(dw::ECA));
+    assert_eq!(by(dw::ECA, dw::ECA_SECRET).await.refusal(), unknown);
+    assert_eq!(by(&id, &secret).await.status, 200);
+    assert_eq!(bench.versions_with(&access).await, 200);
+}
+
+#[tokio::test]
+async fn former_credentials_end_after_30_days_and_by_switch_a_rotation_revokes_grants() {
+    let bench = Bench::with(|world| world.switches.credential_rotation_revokes_grants = true);
+    let refresh = bench.sim.world(|world| {
+        world.clock.freeze();
+        let refresh = world.grant_refresh_token(dw::ECA, dw::INTEGRATION_USER);
+        world.stage_credentials(dw::ECA);
+        world.rotate_credentials(dw::ECA);
+        refresh
+    });
+    assert!(!bench.sim.world(|world| world.refresh_token_is_good(&refresh)));
+    let mut statuses = Vec::new();
+    for hours in [30 * 24 - 1, 1] {
+        bench.sim.advance(Duration::from_hours(hours));
+        let answer = bench
+            .client_credentials(dw::PRODUCTION, dw::ECA, dw::ECA_SECRET)
+            .await;
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [200, 400]);
+}
+
+#[tokio::test]
 async fn a_renamed_my_domain_ends_sessions_and_gives_another_instance_url() {
     let bench = Bench::new();
     let refresh = bench
