@@ -123,6 +123,12 @@ own_reasons! {
     UserChanged => Transient, Developer, "If the connector's user was changed, this is expected. Otherwise check spec.auth and spec.app, and set spec.expect.username.";
     /// The session of the token was ended in Salesforce, and the operator obtained a new token.
     SessionReplaced => Transient, Nobody, "Nothing to do. If it happens often, ask a Salesforce administrator who ends sessions: Setup > Session Management.";
+    /// Salesforce refuses the app's current credentials, and the operator logs in with the previous ones.
+    PreviousCredentialsInUse => Uncertain, Developer, "Compare spec.app.clientId, or the value of spec.app.clientIdRef, and the value of spec.app.clientSecretRef with Setup > External Client App Manager > (app) > Settings > OAuth Settings > Consumer Key and Secret. If the new credentials are only staged, rotate them there. Do so before the previous ones end: in an external client app this is at most 30 days after the rotation.";
+    /// Salesforce refuses both the current and the previous credentials of the app.
+    AppCredentialsRefused => Uncertain, Developer, "Copy the consumer key and secret from Setup > External Client App Manager > (app) > Settings > OAuth Settings > Consumer Key and Secret to spec.app.clientId, or what spec.app.clientIdRef names, and what spec.app.clientSecretRef names. After a rotation of the secret of a connected app both secrets may fail for up to 10 minutes.";
+    /// Salesforce accepts the app's current credentials, and the operator no longer uses the previous ones.
+    CredentialsRotated => Transient, Developer, "Remove spec.app.previousCredentials. If nothing else uses the previous credentials of an external client app, delete them in Salesforce.";
     /// The objects that the user of the token sees have changed since the last inventory.
     ObjectsChanged => Transient, Nobody, "Nothing to do. The ConfigMap of the inventory names the objects.";
     /// The org has used a limit up to spec.inventory.limitWarningPercent.

@@ -1,10 +1,6 @@
 //! What does a user declare? The spec of `SalesforceConnector`; doc comments are what `kubectl explain` prints.
 
 #![expect(
-    clippy::struct_field_names,
-    reason = "client id and client secret are the terms of RFC 6749"
-)]
-#![expect(
     clippy::doc_markdown,
     reason = "kubectl explain prints these docs as plain text"
 )]
@@ -20,15 +16,19 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use super::environment::Environment;
+pub use app::{AppSpec, PreviousCredentialsSpec};
 pub use inventory::{InventoryDetails, InventorySpec};
 pub use rollout::{RolloutTarget, WorkloadKind};
 pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
+pub use secret_key_ref::SecretKeyRef;
 pub use sharing::SharingSpec;
 
+mod app;
 mod inventory;
 mod rollout;
 pub(super) mod rules;
 mod secret;
+mod secret_key_ref;
 mod sharing;
 
 /// A connection to one Salesforce org. The operator obtains an OAuth access token, keeps a valid one in a Secret, tests
@@ -62,6 +62,7 @@ mod sharing;
 #[x_kube(validation = Rule::new("!has(self.auth.clientCredentials) || !has(self.host) || !(self.host in ['login.salesforce.com', 'test.salesforce.com'])").message("clientCredentials needs the org's My Domain host, such as acme.my.salesforce.com: Salesforce refuses this flow on login.salesforce.com and test.salesforce.com").field_path(".host"))]
 #[x_kube(validation = rules::required("has(self.auth.clientCredentials)", "app.clientSecretRef", "app.clientSecretRef is required with clientCredentials"))]
 #[x_kube(validation = rules::required("has(self.auth.password)", "app.clientSecretRef", "app.clientSecretRef is required with password"))]
+#[x_kube(validation = Rule::new("!has(self.auth.authorizationCode) || !has(self.app.previousCredentials)").message("app.previousCredentials can't be used with authorizationCode, because a refresh token belongs to the consumer key that it was issued for: remove it, and log in again when you have rotated the credentials").field_path(".app.previousCredentials"))]
 #[x_kube(validation = Rule::new("!has(self.host) || self.environment == 'Sandbox' || !(self.host == 'test.salesforce.com' || self.host.endsWith('.sandbox.my.salesforce.com') || self.host.endsWith('.scratch.my.salesforce.com'))").message("this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org").field_path(".environment"))]
 #[x_kube(validation = Rule::new("!has(self.host) || self.environment == 'Live' || !(self.host == 'login.salesforce.com' || self.host.endsWith('.develop.my.salesforce.com'))").message("this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com").field_path(".environment"))]
 pub struct SalesforceConnectorSpec {
@@ -148,42 +149,6 @@ pub struct SalesforceConnectorSpec {
 /// Marks a parent whose members carry the defaults: the API server fills them in for an absent parent.
 fn empty_object() -> BTreeMap<String, String> {
     BTreeMap::new()
-}
-
-/// The external client app or connected app.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.clientId) != has(self.clientIdRef)").message("exactly one of clientId and clientIdRef must be set"))]
-pub struct AppSpec {
-    /// Consumer key (client ID) of the app. Mutually exclusive with clientIdRef.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = rules::no_white_space("app.clientId"))]
-    pub client_id: Option<String>,
-
-    /// Key of a Secret that holds the consumer key. Mutually exclusive with clientId. The operator never shows the
-    /// value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id_ref: Option<SecretKeyRef>,
-
-    /// Key of a Secret that holds the consumer secret. Required with auth.clientCredentials and auth.password. With
-    /// auth.jwtBearer it is optional and lets the operator ask Salesforce when a token expires. With
-    /// auth.authorizationCode, omit it only if the app does not require a secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_secret_ref: Option<SecretKeyRef>,
-}
-
-/// A key of a Secret in the connector's namespace.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-pub struct SecretKeyRef {
-    /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = rules::object_name("name"))]
-    pub name: String,
-    /// Key in the Secret's data. The operator trims white space around the value.
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = rules::secret_key("key"))]
-    pub key: String,
 }
 
 /// OAuth flow of the connector; exactly one field is set.

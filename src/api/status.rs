@@ -119,6 +119,12 @@ pub struct SalesforceConnectorStatus {
     #[schemars(with = "FailuresStatus")] // else the type's description would replace the field's
     pub candidate_grant_failures: Option<FailuresStatus>,
 
+    /// Why Salesforce does not accept the app's current credentials. The connector logs in with
+    /// spec.app.previousCredentials. Absent if the current ones are in use or were not tried yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "FailuresStatus")] // else the type's description would replace the field's
+    pub credentials_failures: Option<FailuresStatus>,
+
     /// What came of the last login by `kubectl salesforce login` (authorizationCode only).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     #[schemars(with = "LoginStatus")] // else the type's description would replace the field's

@@ -3,6 +3,7 @@
 mod action_required;
 mod claimed;
 mod conditions;
+mod credentials;
 mod failures;
 pub mod merge;
 mod next_look;
@@ -94,6 +95,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     status.observed_generation = Some(observed.generation);
     if let Some(connector) = observed.connector() {
         status.failures = failures::failures(observed, decision, connector, outcome, now);
+        status.credentials_failures = credentials::credentials_failures(observed, connector, outcome, now);
     }
     status.candidate_grant_failures = failures::candidate_grant_failures(observed, outcome, now);
     if let Some(connector) = observed.connector() {
@@ -119,6 +121,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     }
     let mut events = events(&before.conditions, &findings);
     events.extend(candidate_grant_event(before, &status));
+    events.extend(credentials_event(observed, outcome, &status));
     events.extend(identity_event(before, &status));
     events.extend(healed_session(&findings, outcome));
     events.extend(inventory_events(before, &status, outcome));
@@ -217,7 +220,7 @@ fn identity_status(
         return Some(identity);
     };
     // A token of other inputs may be that of a username which came through a reference.
-    let of_these = held.inputs_digest == connector.inputs_digest;
+    let of_these = connector.has_inputs(&held.inputs_digest);
     if let (Some(username), UsernameDisplay::Shown, true) =
         (&report.username, connector.username_display, of_these)
     {
@@ -273,6 +276,23 @@ fn candidate_grant_event(
         kind: EventKind::Warning,
         reason,
         note: now.message.clone(),
+    })
+}
+
+/// Ready stays as it is while one pair of credentials works.
+fn credentials_event(
+    observed: &Observed,
+    outcome: &Outcome,
+    status: &SalesforceConnectorStatus,
+) -> Option<EventDraft> {
+    let (reason, note) = credentials::credentials_change(observed, outcome, status)?;
+    Some(EventDraft {
+        kind: match reason {
+            OwnReason::CredentialsRotated => EventKind::Normal,
+            _ => EventKind::Warning,
+        },
+        reason: reason.into(),
+        note,
     })
 }
 

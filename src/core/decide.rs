@@ -2,6 +2,7 @@
 //!
 //! Connectors that log in and connectors with a stored grant part here, once.
 
+pub(crate) mod credentials;
 mod grant;
 pub mod instance_moved;
 mod login;

@@ -10,6 +10,7 @@
 
 mod addition;
 pub mod connection_test;
+mod credentials;
 mod delivery;
 pub mod effect;
 mod follow_up;
@@ -45,10 +46,11 @@ use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestReport, TestVerdict};
 use addition::Addition;
+use credentials::LoginOutcome;
 use delivery::{Delivery, Task, undelivered};
 use follow_up::{FollowUp, FollowUpProgress};
 use grant::{GrantRenewal, GrantStage};
-use login::{Login, LoginEnd};
+use login::Login;
 use probe::write_probe;
 use progress::PartProgress;
 use reporting::{PassFindings, Reporting, ReportingProgress};
@@ -221,7 +223,7 @@ impl<'key> Pass<'key> {
 
     fn logging_in(
         &mut self,
-        progress: PartProgress<Login, LoginEnd>,
+        progress: PartProgress<Login, LoginOutcome>,
         why: MintReason,
         now: Timestamp,
     ) -> Result<PassEffect, UnexpectedReply> {
@@ -230,17 +232,31 @@ impl<'key> Pass<'key> {
                 self.stage = PassStage::LoggingIn(Box::new(login), why);
                 Ok(effect)
             }
-            PartProgress::Ended(Ok(held)) => {
+            PartProgress::Ended(outcome) => {
                 let connector = self.connector()?;
-                Ok(self.deliver(&connector, held, why, Addition::LoggedIn(why), now))
-            }
-            PartProgress::Ended(Err(problem)) => {
-                let connector = self.connector()?;
-                let test = self.test_meanwhile(now);
-                let addition = Addition::Failed(Minted::Failed { why, problem });
-                Ok(self.keep(&connector, test, addition, now))
+                Ok(self.logged_in(&connector, outcome, why, now))
             }
         }
+    }
+
+    fn logged_in(
+        &mut self,
+        connector: &Arc<Connector>,
+        outcome: LoginOutcome,
+        why: MintReason,
+        now: Timestamp,
+    ) -> PassEffect {
+        let addition = match (outcome.end, outcome.credentials_refused) {
+            (Ok(held), refused) => {
+                return self.deliver(connector, held, why, Addition::LoggedIn(why, refused), now);
+            }
+            (Err(_), Some(refused)) if why == MintReason::CredentialsTrial => {
+                Addition::CredentialsRefused(refused)
+            }
+            (Err(problem), refused) => Addition::Failed(Minted::Failed { why, problem }, refused),
+        };
+        let test = self.test_meanwhile(now);
+        self.keep(connector, test, addition, now)
     }
 
     fn renewing_grant(

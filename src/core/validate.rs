@@ -7,7 +7,7 @@ use salesforce_client::{
     App, Audience, ClientSecret, Host, HostAllowList, InvalidHost, Password, PrivateKeyPem, RefreshToken,
     Refusal, SecurityToken,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::api::SalesforceConnectorSpec;
 use crate::api::reasons::OwnReason;
@@ -20,7 +20,9 @@ use crate::core::model::inputs::{Inputs, references};
 use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
 use crate::core::secret::template::Template;
+use app::{app, previous_credentials, text};
 
+mod app;
 pub mod identity;
 pub mod login;
 mod sfdx;
@@ -56,12 +58,20 @@ pub fn validate(
     let app = app(spec, inputs)?;
     let method = method(spec, inputs, (&host, allow_list), &app)?;
     let template = Template::new(name, spec)?;
-    let inputs_digest = inputs_digest(key, &host, &app, &method);
-    let attempt_digest = attempt_digest(key, uid, &inputs_digest, &method, spec);
+    let digest = |app: &App| inputs_digest(key, &host, app, &method);
+    let inputs_digest = digest(&app);
+    let previous_credentials = match &method {
+        Method::Login(_) => previous_credentials(spec, inputs, &app, digest),
+        Method::Grant(_) => None,
+    };
+    let previous = previous_credentials.as_ref().and_then(|it| it.as_ref().ok());
+    let previous = previous.map(|previous| &previous.inputs_digest);
+    let attempt_digest = attempt_digest(key, uid, (&inputs_digest, previous), &method, spec);
     let connector = Connector {
         environment: spec.environment,
         host,
         app,
+        previous_credentials,
         method_name: method.name(),
         expect: spec.expect.clone().unwrap_or_default(),
         lifetime: spec.token.lifetime.map(Into::into),
@@ -100,22 +110,6 @@ pub fn login_host(spec: &SalesforceConnectorSpec, allow_list: &HostAllowList) ->
         .check(&host)
         .map_err(|error| Rejection::new(Refusal::HostNotAllowed, format!("spec.host: {error}")))?;
     Ok(host)
-}
-
-fn app(spec: &SalesforceConnectorSpec, inputs: &Inputs) -> Result<App, Rejection> {
-    let client_id = match (&spec.app.client_id, &spec.app.client_id_ref) {
-        (Some(literal), _) => literal.clone(),
-        (None, Some(reference)) => text(inputs.get("spec.app.clientIdRef", reference, limits::CLIENT_ID)?),
-        (None, None) => return Err(Rejection::new(OwnReason::InputKeyMissing, "spec.app.clientId")),
-    };
-    let secret = spec.app.client_secret_ref.as_ref();
-    let client_secret = secret
-        .map(|reference| inputs.get("spec.app.clientSecretRef", reference, limits::CLIENT_SECRET))
-        .transpose()?;
-    Ok(App {
-        client_id,
-        client_secret: client_secret.cloned().map(ClientSecret::from),
-    })
 }
 
 fn method(
@@ -222,10 +216,6 @@ fn default_audience(environment: Environment) -> Audience {
     }
 }
 
-fn text(secret: &SecretString) -> String {
-    secret.expose_secret().to_owned()
-}
-
 /// A bootstrap token is not among the parts: the grant that came from it lives on when it changes or goes.
 fn inputs_digest(key: &DigestKey, host: &Host, app: &App, method: &Method) -> Digest {
     let client_secret = app.client_secret.as_ref().map_or("", ClientSecret::expose);
@@ -256,7 +246,7 @@ fn inputs_digest(key: &DigestKey, host: &Host, app: &App, method: &Method) -> Di
 fn attempt_digest(
     key: &DigestKey,
     uid: &str,
-    inputs: &Digest,
+    (inputs, previous): (&Digest, Option<&Digest>),
     method: &Method,
     spec: &SalesforceConnectorSpec,
 ) -> Digest {
@@ -285,6 +275,7 @@ fn attempt_digest(
         version,
         bootstrap,
     ];
+    parts.extend(previous.map(Digest::as_str));
     let password = spec.auth.password.as_ref();
     let by_reference = [
         spec.app.client_id_ref.is_some(),

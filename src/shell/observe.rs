@@ -117,6 +117,7 @@ fn status(context: &Context, connector: &SalesforceConnector) -> (SalesforceConn
     };
     let remembered = SalesforceConnectorStatus {
         failures: unwritten.failures,
+        credentials_failures: unwritten.credentials_failures,
         last_handled: unwritten.last_handled,
         connection_test: unwritten.connection_test,
         inventory: unwritten.inventory,

@@ -111,6 +111,12 @@ pub(crate) async fn conclude(
 }
 
 fn log(decision: &Decision, outcome: &Outcome) {
+    if let Some(problem) = &outcome.credentials_refused {
+        tracing::warn!(
+            reason = problem.reason.as_str(),
+            "Salesforce refuses the app's current credentials"
+        );
+    }
     match (decision, &outcome.minted) {
         (_, Some(Minted::Obtained { why })) => tracing::info!(why = why.as_str(), "Obtained a token"),
         (_, Some(Minted::Failed { why, problem })) => {

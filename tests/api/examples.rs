@@ -43,6 +43,7 @@ fn there_is_an_example_for_each_login_method_and_for_a_mistake() {
             "jwt-bearer.yaml",
             "password.yaml",
             "rollout-restart.yaml",
+            "rotated-credentials.yaml",
             "secret-options.yaml",
             "sharing.yaml",
             "wrong-environment.yaml",
@@ -96,7 +97,7 @@ async fn the_api_server_accepts_every_example_without_a_warning() {
 }
 
 /// What an example logs in with, as the simulator must know it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Login {
     host: String,
     client_id: String,
@@ -135,10 +136,15 @@ fn login(text: &str) -> Login {
         &DigestKey::new("k1", b"k"),
     );
     let (checked, method) = checked.expect("a valid connector");
+    // New credentials are not known yet where there are previous ones.
+    let app = match checked.previous_credentials {
+        Some(previous) => previous.expect("previous credentials").app,
+        None => checked.app,
+    };
     Login {
         host: checked.host.to_string(),
-        client_id: checked.app.client_id,
-        client_secret: checked.app.client_secret.map(|secret| secret.expose().to_owned()),
+        client_id: app.client_id,
+        client_secret: app.client_secret.map(|secret| secret.expose().to_owned()),
         method: match method {
             Method::Login(LoginMethod::ClientCredentials) => "clientCredentials".to_owned(),
             Method::Login(LoginMethod::JwtBearer {
@@ -190,6 +196,14 @@ fn every_example_logs_in_with_what_the_simulator_knows() {
         ),
         (
             "inventory.yaml",
+            production(
+                world::ECA,
+                Some(world::ECA_SECRET),
+                "clientCredentials".to_owned(),
+            ),
+        ),
+        (
+            "rotated-credentials.yaml",
             production(
                 world::ECA,
                 Some(world::ECA_SECRET),

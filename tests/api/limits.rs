@@ -54,6 +54,7 @@ const LENGTHS: &[(&str, usize, usize, Text, &str)] = &[
     ("/spec/displayName", 1, 128, plain, ""),
     ("/spec/host", 4, 253, host, "host must be a DNS name in lower case, such as acme.my.salesforce.com"),
     ("/spec/app/clientId", 1, 512, plain, ""),
+    ("/spec/app/previousCredentials/clientId", 1, 512, plain, ""),
     ("/spec/auth/jwtBearer/username", 1, 80, plain, ""),
     ("/spec/auth/jwtBearer/audience", 1, 255, url, "audience must begin with https://"),
     ("/spec/auth/password/username", 1, 80, plain, ""),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{changed, cluster, connector, create, dry_run, with};
 
 /// One rule: what it takes, what it refuses, and the words it does so with.
+#[derive(Clone)]
 pub(super) struct Case<C = &'static str> {
     pub(super) accepted: Vec<Value>,
     pub(super) refused: Vec<Value>,
@@ -20,9 +21,11 @@ pub(super) struct Case<C = &'static str> {
 }
 
 /// Every reference to a key of a Secret, as a JSON pointer.
-pub(super) const REFERENCES: [&str; 8] = [
+pub(super) const REFERENCES: [&str; 10] = [
     "/spec/app/clientIdRef",
     "/spec/app/clientSecretRef",
+    "/spec/app/previousCredentials/clientIdRef",
+    "/spec/app/previousCredentials/clientSecretRef",
     "/spec/auth/jwtBearer/privateKeyRef",
     "/spec/auth/authorizationCode/bootstrap/refreshTokenRef",
     "/spec/auth/authorizationCode/bootstrap/sfdxAuthUrlRef",
@@ -41,6 +44,12 @@ pub(super) fn containing(pointer: &str) -> Value {
             reference,
         );
     }
+    if pointer.starts_with("/spec/app/previousCredentials/clientIdRef") {
+        return rotated(json!({ "clientIdRef": reference, "clientSecretRef": reference }));
+    }
+    if pointer.starts_with("/spec/app/previousCredentials") {
+        return rotated(json!({ "clientId": "3MVG9Former", "clientSecretRef": reference }));
+    }
     if pointer.starts_with("/spec/auth/jwtBearer") {
         return jwt();
     }
@@ -58,6 +67,10 @@ pub(super) fn containing(pointer: &str) -> Value {
         return code(bootstrap.map_or_else(|| json!({}), |name| json!({ "bootstrap": { name: reference } })));
     }
     connector()
+}
+
+fn rotated(previous: Value) -> Value {
+    with("/spec/app/previousCredentials", previous)
 }
 
 fn jwt() -> Value {

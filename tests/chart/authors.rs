@@ -125,10 +125,27 @@ async fn a_connector_names_only_secrets_that_its_author_may_get() {
     with_token["securityTokenRef"] = key_of("unreadable");
     let mut with_password = user.clone();
     with_password["passwordRef"] = key_of("unreadable");
+    let rotated = |field: &str| {
+        let mut app = app.clone();
+        app["previousCredentials"] = json!({ "clientSecretRef": key_of("readable") });
+        app["previousCredentials"][field] = key_of("unreadable");
+        app
+    };
+    let (rotated_id, rotated_secret) = (rotated("clientIdRef"), rotated("clientSecretRef"));
     for (field, app, auth) in [
         (
             "app.clientIdRef",
             &referenced_app,
+            json!({ "clientCredentials": {} }),
+        ),
+        (
+            "app.previousCredentials.clientIdRef",
+            &rotated_id,
+            json!({ "clientCredentials": {} }),
+        ),
+        (
+            "app.previousCredentials.clientSecretRef",
+            &rotated_secret,
             json!({ "clientCredentials": {} }),
         ),
         ("auth.jwtBearer.privateKeyRef", &id, jwt),

@@ -37,6 +37,7 @@ mod recipes;
 mod refusals;
 mod renewal;
 mod rollouts;
+mod rotations;
 #[path = "../support/scene.rs"]
 mod scene;
 mod scope;

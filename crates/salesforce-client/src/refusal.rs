@@ -253,6 +253,18 @@ refusals! {
     UnknownRefusal;
 }
 
+impl Refusal {
+    /// Whether it is the client that was refused: its id, its secret, or what it has signed. With other credentials, the same
+    /// request may be granted.
+    #[must_use]
+    pub const fn is_of_client(self) -> bool {
+        matches!(
+            self,
+            Self::ClientIdInvalid | Self::ClientSecretInvalid | Self::AssertionInvalid
+        )
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

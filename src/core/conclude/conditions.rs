@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::api::reasons::{Class, OwnReason};
 use crate::api::status::{ConnectionTestStatus, FailuresStatus, SalesforceConnectorStatus};
 use crate::api::{Reason, reasons};
+use crate::core::conclude::credentials::credentials_note;
 use crate::core::conclude::merge::{ConditionType, Finding, Truth};
 use crate::core::decide::instance_moved::says_gone;
 use crate::core::decide::test_due::{failed_test, has_run};
@@ -75,10 +76,22 @@ impl Facts<'_> {
         let missing = self.observed.missing.as_ref();
         let note = match missing.map(Rejection::message) {
             Some(missing) => format!(" The next renewal needs an input that is not there: {missing}"),
-            None => self.bootstrap_note(),
+            None => self.bootstrap_note() + &self.credentials_note(),
         };
         let message = format!("The token is valid and in Secret \"{secret}\".{note}{siblings}");
-        Finding::with(Truth::True, OwnReason::TokenValid, message)
+        let reason = match self.status.credentials_failures {
+            Some(_) => OwnReason::PreviousCredentialsInUse,
+            None => OwnReason::TokenValid,
+        };
+        Finding::with(Truth::True, reason, message)
+    }
+
+    fn credentials_note(&self) -> String {
+        let connector = self.observed.connector();
+        let held = self.outcome.held.as_ref();
+        let note = connector.zip(held);
+        let note = note.and_then(|(connector, held)| credentials_note(connector, held, self.status));
+        note.unwrap_or_default()
     }
 
     /// Note on the bootstrap token: that its candidate grant was rejected, or that its Secret is no longer needed.
@@ -142,7 +155,7 @@ impl Facts<'_> {
         }
         let connector = self.observed.connector()?;
         let outdated =
-            held.inputs_digest != connector.inputs_digest || self.outcome.secret == SecretOutcome::Withheld;
+            !connector.has_inputs(&held.inputs_digest) || self.outcome.secret == SecretOutcome::Withheld;
         failed.filter(|_| outdated)
     }
 
@@ -284,6 +297,8 @@ fn failure_finding(failures: &FailuresStatus) -> Finding {
 /// Whether a problem with a renewal may resolve by itself, so that a valid token is as good as before.
 fn passing(reason: Reason) -> bool {
     match (reason, reason.class()) {
+        // As each of the two refusals alone may be, in the minutes of a rotation.
+        (Reason::Own(OwnReason::AppCredentialsRefused), _) => true,
         (Reason::Own(_), class) => class == Class::Transient,
         (_, Class::Transient | Class::Uncertain | Class::RenewToken) => true,
         (_, Class::InputMustChange | Class::FixInSalesforce | Class::Bug) => false,

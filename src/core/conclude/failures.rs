@@ -93,7 +93,7 @@ fn is_past(failures: &FailuresStatus, connector: &Connector, outcome: &Outcome) 
     let report = outcome.tested.as_ref();
     let accepted = report.is_some_and(|report| report.verdict == TestVerdict::Succeeded);
     let held = outcome.held.as_ref();
-    let of_these = held.is_some_and(|held| held.inputs_digest == connector.inputs_digest);
+    let of_these = held.is_some_and(|held| connector.has_inputs(&held.inputs_digest));
     accepted && of_these && failures.reason == Reason::from(OwnReason::FreshTokenRejected).as_str()
 }
 
@@ -145,7 +145,7 @@ fn problem(outcome: &Outcome) -> Option<Problem> {
     }
 }
 
-fn counted(
+pub(super) fn counted(
     before: Option<&FailuresStatus>,
     problem: &Problem,
     digest: &str,

@@ -85,8 +85,9 @@ fn moments(
     moments.extend(awaited_login(observed).map(|wait| later(now, wait)));
     let again = status
         .failures
-        .as_ref()
-        .and_then(|failures| failures.next_attempt_time.as_ref())
+        .iter()
+        .chain(&status.credentials_failures)
+        .filter_map(|failures| failures.next_attempt_time.as_ref())
         .filter(|_| *decision != Decision::Wait(WaitReason::Suspended))
         .map(|next| next.0);
     moments.extend(again);

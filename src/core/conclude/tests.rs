@@ -201,6 +201,7 @@ fn a_secret_that_can_t_be_written_is_not_ready() {
     );
     let outcome = Outcome {
         grant: None,
+        credentials_refused: None,
         login: None,
         inventory: None,
         rollouts: Vec::new(),
@@ -236,6 +237,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
     steps.organization(Ok(fixtures::organization(false)), &[]);
     let outcome = Outcome {
         grant: None,
+        credentials_refused: None,
         login: None,
         inventory: None,
         rollouts: Vec::new(),
@@ -279,6 +281,7 @@ fn a_new_token_that_is_refused_at_once_is_a_finding() {
     let observed = settled();
     let outcome = Outcome {
         grant: None,
+        credentials_refused: None,
         login: None,
         inventory: None,
         rollouts: Vec::new(),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::api::reasons::OwnReason;
+use crate::core::decide::credentials::trial_due;
 use crate::core::decide::permission::permitted;
 use crate::core::decide::test_due::{due_test, instead_of_waiting, meanwhile};
 use crate::core::decide::token_due::{retry_due, token_due};
@@ -56,11 +57,13 @@ fn wanted(
         return Some(MintReason::NoToken);
     };
     let connector = &source.connector;
-    if held.inputs_digest != connector.inputs_digest {
+    if !connector.has_inputs(&held.inputs_digest) {
         return Some(MintReason::InputsChanged);
     }
+    let trial = || !source.password_refused && trial_due(observed, connector, held, now);
     token_due(observed, connector, held, evidence, now)
         .or_else(|| retry_due(observed, connector, held).then_some(MintReason::Retry))
+        .or_else(|| trial().then_some(MintReason::CredentialsTrial))
 }
 
 /// A password that another connector, or this one before its status was lost, has sent without success is not sent again,

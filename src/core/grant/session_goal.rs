@@ -19,6 +19,7 @@ pub fn session_goal(observed: &Observed, source: &GrantSource, why: MintReason) 
         MintReason::Requested => SessionGoal::Renew { seen: delivered },
         MintReason::InputsChanged
         | MintReason::SessionEnded
+        | MintReason::CredentialsTrial
         | MintReason::InstanceGone
         | MintReason::RenewalDue
         | MintReason::Retry => {

@@ -21,6 +21,8 @@ pub struct Connector {
     pub environment: Environment,
     pub host: Host,
     pub app: App,
+    /// The app's credentials from before a rotation, or why these can't be used.
+    pub previous_credentials: Option<Result<PreviousCredentials, Rejection>>,
     /// Name of the login method in the spec; a label in metrics.
     pub method_name: &'static str,
     /// Who the token must belong to.
@@ -46,7 +48,49 @@ pub struct Connector {
     pub attempt_digest: Digest,
 }
 
+/// The app's credentials from before a rotation.
+#[derive(Debug, Clone)]
+pub struct PreviousCredentials {
+    /// The app with these.
+    pub app: App,
+    /// Digest of everything that determines a token which is obtained with these.
+    pub inputs_digest: Digest,
+}
+
+/// Which credentials of an app, while it has those from before a rotation, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    Current,
+    Previous,
+}
+
 impl Connector {
+    /// The credentials that a token of these inputs was obtained with, where the connector has the same other inputs.
+    pub fn credentials_of(&self, inputs: &Digest) -> Option<Credentials> {
+        if *inputs == self.inputs_digest {
+            return Some(Credentials::Current);
+        }
+        let previous = self.previous_credentials.as_ref()?.as_ref().ok()?;
+        (*inputs == previous.inputs_digest).then_some(Credentials::Previous)
+    }
+
+    /// Whether the connector has all inputs of a token.
+    pub fn has_inputs(&self, inputs: &Digest) -> bool {
+        self.credentials_of(inputs).is_some()
+    }
+
+    /// This connector with the previous credentials in the place of the current ones.
+    #[must_use]
+    pub fn with_previous_credentials(&self) -> Option<Self> {
+        let previous = self.previous_credentials.as_ref()?.as_ref().ok()?;
+        Some(Self {
+            app: previous.app.clone(),
+            inputs_digest: previous.inputs_digest.clone(),
+            previous_credentials: None,
+            ..self.clone()
+        })
+    }
+
     /// What is brought beside the inputs of the spec is an input of attempts too: a failure of before does not count for it.
     pub fn also_attempts_with(&mut self, brought: &str, key: &DigestKey) {
         let parts = [self.attempt_digest.as_str(), brought];

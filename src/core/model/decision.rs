@@ -52,6 +52,9 @@ pub enum MintReason {
     NoToken,
     /// The inputs are not those that the held token was obtained with.
     InputsChanged,
+    /// The held token was obtained with the app's previous credentials. It is good; Salesforce is asked whether it accepts the
+    /// current ones.
+    CredentialsTrial,
     /// The stored grant has something open: an import, an attempt, a login that waits.
     GrantOpen,
     /// Salesforce refused the held token.
@@ -74,6 +77,7 @@ impl MintReason {
             Self::Login => "Login",
             Self::NoToken => "NoToken",
             Self::InputsChanged => "InputsChanged",
+            Self::CredentialsTrial => "CredentialsTrial",
             Self::GrantOpen => "GrantOpen",
             Self::SessionEnded => "SessionEnded",
             Self::InstanceGone => "InstanceGone",

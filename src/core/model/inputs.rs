@@ -122,6 +122,10 @@ pub fn references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     let code = spec.auth.authorization_code.as_ref();
     let bootstrap = code.and_then(|code| code.bootstrap.as_ref());
     let mut found = needed_references(spec);
+    if let Some(previous) = &spec.app.previous_credentials {
+        found.extend(&previous.client_id_ref);
+        found.extend(&previous.client_secret_ref);
+    }
     if let Some(bootstrap) = bootstrap {
         found.extend(&bootstrap.refresh_token_ref);
         found.extend(&bootstrap.sfdx_auth_url_ref);
@@ -129,7 +133,8 @@ pub fn references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     found
 }
 
-/// The references without which no token can be obtained. A bootstrap token is needed once.
+/// The references without which no token can be obtained. A bootstrap token is needed once, and previous credentials only where
+/// Salesforce refuses the current ones.
 fn needed_references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     let mut found: Vec<&SecretKeyRef> = Vec::new();
     found.extend(&spec.app.client_id_ref);

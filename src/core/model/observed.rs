@@ -131,6 +131,7 @@ impl Observed {
         // Nobody knows whether the inputs have changed.
         let connector = Arc::make_mut(connector);
         connector.inputs_digest = held.inputs_digest;
+        connector.previous_credentials = None;
         if let Some(attempted) = attempted {
             connector.attempt_digest = Digest::from_text(&attempted);
         }

@@ -26,6 +26,8 @@ pub struct Outcome {
     pub forgot_new_token: bool,
     /// The stored grant afterwards, where the redeem protocol was at work.
     pub grant: Option<GrantOutcome>,
+    /// Why Salesforce refuses the app's current credentials, where it does and the previous ones are at hand.
+    pub credentials_refused: Option<Problem>,
     /// What came of a login that a person asked for.
     pub login: Option<Result<(), Problem>>,
     /// What the org holds, where that was read.
@@ -62,6 +64,7 @@ impl Outcome {
             secret: SecretOutcome::Untouched,
             forgot_new_token: false,
             grant: None,
+            credentials_refused: None,
             login: None,
             inventory: None,
             rollouts: Vec::new(),

@@ -3,7 +3,7 @@
 use crate::api::reasons::Class;
 use crate::core::model::decision::MintReason;
 use crate::core::model::observed::Observed;
-use crate::core::model::outcome::{Minted, Outcome, SecretOutcome};
+use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::grant::SessionResult;
 
@@ -12,11 +12,13 @@ pub(super) enum Addition {
     /// Nothing: no token was to be obtained.
     None,
     /// A login brought the token. What was not verified is forgotten, and the token of before is held on.
-    LoggedIn(MintReason),
+    LoggedIn(MintReason, Option<Problem>),
     /// No login was made, as its token could not be delivered.
     Undeliverable(MintReason, Rejection),
     /// A login brought none.
-    Failed(Minted),
+    Failed(Minted, Option<Problem>),
+    /// Salesforce was asked about the app's current credentials alone, and refuses them.
+    CredentialsRefused(Problem),
     /// A session of the redeem protocol.
     Grant(SessionResult),
 }
@@ -25,9 +27,13 @@ impl Addition {
     pub(super) fn add_to(self, outcome: Outcome, observed: &Observed) -> Outcome {
         match self {
             Self::None => outcome,
-            Self::LoggedIn(why) => {
-                let minted = Some(Minted::Obtained { why });
-                let outcome = forget_unverified(Outcome { minted, ..outcome }, observed);
+            Self::LoggedIn(why, credentials_refused) => {
+                let obtained = Outcome {
+                    minted: Some(Minted::Obtained { why }),
+                    credentials_refused,
+                    ..outcome
+                };
+                let outcome = forget_unverified(obtained, observed);
                 match outcome.secret.clone() {
                     SecretOutcome::Refused(rejection) if passes(&rejection) => {
                         undeliverable(outcome, why, rejection, observed)
@@ -36,8 +42,13 @@ impl Addition {
                 }
             }
             Self::Undeliverable(why, rejection) => undeliverable(outcome, why, rejection, observed),
-            Self::Failed(minted) => Outcome {
+            Self::Failed(minted, credentials_refused) => Outcome {
                 minted: Some(minted),
+                credentials_refused,
+                ..outcome
+            },
+            Self::CredentialsRefused(problem) => Outcome {
+                credentials_refused: Some(problem),
                 ..outcome
             },
             Self::Grant(SessionResult { minted, grant, login }) => Outcome {
@@ -104,6 +115,7 @@ impl Outcome {
         self.tested = self.tested.or(earlier.tested);
         self.grant = self.grant.or(earlier.grant);
         self.login = self.login.or(earlier.login);
+        self.credentials_refused = self.credentials_refused.or(earlier.credentials_refused);
         self
     }
 }

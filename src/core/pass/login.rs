@@ -19,6 +19,7 @@ use crate::core::model::held_token::{HeldToken, Identity};
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::Problem;
 use crate::core::model::rejection::{Rejection, explain};
+use crate::core::pass::credentials::{LoginCredentials, LoginEnd, LoginOutcome};
 use crate::core::pass::effect::{PassEffect, PassReply, PasswordNote, TokenReply};
 use crate::core::pass::progress::PartProgress;
 use crate::core::pass::unexpected::UnexpectedReply;
@@ -30,11 +31,10 @@ use crate::core::schedule::password_memory::{
 use crate::core::schedule::time::{is_ahead, later, since, whole_seconds};
 use crate::core::validate::identity::check_organization;
 
-/// What a login comes to: the token, or why there is none.
-pub(super) type LoginEnd = Result<HeldToken, Problem>;
-
 pub(super) struct Login {
+    /// With the credentials that are sent.
     connector: Arc<Connector>,
+    credentials: LoginCredentials,
     method: LoginMethod,
     password: Option<SentPassword>,
     step: LoginStep,
@@ -52,6 +52,8 @@ struct SentPassword {
 }
 
 const MOST_OUTRUN: u8 = 3;
+
+type LoginProgress = PartProgress<Login, LoginOutcome>;
 
 enum LoginStep {
     Reserving,
@@ -82,7 +84,7 @@ impl SentPassword {
         let held = observed.held.as_ref();
         let order = PasswordOrder {
             requested: why == MintReason::Requested,
-            accepted_before: held.is_some_and(|held| held.inputs_digest == connector.inputs_digest),
+            accepted_before: held.is_some_and(|held| connector.has_inputs(&held.inputs_digest)),
         };
         Self {
             user: login.user_digest(key),
@@ -115,8 +117,10 @@ impl Login {
             }
             LoginMethod::ClientCredentials | LoginMethod::JwtBearer { .. } => None,
         };
+        let (credentials, connector) = LoginCredentials::begin(observed, connector, why, now);
         let login = Self {
-            connector: connector.clone(),
+            connector,
+            credentials,
             method: method.clone(),
             password,
             step: LoginStep::Reserving,
@@ -136,7 +140,7 @@ impl Login {
         reply: PassReply,
         observed: &Observed,
         now: Timestamp,
-    ) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
+    ) -> Result<LoginProgress, UnexpectedReply> {
         let step = std::mem::replace(&mut self.step, LoginStep::Requesting);
         match (step, reply) {
             (LoginStep::Reserving, PassReply::Done) => self.look_back(),
@@ -157,13 +161,15 @@ impl Login {
                 Ok(self.ended(Ok(held), PasswordOutcome::Accepted, now))
             }
             (LoginStep::Recording(end), PassReply::Done) => Ok(self.release(end)),
-            (LoginStep::Releasing(end), PassReply::Done) => Ok(PartProgress::Ended(end)),
+            (LoginStep::Releasing(end), PassReply::Done) => {
+                Ok(PartProgress::Ended(self.credentials.ended(end)))
+            }
             _ => Err(UnexpectedReply),
         }
     }
 
     /// Others keep changing what is remembered of the user: the next pass may have more luck.
-    fn outrun(mut self) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
+    fn outrun(mut self) -> Result<LoginProgress, UnexpectedReply> {
         let password = self.password.as_mut().ok_or(UnexpectedReply)?;
         password.outrun += 1;
         if password.outrun > MOST_OUTRUN {
@@ -173,7 +179,7 @@ impl Login {
         self.look_back()
     }
 
-    fn look_back(mut self) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
+    fn look_back(mut self) -> Result<LoginProgress, UnexpectedReply> {
         let user = self.password.as_ref().ok_or(UnexpectedReply)?.user.clone();
         self.step = LoginStep::Recalling;
         Ok(PartProgress::Asks(self, PassEffect::RecallPassword { user }))
@@ -186,7 +192,7 @@ impl Login {
         version: Option<ResourceVersion>,
         observed: &Observed,
         now: Timestamp,
-    ) -> Result<PartProgress<Self, LoginEnd>, UnexpectedReply> {
+    ) -> Result<LoginProgress, UnexpectedReply> {
         let password = self.password.as_mut().ok_or(UnexpectedReply)?;
         if let Some(veto) = memory.veto(&password.attempt.password, password.order, now) {
             let problem = not_sent(&self.connector, veto, now);
@@ -221,20 +227,26 @@ impl Login {
         (self, effect)
     }
 
-    fn asks_for_token(self, now: Timestamp) -> PartProgress<Self, LoginEnd> {
+    fn asks_for_token(self, now: Timestamp) -> LoginProgress {
         let (login, effect) = self.request(now);
         PartProgress::Asks(login, effect)
     }
 
-    fn answered(
-        mut self,
-        reply: TokenReply,
-        observed: &Observed,
-        now: Timestamp,
-    ) -> PartProgress<Self, LoginEnd> {
+    fn answered(mut self, reply: TokenReply, observed: &Observed, now: Timestamp) -> LoginProgress {
         let token = match checked(reply, &self.connector) {
             Ok(token) => token,
-            Err(refused) => return self.refused(refused, now),
+            Err(refused) => match refused
+                .failure
+                .as_ref()
+                .and_then(|it| self.credentials.failed(it))
+            {
+                // The note about a password stands: what it says was sent is sent once more, and was not judged before.
+                Some(connector) => {
+                    self.connector = connector;
+                    return self.asks_for_token(now);
+                }
+                None => return self.refused(refused, now),
+            },
         };
         let identity = identity(&token);
         // Without a client secret Salesforce can't be asked; a token in JWT format says itself when it expires.
@@ -250,7 +262,7 @@ impl Login {
         PartProgress::Asks(self, effect)
     }
 
-    fn refused(self, refused: Refused, now: Timestamp) -> PartProgress<Self, LoginEnd> {
+    fn refused(self, refused: Refused, now: Timestamp) -> LoginProgress {
         let Refused { mut problem, failure } = refused;
         let outcome = match (&self.password, failure) {
             (Some(_), Some(failure)) if failure.refusal == Refusal::WrongPassword => PasswordOutcome::Refused,
@@ -268,14 +280,9 @@ impl Login {
     }
 
     /// What came of it is remembered, where that is anything new.
-    fn ended(
-        mut self,
-        end: LoginEnd,
-        outcome: PasswordOutcome,
-        now: Timestamp,
-    ) -> PartProgress<Self, LoginEnd> {
+    fn ended(mut self, end: LoginEnd, outcome: PasswordOutcome, now: Timestamp) -> LoginProgress {
         let Some(password) = &self.password else {
-            return PartProgress::Ended(end);
+            return PartProgress::Ended(self.credentials.ended(end));
         };
         if password.memory.ended(&password.attempt, outcome, now) == password.memory {
             return self.release(end);
@@ -289,7 +296,7 @@ impl Login {
         PartProgress::Asks(self, effect)
     }
 
-    fn release(mut self, end: LoginEnd) -> PartProgress<Self, LoginEnd> {
+    fn release(mut self, end: LoginEnd) -> LoginProgress {
         self.step = LoginStep::Releasing(end);
         PartProgress::Asks(self, PassEffect::ReleaseUser)
     }

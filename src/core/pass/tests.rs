@@ -6,6 +6,7 @@ use salesforce_client::{Refusal, TokenResponse};
 use serde_json::json;
 
 use super::*;
+use crate::api::reasons::OwnReason;
 use crate::api::status::{LoginResult, SalesforceConnectorStatus};
 use crate::core::conclude::conclude;
 use crate::core::grant::session_report::SessionReport;
@@ -106,6 +107,7 @@ macro_rules! scenarios {
 mod inventory;
 mod passwords;
 mod rollouts;
+mod rotations;
 mod sessions;
 mod sharing;
 

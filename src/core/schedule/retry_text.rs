@@ -53,64 +53,65 @@ const AT_RESYNC: &str = "Immediately in Watch mode; otherwise at the next resync
 
 const AT_CHANGE: &str = "When the connector or a Secret that it refers to changes.";
 
+const NEVER_THERE: &str = "Never: the operator's namespace takes neither connectors nor copies.";
+
 fn retry_of_own(own: OwnReason) -> String {
+    use OwnReason as Own;
+
     match own {
-        OwnReason::TokenValid
-        | OwnReason::LoggedIn
-        | OwnReason::InStep
-        | OwnReason::TestSucceeded
-        | OwnReason::OrganizationChanged
-        | OwnReason::UserChanged
-        | OwnReason::SessionReplaced
-        | OwnReason::ObjectsChanged
-        | OwnReason::LimitNearlyReached
-        | OwnReason::WorkloadsRestarted
-        | OwnReason::TokenCopied
-        | OwnReason::Pending => "Not applicable.".to_owned(),
-        OwnReason::NamespaceNotAllowed | OwnReason::NamespaceTakesNoCopies => {
-            "Never: the operator's namespace takes neither connectors nor copies.".to_owned()
-        }
-        OwnReason::LoginSecretInvalid | OwnReason::LoginCodeUsed | OwnReason::LoginWithoutRefreshToken => {
+        Own::TokenValid
+        | Own::LoggedIn
+        | Own::InStep
+        | Own::TestSucceeded
+        | Own::OrganizationChanged
+        | Own::UserChanged
+        | Own::SessionReplaced
+        | Own::CredentialsRotated
+        | Own::ObjectsChanged
+        | Own::LimitNearlyReached
+        | Own::WorkloadsRestarted
+        | Own::TokenCopied
+        | Own::Pending => "Not applicable.".to_owned(),
+        Own::NamespaceNotAllowed | Own::NamespaceTakesNoCopies => NEVER_THERE.to_owned(),
+        Own::LoginSecretInvalid | Own::LoginCodeUsed | Own::LoginWithoutRefreshToken => {
             "Never: a login is carried out once.".to_owned()
         }
-        OwnReason::Suspended => "Not while the connector is suspended.".to_owned(),
-        OwnReason::InputSecretMissing | OwnReason::InputKeyMissing | OwnReason::SecretLeftBehind => {
-            retry_of_late()
-        }
-        OwnReason::HostInvalid
-        | OwnReason::InputTooLong
-        | OwnReason::InputNotText
-        | OwnReason::SfdxAuthUrlInvalid
-        | OwnReason::SfdxAuthUrlMismatch
-        | OwnReason::GrantedElsewhere
-        | OwnReason::SecretKeysCollide => AT_CHANGE.to_owned(),
-        OwnReason::SecretNotOwned
-        | OwnReason::SecretConflict
-        | OwnReason::SecretImmutable
-        | OwnReason::SecretLabelRemoved
-        | OwnReason::SecretTypeDiffers => AT_RESYNC.to_owned(),
-        OwnReason::SecretWriteRefused | OwnReason::SecretWriteFailed => retry_of_write(),
-        OwnReason::TokenNotShared | OwnReason::TokenNotAvailable => "When the connector changes.".to_owned(),
-        OwnReason::CopySecretNotOwned => retry_of_copy(),
-        OwnReason::SharingDisabled => "When the operator starts with --sharing.".to_owned(),
-        OwnReason::RolloutRestartsDisabled => "When the operator starts with --rollout-restarts.".to_owned(),
-        OwnReason::WorkloadMissing | OwnReason::WorkloadNotConsenting | OwnReason::WorkloadRestartRefused => {
-            retry_of_restart()
-        }
-        OwnReason::CallBudgetSpent => ITS_TURN.to_owned(),
-        OwnReason::PasswordOutcomeUnknown => retry_of_password(),
-        OwnReason::EnvironmentMismatch
-        | OwnReason::UnexpectedOrganization
-        | OwnReason::UnexpectedUser
-        | OwnReason::IdentityNotReadable
-        | OwnReason::FreshTokenRejected
-        | OwnReason::TokenExpired
-        | OwnReason::SessionEnded
-        | OwnReason::ScopeMissing
-        | OwnReason::ApiVersionUnsupported
-        | OwnReason::GrantStateUnavailable
-        | OwnReason::PasswordRefusedBefore
-        | OwnReason::PasswordsRefusedTooOften => retry_of_class(Reason::from(own).class()),
+        Own::Suspended => "Not while the connector is suspended.".to_owned(),
+        Own::InputSecretMissing | Own::InputKeyMissing | Own::SecretLeftBehind => retry_of_late(),
+        Own::HostInvalid
+        | Own::InputTooLong
+        | Own::InputNotText
+        | Own::SfdxAuthUrlInvalid
+        | Own::SfdxAuthUrlMismatch
+        | Own::GrantedElsewhere
+        | Own::SecretKeysCollide => AT_CHANGE.to_owned(),
+        Own::SecretNotOwned
+        | Own::SecretConflict
+        | Own::SecretImmutable
+        | Own::SecretLabelRemoved
+        | Own::SecretTypeDiffers => AT_RESYNC.to_owned(),
+        Own::SecretWriteRefused | Own::SecretWriteFailed => retry_of_write(),
+        Own::TokenNotShared | Own::TokenNotAvailable => "When the connector changes.".to_owned(),
+        Own::CopySecretNotOwned => retry_of_copy(),
+        Own::SharingDisabled => "When the operator starts with --sharing.".to_owned(),
+        Own::RolloutRestartsDisabled => "When the operator starts with --rollout-restarts.".to_owned(),
+        Own::WorkloadMissing | Own::WorkloadNotConsenting | Own::WorkloadRestartRefused => retry_of_restart(),
+        Own::CallBudgetSpent => ITS_TURN.to_owned(),
+        Own::PasswordOutcomeUnknown => retry_of_password(),
+        Own::EnvironmentMismatch
+        | Own::UnexpectedOrganization
+        | Own::UnexpectedUser
+        | Own::IdentityNotReadable
+        | Own::PreviousCredentialsInUse
+        | Own::AppCredentialsRefused
+        | Own::FreshTokenRejected
+        | Own::TokenExpired
+        | Own::SessionEnded
+        | Own::ScopeMissing
+        | Own::ApiVersionUnsupported
+        | Own::GrantStateUnavailable
+        | Own::PasswordRefusedBefore
+        | Own::PasswordsRefusedTooOften => retry_of_class(Reason::from(own).class()),
     }
 }
 

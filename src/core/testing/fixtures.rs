@@ -93,6 +93,19 @@ pub(crate) fn password() -> Value {
     } })
 }
 
+/// An app whose key and secret have been rotated, with the previous ones.
+pub(crate) fn rotated(auth: &Value) -> SalesforceConnectorSpec {
+    let secret = |key: &str| json!({ "name": "crm-app", "key": key });
+    spec(json!({
+        "auth": auth,
+        "app": {
+            "clientId": "new",
+            "clientSecretRef": secret("new-secret"),
+            "previousCredentials": { "clientId": "old", "clientSecretRef": secret("old-secret") },
+        },
+    }))
+}
+
 /// Every reference leads to the value `NAME/KEY`.
 pub(crate) fn inputs(spec: &SalesforceConnectorSpec) -> Inputs {
     let mut inputs = Inputs::default();
@@ -283,6 +296,7 @@ pub(crate) fn carrying(observed: Observed, held: HeldToken) -> Observed {
 pub(crate) fn first_success(observed: &Observed) -> Outcome {
     Outcome {
         grant: None,
+        credentials_refused: None,
         login: None,
         inventory: None,
         rollouts: Vec::new(),
@@ -326,6 +340,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
     };
     Outcome {
         grant: None,
+        credentials_refused: None,
         login: None,
         inventory: None,
         rollouts: Vec::new(),
@@ -348,6 +363,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
     };
     Outcome {
         grant: None,
+        credentials_refused: None,
         login: None,
         inventory: None,
         rollouts: Vec::new(),

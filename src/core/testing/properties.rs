@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use serde_json::json;
 
-use crate::api::reasons::Refusal;
+use crate::api::reasons::{OwnReason, Refusal};
 use crate::core::decide::decide;
 use crate::core::decide::test_due::next_test;
 use crate::core::model::decision::{Decision, Evidence, WaitReason};
@@ -27,16 +28,41 @@ fn situation() -> impl Strategy<Value = Observed> {
         (-8000..8000_i64, any::<bool>(), any::<bool>()).prop_map(Some)
     ];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 1..10_000_u64);
-    (failed, token, flags).prop_map(|(failed, token, (renew, test, suspended, resync))| {
+    let parts = (failed, token, flags, rotation());
+    parts.prop_map(|(failed, token, (renew, test, suspended, resync), rotation)| {
         let mut observed = fresh();
+        let mut previous = None;
+        if let Some((of_previous, refused)) = rotation {
+            observed.source = fixtures::source(&fixtures::rotated(&json!({ "clientCredentials": {} })));
+            let connector = of(&observed);
+            previous = connector.with_previous_credentials().filter(|_| of_previous);
+            observed.status.credentials_failures = refused.map(|next| {
+                let reason = OwnReason::PreviousCredentialsInUse;
+                fixtures::failures(connector, reason, Some(after(next)))
+            });
+        }
         if let Some((expires, same_inputs, in_secret)) = token {
             let mut held = fixtures::held(of(&observed));
             held.expiration.time = after(expires);
+            if let Some(previous) = previous {
+                held.inputs_digest = previous.inputs_digest;
+            }
             if !same_inputs {
                 held.inputs_digest = Digest::from_text("another");
             }
             if in_secret {
-                observed = carrying(settled(), held);
+                let before = settled();
+                let mut status = before.status;
+                status.credentials_failures = observed.status.credentials_failures.clone();
+                let source = observed.source.clone();
+                observed = carrying(
+                    Observed {
+                        status,
+                        source,
+                        ..before
+                    },
+                    held,
+                );
             } else {
                 observed.held = Some(held);
             }
@@ -56,6 +82,12 @@ fn situation() -> impl Strategy<Value = Observed> {
         }
         observed
     })
+}
+
+/// Previous credentials: whether the held token is theirs, and when the current ones are tried again, if they were refused.
+fn rotation() -> impl Strategy<Value = Option<(bool, Option<i64>)>> {
+    let refused = prop_oneof![Just(None), (-4000..8000_i64).prop_map(Some)];
+    prop_oneof![Just(None), (any::<bool>(), refused).prop_map(Some)]
 }
 
 /// How Salesforce answers, where it is asked.
@@ -202,13 +234,14 @@ proptest! {
     }
 
     #[test]
-    fn one_login_a_pass_and_only_a_verified_token_reaches_the_secret(
+    fn one_login_a_pass_for_each_pair_of_credentials_and_only_a_verified_token_reaches_the_secret(
         observed in situation(), at in -9000..9000_i64, answer in answer(),
     ) {
         let ran = passed(&observed, answer, after(at));
         let position = |name| ran.effects.iter().position(|effect| *effect == name);
         let logins = ran.effects.iter().filter(|effect| **effect == "RequestToken").count();
-        prop_assert!(logins <= 1, "{:?}", ran.effects);
+        let most = if of(&observed).previous_credentials.is_some() { 2 } else { 1 };
+        prop_assert!(logins <= most, "{:?}", ran.effects);
         let verified = observed.held.as_ref().is_some_and(|held| observed.identity_verified(held));
         let written = position("CreateSecret").or(position("UpdateSecret"));
         if let (Some(written), false) = (written, verified) {

@@ -177,14 +177,66 @@ async fn literals_have_no_white_space() {
 pub(super) fn app_and_references() -> Vec<Case> {
     let reference = json!({ "name": "s", "key": "k" });
     let by_reference = containing("/spec/app/clientIdRef");
-    vec![Case {
+    let one_of_both = vec![Case {
         accepted: vec![by_reference],
         refused: vec![
             with("/spec/app/clientId", Value::Null),
             with("/spec/app/clientIdRef", reference.clone()),
         ],
         complaint: "spec.app: Invalid value: exactly one of clientId and clientIdRef must be set",
-    }]
+    }];
+    [one_of_both, previous_credentials(&reference)].concat()
+}
+
+fn previous_credentials(reference: &Value) -> Vec<Case> {
+    let place = "/spec/app/previousCredentials";
+    let without_secret = |previous: Value| {
+        let app = changed(jwt(), "/spec/app/clientSecretRef", Value::Null);
+        changed(app, place, previous)
+    };
+    vec![
+        Case {
+            accepted: vec![
+                rotated(json!({ "clientSecretRef": reference })),
+                rotated(json!({ "clientId": "3MVG9Former", "clientSecretRef": reference })),
+                rotated(json!({ "clientIdRef": reference, "clientSecretRef": reference })),
+                without_secret(json!({ "clientId": "3MVG9Former" })),
+            ],
+            refused: vec![
+                rotated(json!({ "clientId": "3MVG9Former" })),
+                without_secret(json!({ "clientSecretRef": reference })),
+            ],
+            complaint: "spec.app.previousCredentials.clientSecretRef: Invalid value: app.previousCredentials.clientSecretRef must be set if app.clientSecretRef is set, and only then",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![rotated(
+                json!({ "clientId": "3MVG9Former", "clientIdRef": reference, "clientSecretRef": reference }),
+            )],
+            complaint: "spec.app.previousCredentials: Invalid value: at most one of clientId and clientIdRef can be set",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![without_secret(json!({}))],
+            complaint: "spec.app.previousCredentials: Invalid value: at least one of clientId, clientIdRef and clientSecretRef must be set",
+        },
+        Case {
+            accepted: vec![changed(jwt(), place, json!({ "clientSecretRef": reference }))],
+            refused: vec![changed(
+                code(json!({})),
+                place,
+                json!({ "clientSecretRef": reference }),
+            )],
+            complaint: "spec.app.previousCredentials: Invalid value: app.previousCredentials can't be used with authorizationCode, because a refresh token belongs to the consumer key that it was issued for: remove it, and log in again when you have rotated the credentials",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![rotated(
+                json!({ "clientId": "3MVG9 Former", "clientSecretRef": reference }),
+            )],
+            complaint: "spec.app.previousCredentials.clientId: Invalid value: app.previousCredentials.clientId must not contain white space: remove blanks and line breaks, such as the one that a YAML block scalar (|) adds",
+        },
+    ]
 }
 
 /// The names and keys of every reference.

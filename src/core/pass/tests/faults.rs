@@ -3,7 +3,7 @@
 
 use std::panic::catch_unwind;
 
-use super::{SCENARIOS, inventory, passwords, rollouts, sessions, sharing};
+use super::{SCENARIOS, inventory, passwords, rollouts, rotations, sessions, sharing};
 use crate::core::testing::driver::fault::{Fault, with};
 
 const FAULTS: &[(Fault, &str)] = &[
@@ -95,6 +95,14 @@ const FAULTS: &[(Fault, &str)] = &[
     (Fault::IgnoresRequests, "nobody can ask for a renewal"),
     (Fault::IgnoresSuspend, "it sends while suspended"),
     (Fault::IgnoresBackOff, "it tries again at once"),
+    (
+        Fault::IgnoresPreviousCredentials,
+        "it has nothing to fall back to",
+    ),
+    (
+        Fault::IgnoresRefusedCredentials,
+        "it tries refused credentials at every look",
+    ),
     (Fault::IgnoresHeldToken, "it logs in at every look"),
     (Fault::ForgetsFormerSecrets, "it does not know the old names"),
     (
@@ -109,6 +117,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
         sessions::SCENARIOS,
         inventory::SCENARIOS,
         rollouts::SCENARIOS,
+        rotations::SCENARIOS,
         sharing::SCENARIOS,
     ];
     SCENARIOS.iter().chain(more.into_iter().flatten())

@@ -1,6 +1,7 @@
 //! Which fault does the machine of this test have? Planted between the machine and the world that answers it.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use crate::core::model::observed::{Activity, Observed, Requests, Source};
 use crate::core::pass::{PassEffect, PassReply};
@@ -21,6 +22,10 @@ pub(crate) enum Fault {
     IgnoresSuspend,
     /// It does not look at earlier failures.
     IgnoresBackOff,
+    /// It does not look at the app's previous credentials.
+    IgnoresPreviousCredentials,
+    /// It does not look at earlier refusals of the app's current credentials.
+    IgnoresRefusedCredentials,
     /// It does not look at the held token.
     IgnoresHeldToken,
     /// It does not look at the names that the Secret had.
@@ -47,6 +52,12 @@ pub(super) fn observed(mut observed: Observed) -> Observed {
         Some(Fault::IgnoresRequests) => observed.requests = Requests::default(),
         Some(Fault::IgnoresSuspend) => observed.activity = Activity::Active,
         Some(Fault::IgnoresBackOff) => observed.status.failures = None,
+        Some(Fault::IgnoresPreviousCredentials) => {
+            if let Source::Login(source) = &mut observed.source {
+                Arc::make_mut(&mut source.connector).previous_credentials = None;
+            }
+        }
+        Some(Fault::IgnoresRefusedCredentials) => observed.status.credentials_failures = None,
         Some(Fault::IgnoresHeldToken) => observed.held = None,
         Some(Fault::ForgetsFormerSecrets) => observed.former_secrets.clear(),
         Some(Fault::IgnoresPasswordMemory) => {
