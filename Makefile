@@ -22,7 +22,7 @@ lint: ## Lint the Rust code as `make test` does
 
 format: ## Format all code
 	cargo fmt --all
-	gofmt -w tests/control-plane tests/ops-tools
+	gofmt -w tests/control-plane tests/ops-tools tests/signer
 
 generate: ## Write anew what is generated from the code: CRD, docs
 	@scripts/generate

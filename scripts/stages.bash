@@ -74,7 +74,7 @@ tools_of_rust() {
 format() {
     cargo fmt --all --check || return 1
     local unformatted
-    unformatted=$(gofmt -l tests/control-plane tests/ops-tools)
+    unformatted=$(gofmt -l tests/control-plane tests/ops-tools tests/signer)
     [[ -z $unformatted ]] || { echo "gofmt would change: $unformatted" && return 1; }
 }
 

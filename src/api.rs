@@ -9,6 +9,7 @@ pub mod names;
 mod newer;
 pub mod reasons;
 pub mod refusals;
+mod signer_refusals;
 pub mod spec;
 pub mod status;
 

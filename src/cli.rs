@@ -12,12 +12,14 @@ use std::time::Duration;
 use clap::builder::RangedI64ValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
 use salesforce_client::{ClientSettings, ConnectTo};
+use transit_client::SignerTrust;
 
 use crate::api::names::DOCS_URL;
 use crate::core::callback::url::CallbackUrl;
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
 use crate::metrics::CONNECTOR_SERIES_LIMIT;
 use crate::settings::allowed_hosts::{AllowedHost, AllowedHosts};
+use crate::settings::allowed_signers::{AllowedSigner, AllowedSigners};
 use crate::settings::{SecretWatch, Settings};
 
 pub use test_switches::TestSwitches;
@@ -108,6 +110,16 @@ pub struct RunArgs {
     #[arg(long, env = "SFC_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<AllowedHost>,
 
+    /// Comma-separated namespace=address pairs, such as sales=https://vault.example.com:8200: signers (Vault or OpenBao) that
+    /// connectors of that namespace may name in spec.auth.jwtBearer.signer; *=address stands for all namespaces. Default: none.
+    #[arg(long, env = "SFC_ALLOW_SIGNER", value_delimiter = ',')]
+    pub allow_signer: Vec<AllowedSigner>,
+
+    /// File with the CA certificates (PEM) to trust for connections to signers, in place of the system's. It is read again
+    /// every minute. Default: the system's CA certificates.
+    #[arg(long, env = "SFC_SIGNER_CA_FILE")]
+    pub signer_ca_file: Option<PathBuf>,
+
     /// Comma-separated pattern=address:port pairs: connect to this address for hosts that match the pattern. The operator
     /// still verifies the certificate for the host name. For tests and private gateways.
     #[arg(long, env = "SFC_CONNECT_TO", value_delimiter = ',')]
@@ -177,6 +189,14 @@ pub enum SettingsError {
         /// Why.
         source: std::io::Error,
     },
+    /// `--signer-ca-file`.
+    #[error("failed to read --signer-ca-file {}", path.display())]
+    SignerCaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The times of leader election.
     #[error("invalid leader election settings")]
     Lease(#[source] InvalidLeaseSettings),
@@ -218,6 +238,7 @@ impl RunArgs {
             rollout_restarts: self.rollout_restarts,
             sharing: self.sharing,
             allowed_hosts: AllowedHosts::new(&self.allow_host),
+            allowed_signers: AllowedSigners::new(&self.allow_signer),
             token_requests_per_hour: self.token_requests_per_hour,
             take_over_claims_of: distinct(&self.take_over_claims_of),
             state_retention: Duration::from_secs(self.state_retention_hours.saturating_mul(3600)),
@@ -249,6 +270,18 @@ impl RunArgs {
     /// that stops in the middle.
     fn request_timeout(&self) -> Duration {
         self.test_switches.token_request_limit().mul_f64(0.9)
+    }
+
+    /// Which CA certificates signers' certificates may be issued by.
+    pub fn signer_trust(&self) -> Result<SignerTrust, SettingsError> {
+        let Some(path) = &self.signer_ca_file else {
+            return Ok(SignerTrust::System);
+        };
+        let pem = std::fs::read(path).map_err(|source| SettingsError::SignerCaFile {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(SignerTrust::Only(pem))
     }
 
     /// Settings of the Salesforce client.

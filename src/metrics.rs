@@ -23,6 +23,7 @@ pub use connectors::{CONNECTOR_SERIES_LIMIT, Totals};
 pub struct Metrics {
     registry: Registry,
     token_requests: Family<TokenRequestLabels, Counter>,
+    signatures: Family<ResultLabels, Counter>,
     salesforce_requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     clock_skew: Gauge<f64, AtomicU64>,
     connection_tests: Family<ResultLabels, Counter>,
@@ -91,6 +92,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("salesforce_connector"),
             token_requests: Family::default(),
+            signatures: Family::default(),
             salesforce_requests: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
             clock_skew: Gauge::default(),
             connection_tests: Family::default(),
@@ -123,6 +125,11 @@ impl Metrics {
             "token_requests",
             "Requests to Salesforce's token endpoint, by login method and result",
             self.token_requests.clone(),
+        );
+        registry.register(
+            "signatures",
+            "Requests to signers (spec.auth.jwtBearer.signer), by result: Succeeded, or the reason",
+            self.signatures.clone(),
         );
         registry.register_with_unit(
             "salesforce_request_duration",
@@ -224,6 +231,11 @@ impl Metrics {
         self.token_requests
             .get_or_create(&TokenRequestLabels { method, result })
             .inc();
+    }
+
+    /// Counts a request to a signer.
+    pub fn signature(&self, result: &'static str) {
+        self.signatures.get_or_create(&ResultLabels { result }).inc();
     }
 
     pub fn connection_test(&self, result: &'static str, duration: Duration) {

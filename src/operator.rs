@@ -24,6 +24,7 @@ use crate::shell::observe::resync_period;
 use crate::shell::rights;
 use crate::shell::salesforce::current_client::CurrentClient;
 use crate::shell::salesforce::observer::SalesforceObserver;
+use crate::shell::signer::Signers;
 use crate::{server, telemetry};
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,8 @@ pub enum RunError {
     Kubernetes(#[source] kube::Error),
     #[error("failed to set up the Salesforce client")]
     Salesforce(#[source] salesforce_client::BuildError),
+    #[error("failed to set up the client of signers; check --signer-ca-file")]
+    Signers(#[source] transit_client::SignerBuildError),
     #[error("failed to listen on {address}; choose another address with --{flag}")]
     Listen {
         address: SocketAddr,
@@ -98,6 +101,8 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
     let observer = Arc::new(SalesforceObserver::new(metrics.clone(), clock.clone()));
     let salesforce = CurrentClient::following(args.ca_file.clone(), settings, observer, &clock)
         .map_err(RunError::Salesforce)?;
+    let signers = Signers::following(args.signer_ca_file.clone(), args.signer_trust()?, &clock)
+        .map_err(RunError::Signers)?;
     let config = Config::infer().await.map_err(kube::Error::InferConfig);
     let config = config.map_err(RunError::Kubernetes)?;
     let clients = Clients::new(&config).map_err(RunError::Kubernetes)?;
@@ -130,6 +135,7 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         clients,
         lease: elector.state(),
         salesforce,
+        signers,
         settings: args.settings(),
         digest_key: key,
         clock,

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::failpoints::Failpoints;
 
 pub mod allowed_hosts;
+pub mod allowed_signers;
 
 use allowed_hosts::AllowedHosts;
+use allowed_signers::AllowedSigners;
 
 /// How changed Secrets are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,6 +33,8 @@ pub struct Settings {
     pub sharing: bool,
     /// Where credentials may be sent.
     pub allowed_hosts: AllowedHosts,
+    /// Who may sign assertions.
+    pub allowed_signers: AllowedSigners,
     /// Token requests that one login host is sent at a stretch, and an hour, and as many connection tests of an instance.
     pub token_requests_per_hour: u32,
     /// Installations, by the uid of their namespace, whose connectors this one takes over.

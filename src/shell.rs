@@ -13,5 +13,6 @@ pub mod report;
 pub mod rights;
 pub mod salesforce;
 pub(crate) mod sharing;
+pub mod signer;
 pub(crate) mod turns;
 pub mod watch;

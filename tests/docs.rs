@@ -125,6 +125,11 @@ kubectl annotate sfc NAME salesforce-connector.dev/renew-requested-at=$(date +%s
             "Errors from Salesforce and the network",
             "These reasons come from Salesforce's responses, or from failed connections. The message quotes Salesforce.",
         ),
+        (
+            "Errors from the signer",
+            "These reasons come from the signer in `spec.auth.jwtBearer.signer`, or from the way to it. Salesforce hears nothing of \
+             them, and a token that is in use stays in use until it expires.",
+        ),
     ];
     for (section, (title, text)) in sections.iter().enumerate() {
         let _ = write!(page, "\n## {title}\n\n{text}\n");
@@ -161,6 +166,7 @@ fn section_of(reason: Reason) -> usize {
         Reason::Own(_) => 0,
         Reason::Grant(_) => 1,
         Reason::Salesforce(_) => 2,
+        Reason::Signer(_) => 3,
     }
 }
 

@@ -7,11 +7,12 @@ use std::fmt;
 
 use redeem::GrantProblem;
 pub use salesforce_client::Refusal;
+pub use transit_client::SignerRefusal;
 
 use super::refusals::guidance;
 pub use super::refusals::{Actor, Class};
 
-use super::grant_problem_texts;
+use super::{grant_problem_texts, signer_refusals};
 
 macro_rules! own_reasons {
     ($(#[doc = $meaning:literal] $name:ident => $class:ident, $actor:ident, $remedy:literal;)+) => {
@@ -74,6 +75,8 @@ own_reasons! {
     InputNotText => InputMustChange, Developer, "Store the value as UTF-8 text, for example with kubectl create secret generic NAME --from-file=KEY=FILE, or under stringData of the Secret. The message says what the value is instead.";
     /// spec.host is not a valid login host.
     HostInvalid => InputMustChange, Developer, "Set spec.host to the org's My Domain, such as acme.my.salesforce.com.";
+    /// The address of the signer is not one that the cluster administrator allows for the connector's namespace; nothing is sent there.
+    SignerNotAllowed => InputMustChange, ClusterAdministrator, "Use an address that is allowed. Or ask the cluster administrator to allow this one for the namespace: flag --allow-signer of the operator, value allowSigners of its chart.";
     /// The sfdx auth URL in the bootstrap Secret is invalid.
     SfdxAuthUrlInvalid => InputMustChange, Developer, "Put the line force://clientId:clientSecret:refreshToken@host that the Salesforce CLI prints, or its JSON output with sfdxAuthUrl, into the bootstrap Secret.";
     /// The sfdx auth URL in the bootstrap Secret is for a different host or app than this connector.
@@ -189,6 +192,8 @@ pub enum Reason {
     Salesforce(Refusal),
     /// A problem of a refresh token grant.
     Grant(GrantProblem),
+    /// A refusal by the signer of assertions, or by the way to it.
+    Signer(SignerRefusal),
 }
 
 impl Reason {
@@ -196,7 +201,9 @@ impl Reason {
     pub fn all() -> impl Iterator<Item = Self> {
         let own = OwnReason::ALL.iter().copied().map(Self::Own);
         let grant = GrantProblem::ALL.iter().copied().map(Self::Grant);
+        let signer = SignerRefusal::ALL.iter().copied().map(Self::Signer);
         own.chain(grant)
+            .chain(signer)
             .chain(Refusal::ALL.iter().copied().map(Self::Salesforce))
     }
 
@@ -211,6 +218,7 @@ impl Reason {
             Self::Own(reason) => reason.as_str(),
             Self::Salesforce(refusal) => refusal.as_str(),
             Self::Grant(problem) => problem.as_str(),
+            Self::Signer(refusal) => refusal.as_str(),
         }
     }
 
@@ -234,6 +242,7 @@ impl Reason {
             Self::Own(reason) => reason.class(),
             Self::Salesforce(refusal) => guidance(refusal).class,
             Self::Grant(problem) => grant_class(problem),
+            Self::Signer(refusal) => signer_refusals::class(refusal),
         }
     }
 
@@ -243,6 +252,7 @@ impl Reason {
             Self::Own(reason) => reason.actor(),
             Self::Salesforce(refusal) => guidance(refusal).actor,
             Self::Grant(problem) => grant_problem_texts::actor(problem),
+            Self::Signer(refusal) => signer_refusals::actor(refusal),
         }
     }
 
@@ -252,6 +262,7 @@ impl Reason {
             Self::Own(reason) => reason.meaning(),
             Self::Salesforce(refusal) => refusal.meaning(),
             Self::Grant(problem) => grant_problem_texts::meaning(problem),
+            Self::Signer(refusal) => refusal.meaning(),
         }
     }
 
@@ -261,6 +272,7 @@ impl Reason {
             Self::Own(reason) => reason.remedy(),
             Self::Salesforce(refusal) => guidance(refusal).remedy,
             Self::Grant(problem) => grant_problem_texts::remedy(problem),
+            Self::Signer(refusal) => signer_refusals::remedy(refusal),
         }
     }
 }
@@ -289,6 +301,12 @@ impl From<OwnReason> for Reason {
 impl From<Refusal> for Reason {
     fn from(refusal: Refusal) -> Self {
         Self::Salesforce(refusal)
+    }
+}
+
+impl From<SignerRefusal> for Reason {
+    fn from(refusal: SignerRefusal) -> Self {
+        Self::Signer(refusal)
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Actor {
     Developer,
     /// An administrator of the Salesforce org.
     SalesforceAdministrator,
+    /// An administrator of the signer that has the private key (Vault, OpenBao).
+    SignerAdministrator,
     /// An administrator of the cluster (network, DNS, proxies, clocks, flags).
     ClusterAdministrator,
     /// Nobody: it passes.
@@ -42,6 +44,7 @@ impl Actor {
         match self {
             Self::Developer => "the owner of the connector and its Secrets",
             Self::SalesforceAdministrator => "a Salesforce administrator of the org",
+            Self::SignerAdministrator => "an administrator of the signer (Vault or OpenBao)",
             Self::ClusterAdministrator => "a cluster administrator",
             Self::Nobody => "no one",
             Self::Maintainers => "the maintainers of this project",
@@ -85,7 +88,7 @@ guidance! {
     CodeVerifierInvalid => InputMustChange, Developer, "Start the login again. A login can't be finished with another login's verifier.";
     AccessDenied => InputMustChange, Developer, "Start the login again and allow the access. If the page refuses it, ask the administrator to permit the app for this user.";
     AssertionExpired => Transient, ClusterAdministrator, "Correct the clock of the node (NTP). Salesforce accepts about 3 minutes of difference.";
-    AssertionInvalid => Uncertain, Developer, "In Setup > External Client App Manager > (app) > Settings > OAuth Settings > Enable JWT Bearer Flow, upload the certificate that belongs to the private key. New apps take up to 10 minutes.";
+    AssertionInvalid => Uncertain, Developer, "In Setup > External Client App Manager > (app) > Settings > OAuth Settings > Enable JWT Bearer Flow, upload the certificate that belongs to the private key. If a signer has the key, that is the certificate of the key version that the message names: until it is uploaded, set spec.auth.jwtBearer.signer.vaultTransit.keyVersion to the version of the certificate that the app has. New apps take up to 10 minutes.";
     AudienceInvalid => InputMustChange, Developer, "Set the environment to what the org is: the audience is https://login.salesforce.com for production and Developer Edition, https://test.salesforce.com for sandboxes. Some apps want the My Domain URL: set spec.auth.jwtBearer.audience.";
 
     // The private key, before anything is sent.

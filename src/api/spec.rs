@@ -22,6 +22,7 @@ pub use rollout::{RolloutTarget, WorkloadKind};
 pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
 pub use secret_key_ref::SecretKeyRef;
 pub use sharing::SharingSpec;
+pub use signer::{SignerSpec, VaultTransitSpec};
 
 mod app;
 mod inventory;
@@ -30,6 +31,7 @@ pub(super) mod rules;
 mod secret;
 mod secret_key_ref;
 mod sharing;
+mod signer;
 
 /// A connection to one Salesforce org. The operator obtains an OAuth access token, keeps a valid one in a Secret, tests
 /// the connection, and reports the result in the status. The connector, the Secret and every Secret that the connector
@@ -184,14 +186,21 @@ pub struct ClientCredentialsSpec {}
 /// Settings of the JWT bearer flow.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.privateKeyRef) != has(self.signer)").message("exactly one of privateKeyRef and signer must be set"))]
 pub struct JwtBearerSpec {
     /// Username of the user to log in as. This is not the email address.
     #[schemars(length(min = 1, max = 80))]
     #[x_kube(validation = rules::no_white_space("jwtBearer.username"))]
     pub username: String,
     /// Key of a Secret that holds the RSA private key in PEM format (PKCS#8 or PKCS#1, not encrypted). It must match
-    /// the certificate that is uploaded to the app.
-    pub private_key_ref: SecretKeyRef,
+    /// the certificate that is uploaded to the app. Mutually exclusive with signer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key_ref: Option<SecretKeyRef>,
+    /// A signer outside the cluster that has the RSA private key and signs the assertions. The key never reaches the
+    /// operator. Mutually exclusive with privateKeyRef.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SignerSpec")] // else the type's description would replace the field's
+    pub signer: Option<SignerSpec>,
     /// Audience (aud) of the assertion. Default: `https://login.salesforce.com` for Live, `https://test.salesforce.com`
     /// for Sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use salesforce_client::{
-    App, Audience, ClientSecret, Host, HostAllowList, InvalidHost, Password, PrivateKeyPem, RefreshToken,
-    Refusal, SecurityToken,
+    App, Audience, ClientSecret, Host, HostAllowList, InvalidHost, Password, RefreshToken, Refusal,
+    SecurityToken,
 };
 use secrecy::ExposeSecret;
 
@@ -13,7 +13,8 @@ use crate::api::SalesforceConnectorSpec;
 use crate::api::reasons::OwnReason;
 use crate::api::spec::{AuthSpec, AuthorizationCodeSpec, Environment};
 use crate::core::model::connector::{
-    Connector, GrantPolicy, GrantSettings, LoginMethod, Method, OnDelete, PasswordLogin, UsernameDisplay,
+    Connector, GrantPolicy, GrantSettings, JwtLogin, LoginMethod, Method, OnDelete, PasswordLogin,
+    SigningKey, UsernameDisplay,
 };
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::inputs::{Inputs, references};
@@ -26,6 +27,7 @@ mod app;
 pub mod identity;
 pub mod login;
 mod sfdx;
+pub mod signer;
 
 fn username_display(auth: &AuthSpec) -> UsernameDisplay {
     match &auth.password {
@@ -125,21 +127,17 @@ fn method(
         password,
     } = &spec.auth;
     if let Some(jwt) = jwt_bearer {
-        let key = inputs.get(
-            "spec.auth.jwtBearer.privateKeyRef",
-            &jwt.private_key_ref,
-            limits::PRIVATE_KEY,
-        )?;
+        let key = signer::signing_key(jwt, inputs)?;
         let audience = match &jwt.audience {
             Some(address) => allowed_audience(address, allow_list)?,
             None => default_audience(spec.environment),
         };
-        let private_key = PrivateKeyPem::from(key.clone());
-        return Ok(Method::Login(LoginMethod::JwtBearer {
-            username: jwt.username.clone(),
-            private_key,
+        let username = jwt.username.clone();
+        return Ok(Method::Login(LoginMethod::JwtBearer(JwtLogin {
+            username,
             audience,
-        }));
+            key,
+        })));
     }
     if let Some(password) = password {
         let field = |name| format!("spec.auth.password.{name}");
@@ -219,15 +217,17 @@ fn default_audience(environment: Environment) -> Audience {
 /// A bootstrap token is not among the parts: the grant that came from it lives on when it changes or goes.
 fn inputs_digest(key: &DigestKey, host: &Host, app: &App, method: &Method) -> Digest {
     let client_secret = app.client_secret.as_ref().map_or("", ClientSecret::expose);
+    let version = signer::key_version(method);
     let mut parts = vec![host.name(), app.client_id.as_str(), client_secret, method.name()];
     match method {
         Method::Grant(_) | Method::Login(LoginMethod::ClientCredentials) => {}
-        Method::Login(LoginMethod::JwtBearer {
-            username,
-            private_key,
-            audience,
-        }) => {
-            parts.extend([username.as_str(), private_key.expose(), audience.as_str()]);
+        Method::Login(LoginMethod::JwtBearer(login)) => {
+            parts.push(login.username.as_str());
+            match &login.key {
+                SigningKey::Local(private_key) => parts.push(private_key.expose()),
+                SigningKey::Remote(remote) => parts.extend(signer::parts(&remote.key, &version)),
+            }
+            parts.push(login.audience.as_str());
         }
         Method::Login(LoginMethod::Password(PasswordLogin {
             username,
@@ -262,9 +262,14 @@ fn attempt_digest(
         .and_then(|expect| expect.username.as_deref())
         .unwrap_or_default();
     let version = spec.connection_test.api_version.as_str();
-    let bootstrap = match method {
+    // Neither determines the token, but a failure may be due to either.
+    let beside = match method {
         Method::Grant(settings) => settings.bootstrap.as_ref().map_or("", RefreshToken::expose),
-        Method::Login(_) => "",
+        Method::Login(LoginMethod::JwtBearer(login)) => match &login.key {
+            SigningKey::Remote(remote) => remote.token.expose(),
+            SigningKey::Local(_) => "",
+        },
+        Method::Login(LoginMethod::ClientCredentials | LoginMethod::Password(_)) => "",
     };
     let mut parts = vec![
         uid,
@@ -273,7 +278,7 @@ fn attempt_digest(
         organization,
         username,
         version,
-        bootstrap,
+        beside,
     ];
     parts.extend(previous.map(Digest::as_str));
     let password = spec.auth.password.as_ref();

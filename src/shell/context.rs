@@ -21,6 +21,7 @@ use crate::shell::kubernetes::found_secret::SecretReader;
 use crate::shell::salesforce::budget::Budget;
 use crate::shell::salesforce::current_client::CurrentClient;
 use crate::shell::salesforce::user_locks::UserLocks;
+use crate::shell::signer::Signers;
 use crate::shell::turns::Turns;
 use crate::shell::watch::copies::Copies;
 use crate::shell::watch::stores::Connectors;
@@ -35,6 +36,7 @@ pub struct Context {
     pub grants: crate::shell::grant_session::Grants,
     pub(crate) place: tokio::sync::OnceCell<crate::shell::grant_session::Place>,
     salesforce: CurrentClient,
+    pub(crate) signers: Signers,
     pub settings: Settings,
     pub digest_key: DigestKey,
     pub clock: Clock,
@@ -60,6 +62,7 @@ pub struct Parts {
     pub clients: crate::shell::kubernetes::clients::Clients,
     pub lease: LeaseState,
     pub salesforce: CurrentClient,
+    pub signers: Signers,
     pub settings: Settings,
     pub digest_key: DigestKey,
     pub clock: Clock,
@@ -115,6 +118,7 @@ impl Context {
             clients,
             lease,
             salesforce,
+            signers,
             settings,
             digest_key,
             clock,
@@ -138,6 +142,7 @@ impl Context {
             secrets: SecretReader::new(clients.long_answers),
             client: clients.usual,
             salesforce,
+            signers,
             settings,
             digest_key,
             clock,

@@ -27,6 +27,7 @@ use crate::core::schedule::time::later;
 use crate::core::secret::ownership::{Target, owning_connector};
 use crate::core::secret::read_back::read_back;
 use crate::core::validate::login::login_seen;
+use crate::core::validate::signer::check_signer;
 use crate::core::validate::{check_namespace, validate};
 use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
@@ -160,6 +161,10 @@ type Checked = (Result<(Connector, Method), Rejection>, Option<Rejection>);
 /// The connector, validated with its inputs. Nothing is read for one in the operator's own namespace.
 async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner) -> Result<Checked, Error> {
     if let Err(rejection) = check_namespace(&owner.namespace, &context.settings.namespace) {
+        return Ok((Err(rejection), None));
+    }
+    let signers = context.settings.allowed_signers.of(&owner.namespace);
+    if let Err(rejection) = check_signer(&connector.spec, signers) {
         return Ok((Err(rejection), None));
     }
     let inputs = read_inputs(context, connector).await?;

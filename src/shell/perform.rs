@@ -11,7 +11,7 @@ use salesforce_client::{AccessToken, TokenRequest, TokenToInspect};
 use crate::api::SalesforceConnector;
 use crate::api::status::InventoryPart;
 use crate::core::inventory::calls::{InventoryAnswer, InventoryCall};
-use crate::core::model::connector::Connector;
+use crate::core::model::connector::{Connector, RemoteKey};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
@@ -64,6 +64,7 @@ impl<'a> Performer<'a> {
     pub(crate) async fn perform(&mut self, effect: PassEffect) -> Result<PassReply, Error> {
         let context = self.context;
         Ok(match effect {
+            PassEffect::Sign { key, assertion } => self.sign(&key, assertion.signing_input()).await,
             PassEffect::RequestToken { connector, request } => {
                 PassReply::Token(self.request_token(&connector, &request).await)
             }
@@ -152,7 +153,8 @@ impl<'a> Performer<'a> {
                 resource_version,
             } => report::write_status(context, self.object, *status, resource_version).await?,
             // Answered in `perform`; the end is nothing to carry out.
-            PassEffect::RequestToken { .. }
+            PassEffect::Sign { .. }
+            | PassEffect::RequestToken { .. }
             | PassEffect::Introspect { .. }
             | PassEffect::Test { .. }
             | PassEffect::ReadWorkload(_)
@@ -190,6 +192,15 @@ impl<'a> Performer<'a> {
         if let Err(error) = recorded.await {
             tracing::warn!(error = %chain(&error), "Failed to record the revocation policy");
         }
+    }
+
+    async fn sign(&self, key: &RemoteKey, text: &[u8]) -> PassReply {
+        let signed = self.context.signers.sign(key, text).await;
+        let result = signed
+            .as_ref()
+            .map_or_else(|failure| failure.refusal.as_str(), |_| "Succeeded");
+        self.context.metrics.signature(result);
+        PassReply::Signature(signed)
     }
 
     async fn request_token(&self, connector: &Connector, request: &TokenRequest) -> TokenReply {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use salesforce_connector_operator::api::SalesforceConnector;
-use salesforce_connector_operator::core::model::connector::{LoginMethod, Method};
+use salesforce_connector_operator::core::model::connector::{LoginMethod, Method, SigningKey};
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::validate::validate;
@@ -78,7 +78,7 @@ async fn the_api_server_accepts_every_example_without_a_warning() {
     let namespace = cluster.namespace("examples").await;
     for file in examples()
         .into_keys()
-        .chain(["recipes/", "sharing/"].map(str::to_owned))
+        .chain(["recipes/", "sharing/", "signer/"].map(str::to_owned))
     {
         let path = format!("{}/examples/{file}", env!("CARGO_MANIFEST_DIR"));
         let args = [
@@ -147,13 +147,18 @@ fn login(text: &str) -> Login {
         client_secret: app.client_secret.map(|secret| secret.expose().to_owned()),
         method: match method {
             Method::Login(LoginMethod::ClientCredentials) => "clientCredentials".to_owned(),
-            Method::Login(LoginMethod::JwtBearer {
-                username,
-                private_key,
-                audience,
-            }) => {
-                assert_eq!(private_key.expose(), world::JWT_KEY_PKCS8.trim());
-                format!("jwtBearer {username} {}", audience.as_str())
+            Method::Login(LoginMethod::JwtBearer(login)) => {
+                let audience = login.audience.as_str();
+                match login.key {
+                    SigningKey::Local(key) => {
+                        assert_eq!(key.expose(), world::JWT_KEY_PKCS8.trim());
+                        format!("jwtBearer {} {audience}", login.username)
+                    }
+                    SigningKey::Remote(remote) => format!(
+                        "jwtBearer {} {audience} {} {} {}",
+                        login.username, remote.key.address, remote.key.mount, remote.key.name
+                    ),
+                }
             }
             Method::Grant(settings) => {
                 let bootstrap = settings.bootstrap.expect("a bootstrap token");

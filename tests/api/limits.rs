@@ -28,6 +28,10 @@ fn url(length: usize) -> String {
     format!("https://{}", plain(length.saturating_sub(8)))
 }
 
+fn https(length: usize) -> String {
+    format!("https://{}", dns(length.saturating_sub(8)))
+}
+
 fn hours(length: usize) -> String {
     format!("00002.000h00000.000h00000.000h{}s", "0".repeat(length - 31))
 }
@@ -47,6 +51,11 @@ fn organization(length: usize) -> String {
 /// What else is said of a text that is too short, by the rule about its form.
 const NAME: &str = "must be a valid object name: lower-case letters, digits, - and .";
 const KEY: &str = "must be a valid key of a Secret: letters, digits, -, _ and ., not beginning with ..";
+const ADDRESS: &str = "address must be https://NAME or https://NAME:PORT, such as https://vault.example.com:8200, in lower case and without a path";
+const MOUNT: &str = "mount must be a path without a leading or trailing slash, such as team-a/transit: letters, digits, -, _ and .";
+const KEY_NAME: &str =
+    "keyName must have letters, digits, -, _ and . only, and begin and end with a letter or digit";
+const NAMESPACE: &str = "namespace must be a path without a leading or trailing slash, such as team-a/transit: letters, digits, -, _ and .";
 
 /// Shortest, longest, what such a text looks like, and what else is said of one that is too short.
 #[rustfmt::skip]
@@ -57,6 +66,10 @@ const LENGTHS: &[(&str, usize, usize, Text, &str)] = &[
     ("/spec/app/previousCredentials/clientId", 1, 512, plain, ""),
     ("/spec/auth/jwtBearer/username", 1, 80, plain, ""),
     ("/spec/auth/jwtBearer/audience", 1, 255, url, "audience must begin with https://"),
+    ("/spec/auth/jwtBearer/signer/vaultTransit/address", 9, 300, https, ADDRESS),
+    ("/spec/auth/jwtBearer/signer/vaultTransit/mount", 1, 128, plain, MOUNT),
+    ("/spec/auth/jwtBearer/signer/vaultTransit/keyName", 1, 128, plain, KEY_NAME),
+    ("/spec/auth/jwtBearer/signer/vaultTransit/namespace", 1, 128, plain, NAMESPACE),
     ("/spec/auth/password/username", 1, 80, plain, ""),
     ("/spec/auth/authorizationCode/refreshTokenIdleLimit", 0, 32, hours, ""),
     ("/spec/auth/authorizationCode/refreshTokenLifetime", 0, 32, hours, ""),
@@ -85,12 +98,14 @@ const KEYS: [&str; 7] = [
 ];
 
 /// What must be there.
-const REQUIRED: [&str; 6] = [
+const REQUIRED: [&str; 8] = [
     "/spec",
     "/spec/app",
     "/spec/auth",
     "/spec/auth/jwtBearer/username",
-    "/spec/auth/jwtBearer/privateKeyRef",
+    "/spec/auth/jwtBearer/signer/vaultTransit/address",
+    "/spec/auth/jwtBearer/signer/vaultTransit/keyName",
+    "/spec/auth/jwtBearer/signer/vaultTransit/tokenRef",
     "/spec/auth/password/passwordRef",
 ];
 

@@ -173,7 +173,7 @@ async fn kubectl_explain_reads_like_documentation() {
         "FIELD: jwtBearer <Object>",
         "OAuth JWT bearer flow: the app signs an assertion with a private key and names the user. It needs no shared secret; the user must be pre-authorized for the app.",
         "username <string> -required- Username of the user to log in as. This is not the email address.",
-        "privateKeyRef <Object> -required- Key of a Secret that holds the RSA private key in PEM format",
+        "privateKeyRef <Object> Key of a Secret that holds the RSA private key in PEM format",
         "audience <string> Audience (aud) of the assertion. Default: `https://login.salesforce.com` for Live",
     ] {
         assert!(words.contains(sentence), "{sentence}\n{explained}");

@@ -6,6 +6,8 @@ mod login;
 pub(super) mod secret;
 #[path = "rules/settings.rs"]
 mod settings;
+#[path = "rules/signers.rs"]
+mod signers;
 
 use serde_json::{Value, json};
 
@@ -21,12 +23,13 @@ pub(super) struct Case<C = &'static str> {
 }
 
 /// Every reference to a key of a Secret, as a JSON pointer.
-pub(super) const REFERENCES: [&str; 10] = [
+pub(super) const REFERENCES: [&str; 11] = [
     "/spec/app/clientIdRef",
     "/spec/app/clientSecretRef",
     "/spec/app/previousCredentials/clientIdRef",
     "/spec/app/previousCredentials/clientSecretRef",
     "/spec/auth/jwtBearer/privateKeyRef",
+    "/spec/auth/jwtBearer/signer/vaultTransit/tokenRef",
     "/spec/auth/authorizationCode/bootstrap/refreshTokenRef",
     "/spec/auth/authorizationCode/bootstrap/sfdxAuthUrlRef",
     "/spec/auth/password/usernameRef",
@@ -49,6 +52,9 @@ pub(super) fn containing(pointer: &str) -> Value {
     }
     if pointer.starts_with("/spec/app/previousCredentials") {
         return rotated(json!({ "clientId": "3MVG9Former", "clientSecretRef": reference }));
+    }
+    if pointer.starts_with("/spec/auth/jwtBearer/signer") {
+        return by_signer();
     }
     if pointer.starts_with("/spec/auth/jwtBearer") {
         return jwt();
@@ -75,6 +81,14 @@ fn rotated(previous: Value) -> Value {
 
 fn jwt() -> Value {
     let auth = json!({ "jwtBearer": { "username": "u@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" } } });
+    with("/spec/auth", auth)
+}
+
+fn by_signer() -> Value {
+    let transit = json!({ "address": "https://vault.example.com:8200", "keyName": "crm",
+        "tokenRef": { "name": "vault", "key": "token" } });
+    let auth =
+        json!({ "jwtBearer": { "username": "u@acme.example", "signer": { "vaultTransit": transit } } });
     with("/spec/auth", auth)
 }
 
@@ -164,6 +178,7 @@ pub(super) fn all() -> Vec<Case<String>> {
         settings::rollout_targets(),
         settings::sharing(),
         settings::names(),
+        signers::signers(),
     ];
     let fixed = fixed.into_iter().flatten().map(|case| Case {
         accepted: case.accepted,

@@ -19,6 +19,14 @@ fn misplaced() -> Vec<Value> {
         ("/spec/app/clientIdRef", "/spec/app/clientIdRef"),
         ("/spec/auth/jwtBearer", "/spec/auth/jwtBearer/privateKey"),
         ("/spec/auth/jwtBearer", "/spec/auth/jwtBearer/privateKeyRef"),
+        (
+            "/spec/auth/jwtBearer/signer",
+            "/spec/auth/jwtBearer/signer/vaultTransit/token",
+        ),
+        (
+            "/spec/auth/jwtBearer/signer",
+            "/spec/auth/jwtBearer/signer/vaultTransit/tokenRef",
+        ),
         ("/spec/auth/password/passwordRef", "/spec/auth/password/password"),
         (
             "/spec/auth/password/passwordRef",

@@ -112,6 +112,9 @@ async fn a_connector_names_only_secrets_that_its_author_may_get() {
     let referenced_app =
         json!({ "clientIdRef": key_of("unreadable"), "clientSecretRef": key_of("readable") });
     let jwt = json!({ "jwtBearer": { "username": "u@example.com", "privateKeyRef": key_of("unreadable") } });
+    let signer = json!({ "vaultTransit": { "address": "https://vault.example.com", "keyName": "crm",
+        "tokenRef": key_of("unreadable") } });
+    let by_signer = json!({ "jwtBearer": { "username": "u@example.com", "signer": signer } });
     let grant =
         |field: &str| json!({ "authorizationCode": { "bootstrap": { field: key_of("unreadable") } } });
     let password = |more: Value| {
@@ -149,6 +152,7 @@ async fn a_connector_names_only_secrets_that_its_author_may_get() {
             json!({ "clientCredentials": {} }),
         ),
         ("auth.jwtBearer.privateKeyRef", &id, jwt),
+        ("auth.jwtBearer.signer.vaultTransit.tokenRef", &id, by_signer),
         (
             "auth.authorizationCode.bootstrap.refreshTokenRef",
             &id,

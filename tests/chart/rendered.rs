@@ -168,6 +168,11 @@ async fn every_value_takes_effect() {
         ("RUST_BACKTRACE", "1"),
         ("SFC_AUTHENTICATE_METRICS", "true"),
         ("SFC_ALLOW_HOST", "sales=sf.example.com,*=gateway.example.net"),
+        (
+            "SFC_ALLOW_SIGNER",
+            "sales=https://vault.example.com:8200,*=https://bao.example.net",
+        ),
+        ("SFC_SIGNER_CA_FILE", "/etc/salesforce-connector/signer-ca/ca.crt"),
         ("SFC_CALLBACK_URL", "https://salesforce-login.example.com"),
         ("SFC_CA_FILE", "/etc/salesforce-connector/ca/ca.crt"),
         (
@@ -223,7 +228,10 @@ fn assert_pod(documents: &[Value]) {
     assert_eq!(spec["topologySpreadConstraints"], spread);
     assert_eq!(spec["affinity"], json!({ "podAntiAffinity": {} }));
     let volume = json!({ "name": "company-ca", "items": [{ "key": "bundle.pem", "path": "ca.crt" }] });
-    assert_eq!(spec["volumes"], json!([{ "name": "ca", "configMap": volume }]));
+    let signers = json!({ "name": "vault-ca", "items": [{ "key": "vault.pem", "path": "ca.crt" }] });
+    let volumes =
+        json!([{ "name": "ca", "configMap": volume }, { "name": "signer-ca", "configMap": signers }]);
+    assert_eq!(spec["volumes"], volumes);
     assert_eq!(
         container["volumeMounts"][0]["mountPath"],
         "/etc/salesforce-connector/ca"
@@ -360,6 +368,7 @@ async fn the_binary_understands_every_setting_and_the_chart_has_every_one() {
     assert_eq!(settings.watch_namespaces, ["sales", "service"]);
     assert_eq!(settings.secret_watch, SecretWatch::Watch);
     assert_eq!((run.allow_host.len(), run.connect_to.len()), (2, 2));
+    assert_eq!(run.allow_signer.len(), 2);
     let page = run.callback_url.map(|url| url.redirect_uri());
     assert_eq!(
         page.as_deref(),
@@ -378,6 +387,7 @@ async fn a_wrong_value_is_refused_by_name() {
         ("image.pullPolicy=Sometimes", "at '/image/pullPolicy'"),
         ("image.digest=sha256:abc", "at '/image/digest'"),
         ("allowHosts={https://example.com}", "at '/allowHosts/0'"),
+        ("allowSigners={sales=http://vault}", "at '/allowSigners/0'"),
         ("connectTo={login.salesforce.com}", "at '/connectTo/0'"),
         ("proxy.httpsProxy=proxy:3128", "at '/proxy/httpsProxy'"),
         ("stateRetentionHours=-1", "at '/stateRetentionHours'"),

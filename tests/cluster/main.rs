@@ -45,12 +45,14 @@ mod secrets;
 mod settle;
 mod setup;
 mod sharing;
+mod signers;
 mod stage;
 mod takeover;
 #[path = "../support/tenant.rs"]
 mod tenant;
 mod troubles;
 mod unnamed;
+mod vault;
 mod visitor;
 #[path = "../support/workloads.rs"]
 mod workloads;

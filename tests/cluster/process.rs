@@ -12,7 +12,7 @@ use testbed::{ControlPlane, OperatorProcess, eventually};
 
 use crate::stage::{DEADLINE, SERVICE_ACCOUNT, SPEED, Stage};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_salesforce-connector-operator");
 
 fn start(plane: &ControlPlane, namespace: &str, log: &Path) -> OperatorProcess {
     let mut command = OperatorProcess::command(PROGRAM, plane.kubeconfig_path());
@@ -79,7 +79,7 @@ async fn ca_certificates_that_change_are_trusted_without_a_restart() {
     stage.finish().await;
 }
 
-async fn until_logged(log: &Path, message: &str) {
+pub(crate) async fn until_logged(log: &Path, message: &str) {
     eventually(DEADLINE, message, async || {
         let log = std::fs::read_to_string(log).map_err(|error| error.to_string())?;
         log.contains(message).then_some(()).ok_or(log)

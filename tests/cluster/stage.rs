@@ -11,6 +11,7 @@ use salesforce_client::{ClientSettings, Proxies};
 use salesforce_connector_operator::api::SalesforceConnector;
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::lease::LeaseState;
+use salesforce_connector_operator::settings::allowed_signers::{AllowedSigner, AllowedSigners};
 use salesforce_connector_operator::settings::{SecretWatch, Settings};
 use salesforce_connector_operator::shell::context::Context;
 use salesforce_connector_operator::shell::controller;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, TestNamespace, eventually};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use transit_client::SignerTrust;
 
 use crate::scene::Scene;
 pub(crate) use crate::scene::client_credentials;
@@ -49,6 +51,10 @@ pub(crate) struct Stage {
     pub(crate) rollout_restarts: bool,
     /// Whether the operator may copy tokens. The right to do so is the chart's to give.
     pub(crate) sharing: bool,
+    /// Entries of `--allow-signer`.
+    pub(crate) allowed_signers: Vec<String>,
+    /// Whose signers' certificates are trusted.
+    pub(crate) signer_trust: SignerTrust,
     /// How long the operator waits for an answer of Salesforce's.
     pub(crate) request_timeout: Duration,
     operator: Option<Operator>,
@@ -171,6 +177,8 @@ impl Stage {
             token_requests_per_hour: 3600,
             rollout_restarts: false,
             sharing: false,
+            allowed_signers: Vec::new(),
+            signer_trust: SignerTrust::System,
             request_timeout: Duration::from_secs(5),
             operator: None,
             metrics: Vec::new(),
@@ -189,10 +197,12 @@ impl Stage {
             rollout_restarts: self.rollout_restarts,
             sharing: self.sharing,
             state_retention: self.state_retention,
+            allowed_signers: AllowedSigners::new(&self.allowed_signers()),
             ..context::settings(self.home.name(), self.watch_namespaces())
         };
         let (lease, clock) = (LeaseState::sole(), Clock::faster(self.speed));
-        let context = context::build(client, lease, self.client_settings(), clock, settings).await;
+        let (salesforce, trust) = (self.client_settings(), &self.signer_trust);
+        let context = context::build_trusting(client, lease, salesforce, clock, settings, trust).await;
         let (stop, stopped) = oneshot::channel();
         let running = context.clone();
         let task = tokio::spawn(async move {
@@ -212,6 +222,11 @@ impl Stage {
         let context = context::build(client, lease, self.client_settings(), clock, settings).await;
         tokio::spawn(controller::run(context.clone(), std::future::pending()));
         context
+    }
+
+    fn allowed_signers(&self) -> Vec<AllowedSigner> {
+        let entries = self.allowed_signers.iter();
+        entries.map(|entry| entry.parse().unwrap()).collect()
     }
 
     fn watch_namespaces(&self) -> Vec<String> {

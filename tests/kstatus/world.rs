@@ -36,6 +36,7 @@ use salesforce_connector_operator::core::sharing::report::SharingReport;
 use salesforce_connector_operator::core::validate::validate;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use transit_client::{SignerFailure, SignerRefusal};
 
 use super::grant::{self, Store};
 use super::judge::{Judgement, default_status, kstatus};
@@ -433,6 +434,11 @@ impl World {
     fn reply(&mut self, effect: PassEffect, owner: &Owner) -> PassReply {
         match effect {
             PassEffect::RequestToken { .. } => PassReply::Token(self.token()),
+            PassEffect::Sign { .. } => PassReply::Signature(Err(SignerFailure {
+                refusal: SignerRefusal::SignerSealed,
+                detail: String::new(),
+                retry_after: None,
+            })),
             PassEffect::Introspect { .. } => PassReply::Introspection(None),
             PassEffect::Test { call, .. } => {
                 self.last_test = Some(self.now);

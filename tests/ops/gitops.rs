@@ -73,7 +73,7 @@ fn every_path_of_an_application_and_of_a_kustomization_is_there() {
 #[test]
 fn the_connector_is_accepted_and_its_input_is_what_the_store_provides() {
     let connector = documents("connectors/crm.yaml").remove(0);
-    let linter = Linter::new(&[], "salesforce-connector-system").unwrap();
+    let linter = Linter::new(&[], &[], "salesforce-connector-system").unwrap();
     let objections = linter.objections(&connector, &Secrets::default());
     assert!(objections.is_empty(), "{objections:?}");
     let external = documents("connectors/crm-app.yaml").remove(0);

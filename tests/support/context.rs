@@ -10,11 +10,13 @@ use salesforce_connector_operator::failpoints::Failpoints;
 use salesforce_connector_operator::lease::LeaseState;
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::allowed_hosts::AllowedHosts;
+use salesforce_connector_operator::settings::allowed_signers::AllowedSigners;
 use salesforce_connector_operator::settings::{SecretWatch, Settings, TOKEN_REQUEST_LIMIT};
 use salesforce_connector_operator::shell::context::{Context, Parts};
 use salesforce_connector_operator::shell::kubernetes::clients::Clients;
 use salesforce_connector_operator::shell::kubernetes::digest_key;
 use salesforce_connector_operator::shell::salesforce::current_client::CurrentClient;
+use salesforce_connector_operator::shell::signer::{SignerTrust, Signers};
 
 /// The default settings of an operator with this namespace of its own, that works in these namespaces.
 pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
@@ -25,6 +27,7 @@ pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
         rollout_restarts: false,
         sharing: false,
         allowed_hosts: AllowedHosts::default(),
+        allowed_signers: AllowedSigners::default(),
         token_requests_per_hour: 3600,
         take_over_claims_of: Vec::new(),
         state_retention: Duration::from_hours(24),
@@ -41,6 +44,26 @@ pub(crate) async fn build(
     clock: Clock,
     settings: Settings,
 ) -> Arc<Context> {
+    Box::pin(build_trusting(
+        client,
+        lease,
+        salesforce,
+        clock,
+        settings,
+        &SignerTrust::System,
+    ))
+    .await
+}
+
+/// The same, with signers whose certificates are issued by these CAs.
+pub(crate) async fn build_trusting(
+    client: Client,
+    lease: LeaseState,
+    salesforce: ClientSettings,
+    clock: Clock,
+    settings: Settings,
+    trust: &SignerTrust,
+) -> Arc<Context> {
     salesforce_client::install_crypto_provider();
     let digest_key = digest_key::read_or_create(&client, &settings.namespace)
         .await
@@ -54,6 +77,7 @@ pub(crate) async fn build(
         },
         lease,
         salesforce: CurrentClient::new(salesforce_client::Client::new(salesforce).unwrap()),
+        signers: Signers::new(trust).unwrap(),
         settings,
         digest_key,
         clock,

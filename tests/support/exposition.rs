@@ -11,6 +11,7 @@ use serde_json::json;
 pub(crate) fn exposition() -> String {
     let (metrics, second) = (Metrics::new(), Duration::from_secs(1));
     metrics.token_request("clientCredentials", "Succeeded");
+    metrics.signature("Succeeded");
     metrics.salesforce_request("Token", "Succeeded", second);
     metrics.clock_skew(0.5);
     metrics.connection_test("Succeeded", second);

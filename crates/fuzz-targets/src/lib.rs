@@ -10,6 +10,7 @@ mod objects;
 mod records;
 mod requests;
 mod secrecy;
+mod signers;
 mod values;
 mod world;
 
@@ -17,7 +18,7 @@ mod world;
 pub type Target = fn(&[u8]);
 
 /// The kinds of input, by name: the name of a program in `fuzz/fuzz_targets`, and of a folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("auth_url", values::auth_url),
     ("connector", objects::connector),
     ("consumer_secret", objects::consumer_secret),
@@ -30,6 +31,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("private_key", values::private_key),
     ("rest_body", answers::rest_body),
     ("secret_value", values::secret_value),
+    ("signer_answer", signers::signer_answer),
     ("state_record", records::state),
     ("token_answer", answers::token_answer),
 ];

@@ -31,6 +31,7 @@ use salesforce_connector_operator::core::schedule::password_memory::PasswordMemo
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::validate::validate;
 use serde_json::{Value, json};
+use transit_client::{SignerFailure, SignerRefusal};
 
 use crate::secrecy::assert_no_secret;
 
@@ -200,6 +201,11 @@ fn reply(effect: &PassEffect, status: &SalesforceConnectorStatus) -> PassReply {
         PassEffect::RecallPassword { .. } => PassReply::Passwords(PasswordMemory::default(), None),
         PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token()))),
+        PassEffect::Sign { .. } => PassReply::Signature(Err(SignerFailure {
+            refusal: SignerRefusal::SignerSealed,
+            detail: String::new(),
+            retry_after: None,
+        })),
         PassEffect::Introspect { .. } => PassReply::Introspection(None),
         PassEffect::Test { call, .. } => PassReply::Test(test_answer(call), Duration::from_millis(5)),
         PassEffect::RunSession(_) => {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::core::Duration;
 use salesforce_connector_operator::api::names::DOCS_URL;
 use salesforce_connector_operator::core::callback::url::CallbackUrl;
+use transit_client::SignerAddress;
 
 use crate::command_error::EXIT_CODES;
 
@@ -174,6 +175,9 @@ pub struct LintArgs {
     /// Comma-separated hosts that the operator allows for these connectors (its flag --allow-host).
     #[arg(long, value_delimiter = ',', value_name = "HOST")]
     pub allow_host: Vec<String>,
+    /// Comma-separated addresses of signers that the operator allows for these connectors (its flag --allow-signer).
+    #[arg(long, value_delimiter = ',', value_name = "ADDRESS")]
+    pub allow_signer: Vec<SignerAddress>,
     /// Namespace of the operator, where it accepts no connectors.
     #[arg(long, default_value = "salesforce-connector-system", value_name = "NAMESPACE")]
     pub operator_namespace: String,

@@ -1,11 +1,12 @@
 //! What would the API server and the operator refuse? Without either of them, from files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use salesforce_client::HostAllowList;
 use serde_json::Value;
+use transit_client::SignerAddress;
 
 use crate::cli::LintArgs;
 use crate::command_error::CommandError;
@@ -25,15 +26,21 @@ pub mod schema;
 pub struct Linter {
     contract: Contract,
     allow_list: HostAllowList,
+    allowed_signers: BTreeSet<SignerAddress>,
     /// The operator refuses connectors there.
     operator_namespace: String,
 }
 
 impl Linter {
-    pub fn new(allowed_hosts: &[String], operator_namespace: &str) -> Result<Self, CommandError> {
+    pub fn new(
+        allowed_hosts: &[String],
+        allowed_signers: &[SignerAddress],
+        operator_namespace: &str,
+    ) -> Result<Self, CommandError> {
         Ok(Self {
             contract: Contract::new(),
             allow_list: allow_list(allowed_hosts)?,
+            allowed_signers: allowed_signers.iter().cloned().collect(),
             operator_namespace: operator_namespace.to_owned(),
         })
     }
@@ -44,7 +51,8 @@ impl Linter {
         if !objections.is_empty() {
             return objections;
         }
-        operator::check(&object, secrets, &self.allow_list, &self.operator_namespace)
+        let (hosts, signers) = (&self.allow_list, &self.allowed_signers);
+        operator::check(&object, secrets, hosts, signers, &self.operator_namespace)
     }
 }
 
@@ -55,7 +63,7 @@ pub fn allow_list(allowed_hosts: &[String]) -> Result<HostAllowList, CommandErro
 }
 
 pub fn run(args: &LintArgs) -> Result<ExitCode, CommandError> {
-    let linter = Linter::new(&args.allow_host, &args.operator_namespace)?;
+    let linter = Linter::new(&args.allow_host, &args.allow_signer, &args.operator_namespace)?;
     let (mut documents, mut report, mut refused) = (Vec::new(), String::new(), 0);
     for path in &args.files {
         let (name, text) = files::read(path)?;

@@ -62,7 +62,7 @@ pub async fn run(access: &AccessFlags, args: &NewArgs) -> Result<ExitCode, Comma
 
 /// What the API server and the operator would refuse, before anything is sent or written.
 fn check(args: &NewArgs, connector: &Value, secret: Option<&Value>) -> Result<(), CommandError> {
-    let linter = Linter::new(&args.allow_host, &args.operator_namespace)?;
+    let linter = Linter::new(&args.allow_host, &[], &args.operator_namespace)?;
     let objections = linter.objections(connector, &Secrets::of(secret.into_iter()));
     if objections.is_empty() {
         return Ok(());

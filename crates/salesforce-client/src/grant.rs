@@ -10,7 +10,7 @@ use crate::host::{HostEnvironment, InstanceUrl};
 use crate::ids::IdentityUrl;
 use crate::secrets::{
     AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
-    SecurityToken,
+    SecurityToken, SignedAssertion,
 };
 
 /// An app in Salesforce: an External Client App or an older connected app.
@@ -46,6 +46,13 @@ pub enum TokenRequest {
         audience: Audience,
         /// The present time; the JWT is good for 3 minutes from then.
         now: Timestamp,
+    },
+    /// A JWT that somebody else has signed.
+    SignedAssertion {
+        /// The user to act as; not sent apart from the JWT.
+        username: String,
+        /// The JWT.
+        assertion: SignedAssertion,
     },
     /// A refresh token. Under rotation it is spent by this, whatever the answer.
     RefreshToken(RefreshToken),
@@ -98,7 +105,7 @@ impl TokenRequest {
     pub fn kind(&self) -> GrantKind {
         match self {
             Self::ClientCredentials => GrantKind::ClientCredentials,
-            Self::JwtBearer { .. } => GrantKind::JwtBearer,
+            Self::JwtBearer { .. } | Self::SignedAssertion { .. } => GrantKind::JwtBearer,
             Self::RefreshToken(_) => GrantKind::RefreshToken,
             Self::Password { .. } => GrantKind::Password,
             Self::AuthorizationCode { .. } => GrantKind::AuthorizationCode,

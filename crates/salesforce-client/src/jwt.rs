@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::grant::Audience;
 use crate::refusal::Refusal;
-use crate::secrets::PrivateKeyPem;
+use crate::secrets::{PrivateKeyPem, SignedAssertion};
 
 /// How far ahead `exp` lies. Salesforce's help speaks of 3 minutes; no upper bound is visibly enforced.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(3);
@@ -41,28 +42,57 @@ impl<'a> Claims<'a> {
     }
 }
 
+/// An assertion that lacks its signature: header and claims, as they are signed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnsignedAssertion(String);
+
+impl UnsignedAssertion {
+    /// An assertion that is good for 3 minutes from `now`.
+    pub fn new(client_id: &str, username: &str, audience: &Audience, now: Timestamp) -> Self {
+        Self::of(&Claims::new(client_id, username, audience.as_str(), now))
+    }
+
+    fn of(claims: &Claims<'_>) -> Self {
+        // Texts and a number: writing them can't fail.
+        let claims = serde_json::to_vec(claims).unwrap_or_default();
+        Self(format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(br#"{"alg":"RS256","typ":"JWT"}"#),
+            URL_SAFE_NO_PAD.encode(claims)
+        ))
+    }
+
+    /// What is to be signed: RSASSA-PKCS1-v1_5 with SHA-256.
+    pub fn signing_input(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The assertion with its signature.
+    pub fn signed(&self, signature: &[u8]) -> SignedAssertion {
+        SignedAssertion::new(format!("{}.{}", self.0, URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+/// Nothing of the claims: they name app and user.
+impl std::fmt::Debug for UnsignedAssertion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UnsignedAssertion")
+    }
+}
+
 /// An assertion that is signed and ready to send.
-pub(crate) fn sign(claims: &Claims<'_>, key: &PrivateKeyPem) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn sign(claims: &Claims<'_>, key: &PrivateKeyPem) -> Result<SignedAssertion, Failure> {
     let key = rsa_key(key)?;
-    let claims = serde_json::to_vec(claims)
-        .map_err(|_| Failure::not_sent(Refusal::RequestNotBuilt, "failed to write the claims"))?;
-    let signed = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(br#"{"alg":"RS256","typ":"JWT"}"#),
-        URL_SAFE_NO_PAD.encode(claims)
-    );
+    let unsigned = UnsignedAssertion::of(claims);
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(
         &RSA_PKCS1_SHA256,
         &SystemRandom::new(),
-        signed.as_bytes(),
+        unsigned.signing_input(),
         &mut signature,
     )
     .map_err(|_| Failure::not_sent(Refusal::PrivateKeyInvalid, "failed to sign with the private key"))?;
-    Ok(Zeroizing::new(format!(
-        "{signed}.{}",
-        URL_SAFE_NO_PAD.encode(signature)
-    )))
+    Ok(unsigned.signed(&signature))
 }
 
 impl PrivateKeyPem {

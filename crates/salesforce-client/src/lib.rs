@@ -40,6 +40,7 @@ pub use host::{
 };
 pub use host_pattern::InvalidHostPattern;
 pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
+pub use jwt::UnsignedAssertion;
 pub use observer::{CallOutcome, Endpoint, Observer};
 pub use refusal::Refusal;
 pub use rest::{
@@ -49,7 +50,7 @@ pub use rest::{
 pub use scrub::visible;
 pub use secrets::{
     AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, Password, PrivateKeyPem, RefreshToken,
-    SecurityToken,
+    SecurityToken, SignedAssertion,
 };
 pub use settings::{ClientSettings, ConnectTo, InvalidConnectTo, Proxies, TransportSecurity};
 pub use sfdx::{InvalidSfdxAuthUrl, SfdxAuthUrl};

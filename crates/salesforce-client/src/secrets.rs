@@ -69,6 +69,10 @@ secret! {
     /// A private key as PEM text.
     PrivateKeyPem
 }
+secret! {
+    /// A signed JWT of the JWT bearer flow: for 3 minutes whoever has it can log in.
+    SignedAssertion
+}
 
 secret! {
     /// An authorization code, good once for 15 minutes.
@@ -101,6 +105,7 @@ mod tests {
             Password,
             SecurityToken,
             PrivateKeyPem,
+            SignedAssertion,
             AuthorizationCode,
             CodeVerifier
         );

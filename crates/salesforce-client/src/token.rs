@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::jwt;
 use crate::refusal::Refusal;
 use crate::scrub::{LONGEST_IN_ALL, Scrubber};
+use crate::secrets::SignedAssertion;
 use crate::transport::Transport;
 
 use http_client::{HttpClientError, OAuthHttpClient};
@@ -68,22 +69,34 @@ async fn present(
         let why = format!("app and login have more than {LONGEST_IN_ALL} bytes");
         return Err(Failure::not_sent(Refusal::RequestNotBuilt, why));
     }
-    if let TokenRequest::JwtBearer {
-        username,
-        private_key,
-        audience,
-        now,
-    } = grant
-    {
-        let claims = jwt::Claims::new(&app.client_id, username, audience.as_str(), *now);
-        let assertion = jwt::sign(&claims, private_key)?;
-        scrubber.add(&assertion);
-        return jwt_bearer(transport, host, grant, &assertion, &scrubber).await;
+    if let Some(assertion) = assertion(app, grant)? {
+        scrubber.add(assertion.expose());
+        return jwt_bearer(transport, host, grant, assertion.expose(), &scrubber).await;
     }
     let http_client = OAuthHttpClient::new(transport, grant.kind(), &scrubber);
     let client = client(transport, host, app)?;
     let answer = exchange(&client, grant, &http_client).await;
     conclude(answer, http_client, &scrubber)
+}
+
+/// The JWT of a JWT bearer grant.
+fn assertion(app: &App, grant: &TokenRequest) -> Result<Option<SignedAssertion>, Failure> {
+    match grant {
+        TokenRequest::JwtBearer {
+            username,
+            private_key,
+            audience,
+            now,
+        } => {
+            let claims = jwt::Claims::new(&app.client_id, username, audience.as_str(), *now);
+            jwt::sign(&claims, private_key).map(Some)
+        }
+        TokenRequest::SignedAssertion { assertion, .. } => Ok(Some(assertion.clone())),
+        TokenRequest::ClientCredentials
+        | TokenRequest::RefreshToken(_)
+        | TokenRequest::Password { .. }
+        | TokenRequest::AuthorizationCode { .. } => Ok(None),
+    }
 }
 
 /// Presents a grant of a type that oauth2 knows.
@@ -93,7 +106,9 @@ async fn exchange(
     http_client: &OAuthHttpClient<'_>,
 ) -> Result<TokenBody, TokenRequestError> {
     match grant {
-        TokenRequest::JwtBearer { .. } | TokenRequest::ClientCredentials => {
+        TokenRequest::JwtBearer { .. }
+        | TokenRequest::SignedAssertion { .. }
+        | TokenRequest::ClientCredentials => {
             let exchange = client.exchange_client_credentials();
             exchange.request_async(http_client).await
         }
@@ -143,7 +158,9 @@ fn scrubber_of(app: &App, grant: &TokenRequest) -> Scrubber {
     }
     match grant {
         TokenRequest::ClientCredentials => {}
-        TokenRequest::JwtBearer { username, .. } => scrubber.add(username),
+        TokenRequest::JwtBearer { username, .. } | TokenRequest::SignedAssertion { username, .. } => {
+            scrubber.add(username);
+        }
         TokenRequest::RefreshToken(token) => scrubber.add(token.expose()),
         TokenRequest::Password {
             username,

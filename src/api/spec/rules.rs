@@ -38,6 +38,13 @@ pub(in crate::api) fn object_name(field: &str) -> Rule {
     )))
 }
 
+/// A path of names, such as team-a/transit. It becomes part of a URL, so nothing else may pass.
+pub(super) fn path_segments(field: &str) -> Rule {
+    Rule::new("self.matches('^[a-zA-Z0-9_][-._a-zA-Z0-9]*(/[a-zA-Z0-9_][-._a-zA-Z0-9]*)*$')").message(Message::Message(format!(
+        "{field} must be a path without a leading or trailing slash, such as team-a/transit: letters, digits, -, _ and ."
+    )))
+}
+
 /// A DNS name of at least two labels.
 pub(super) fn host_name() -> Rule {
     let rule =

@@ -1,4 +1,4 @@
-//! Where is a value that does not belong in a spec? The doc comments are what `kubectl explain` prints.
+//! How does a user refer to a value in a Secret?
 
 #![expect(
     unreachable_pub,

@@ -55,7 +55,7 @@ fn only_a_person_helps(decision: &Decision, failures: Option<&FailuresStatus>) -
         | Reason::Own(
             OwnReason::SfdxAuthUrlInvalid | OwnReason::SfdxAuthUrlMismatch | OwnReason::GrantedElsewhere,
         ) => true,
-        Reason::Own(_) | Reason::Salesforce(_) => false,
+        Reason::Own(_) | Reason::Salesforce(_) | Reason::Signer(_) => false,
     };
     let rejected = matches!(decision, Decision::Reject(rejection) if of_grant(rejection.reason));
     let lost = failures.is_some_and(|failures| {
@@ -64,7 +64,7 @@ fn only_a_person_helps(decision: &Decision, failures: Option<&FailuresStatus>) -
         let hoped_for = Reason::Grant(GrantProblem::OutcomeUnknown);
         Reason::parse(&failures.reason).is_some_and(|reason| match reason {
             Reason::Grant(_) => given_up || reason != hoped_for,
-            Reason::Own(_) | Reason::Salesforce(_) => given_up && of_grant(reason),
+            Reason::Own(_) | Reason::Salesforce(_) | Reason::Signer(_) => given_up && of_grant(reason),
         })
     });
     rejected || lost

@@ -310,7 +310,7 @@ fn stalls(reason: Reason) -> bool {
     match reason {
         Reason::Own(OwnReason::InputSecretMissing | OwnReason::InputKeyMissing) => false,
         Reason::Grant(_) => true,
-        Reason::Own(_) | Reason::Salesforce(_) => !passing(reason),
+        Reason::Own(_) | Reason::Salesforce(_) | Reason::Signer(_) => !passing(reason),
     }
 }
 
@@ -318,6 +318,6 @@ fn stalls(reason: Reason) -> bool {
 fn may_need_person(reason: Reason) -> bool {
     match reason {
         Reason::Own(own) => own.needs_person(),
-        Reason::Grant(_) | Reason::Salesforce(_) => reason.class() == Class::Uncertain,
+        Reason::Grant(_) | Reason::Salesforce(_) | Reason::Signer(_) => reason.class() == Class::Uncertain,
     }
 }

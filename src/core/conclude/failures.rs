@@ -196,7 +196,7 @@ fn again(
         Reason::Grant(problem) if problem != GrantProblem::BootstrapTooOften => {
             asked.map(|wait| whole_seconds(later(now, wait)))
         }
-        Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_) => {
+        Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_) | Reason::Signer(_) => {
             next_attempt(problem.reason.class(), count, first, now, asked, uid)
         }
     }

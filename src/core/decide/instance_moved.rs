@@ -20,7 +20,7 @@ pub fn instance_is_gone(observed: &Observed, decision: &Decision, report: &TestR
         return false;
     };
     let free = match source.method {
-        LoginMethod::ClientCredentials | LoginMethod::JwtBearer { .. } => true,
+        LoginMethod::ClientCredentials | LoginMethod::JwtBearer(_) => true,
         LoginMethod::Password(_) => false,
     };
     let instance = held.instance_url.parse::<InstanceUrl>();

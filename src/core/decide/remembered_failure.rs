@@ -17,7 +17,9 @@ fn may_still_be(failures: &FailuresStatus, observed: &Observed) -> bool {
         (Some(source), Some(Reason::Grant(problem))) => {
             source.view.may_still_be(problem, &source.connector.expect)
         }
-        (_, Some(Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_)) | None) => true,
+        (_, Some(Reason::Own(_) | Reason::Salesforce(_) | Reason::Grant(_) | Reason::Signer(_)) | None) => {
+            true
+        }
     }
 }
 

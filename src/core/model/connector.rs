@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use salesforce_client::{
     App, Audience, Host, Password, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest,
 };
+use transit_client::{SignerToken, TransitKey};
 
 use crate::api::spec::{Environment, ExpectSpec, InventorySpec, RolloutTarget};
 use crate::core::model::digest::{Digest, DigestKey};
@@ -117,13 +118,32 @@ pub enum Method {
 #[derive(Debug, Clone)]
 pub enum LoginMethod {
     ClientCredentials,
-    JwtBearer {
-        username: String,
-        private_key: PrivateKeyPem,
-        /// `aud` of the assertion.
-        audience: Audience,
-    },
+    JwtBearer(JwtLogin),
     Password(PasswordLogin),
+}
+
+#[derive(Debug, Clone)]
+pub struct JwtLogin {
+    pub username: String,
+    /// `aud` of the assertion.
+    pub audience: Audience,
+    pub key: SigningKey,
+}
+
+/// Who signs the assertions of a JWT bearer login.
+#[derive(Debug, Clone)]
+pub enum SigningKey {
+    /// The operator, with this key.
+    Local(PrivateKeyPem),
+    /// A signer, which has the key and shows it to nobody.
+    Remote(RemoteKey),
+}
+
+/// A key at a signer, and the token to use it with.
+#[derive(Debug, Clone)]
+pub struct RemoteKey {
+    pub key: TransitKey,
+    pub token: SignerToken,
 }
 
 #[derive(Debug, Clone)]
@@ -182,33 +202,53 @@ impl GrantSettings {
     pub const NAME: &'static str = "authorizationCode";
 }
 
-impl LoginMethod {
-    pub fn token_request(&self, now: Timestamp) -> TokenRequest {
+/// What a login by a method begins with.
+pub enum LoginStart {
+    /// A request to Salesforce.
+    Request(TokenRequest),
+    /// The signature of a signer, without which there is no request.
+    Signature(Box<JwtLogin>, Box<RemoteKey>),
+}
+
+#[cfg(test)]
+impl LoginStart {
+    /// The request that needs no signer.
+    pub(crate) fn request(self) -> Option<TokenRequest> {
         match self {
+            Self::Request(request) => Some(request),
+            Self::Signature(..) => None,
+        }
+    }
+}
+
+impl LoginMethod {
+    pub fn start(&self, now: Timestamp) -> LoginStart {
+        LoginStart::Request(match self {
             Self::ClientCredentials => TokenRequest::ClientCredentials,
-            Self::JwtBearer {
-                username,
-                private_key,
-                audience,
-            } => TokenRequest::JwtBearer {
-                username: username.clone(),
-                private_key: private_key.clone(),
-                audience: audience.clone(),
-                now,
+            Self::JwtBearer(login) => match &login.key {
+                SigningKey::Local(private_key) => TokenRequest::JwtBearer {
+                    username: login.username.clone(),
+                    private_key: private_key.clone(),
+                    audience: login.audience.clone(),
+                    now,
+                },
+                SigningKey::Remote(remote) => {
+                    return LoginStart::Signature(Box::new(login.clone()), Box::new(remote.clone()));
+                }
             },
             Self::Password(login) => TokenRequest::Password {
                 username: login.username.clone(),
                 password: login.password.clone(),
                 security_token: login.security_token.clone(),
             },
-        }
+        })
     }
 
     /// Name of the method in the spec; a label in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::ClientCredentials => "clientCredentials",
-            Self::JwtBearer { .. } => "jwtBearer",
+            Self::JwtBearer(_) => "jwtBearer",
             Self::Password(_) => "password",
         }
     }

@@ -140,7 +140,12 @@ fn needed_references(spec: &SalesforceConnectorSpec) -> Vec<&SecretKeyRef> {
     found.extend(&spec.app.client_id_ref);
     found.extend(&spec.app.client_secret_ref);
     if let Some(jwt) = &spec.auth.jwt_bearer {
-        found.push(&jwt.private_key_ref);
+        found.extend(&jwt.private_key_ref);
+        let signer = jwt
+            .signer
+            .as_ref()
+            .and_then(|signer| signer.vault_transit.as_ref());
+        found.extend(signer.map(|transit| &transit.token_ref));
     }
     if let Some(password) = &spec.auth.password {
         found.extend(&password.username_ref);

@@ -15,6 +15,8 @@ pub const USERNAME: usize = 80;
 pub const PASSWORD: usize = 512;
 /// The most bytes of a private key.
 pub const PRIVATE_KEY: usize = 16 * 1024;
+/// The most bytes of a signer's token.
+pub const SIGNER_TOKEN: usize = 4 * 1024;
 /// The most bytes of a refresh token.
 pub const REFRESH_TOKEN: usize = 8 * 1024;
 /// The most bytes of an sfdx auth URL, or of the JSON around it.

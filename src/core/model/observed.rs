@@ -242,7 +242,7 @@ mod tests {
             let spec = spec(fields);
             let source = source(&spec);
             let request = match &source {
-                Source::Login(source) => Some(source.method.token_request(now())),
+                Source::Login(source) => source.method.start(now()).request(),
                 Source::Grant(_) | Source::Unusable(_) => None,
             };
             let token = held(&connector(&spec));

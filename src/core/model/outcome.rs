@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use salesforce_client::Failure;
+use transit_client::{SignerAddress, SignerFailure};
 
 use crate::api::Reason;
 use crate::core::grant::keep_alive::Outlook;
@@ -113,6 +114,18 @@ impl From<&Failure> for Problem {
         Self {
             reason,
             message: explain(reason, &failure.detail),
+            retry_after: failure.retry_after,
+        }
+    }
+}
+
+/// The sentence of a refusal by a signer, and which one.
+impl Problem {
+    pub fn of_signer(failure: &SignerFailure, address: &SignerAddress) -> Self {
+        let reason = failure.refusal.into();
+        Self {
+            reason,
+            message: explain(reason, &format!("{address}: {}", failure.detail)),
             retry_after: failure.retry_after,
         }
     }

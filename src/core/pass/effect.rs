@@ -6,7 +6,10 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::DynamicObject;
 use redeem::{Bootstrap, Expect, InstallationUid, Introspectable, OAuthClient, ResourceVersion, SessionGoal};
-use salesforce_client::{AccessToken, Failure, Introspection, TokenRequest, TokenResponse};
+use salesforce_client::{
+    AccessToken, Failure, Introspection, TokenRequest, TokenResponse, UnsignedAssertion,
+};
+use transit_client::{Signature, SignerFailure};
 
 use crate::api::SalesforceConnectorStatus;
 use crate::api::spec::RolloutTarget;
@@ -14,7 +17,7 @@ use crate::core::conclude::EventDraft;
 use crate::core::grant::session_report::SessionReport;
 use crate::core::inventory::calls::{InventoryAnswer, InventoryCall};
 use crate::core::inventory::findings::DetailsFault;
-use crate::core::model::connector::Connector;
+use crate::core::model::connector::{Connector, RemoteKey};
 use crate::core::model::decision::Decision;
 use crate::core::model::digest::Digest;
 use crate::core::model::login_request::{LoginCode, LoginSecret};
@@ -59,6 +62,11 @@ pub enum PassEffect {
         user: Digest,
         attempt: PasswordAttempt,
         outcome: PasswordOutcome,
+    },
+    /// Have an assertion signed by its signer. [`PassReply::Signature`].
+    Sign {
+        key: Box<RemoteKey>,
+        assertion: UnsignedAssertion,
     },
     /// Send a token request, if the login host's budget allows it. [`PassReply::Token`].
     RequestToken {
@@ -136,6 +144,7 @@ pub enum PassReply {
     /// What is remembered of a user's passwords, and the version that was read, if there was anything.
     Passwords(PasswordMemory, Option<ResourceVersion>),
     PasswordNoted(PasswordNote),
+    Signature(Result<Signature, SignerFailure>),
     Token(TokenReply),
     /// What Salesforce says of a token, if it says anything.
     Introspection(Option<Introspection>),
@@ -244,6 +253,7 @@ impl PassEffect {
             Self::RecallPassword { .. } => "RecallPassword",
             Self::NotePassword { .. } => "NotePassword",
             Self::RecordPassword { .. } => "RecordPassword",
+            Self::Sign { .. } => "Sign",
             Self::RequestToken { .. } => "RequestToken",
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),

@@ -3,16 +3,20 @@
 //! A password is sent by one connector at a time for a user. One that was never accepted is noted as under way before it is sent:
 //! a process that dies meanwhile leaves the note, and whoever finds it does not send the password again.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use redeem::ResourceVersion;
-use salesforce_client::{Failure, Introspection, Refusal, Sent, TokenResponse};
+use salesforce_client::{
+    Failure, Introspection, Refusal, Sent, TokenRequest, TokenResponse, UnsignedAssertion,
+};
+use transit_client::{Signature, SignerAddress, SignerFailure};
 
 use crate::api::reasons::OwnReason;
 use crate::api::status::FailuresStatus;
-use crate::core::model::connector::{Connector, LoginMethod, PasswordLogin};
+use crate::core::model::connector::{Connector, LoginMethod, LoginStart, PasswordLogin};
 use crate::core::model::decision::MintReason;
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::held_token::{HeldToken, Identity};
@@ -37,6 +41,8 @@ pub(super) struct Login {
     credentials: LoginCredentials,
     method: LoginMethod,
     password: Option<SentPassword>,
+    /// The version of the key that has signed, where a signer has.
+    signed_by: Option<u32>,
     step: LoginStep,
 }
 
@@ -59,10 +65,18 @@ enum LoginStep {
     Reserving,
     Recalling,
     Noting,
+    Signing(Box<ToBeSigned>),
     Requesting,
     Introspecting(Box<TokenResponse>, Identity),
     Recording(LoginEnd),
     Releasing(LoginEnd),
+}
+
+/// An assertion that is at its signer.
+struct ToBeSigned {
+    username: String,
+    assertion: UnsignedAssertion,
+    address: SignerAddress,
 }
 
 /// Why a token request brought nothing that can be used.
@@ -115,7 +129,7 @@ impl Login {
             LoginMethod::Password(login) => {
                 Some(SentPassword::new(login, observed, connector, why, key, now))
             }
-            LoginMethod::ClientCredentials | LoginMethod::JwtBearer { .. } => None,
+            LoginMethod::ClientCredentials | LoginMethod::JwtBearer(_) => None,
         };
         let (credentials, connector) = LoginCredentials::begin(observed, connector, why, now);
         let login = Self {
@@ -123,6 +137,7 @@ impl Login {
             credentials,
             method: method.clone(),
             password,
+            signed_by: None,
             step: LoginStep::Reserving,
         };
         match &login.password {
@@ -155,6 +170,9 @@ impl Login {
                     Ok(self.release(Err(problem)))
                 }
             },
+            (LoginStep::Signing(unsigned), PassReply::Signature(reply)) => {
+                Ok(self.signed(*unsigned, reply, now))
+            }
             (LoginStep::Requesting, PassReply::Token(reply)) => Ok(self.answered(reply, observed, now)),
             (LoginStep::Introspecting(token, identity), PassReply::Introspection(answer)) => {
                 let held = held(&self.connector, observed, *token, identity, answer, now);
@@ -219,12 +237,57 @@ impl Login {
     }
 
     fn request(mut self, now: Timestamp) -> (Self, PassEffect) {
+        match self.method.start(now) {
+            LoginStart::Request(request) => self.send(request),
+            LoginStart::Signature(login, remote) => {
+                let app = &self.connector.app;
+                let assertion = UnsignedAssertion::new(&app.client_id, &login.username, &login.audience, now);
+                self.step = LoginStep::Signing(Box::new(ToBeSigned {
+                    username: login.username,
+                    assertion: assertion.clone(),
+                    address: remote.key.address.clone(),
+                }));
+                (
+                    self,
+                    PassEffect::Sign {
+                        key: remote,
+                        assertion,
+                    },
+                )
+            }
+        }
+    }
+
+    fn send(mut self, request: TokenRequest) -> (Self, PassEffect) {
         self.step = LoginStep::Requesting;
         let effect = PassEffect::RequestToken {
             connector: self.connector.clone(),
-            request: Box::new(self.method.token_request(now)),
+            request: Box::new(request),
         };
         (self, effect)
+    }
+
+    /// Sends the assertion at once: its time is running. Without a signature Salesforce hears nothing.
+    fn signed(
+        mut self,
+        unsigned: ToBeSigned,
+        reply: Result<Signature, SignerFailure>,
+        now: Timestamp,
+    ) -> LoginProgress {
+        match reply {
+            Ok(signature) => {
+                self.signed_by = Some(signature.key_version);
+                let (login, effect) = self.send(TokenRequest::SignedAssertion {
+                    assertion: unsigned.assertion.signed(&signature.bytes),
+                    username: unsigned.username,
+                });
+                PartProgress::Asks(login, effect)
+            }
+            Err(failure) => {
+                let problem = Problem::of_signer(&failure, &unsigned.address);
+                self.ended(Err(problem), PasswordOutcome::NotCounted, now)
+            }
+        }
     }
 
     fn asks_for_token(self, now: Timestamp) -> LoginProgress {
@@ -264,6 +327,12 @@ impl Login {
 
     fn refused(self, refused: Refused, now: Timestamp) -> LoginProgress {
         let Refused { mut problem, failure } = refused;
+        if let (Some(version), true) = (self.signed_by, problem.reason == Refusal::AssertionInvalid.into()) {
+            let _ = write!(
+                problem.message,
+                " The signer signed with version {version} of the key."
+            );
+        }
         let outcome = match (&self.password, failure) {
             (Some(_), Some(failure)) if failure.refusal == Refusal::WrongPassword => PasswordOutcome::Refused,
             (Some(password), Some(failure)) if failure.sent == Sent::Unknown => {

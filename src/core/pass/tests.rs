@@ -110,6 +110,7 @@ mod rollouts;
 mod rotations;
 mod sessions;
 mod sharing;
+mod signers;
 
 scenarios! {
     fn a_first_token_is_tested_before_it_is_written() {

@@ -24,7 +24,7 @@ pub fn retry(reason: Reason) -> String {
             words(ASK_AGAIN_MAX),
             ON_CHANGE
         ),
-        Reason::Salesforce(_) | Reason::Grant(GrantProblem::BootstrapTooOften) => {
+        Reason::Salesforce(_) | Reason::Signer(_) | Reason::Grant(GrantProblem::BootstrapTooOften) => {
             retry_of_class(reason.class())
         }
         Reason::Grant(_) => retry_of_class(Class::InputMustChange),
@@ -54,6 +54,9 @@ const AT_RESYNC: &str = "Immediately in Watch mode; otherwise at the next resync
 const AT_CHANGE: &str = "When the connector or a Secret that it refers to changes.";
 
 const NEVER_THERE: &str = "Never: the operator's namespace takes neither connectors nor copies.";
+
+const AT_OTHER_SIGNERS: &str =
+    "When the connector changes, or when the operator starts with another --allow-signer.";
 
 fn retry_of_own(own: OwnReason) -> String {
     use OwnReason as Own;
@@ -93,6 +96,7 @@ fn retry_of_own(own: OwnReason) -> String {
         Own::SecretWriteRefused | Own::SecretWriteFailed => retry_of_write(),
         Own::TokenNotShared | Own::TokenNotAvailable => "When the connector changes.".to_owned(),
         Own::CopySecretNotOwned => retry_of_copy(),
+        Own::SignerNotAllowed => AT_OTHER_SIGNERS.to_owned(),
         Own::SharingDisabled => "When the operator starts with --sharing.".to_owned(),
         Own::RolloutRestartsDisabled => "When the operator starts with --rollout-restarts.".to_owned(),
         Own::WorkloadMissing | Own::WorkloadNotConsenting | Own::WorkloadRestartRefused => retry_of_restart(),

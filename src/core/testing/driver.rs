@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use salesforce_client::{AccessToken, Introspection, TokenFormat, TokenResponse};
+use transit_client::Signature;
 
 use crate::core::model::observed::{Observed, Source};
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
@@ -102,11 +103,20 @@ fn looked_again(mut left: Observed, before: &Observed) -> Observed {
     left
 }
 
+/// Of the second version of a key.
+fn signature() -> Signature {
+    Signature {
+        bytes: vec![7; 256],
+        key_version: 2,
+    }
+}
+
 fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
     match effect {
         PassEffect::RecallPassword { .. } => PassReply::Passwords(PasswordMemory::default(), None),
         PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
         PassEffect::RequestToken { .. } => PassReply::Token(TokenReply::Granted(Box::new(token("new", now)))),
+        PassEffect::Sign { .. } => PassReply::Signature(Ok(signature())),
         PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
         PassEffect::Test { call, .. } => PassReply::Test(good_answer(call), fixtures::LATENCY),
         PassEffect::ReadWorkload(_) => {

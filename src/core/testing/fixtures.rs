@@ -85,6 +85,14 @@ pub(crate) fn jwt() -> Value {
     json!({ "jwtBearer": { "username": "robot@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" } } })
 }
 
+pub(crate) fn jwt_by_signer() -> Value {
+    json!({ "jwtBearer": { "username": "robot@acme.example", "signer": { "vaultTransit": {
+        "address": "https://vault.example.com:8200",
+        "keyName": "salesforce",
+        "tokenRef": { "name": "vault", "key": "token" },
+    } } } })
+}
+
 pub(crate) fn password() -> Value {
     json!({ "password": {
         "username": "robot@acme.example",

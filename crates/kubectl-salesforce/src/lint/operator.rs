@@ -1,18 +1,20 @@
 //! What would the operator refuse that the API server accepts? Its own checks, with the Secrets of the same files as inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use salesforce_client::HostAllowList;
 use salesforce_connector_operator::api::SalesforceConnector;
-use salesforce_connector_operator::core::model::connector::{LoginMethod, Method};
+use salesforce_connector_operator::core::model::connector::{JwtLogin, LoginMethod, Method, SigningKey};
 use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::model::rejection::{Rejection, explain};
+use salesforce_connector_operator::core::validate::signer::check_signer;
 use salesforce_connector_operator::core::validate::{check_namespace, validate};
 use secrecy::SecretString;
 use serde_json::Value;
+use transit_client::SignerAddress;
 
 use crate::lint::objection::Objection;
 
@@ -54,7 +56,13 @@ fn data(secret: &Value) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// What the operator would say of a connector that the API server accepts.
-pub fn check(object: &Value, secrets: &Secrets, allow_list: &HostAllowList, own: &str) -> Vec<Objection> {
+pub fn check(
+    object: &Value,
+    secrets: &Secrets,
+    allow_list: &HostAllowList,
+    allowed_signers: &BTreeSet<SignerAddress>,
+    own: &str,
+) -> Vec<Objection> {
     let connector: SalesforceConnector = match serde_json::from_value(object.clone()) {
         Ok(connector) => connector,
         Err(error) => {
@@ -68,12 +76,17 @@ pub fn check(object: &Value, secrets: &Secrets, allow_list: &HostAllowList, own:
     let inputs = inputs(&connector, &namespace, secrets);
     let key = DigestKey::new("k1", b"lint");
     let placed = check_namespace(&namespace, own).err();
-    let rejection = match validate(&name, "uid", &connector.spec, &inputs, allow_list, &key) {
+    let signer = check_signer(&connector.spec, allowed_signers).err();
+    let of_spec = || match validate(&name, "uid", &connector.spec, &inputs, allow_list, &key) {
         Err(rejection) => Some(rejection),
         Ok((_, Method::Grant(settings))) => settings.fault,
-        Ok((_, Method::Login(LoginMethod::JwtBearer { private_key, .. })))
-            if private_key.expose() != ELSEWHERE =>
-        {
+        Ok((
+            _,
+            Method::Login(LoginMethod::JwtBearer(JwtLogin {
+                key: SigningKey::Local(private_key),
+                ..
+            })),
+        )) if private_key.expose() != ELSEWHERE => {
             let failure = private_key.check().err();
             let field = "spec.auth.jwtBearer.privateKeyRef";
             failure.map(|failure| Rejection::new(failure.refusal, format!("{field}: {}", failure.detail)))
@@ -82,7 +95,7 @@ pub fn check(object: &Value, secrets: &Secrets, allow_list: &HostAllowList, own:
     };
     placed
         .into_iter()
-        .chain(rejection)
+        .chain(signer.or_else(of_spec))
         .map(|rejection| objection(&rejection))
         .collect()
 }

@@ -155,6 +155,21 @@ fn every_example_passes() {
 }
 
 #[test]
+fn a_signer_is_refused_unless_the_flag_allows_its_address() {
+    let example = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/signer/jwt-bearer-vault.yaml"
+    );
+    let refused = lint(&[example], "");
+    assert_eq!(refused.code, Some(1), "{refused}");
+    let wanted = "green-itr-signer: spec.auth.jwtBearer.signer.vaultTransit.address: SignerNotAllowed: ";
+    assert!(refused.stdout.contains(wanted), "{refused}");
+    let allowed = lint(&[example, "--allow-signer", "https://vault.example.com:8200"], "");
+    let wanted = "Not checked: 1 of kind Secret.\n1 checked, 0 refused.\n".to_owned();
+    assert_eq!((allowed.code, allowed.stdout), (Some(0), wanted));
+}
+
+#[test]
 fn a_file_that_is_not_there_or_no_yaml_is_named() {
     let missing = lint(&["no-such.yaml"], "");
     assert_eq!(missing.code, Some(4));

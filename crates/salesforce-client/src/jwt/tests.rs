@@ -21,7 +21,7 @@ fn keys_of_both_forms_sign_the_same_verifiable_assertion() {
     let jwt = sign(&claims, &key(PKCS8)).unwrap();
     assert_eq!(jwt, sign(&claims, &key(PKCS1)).unwrap());
 
-    let (signed, signature) = jwt.rsplit_once('.').unwrap();
+    let (signed, signature) = jwt.expose().rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();
     let decoded = |part: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
     assert_eq!(decoded(header), r#"{"alg":"RS256","typ":"JWT"}"#);
