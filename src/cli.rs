@@ -275,7 +275,12 @@ impl RunArgs {
     /// Which CA certificates signers' certificates may be issued by.
     pub fn signer_trust(&self) -> Result<SignerTrust, SettingsError> {
         let Some(path) = &self.signer_ca_file else {
-            return Ok(SignerTrust::System);
+            let none = self.allow_signer.is_empty();
+            return Ok(if none {
+                SignerTrust::Nobody
+            } else {
+                SignerTrust::System
+            });
         };
         let pem = std::fs::read(path).map_err(|source| SettingsError::SignerCaFile {
             path: path.clone(),
@@ -326,5 +331,27 @@ mod tests {
                 "{client:?} of {limit:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_ca_certificates_of_signers_are_those_of_the_file_or_else_the_systems_where_there_is_a_signer() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "PEM").unwrap();
+        let path = file.path().to_str().unwrap();
+        let allowed = ["--allow-signer", "*=https://vault.example.com"];
+        for (args, expected) in [
+            (vec![], SignerTrust::Nobody),
+            (allowed.to_vec(), SignerTrust::System),
+            (
+                [&allowed[..], &["--signer-ca-file", path]].concat(),
+                SignerTrust::Only(b"PEM".to_vec()),
+            ),
+        ] {
+            let run = Run::parse_from([&["run"], &args[..]].concat());
+            assert_eq!(run.args.signer_trust().unwrap(), expected, "{args:?}");
+        }
+        let run = Run::parse_from(["run", "--signer-ca-file", "no-such.pem"]);
+        let error = run.args.signer_trust().unwrap_err();
+        assert_eq!(error.to_string(), "failed to read --signer-ca-file no-such.pem");
     }
 }

@@ -178,7 +178,7 @@ impl Stage {
             rollout_restarts: false,
             sharing: false,
             allowed_signers: Vec::new(),
-            signer_trust: SignerTrust::System,
+            signer_trust: SignerTrust::Nobody,
             request_timeout: Duration::from_secs(5),
             operator: None,
             metrics: Vec::new(),

@@ -50,7 +50,7 @@ pub(crate) async fn build(
         salesforce,
         clock,
         settings,
-        &SignerTrust::System,
+        &SignerTrust::Nobody,
     ))
     .await
 }

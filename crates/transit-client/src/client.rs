@@ -50,6 +50,8 @@ pub enum SignerTrust {
     System,
     /// Those of this PEM bundle, and no others.
     Only(Vec<u8>),
+    /// None: there is no signer. The system's certificates are neither needed nor kept in memory.
+    Nobody,
 }
 
 /// Why a client could not be made.
@@ -91,12 +93,16 @@ impl TransitClient {
             .retry(retry::never())
             .referer(false)
             .https_only(true);
-        if let SignerTrust::Only(pem) = trust {
-            let bundle = Certificate::from_pem_bundle(pem).unwrap_or_default();
-            if bundle.is_empty() {
-                return Err(SignerBuildError::Certificates);
+        match trust {
+            SignerTrust::System => {}
+            SignerTrust::Only(pem) => {
+                let bundle = Certificate::from_pem_bundle(pem).unwrap_or_default();
+                if bundle.is_empty() {
+                    return Err(SignerBuildError::Certificates);
+                }
+                builder = builder.tls_certs_only(bundle);
             }
-            builder = builder.tls_certs_only(bundle);
+            SignerTrust::Nobody => builder = builder.tls_certs_only([]),
         }
         let http = builder.build().map_err(SignerBuildError::HttpClient)?;
         Ok(Self { http })

@@ -248,9 +248,12 @@ async fn a_signer_whose_certificate_is_not_trusted_gets_no_request() {
         assert_eq!(signed, refused);
         assert_eq!(server.requests(), Vec::<String>::new());
     }
-    let system = TransitClient::new(&SignerTrust::System, "tests/1").unwrap();
-    let signed = system.sign(&server.key(), &token(CANARY), TEXT).await;
-    assert_eq!(signed, refused);
+    for trust in [SignerTrust::System, SignerTrust::Nobody] {
+        let client = TransitClient::new(&trust, "tests/1").unwrap();
+        let signed = client.sign(&server.key(), &token(CANARY), TEXT).await;
+        assert_eq!(signed, refused, "{trust:?}");
+    }
+    assert_eq!(server.requests(), Vec::<String>::new());
 }
 
 #[tokio::test]
