@@ -3,23 +3,24 @@
 //! A password is sent by one connector at a time for a user. One that was never accepted is noted as under way before it is sent:
 //! a process that dies meanwhile leaves the note, and whoever finds it does not send the password again.
 
+mod password;
+mod received;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use redeem::ResourceVersion;
-use salesforce_client::{
-    Failure, Introspection, Refusal, Sent, TokenRequest, TokenResponse, UnsignedAssertion,
-};
+use salesforce_client::{Failure, Refusal, Sent, TokenRequest, TokenResponse, UnsignedAssertion};
 use transit_client::{Signature, SignerAddress, SignerFailure};
 
 use crate::api::reasons::OwnReason;
 use crate::api::status::FailuresStatus;
-use crate::core::model::connector::{Connector, LoginMethod, LoginStart, PasswordLogin};
+use crate::core::model::connector::{Connector, LoginMethod, LoginStart};
 use crate::core::model::decision::MintReason;
-use crate::core::model::digest::{Digest, DigestKey};
-use crate::core::model::held_token::{HeldToken, Identity};
+use crate::core::model::digest::DigestKey;
+use crate::core::model::held_token::Identity;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::Problem;
 use crate::core::model::rejection::{Rejection, explain};
@@ -28,12 +29,12 @@ use crate::core::pass::effect::{PassEffect, PassReply, PasswordNote, TokenReply}
 use crate::core::pass::progress::PartProgress;
 use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::schedule::backoff::unclear_password_wait;
-use crate::core::schedule::expiry;
-use crate::core::schedule::password_memory::{
-    PasswordAttempt, PasswordMemory, PasswordOrder, PasswordOutcome, PasswordVeto,
-};
-use crate::core::schedule::time::{is_ahead, later, since, whole_seconds};
+use crate::core::schedule::password_memory::{PasswordMemory, PasswordOutcome};
+use crate::core::schedule::time::{later, since, whole_seconds};
 use crate::core::validate::identity::check_organization;
+
+use password::{SentPassword, not_sent, unclear};
+use received::{held, identity};
 
 pub(super) struct Login {
     /// With the credentials that are sent.
@@ -44,17 +45,6 @@ pub(super) struct Login {
     /// The version of the key that has signed, where a signer has.
     signed_by: Option<u32>,
     step: LoginStep,
-}
-
-/// The password of a login, and what is remembered of its user.
-struct SentPassword {
-    user: Digest,
-    username: String,
-    attempt: PasswordAttempt,
-    order: PasswordOrder,
-    memory: PasswordMemory,
-    /// How often others have changed the memory before the attempt was noted.
-    outrun: u8,
 }
 
 const MOST_OUTRUN: u8 = 3;
@@ -84,36 +74,6 @@ struct Refused {
     problem: Problem,
     /// What was answered, or not; nothing where nothing was sent, or where a token came that is not to be used.
     failure: Option<Box<Failure>>,
-}
-
-impl SentPassword {
-    fn new(
-        login: &PasswordLogin,
-        observed: &Observed,
-        connector: &Connector,
-        why: MintReason,
-        key: &DigestKey,
-        now: Timestamp,
-    ) -> Self {
-        let held = observed.held.as_ref();
-        let order = PasswordOrder {
-            requested: why == MintReason::Requested,
-            accepted_before: held.is_some_and(|held| connector.has_inputs(&held.inputs_digest)),
-        };
-        Self {
-            user: login.user_digest(key),
-            username: login.username.clone(),
-            attempt: PasswordAttempt {
-                password: login.password_id(&observed.owner.namespace, key),
-                time: now,
-                requested: order.requested,
-                unclear_until: None,
-            },
-            order,
-            memory: PasswordMemory::default(),
-            outrun: 0,
-        }
-    }
 }
 
 impl Login {
@@ -397,13 +357,6 @@ fn checked(reply: TokenReply, connector: &Connector) -> Result<Box<TokenResponse
     }
 }
 
-fn identity(token: &TokenResponse) -> Identity {
-    Identity {
-        organization_id: token.id.organization_id.to_string(),
-        user_id: token.id.user_id.to_string(),
-    }
-}
-
 /// The login host has used up the token requests that the operator allows it.
 pub(super) fn budget_spent(connector: &Connector, wait: Duration) -> Problem {
     let reason = OwnReason::CallBudgetSpent.into();
@@ -418,64 +371,4 @@ pub(super) fn budget_spent(connector: &Connector, wait: Duration) -> Problem {
 fn last_failure<'a>(observed: &'a Observed, connector: &Connector) -> Option<&'a FailuresStatus> {
     let failures = observed.status.failures.as_ref();
     failures.filter(|it| it.inputs_digest.as_deref() == Some(connector.attempt_digest.as_str()))
-}
-
-/// Why a password is not sent.
-fn not_sent(connector: &Connector, veto: PasswordVeto, now: Timestamp) -> Problem {
-    let host = format!("host {}", connector.host);
-    match veto {
-        PasswordVeto::Refused { request_from } => {
-            let from = request_from.filter(|from| now < *from);
-            let subject = from.map_or(host.clone(), |from| {
-                let from = whole_seconds(from);
-                format!("{host}, not on request before {from}")
-            });
-            Rejection::new(OwnReason::PasswordRefusedBefore, subject).into()
-        }
-        PasswordVeto::Wait { until } => unclear(since(now, until), &host),
-    }
-}
-
-fn unclear(wait: Duration, particulars: &str) -> Problem {
-    let reason = OwnReason::PasswordOutcomeUnknown.into();
-    Problem {
-        reason,
-        message: explain(reason, particulars),
-        retry_after: Some(wait),
-    }
-}
-
-fn held(
-    connector: &Connector,
-    observed: &Observed,
-    token: TokenResponse,
-    identity: Identity,
-    introspection: Option<Introspection>,
-    now: Timestamp,
-) -> HeldToken {
-    // Salesforce may return the token that is held. What was recorded of it with a clock that was ahead doesn't count.
-    let earlier = observed
-        .held
-        .as_ref()
-        .filter(|held| !is_ahead(held.issue_time, now));
-    let expiration = expiry::of_new_token(&token, introspection.as_ref(), connector.lifetime, earlier, now);
-    let issue_time = match earlier {
-        Some(earlier) if earlier.token == token.access_token => earlier.issue_time,
-        Some(_) | None => whole_seconds(now),
-    };
-    let scopes = if token.scopes.is_empty() {
-        introspection.map(|answer| answer.scopes).unwrap_or_default()
-    } else {
-        token.scopes
-    };
-    HeldToken {
-        token: token.access_token,
-        instance_url: token.instance_url.to_string(),
-        issue_time,
-        expiration,
-        identity,
-        scopes: scopes.into_iter().collect(),
-        inputs_digest: connector.inputs_digest.clone(),
-        serial: None,
-    }
 }

@@ -1,3 +1,7 @@
+mod credentials;
+mod digests;
+mod signers;
+
 use serde_json::{Value, json};
 
 use std::collections::BTreeSet;
@@ -394,101 +398,6 @@ fn an_input_that_is_too_long_is_refused_with_field_limit_and_size() {
     }
 }
 
-/// An app by these fields, whose previous credentials are those.
-fn rotated(app: Value, previous: Value) -> SalesforceConnectorSpec {
-    let mut app = app;
-    app["previousCredentials"] = previous;
-    spec(json!({ "app": app }))
-}
-
-fn secret(name: &str) -> Value {
-    json!({ "name": name, "key": "secret" })
-}
-
-#[test]
-fn the_previous_credentials_are_those_of_the_token_from_before_the_rotation() {
-    let before = json!({ "clientId": "old", "clientSecretRef": secret("old") });
-    let token = connector(&spec(json!({ "app": before }))).inputs_digest.clone();
-    let key_and_secret = rotated(
-        json!({ "clientId": "new", "clientSecretRef": secret("new") }),
-        before,
-    );
-    let secret_only = rotated(
-        json!({ "clientId": "old", "clientSecretRef": secret("new") }),
-        json!({ "clientSecretRef": secret("old") }),
-    );
-    for spec in [key_and_secret, secret_only] {
-        let connector = connector(&spec);
-        let previous = connector.with_previous_credentials().unwrap();
-        let client_secret = previous.app.client_secret.as_ref().map(ClientSecret::expose);
-        assert_eq!(
-            (previous.app.client_id.as_str(), client_secret),
-            ("old", Some("old/secret"))
-        );
-        assert_eq!(
-            [&token, &connector.inputs_digest, &Digest::from_text("other")]
-                .map(|it| connector.credentials_of(it)),
-            [Some(Credentials::Previous), Some(Credentials::Current), None]
-        );
-    }
-}
-
-#[test]
-fn previous_credentials_are_an_input_of_attempts_alone() {
-    let app = || json!({ "clientId": "new", "clientSecretRef": secret("new") });
-    let with = |previous: &str| connector(&rotated(app(), json!({ "clientSecretRef": secret(previous) })));
-    let without = connector(&spec(json!({ "app": app() })));
-    let (one, other) = (with("old"), with("older"));
-    assert_eq!(one.inputs_digest, without.inputs_digest);
-    assert!(one.attempt_digest != other.attempt_digest && one.attempt_digest != without.attempt_digest);
-    // Two references to one value are one pair of credentials.
-    assert!(with("new").previous_credentials.is_none());
-}
-
-#[test]
-fn previous_credentials_that_are_missing_or_too_long_leave_the_connector_valid() {
-    let app = json!({ "clientId": "new", "clientSecretRef": secret("new") });
-    let spec = rotated(
-        app,
-        json!({ "clientIdRef": secret("id"), "clientSecretRef": secret("old") }),
-    );
-    let of = |name: &str, input: Input| {
-        let mut inputs = inputs(&spec);
-        let reference = references(&spec).into_iter().find(|it| it.name == name).unwrap();
-        inputs.insert(reference, input);
-        let found = validate("crm", "uid", &spec, &inputs, &HostAllowList::default(), &key());
-        let previous = found.unwrap().0.previous_credentials.unwrap();
-        previous.unwrap_err()
-    };
-    let field = |field: &str, what: &str| format!("spec.app.previousCredentials.{field}: {what}");
-    for (found, reason, subject) in [
-        (
-            of("old", Input::SecretMissing),
-            OwnReason::InputSecretMissing,
-            field("clientSecretRef", "Secret \"old\""),
-        ),
-        (
-            of("id", Input::TooLong(513)),
-            OwnReason::InputTooLong,
-            field("clientIdRef", "513 bytes, at most 512 are allowed"),
-        ),
-        (
-            of("old", Input::TooLong(1025)),
-            OwnReason::InputTooLong,
-            field("clientSecretRef", "1025 bytes, at most 1024 are allowed"),
-        ),
-    ] {
-        assert_eq!(found, Rejection::new(reason, subject));
-    }
-}
-
-#[test]
-fn a_stored_grant_has_no_previous_credentials() {
-    let app = json!({ "clientId": "new", "clientSecretRef": secret("new"), "previousCredentials": { "clientId": "old", "clientSecretRef": secret("old") } });
-    let grant = spec(json!({ "app": app, "auth": { "authorizationCode": {} } }));
-    assert!(connector(&grant).previous_credentials.is_none());
-}
-
 #[test]
 fn password_and_security_token_share_one_limit() {
     let spec = spec(json!({ "auth": { "password": {
@@ -530,31 +439,6 @@ fn a_bootstrap_token_that_is_too_long_is_a_fault_and_not_a_missing_one() {
             (None, Some(Rejection::new(OwnReason::InputTooLong, subject)))
         );
     }
-}
-
-#[test]
-fn the_digest_of_an_attempt_tells_nothing_of_values_that_came_in_different_ways() {
-    let digest = |uid: &str, app: Value, value: &str| {
-        let spec = spec(json!({ "app": app }));
-        let mut inputs = Inputs::default();
-        for reference in references(&spec) {
-            inputs.insert(reference, Input::Found(SecretString::from(value)));
-        }
-        let checked = validate("crm", uid, &spec, &inputs, &HostAllowList::default(), &key());
-        checked.unwrap().0.attempt_digest
-    };
-    let secret = json!({ "name": "db", "key": "password" });
-    let referred = json!({ "clientIdRef": &secret, "clientSecretRef": &secret });
-    let guessed = json!({ "clientId": "summer2026", "clientSecretRef": &secret });
-    let elsewhere = json!({
-        "clientIdRef": { "name": "other", "key": "password" },
-        "clientSecretRef": &secret,
-    });
-    let base = digest("uid", referred.clone(), "summer2026");
-    assert_eq!(base, digest("uid", referred.clone(), "summer2026"));
-    assert_ne!(base, digest("uid", guessed, "summer2026"), "a guess");
-    assert_ne!(base, digest("uid", elsewhere, "summer2026"), "another Secret");
-    assert_ne!(base, digest("other", referred, "summer2026"), "another connector");
 }
 
 #[test]
@@ -606,82 +490,6 @@ fn an_auth_url_of_another_org_is_refused() {
 }
 
 #[test]
-fn the_digest_of_inputs_covers_what_determines_the_token_and_nothing_else() {
-    let base = connector(&spec(json!({}))).inputs_digest.clone();
-    for same in [
-        json!({ "displayName": "CRM", "suspend": true, "environment": "Sandbox" }),
-        json!({ "secret": { "name": "other", "labels": { "team": "crm" } } }),
-        json!({ "token": { "lifetime": "1h" }, "connectionTest": { "apiVersion": "65.0" } }),
-        json!({ "expect": { "username": "robot@acme.example" } }),
-    ] {
-        assert_eq!(connector(&spec(same.clone())).inputs_digest, base, "{same}");
-    }
-    let mut digests = vec![base];
-    let other_key = json!({ "jwtBearer": {
-        "username": "robot@acme.example", "privateKeyRef": { "name": "key", "key": "other" },
-    } });
-    let other_user = json!({ "jwtBearer": {
-        "username": "other@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" },
-    } });
-    for different in [
-        json!({ "host": "other.my.salesforce.com" }),
-        json!({ "app": { "clientId": "3MVG8", "clientSecretRef": { "name": "crm-app", "key": "client-secret" } } }),
-        json!({ "app": { "clientId": "3MVG9", "clientSecretRef": { "name": "crm-app", "key": "other" } } }),
-        json!({ "auth": { "authorizationCode": {} } }),
-        json!({ "auth": jwt() }),
-        json!({ "auth": other_key }),
-        json!({ "auth": other_user }),
-        json!({ "auth": password() }),
-    ] {
-        let digest = connector(&spec(different.clone())).inputs_digest.clone();
-        assert!(!digests.contains(&digest), "{different}");
-        digests.push(digest);
-    }
-}
-
-#[test]
-fn the_digest_of_an_attempt_also_covers_what_the_token_is_checked_against() {
-    let base = connector(&spec(json!({}))).attempt_digest.clone();
-    let same = connector(&spec(json!({ "secret": { "name": "other" } })))
-        .attempt_digest
-        .clone();
-    assert_eq!(same, base);
-    let mut digests = vec![base];
-    for different in [
-        json!({ "environment": "Sandbox" }),
-        json!({ "expect": { "organizationId": fixtures::ORGANIZATION } }),
-        json!({ "expect": { "username": "robot@acme.example" } }),
-        json!({ "connectionTest": { "apiVersion": "65.0" } }),
-        json!({ "host": "other.my.salesforce.com" }),
-    ] {
-        let digest = connector(&spec(different.clone())).attempt_digest.clone();
-        assert!(!digests.contains(&digest), "{different}");
-        digests.push(digest);
-    }
-}
-
-#[test]
-fn a_refused_password_is_known_again_whoever_brings_it_to_whichever_host() {
-    let login = |username: &str, password: &str, token: Option<&str>| PasswordLogin {
-        username: username.into(),
-        password: Password::new(password.into()),
-        security_token: token.map(|token| SecurityToken::new(token.into())),
-    };
-    let known = |login: &PasswordLogin| (login.user_digest(&key()), login.password_id("sales", &key()));
-    let base = known(&login("robot@acme.example", "pw", None));
-    assert_eq!(known(&login("Robot@Acme.example", "pw", None)), base);
-    for other in [
-        login("robot@acme.example", "pw2", None),
-        login("robot@acme.example", "pw", Some("t")),
-    ] {
-        let (user, password) = known(&other);
-        assert_eq!(user, base.0);
-        assert_ne!(password, base.1);
-    }
-    assert_ne!(known(&login("other@acme.example", "pw", None)).0, base.0);
-}
-
-#[test]
 fn debug_of_a_connector_shows_no_secret() {
     for auth in [json!({ "clientCredentials": {} }), jwt(), password()] {
         let text = format!("{:?}", connector(&spec(json!({ "auth": auth }))));
@@ -694,58 +502,4 @@ fn debug_of_a_connector_shows_no_secret() {
             assert!(!text.contains(secret), "{text}");
         }
     }
-}
-
-/// The digests of a connector by a signer: with a change of its settings, and with this token.
-fn digests_by_signer(change: &Value, token: &str) -> [String; 2] {
-    let mut auth = fixtures::jwt_by_signer();
-    let transit = auth["jwtBearer"]["signer"]["vaultTransit"]
-        .as_object_mut()
-        .unwrap();
-    transit.extend(change.as_object().unwrap().clone());
-    let spec = spec(json!({ "auth": auth, "app": { "clientId": "3MVG9" } }));
-    let mut inputs = Inputs::default();
-    for reference in references(&spec) {
-        inputs.insert(reference, Input::Found(SecretString::from(token.to_owned())));
-    }
-    let list = HostAllowList::default();
-    let (connector, _) = validate("crm", "uid", &spec, &inputs, &list, &key()).unwrap();
-    [connector.inputs_digest, connector.attempt_digest].map(|digest| digest.as_str().to_owned())
-}
-
-#[test]
-fn who_signs_determines_the_token_and_the_signers_token_only_the_attempt() {
-    let [inputs, attempt] = digests_by_signer(&json!({}), "hvs.a");
-    for change in [
-        json!({ "address": "https://vault.example.com" }),
-        json!({ "mount": "team/transit" }),
-        json!({ "keyName": "other" }),
-        json!({ "keyVersion": 1 }),
-        json!({ "namespace": "team" }),
-    ] {
-        assert_ne!(digests_by_signer(&change, "hvs.a")[0], inputs, "{change}");
-    }
-    let [same, other] = digests_by_signer(&json!({}), "hvs.b");
-    assert_eq!(same, inputs, "another token of the signer causes no login");
-    assert_ne!(other, attempt, "another token of the signer is tried at once");
-}
-
-#[test]
-fn a_signer_is_asked_only_at_an_address_that_is_allowed() {
-    let spec = spec(json!({ "auth": fixtures::jwt_by_signer() }));
-    let allowed = |address: &str| BTreeSet::from([address.parse().unwrap()]);
-    assert_eq!(
-        check_signer(&spec, &allowed("https://vault.example.com:8200")),
-        Ok(())
-    );
-    for addresses in [BTreeSet::new(), allowed("https://vault.example.com")] {
-        let rejection = check_signer(&spec, &addresses).unwrap_err();
-        assert_eq!(rejection.reason, OwnReason::SignerNotAllowed.into());
-        assert_eq!(
-            rejection.subject,
-            "spec.auth.jwtBearer.signer.vaultTransit.address: https://vault.example.com:8200"
-        );
-    }
-    let by_key = fixtures::spec(json!({ "auth": fixtures::jwt() }));
-    assert_eq!(check_signer(&by_key, &BTreeSet::new()), Ok(()));
 }
