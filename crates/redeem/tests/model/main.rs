@@ -186,7 +186,8 @@ fn smoke_every_broken_variant_is_caught_by_walking_interleavings() {
 
 #[test]
 fn every_broken_variant_is_caught_by_random_schedules() {
-    for (variant, expected, _) in Variant::BROKEN {
+    let by_chance = |(variant, ..): &(Variant, _, _)| !Variant::WALKED_ALONE.contains(variant);
+    for (variant, expected, _) in Variant::BROKEN.into_iter().filter(by_chance) {
         let mut tally = Tally::new();
         let caught =
             (0..400_000).find(|seed| random::run(*seed, variant, &mut tally).ending == Err(expected));

@@ -191,7 +191,8 @@ fn draw_fault(chance: &mut Chance) -> Fault {
 
 fn draw_disturbance(world: &World, chance: &mut Chance, c: usize) -> Action {
     match chance.below(47) {
-        0..=4 => Action::Crash(c),
+        46 if chance.one_in(2) => Action::ReplaceKey,
+        0..=4 | 46 => Action::Crash(c),
         5..=9 => Action::Pause(c),
         10..=12 => Action::Lead(c, !world.controllers[c].leads),
         13 | 14 => Action::LandDelayed,
@@ -206,7 +207,6 @@ fn draw_disturbance(world: &World, chance: &mut Chance, c: usize) -> Action {
         28 => Action::BringFirst,
         29 | 30 => Action::Edit,
         31 => Action::Unclaim,
-        46 => Action::ReplaceKey,
         40 => Action::Spoil(*chance.pick(&[Spoiled::Unsupported, Spoiled::Unreadable])),
         41 | 42 => Action::Mend,
         43 => Action::Migrate,

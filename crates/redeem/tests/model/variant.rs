@@ -48,6 +48,10 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
+    /// What random schedules do not hit upon in seconds: a restored state of which a token is under way, and two sessions that ask
+    /// about it before Salesforce has decided.
+    pub(crate) const WALKED_ALONE: [Self; 1] = [Self::OldStateAtOnce];
+
     /// What the check must find in each, and a scope of the exhaustive search that shows it.
     pub(crate) const BROKEN: [(Self, Violation, &'static str); 19] = [
         (Self::NoIntent, Violation::Replay, "renew: two jumps"),
