@@ -88,9 +88,9 @@ async fn partition(loss: Loss) {
         "took over {leaderless:?} after the leader was cut off (lease time plus two retry periods: {bound:?})"
     );
     first.follows().await;
-    assert_eq!(stage.presented(grant), 2, "the import, and the renewal in flight");
     // The answer is in, with a process that can't store it: the attempt stands open as it was announced.
     first.says("Presented a refresh token", 2).await;
+    assert_eq!(stage.presented(grant), 2, "the import, and the renewal in flight");
     let (serial, attempt) = attempt(&stage).await;
     assert_eq!(attempt, Some(serial), "nothing was written since the intent");
     assert_eq!(first.stored().len(), 1, "the import");
