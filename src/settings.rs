@@ -6,6 +6,7 @@ use crate::failpoints::Failpoints;
 
 pub mod allowed_hosts;
 pub mod allowed_signers;
+mod entry;
 
 use allowed_hosts::AllowedHosts;
 use allowed_signers::AllowedSigners;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use salesforce_client::{HostAllowList, InvalidHostPattern};
 
+use super::entry::of_namespace;
+
 /// An entry of `--allow-host`: `namespace=host`, or `*=host` for all namespaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
@@ -28,18 +30,7 @@ impl FromStr for AllowedHost {
     type Err = InvalidAllowedHost;
 
     fn from_str(text: &str) -> Result<Self, InvalidAllowedHost> {
-        let (namespace, host) = text.split_once('=').ok_or(InvalidAllowedHost::Form)?;
-        let is_name = |text: &str| {
-            (1..=63).contains(&text.len())
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        };
-        let namespace = match namespace {
-            "*" => None,
-            name if is_name(name) => Some(name.to_owned()),
-            _ => return Err(InvalidAllowedHost::Form),
-        };
+        let (namespace, host) = of_namespace(text).ok_or(InvalidAllowedHost::Form)?;
         let hosts = HostAllowList::with_extra([host])?;
         Ok(Self { namespace, hosts })
     }

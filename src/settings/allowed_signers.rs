@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use transit_client::{InvalidSignerAddress, SignerAddress};
 
+use super::entry::of_namespace;
+
 /// An entry of `--allow-signer`: `namespace=address`, or `*=address` for all namespaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedSigner {
@@ -28,16 +30,7 @@ impl FromStr for AllowedSigner {
     type Err = InvalidAllowedSigner;
 
     fn from_str(text: &str) -> Result<Self, InvalidAllowedSigner> {
-        let (namespace, address) = text.split_once('=').ok_or(InvalidAllowedSigner::Form)?;
-        let is_name = |text: &str| {
-            let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            (1..=63).contains(&text.len()) && text.bytes().all(allowed)
-        };
-        let namespace = match namespace {
-            "*" => None,
-            name if is_name(name) => Some(name.to_owned()),
-            _ => return Err(InvalidAllowedSigner::Form),
-        };
+        let (namespace, address) = of_namespace(text).ok_or(InvalidAllowedSigner::Form)?;
         Ok(Self {
             namespace,
             address: address.parse()?,

@@ -60,13 +60,7 @@ async fn ca_certificates_that_change_are_trusted_without_a_restart() {
     let (ca, log) = (folder.path().join("ca.pem"), folder.path().join("log"));
     let write = |pem: &str| std::fs::write(&ca, pem).unwrap();
     write(other.ca_pem());
-    let kubeconfig = stage.plane.kubeconfig_for(&stage.home, SERVICE_ACCOUNT).await;
-    let mut command = OperatorProcess::command(PROGRAM, &kubeconfig);
-    command
-        .args(["--namespace", &stage.home, "--watch-namespaces", &stage.namespace])
-        .args(["--connect-to", &format!("*={}", stage.sim.https_addr())])
-        .args(["--clock-speed", &SPEED.to_string(), "--ca-file"])
-        .arg(&ca);
+    let command = command(&stage, &ca).await;
     let _process = OperatorProcess::start(command, &log).unwrap();
     stage.good_connector("crm").await;
     stage.not_ready("crm", "TlsFailed").await;
@@ -77,6 +71,18 @@ async fn ca_certificates_that_change_are_trusted_without_a_restart() {
     until_logged(&log, "The CA certificates have changed, and are in use").await;
     stage.ready("crm").await;
     stage.finish().await;
+}
+
+/// The program on a stage, with the CA certificates of Salesforce in this file.
+pub(crate) async fn command(stage: &Stage, ca: &Path) -> Command {
+    let kubeconfig = stage.plane.kubeconfig_for(&stage.home, SERVICE_ACCOUNT).await;
+    let mut command = OperatorProcess::command(PROGRAM, &kubeconfig);
+    command
+        .args(["--namespace", &stage.home, "--watch-namespaces", &stage.namespace])
+        .args(["--connect-to", &format!("*={}", stage.sim.https_addr())])
+        .args(["--clock-speed", &SPEED.to_string(), "--ca-file"])
+        .arg(ca);
+    command
 }
 
 pub(crate) async fn until_logged(log: &Path, message: &str) {

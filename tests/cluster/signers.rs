@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use testbed::OperatorProcess;
 use transit_client::SignerTrust;
 
-use crate::process::{PROGRAM, until_logged};
-use crate::stage::{SERVICE_ACCOUNT, SPEED, Stage, condition, status, value};
+use crate::process::{command, until_logged};
+use crate::stage::{Stage, condition, status, value};
 use crate::vault::Vault;
 
 /// An operator that may use this signer, and a connector that does; its key is `salesforce`.
@@ -204,13 +204,8 @@ async fn ca_certificates_of_signers_that_change_are_trusted_without_a_restart() 
         ["salesforce.pem", "signer.pem", "log"].map(|it| folder.path().join(it));
     std::fs::write(&salesforce_ca, stage.sim.ca_pem()).unwrap();
     std::fs::write(&signer_ca, stage.sim.ca_pem()).unwrap();
-    let kubeconfig = stage.plane.kubeconfig_for(&stage.home, SERVICE_ACCOUNT).await;
-    let mut command = OperatorProcess::command(PROGRAM, &kubeconfig);
+    let mut command = command(&stage, &salesforce_ca).await;
     command
-        .args(["--namespace", &stage.home, "--watch-namespaces", &stage.namespace])
-        .args(["--connect-to", &format!("*={}", stage.sim.https_addr())])
-        .args(["--clock-speed", &SPEED.to_string(), "--ca-file"])
-        .arg(&salesforce_ca)
         .args([
             "--allow-signer",
             &format!("*={}", vault.address),

@@ -1,5 +1,8 @@
 //! Where do tests of the pure core start from? Connectors, tokens and observations, each with one thing said about it.
 
+mod answers;
+mod grants;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,9 @@ use crate::core::model::rejection::explain;
 use crate::core::pass::connection_test::{Flow, Steps, TestReport};
 use crate::core::secret::ownership::Target;
 use crate::core::validate::validate;
+
+pub(crate) use answers::*;
+pub(crate) use grants::*;
 
 pub(crate) const ORGANIZATION: &str = "00Dx0000000BV7zEAG";
 pub(crate) const USER: &str = "005x00000012Q9PAAU";
@@ -402,191 +408,8 @@ pub(crate) fn failures(
     }
 }
 
-/// A refusal as the client reports it.
-pub(crate) fn failure(refusal: Refusal) -> Failure {
-    Failure {
-        refusal,
-        sent: Sent::Answered,
-        http_status: Some(400),
-        retry_after: None,
-        server_date: None,
-        detail: "as Salesforce puts it".into(),
-        salvaged_refresh_token: None,
-    }
-}
-
-fn answer<T>(value: T) -> RestAnswer<T> {
-    RestAnswer {
-        value,
-        api_usage: Some(ApiUsage {
-            used: 18,
-            allowed: 15_000,
-        }),
-    }
-}
-
-pub(crate) fn versions() -> Vec<AvailableVersion> {
-    [65, 66, 67]
-        .map(|version| AvailableVersion {
-            version: ApiVersion::new(version),
-            label: format!("release of {version}"),
-        })
-        .to_vec()
-}
-
-pub(crate) fn identity_answer(username: &str) -> RestAnswer<UserIdentity> {
-    answer(UserIdentity {
-        organization_id: ORGANIZATION.parse().unwrap(),
-        user_id: USER.parse().unwrap(),
-        username: username.into(),
-        active: Some(true),
-    })
-}
-
 /// How long each call of a test takes here.
 pub(crate) const LATENCY: Duration = Duration::from_millis(40);
-
-pub(crate) fn organization(is_sandbox: bool) -> RestAnswer<Option<Organization>> {
-    answer(Some(Organization {
-        id: ORGANIZATION.parse().unwrap(),
-        name: "Acme".into(),
-        organization_type: "Enterprise Edition".into(),
-        instance_name: Some("SWE42".into()),
-        is_sandbox,
-        trial_expiration_date: None,
-        namespace_prefix: None,
-    }))
-}
-
-/// The answer to a call of an inventory in which all is well.
-pub(crate) fn inventory_answer(call: &InventoryCall) -> InventoryAnswer {
-    match call.part {
-        InventoryPart::ApiVersions => InventoryAnswer::ApiVersions(Ok(versions())),
-        InventoryPart::Organization => InventoryAnswer::Organization(Box::new(Ok(organization(false)))),
-        InventoryPart::Objects => InventoryAnswer::Objects(Ok(answer(ObjectList {
-            total: 3,
-            custom: 1,
-            standard_names: ["Account".to_owned(), "Contact".to_owned()].into(),
-            custom_names: ["Invoice__c".to_owned()].into(),
-        }))),
-        InventoryPart::RecordCounts => {
-            let counts = call.objects.iter().map(|name| (name.clone(), 7));
-            InventoryAnswer::RecordCounts(Ok(answer(counts.collect())))
-        }
-        InventoryPart::Limits => InventoryAnswer::Limits(Ok(answer(BTreeMap::new()))),
-    }
-}
-
-/// The answer to a user who may not read the Organization object.
-pub(crate) fn hidden() -> RestAnswer<Option<Organization>> {
-    answer(None)
-}
-
-/// A test in which all is well.
-pub(crate) fn passed(connector: &Arc<Connector>) -> TestReport {
-    let mut steps = Steps::new(connector.clone());
-    assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
-    assert_eq!(
-        steps.identity(&identity(), Ok(identity_answer("robot@acme.example"))),
-        Flow::Continue
-    );
-    let scopes = ["api".to_owned()];
-    steps.organization(Ok(organization(false)), &scopes);
-    steps.finish()
-}
-
-/// A test whose identity step is answered with a refusal.
-pub(crate) fn failed(connector: &Arc<Connector>, refusal: Refusal) -> TestReport {
-    let mut steps = Steps::new(connector.clone());
-    assert_eq!(steps.host_answers(Ok(versions())), Flow::Continue);
-    if steps.identity(&identity(), Err(failure(refusal))) == Flow::Continue {
-        // Whether the token is at fault, the REST API is asked.
-        steps.organization(Err(failure(Refusal::SessionExpired)), &[]);
-    }
-    steps.finish()
-}
-
-pub(crate) fn cluster() -> ClusterUid {
-    ClusterUid::new("this cluster")
-}
-
-/// The app and host of these tests.
-pub(crate) fn client() -> OAuthClient {
-    grant::client(&connector(&spec(json!({}))))
-}
-
-/// A state with a grant that was used just now.
-pub(crate) fn state(standing: GrantValidity) -> State {
-    let Owner { name, namespace, uid } = owner();
-    let connector = ConnectorRef {
-        uid: uid.as_str().into(),
-        namespace: namespace.as_str().into(),
-        name: name.as_str().into(),
-    };
-    let mut grant = Grant::new(
-        GrantId::new("grant"),
-        redeem::RefreshToken::new("refresh".to_owned()),
-        Origin::Login,
-    );
-    grant.validity = standing;
-    grant.granted_to = Some(client());
-    grant.identity = Some(user(USER));
-    grant.access = Some(access("00Dx!token-1"));
-    State {
-        pin: Some(user(USER)),
-        current: Some(grant),
-        ..State::new(connector, cluster(), Serial(3))
-    }
-}
-
-/// A user of the org of these tests.
-pub(crate) fn user(user_id: &str) -> redeem::GrantIdentity {
-    redeem::GrantIdentity {
-        organization_id: ORGANIZATION.to_owned(),
-        user_id: user_id.to_owned(),
-        username: None,
-    }
-}
-
-/// An access token that was obtained just now.
-pub(crate) fn access(token: &str) -> Access {
-    Access {
-        token: redeem::AccessToken::new(token.to_owned()),
-        serial: Serial(3),
-        instance_url: "https://acme.my.salesforce.com".to_owned(),
-        scopes: vec!["api".to_owned()],
-        issued_at: None,
-        expiration: None,
-        received_at: now(),
-        begun_at: now(),
-        unknown: redeem::UnknownFields::default(),
-    }
-}
-
-/// A settled authorizationCode connector with a grant that was used just now.
-pub(crate) fn granted(settings: &Value, validity: GrantValidity) -> Observed {
-    let spec = spec(json!({ "auth": { "authorizationCode": settings } }));
-    let state = state(validity);
-    let held = grant::token_of_state(&state, None, &connector(&spec)).unwrap();
-    let mut observed = carrying(
-        Observed {
-            source: source(&spec),
-            ..settled()
-        },
-        held,
-    );
-    grant_mut(&mut observed).view = GrantView {
-        state: found(state),
-        floor: Serial(3),
-        ..no_grant()
-    };
-    observed
-}
-
-/// A state that can be read.
-pub(crate) fn found(state: State) -> StateSeen {
-    StateSeen::Found(Box::new(state), ResourceVersion::new("7"))
-}
 
 /// When the next test is due after the one in the status.
 pub(crate) fn next_test_of(observed: &Observed) -> Timestamp {

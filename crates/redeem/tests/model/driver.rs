@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use redeem::{
-    CodeAnswer, ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerName, LedgerPhase, Read,
-    RedeemAnswer, Reply, ResourceVersion, Session, State, StateSeen, Username, WriteReply,
+    ConnectorSeen, Effect, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read, Reply, ResourceVersion,
+    Session, State, StateSeen, Username, WriteReply,
 };
 
 use crate::cluster::{Op, Spoiled};
-use crate::salesforce::{Arrival, Family, Stage, token};
+use crate::salesforce::Stage;
 use crate::shared::Shared;
 use crate::tally::{Event, Tally};
 use crate::transitions::{Due, Heard};
 use crate::variant::Variant;
-use crate::world::{Asking, ControllerPhase, DigestKey, Violation, World, bootstrap_of, username};
+use crate::world::{Asking, ControllerPhase, Violation, World, username};
 
 /// What goes wrong with one effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -285,55 +285,6 @@ impl World {
         }
     }
 
-    /// Whether an entry of a bootstrap token was written with another key.
-    fn has_entries_of_other_keys(&self, installation: usize, key_id: &str) -> bool {
-        let of_code = |name: &LedgerName| {
-            let families = (0..self.salesforce.lines.len())
-                .filter(|family| self.salesforce.lines[*family].code.is_some());
-            let mut names = families.flat_map(entry_names);
-            names.any(|of_code| of_code == *name)
-        };
-        let prefix = format!("ledger-{key_id}-");
-        let mut entries = self.cluster.ledger.iter().filter(|(at, ..)| *at == installation);
-        entries.any(|(_, name, ..)| !name.as_str().starts_with(&prefix) && !of_code(name))
-    }
-
-    /// Whether the code of the login that the session is for was entered with another key.
-    fn has_code_of_other_keys(&self, c: usize, key_id: &str) -> bool {
-        let code = self.controllers[c].cache.login;
-        let names = code.into_iter().flat_map(entry_names);
-        let other = names.filter(|name| !name.as_str().starts_with(&format!("ledger-{key_id}-")));
-        let mut other = other.filter(|name| self.cluster.ledger_entry(self.installation(c), name).is_some());
-        other.next().is_some()
-    }
-
-    /// Salesforce redeems the code of the login that the session is for.
-    fn redeem_code(&mut self, c: usize, fault: Fault, tally: &mut Tally) -> Option<Heard> {
-        let family = self.controllers[c].cache.login?;
-        if matches!(fault, Fault::None | Fault::LostReply) && self.salesforce.redeem_code(family) {
-            self.violate(Violation::CodeReplayed);
-        }
-        let answer = match fault {
-            Fault::None => {
-                let mut answer = self.salesforce.token_answer(family, 0);
-                answer.refresh_token = None;
-                CodeAnswer::Granted(Box::new((token(family, 0), answer)))
-            }
-            Fault::LostReply | Fault::LostRequest | Fault::Refused => {
-                tally.count(Event::LoginFailed);
-                CodeAnswer::Failed
-            }
-            Fault::Failed | Fault::Delayed => return None,
-        };
-        told(Reply::Code(answer))
-    }
-
-    /// The status says what came of a login.
-    fn end_login(&mut self, c: usize) {
-        let ended = self.controllers[c].cache.login;
-        self.login = self.login.filter(|login| Some(*login) != ended);
-    }
-
     fn read_state(&mut self, c: usize) -> Heard {
         let seen = |seen| Heard::Reply(Reply::State(Read::Is(seen)));
         let key = self.key(c, self.controllers[c].cache_uid());
@@ -429,137 +380,6 @@ impl World {
         Some(reply)
     }
 
-    /// The request leaves the socket and arrives.
-    pub(crate) fn arrive(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
-        let ControllerPhase::Checked { session, token, at } = phase else {
-            self.controllers[c].phase = phase;
-            return false;
-        };
-        let late_after = at + self.patience(c);
-        if self.now >= late_after {
-            tally.count(Event::Freeze);
-        }
-        let (request, arrival) = self.salesforce.arrive(&token, late_after, self.now);
-        self.note_arrival(arrival, tally);
-        self.end_pretence(c, tally);
-        self.controllers[c].phase = ControllerPhase::Sent { session, request };
-        true
-    }
-
-    fn note_arrival(&mut self, arrival: Arrival, tally: &mut Tally) {
-        match arrival {
-            Arrival::Replay => self.violate(Violation::Replay),
-            Arrival::ReplayAfterFreeze => tally.excuse(),
-            Arrival::Taken | Arrival::Busy | Arrival::Dead => {}
-        }
-    }
-
-    /// The answer to a request reaches its controller.
-    pub(crate) fn deliver(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let ControllerPhase::Sent { request, .. } = &self.controllers[c].phase else {
-            return false;
-        };
-        let request = *request;
-        if self.salesforce.request(request).stage == Stage::Processing {
-            return false;
-        }
-        let (family, number) = {
-            let request = self.salesforce.request(request);
-            (request.family, request.number)
-        };
-        let answer = self.salesforce.answer(request);
-        if answer == RedeemAnswer::AlreadyProcessing {
-            self.busy(c, crate::salesforce::token(family, number), tally);
-        } else {
-            self.answer(c, answer);
-        }
-        true
-    }
-
-    /// The answer reaches its controller in a form of which only a new refresh token can be understood.
-    pub(crate) fn deliver_garbled(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let ControllerPhase::Sent { request, .. } = &self.controllers[c].phase else {
-            return false;
-        };
-        let request = *request;
-        let Stage::Issued(number) = self.salesforce.request(request).stage else {
-            return false;
-        };
-        if !self.config.rotates {
-            return false;
-        }
-        let family = self.salesforce.request(request).family;
-        self.salesforce.answer(request);
-        tally.count(Event::Rescued);
-        let token = crate::salesforce::token(family, number);
-        let answer = match self.borrowed(c, &token) {
-            Some(answer) => RedeemAnswer::Granted(Box::new(answer)),
-            None => RedeemAnswer::Rescued(token),
-        };
-        self.answer(c, answer);
-        true
-    }
-
-    /// The request arrives twice: the first copy is processed and its answer goes nowhere.
-    pub(crate) fn arrive_twice(&mut self, c: usize, tally: &mut Tally) -> bool {
-        let ControllerPhase::Checked { token, at, .. } = &self.controllers[c].phase else {
-            return false;
-        };
-        let (token, at) = (token.clone(), *at);
-        let late_after = at + self.patience(c);
-        if self.now >= late_after {
-            return false;
-        }
-        let (_, arrival) = self.salesforce.arrive(&token, late_after, self.now);
-        self.note_arrival(arrival, tally);
-        self.end_pretence(c, tally);
-        self.ghost.unclear = true;
-        self.busy(c, token, tally);
-        true
-    }
-
-    fn busy(&mut self, c: usize, token: redeem::RefreshToken, tally: &mut Tally) {
-        tally.count(Event::AlreadyProcessing);
-        if self.config.variant != Variant::BlindRetry || self.controllers[c].retries >= 3 {
-            return self.answer(c, RedeemAnswer::AlreadyProcessing);
-        }
-        self.controllers[c].retries += 1;
-        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
-        let at = self.now;
-        self.controllers[c].phase = match phase {
-            ControllerPhase::Sent { session, .. } | ControllerPhase::Checked { session, .. } => {
-                ControllerPhase::Checked { session, token, at }
-            }
-            ControllerPhase::Idle | ControllerPhase::Running(_) => phase,
-        };
-    }
-
-    pub(crate) fn answer(&mut self, c: usize, answer: RedeemAnswer) {
-        crate::trace(|| format!("{c} {:?} answer {}", self.now, crate::short(&answer)));
-        let phase = std::mem::replace(&mut self.controllers[c].phase, ControllerPhase::Idle);
-        let (ControllerPhase::Sent { session, .. } | ControllerPhase::Checked { session, .. }) = phase else {
-            self.controllers[c].phase = phase;
-            return;
-        };
-        if let (Variant::DeriveBeforeStore, RedeemAnswer::Granted(granted)) = (self.config.variant, &answer) {
-            let uid = self.controllers[c].cache_uid();
-            let state = self
-                .cluster
-                .state(self.key(c, uid))
-                .map(|(state, _)| State::clone(state));
-            if let Some(mut state) = state
-                && let Some(access) = state.current.as_mut().and_then(|grant| grant.access.as_mut())
-            {
-                access.token = granted.access_token.clone();
-                self.derive(uid, &state, true);
-            }
-        }
-        let heard = Heard::Reply(Reply::Answer(answer));
-        let session = self.transitions.after(session, heard, self.now(c));
-        self.controllers[c].phase = ControllerPhase::Running(session);
-    }
-
     /// Runs a controller until its session ends, with nothing going wrong.
     pub(crate) fn drive(&mut self, c: usize, tally: &mut Tally, steps: u32) -> bool {
         if self.controllers[c].phase == ControllerPhase::Idle {
@@ -599,9 +419,4 @@ impl crate::world::Controller {
     pub(crate) fn cache_uid(&self) -> u32 {
         self.cache.uid
     }
-}
-
-/// The ledger entries that a token or a code may have, one for each digest key.
-fn entry_names(family: Family) -> [LedgerName; 2] {
-    [DigestKey::First, DigestKey::Second].map(|key| LedgerName::of(&bootstrap_of(family, key).digest))
 }

@@ -19,6 +19,7 @@ mod diagram;
 mod driver;
 mod ending;
 mod exhaustive;
+mod logins;
 mod pretence;
 mod random;
 mod salesforce;
@@ -28,6 +29,7 @@ mod shared;
 mod tally;
 mod transitions;
 mod variant;
+mod wire;
 mod world;
 
 use std::collections::BTreeMap;
