@@ -1,10 +1,12 @@
 //! May this user log in, and is this access token good?
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::app::{App, AppKind, AppStanding, PermittedUsers};
+use crate::app::{App, AppKind, AppStanding, Flow, PermittedUsers};
+use crate::network::{self, IpRelaxation};
 use crate::org::{IpRestriction, Org, OrgStatus};
 use crate::refusal::{self, OAuthRefusal};
 use crate::user::{Standing, User};
@@ -108,6 +110,30 @@ impl World {
             IpRestriction::None | IpRestriction::Rest => Ok(()),
             IpRestriction::TokenEndpoint => Err(refusal::IP_RESTRICTED),
             IpRestriction::TokenEndpointUnnamed => Err(refusal::AUTHENTICATION_FAILURE),
+        }
+    }
+
+    /// Login IP Ranges of the user's profile: without any, all addresses may log in. docs/salesforce.md#login-ip-ranges
+    pub(crate) fn may_log_in_from(
+        address: IpAddr,
+        app: &App,
+        user: &User,
+        flow: Flow,
+    ) -> Result<(), OAuthRefusal> {
+        let relaxed = app.ip_relaxation == IpRelaxation::Relax && flow != Flow::JwtBearer;
+        let ranges = &user.login_ip_ranges;
+        if relaxed || ranges.is_empty() || network::listed(ranges, address) {
+            return Ok(());
+        }
+        Err(refusal::IP_RESTRICTED)
+    }
+
+    /// Only listed addresses complete the web server flow or a refresh, where the app enforces that.
+    /// docs/salesforce.md#refresh-token-ip-allowlist
+    pub(crate) fn may_refresh_from(address: IpAddr, app: &App) -> Result<(), OAuthRefusal> {
+        match &app.refresh_token_ip_allowlist {
+            Some(ranges) if !network::listed(ranges, address) => Err(refusal::IP_BY_DEVELOPER),
+            Some(_) | None => Ok(()),
         }
     }
 

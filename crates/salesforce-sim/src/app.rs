@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::Secret;
 use crate::credentials::Rotations;
+use crate::network::{AddressRange, IpRelaxation};
 
 /// The two kinds of app. docs/salesforce.md#app-kinds
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -124,9 +125,12 @@ pub struct App {
     pub rotates_refresh_tokens: bool,
     #[serde(default)]
     pub refresh_token_policy: RefreshTokenPolicy,
-    /// The refresh token IP allowlist of the app does not hold the caller. docs/salesforce.md#refresh-token-ip-allowlist
+    /// "Enforce Refresh Token IP Allowlist", with what is on it; not enforced when absent.
+    /// docs/salesforce.md#refresh-token-ip-allowlist
     #[serde(default)]
-    pub refresh_ip_refused: bool,
+    pub refresh_token_ip_allowlist: Option<Vec<AddressRange>>,
+    #[serde(default)]
+    pub ip_relaxation: IpRelaxation,
     /// Session timeout of this app; the org's when absent.
     #[serde(default, deserialize_with = "crate::durations::optional_seconds")]
     pub session_timeout: Option<Duration>,
@@ -200,7 +204,8 @@ impl App {
             certificate_pem: None,
             rotates_refresh_tokens: false,
             refresh_token_policy: RefreshTokenPolicy::UntilRevoked,
-            refresh_ip_refused: false,
+            refresh_token_ip_allowlist: None,
+            ip_relaxation: IpRelaxation::Enforce,
             session_timeout: None,
             token_format: TokenFormat::Opaque,
             introspects_all: false,

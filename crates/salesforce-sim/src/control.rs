@@ -1,5 +1,6 @@
 //! What can another process do to the simulated Salesforce, over HTTP?
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
@@ -46,6 +47,15 @@ fn act(world: &mut World, request: &Request) -> Done {
         (&Method::POST, "/control/advance") => {
             world.advance(Duration::from_secs(body::<Advance>(request)?.seconds));
             Ok(json!({ "now": world.now() }))
+        }
+        (&Method::POST, "/control/caller") => {
+            world.caller = body::<Caller>(request)?.address;
+            Ok(done())
+        }
+        (&Method::POST, "/control/contain") => {
+            let whom: Contain = body(request)?;
+            known_user(world, &whom.username)?;
+            Ok(json!({ "revoked": world.contain_user(&whom.username) }))
         }
         (&Method::POST, "/control/freeze") => {
             world.clock.freeze();
@@ -103,6 +113,18 @@ fn counts(world: &World) -> Value {
 #[serde(deny_unknown_fields)]
 struct Advance {
     seconds: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Caller {
+    address: IpAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contain {
+    username: String,
 }
 
 #[derive(Deserialize)]
@@ -211,6 +233,8 @@ struct ChangeApp {
     certificate: Option<String>,
     /// One more callback URL.
     callback: Option<String>,
+    ip_relaxation: Option<crate::IpRelaxation>,
+    refresh_token_ip_allowlist: Option<Vec<crate::AddressRange>>,
 }
 
 fn change_app(world: &mut World, change: &ChangeApp) -> Done {
@@ -231,6 +255,10 @@ fn change_app(world: &mut World, change: &ChangeApp) -> Done {
     if let Some(certificate) = &change.certificate {
         app.certificate_pem = Some(certificate.clone());
     }
+    app.ip_relaxation = change.ip_relaxation.unwrap_or(app.ip_relaxation);
+    if let Some(ranges) = &change.refresh_token_ip_allowlist {
+        app.refresh_token_ip_allowlist = Some(ranges.clone());
+    }
     app.callbacks.extend(change.callback.clone());
     if let Some(seconds) = change.session_timeout_seconds {
         app.session_timeout = Some(Duration::from_secs(seconds));
@@ -245,12 +273,16 @@ struct ChangeUser {
     standing: Option<Standing>,
     password: Option<String>,
     api_enabled: Option<bool>,
+    login_ip_ranges: Option<Vec<crate::AddressRange>>,
 }
 
 fn change_user(world: &mut World, change: &ChangeUser) -> Done {
     known_user(world, &change.username)?;
     if let Some(standing) = change.standing {
         world.set_standing(&change.username, standing);
+    }
+    if let Some(ranges) = &change.login_ip_ranges {
+        world.user(&change.username).login_ip_ranges.clone_from(ranges);
     }
     if let Some(api_enabled) = change.api_enabled {
         world.user(&change.username).api_enabled = api_enabled;
@@ -272,6 +304,7 @@ struct ChangeOrg {
     api_enabled: Option<bool>,
     api_limit_exceeded: Option<bool>,
     ip_restriction: Option<crate::IpRestriction>,
+    locks_sessions_to_address: Option<bool>,
     custom_objects: Option<Vec<String>>,
     data_storage_used_percent: Option<u64>,
 }
@@ -285,6 +318,9 @@ fn change_org(world: &mut World, change: &ChangeOrg) -> Done {
     org.api_enabled = change.api_enabled.unwrap_or(org.api_enabled);
     org.api_limit_exceeded = change.api_limit_exceeded.unwrap_or(org.api_limit_exceeded);
     org.ip_restriction = change.ip_restriction.unwrap_or(org.ip_restriction);
+    org.locks_sessions_to_address = change
+        .locks_sessions_to_address
+        .unwrap_or(org.locks_sessions_to_address);
     org.data_storage_used_percent = change
         .data_storage_used_percent
         .unwrap_or(org.data_storage_used_percent);

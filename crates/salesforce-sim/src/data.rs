@@ -17,7 +17,7 @@ use crate::refusal::{self, RestRefusal};
 use crate::switches::ApiDisabledWording;
 use crate::user::User;
 use crate::world::{Place, World};
-use crate::{Endpoint, objects, query};
+use crate::{Endpoint, network, objects, query};
 
 /// Newest version, Winter '27; the label counts seasons from Spring '26 = v66.0.
 const NEWEST: u32 = 68;
@@ -92,7 +92,7 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
     }
     let token = token_of(request).ok_or(refusal::SESSION_EXPIRED)?;
     let session = world.living_session(&token).ok_or(refusal::SESSION_EXPIRED)?;
-    let (client_id, scopes) = (session.client_id.clone(), session.scopes.clone());
+    let (client_id, scopes, address) = (session.client_id.clone(), session.scopes.clone(), session.address);
     let user = world
         .find_user(&session.username)
         .ok_or(refusal::SESSION_EXPIRED)?;
@@ -103,6 +103,9 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
         .ok_or(refusal::SESSION_EXPIRED)?;
     // A token works on its own org's host only. docs/salesforce.md#wrong-host
     if world.place(&request.host) != world.org_index(&org.host).map_or(Place::Unknown, Place::MyDomain) {
+        return Err(refusal::SESSION_EXPIRED);
+    }
+    if org.locks_sessions_to_address && address != network::address_of(request, world.caller) {
         return Err(refusal::SESSION_EXPIRED);
     }
     may_use_rest(world, &client, &user, &org, &scopes)?;

@@ -133,6 +133,16 @@ impl World {
         }
     }
 
+    /// Contains a user, as Salesforce does by itself after calls from suspicious addresses: the user is frozen, sessions end,
+    /// and all refresh tokens are revoked. Returns how many. docs/salesforce.md#containment
+    #[track_caller]
+    pub fn contain_user(&mut self, username: &str) -> usize {
+        self.set_standing(username, Standing::Frozen);
+        self.vault.end_grants_where(GrantEnd::Revoked, |grant| {
+            grant.username.eq_ignore_ascii_case(username)
+        })
+    }
+
     /// Changes a password, which resets the security token too. docs/salesforce.md#security-token
     #[track_caller]
     pub fn change_password(&mut self, username: &str, password: &str) -> String {

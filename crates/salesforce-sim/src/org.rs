@@ -89,6 +89,9 @@ pub struct Org {
     /// The caller's address is in the org's trusted range: no security token is needed with a password.
     #[serde(default)]
     pub caller_ip_trusted: bool,
+    /// "Lock sessions to the IP address from which they originated". docs/salesforce.md#locked-sessions
+    #[serde(default)]
+    pub locks_sessions_to_address: bool,
     /// Idle session timeout; Salesforce's default is two hours. docs/salesforce.md#session-timeout
     #[serde(default = "two_hours", deserialize_with = "crate::durations::seconds")]
     pub session_timeout: Duration,
@@ -154,6 +157,7 @@ impl Org {
             api_enabled: true,
             ip_restriction: IpRestriction::None,
             caller_ip_trusted: false,
+            locks_sessions_to_address: false,
             session_timeout: two_hours(),
             failed_logins_before_lockout: ten(),
             logins_per_hour: None,

@@ -14,6 +14,7 @@ use hyper::Method;
 pub(crate) use call::{check_secret, client_credentials_of};
 
 use crate::http::{Reply, Request};
+use crate::network;
 use crate::refusal::{self, OAuthRefusal};
 use crate::world::World;
 
@@ -31,6 +32,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
         form: request.form(),
         place: world.place(&request.host),
         now: world.now(),
+        address: network::address_of(request, world.caller),
     };
     match grant(world, &call) {
         Ok(issued) => response::success(world, &call, &issued),

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::Secret;
+use crate::network::AddressRange;
 
 /// A user of one org. Usernames are unique across all of Salesforce.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +36,9 @@ pub struct User {
     /// Logins are refused at this hour by the profile.
     #[serde(default)]
     pub outside_login_hours: bool,
+    /// Login IP Ranges of the profile; none means that all addresses may log in. docs/salesforce.md#login-ip-ranges
+    #[serde(default)]
+    pub login_ip_ranges: Vec<AddressRange>,
     #[serde(default = "yes")]
     pub api_enabled: bool,
     /// Read on `Organization`; some API-only users lack it. docs/salesforce.md#organization-query
@@ -80,6 +84,7 @@ impl User {
             failed_logins: 0,
             password_expired: false,
             outside_login_hours: false,
+            login_ip_ranges: Vec::new(),
             api_enabled: true,
             reads_organization: true,
             views_setup: false,

@@ -1,6 +1,7 @@
 //! Which access tokens, refresh tokens and approvals exist, and which of them are still good?
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +19,8 @@ pub(crate) struct Session {
     /// Organization id at the time of issue: a sandbox refresh leaves it behind.
     pub(crate) org_id: String,
     pub(crate) scopes: Vec<String>,
+    /// From where it was opened. docs/salesforce.md#locked-sessions
+    pub(crate) address: IpAddr,
     pub(crate) issued_at: Timestamp,
     pub(crate) last_active: Timestamp,
     pub(crate) timeout: Duration,

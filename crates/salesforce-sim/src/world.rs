@@ -1,6 +1,7 @@
 //! Which orgs, apps and users exist, and what has happened to them?
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use crate::clock::Clock;
 use crate::fault::FaultRule;
 use crate::http::Request;
 use crate::log::LogEntry;
+use crate::network::DEFAULT_CALLER;
 use crate::org::Org;
 use crate::switches::{InstanceUrl, Switches};
 use crate::user::User;
@@ -18,10 +20,12 @@ use crate::vault::Vault;
 use crate::{Endpoint, ids};
 
 /// A simulated Salesforce: its orgs, apps, users, tokens, time, faults and log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct World {
     pub clock: Clock,
     pub switches: Switches,
+    /// The address that calls come from; see [`crate::network`].
+    pub caller: IpAddr,
     orgs: Vec<Org>,
     hosts: HashMap<String, usize>,
     users: HashMap<String, Arc<User>>,
@@ -49,7 +53,24 @@ pub(crate) enum Place {
 
 impl World {
     pub fn empty() -> Self {
-        Self::default()
+        Self {
+            clock: Clock::default(),
+            switches: Switches::default(),
+            caller: DEFAULT_CALLER,
+            orgs: Vec::new(),
+            hosts: HashMap::new(),
+            users: HashMap::new(),
+            apps: HashMap::new(),
+            ids_given: 0,
+            vault: Vault::default(),
+            authorizations: Authorizations::default(),
+            faults: Vec::new(),
+            log: Vec::new(),
+            counts: HashMap::new(),
+            requests: 0,
+            revoked_families: 0,
+            logins: HashMap::new(),
+        }
     }
 
     /// Adds an org; the first one is what `localhost` and `127.0.0.1` reach.

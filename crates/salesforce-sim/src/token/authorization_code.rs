@@ -47,6 +47,8 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     let org = world.org_of(&user, call.place).ok_or(refusal::INVALID_CODE)?;
     let org_id = org.id.clone();
     World::may_log_in(org, &user)?;
+    World::may_log_in_from(call.address, &app, &user, Flow::AuthorizationCode)?;
+    World::may_refresh_from(call.address, &app)?;
     let mut issued = issue(world, call, app, user, Flow::AuthorizationCode, code.scopes)?;
     if offers_refresh(&issued.scopes) {
         let refresh_token = approve(world, call, &issued, org_id);

@@ -1,5 +1,6 @@
 //! What do all grants need to know of a token request, and how does its app authenticate?
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ pub(super) struct Call<'a> {
     pub(super) form: Params,
     pub(super) place: Place,
     pub(super) now: Timestamp,
+    /// Where it comes from.
+    pub(super) address: IpAddr,
 }
 
 /// Credentials of the client: in the body or by HTTP Basic. docs/salesforce.md#client-authentication

@@ -22,6 +22,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     let user = world.find_user(run_as).ok_or(refusal::NO_RUN_AS_USER)?;
     let org = world.org_of(&user, call.place).ok_or(refusal::NO_RUN_AS_USER)?;
     World::may_log_in(org, &user)?;
+    World::may_log_in_from(call.address, &app, &user, Flow::ClientCredentials)?;
     World::app_is_installed_for(&app, &user)?;
     World::user_is_permitted(&app, &user)?;
     let scopes: Vec<String> = app

@@ -49,6 +49,7 @@ pub(super) fn issue(
             username: user.username.clone(),
             org_id: org.id.clone(),
             scopes: scopes.clone(),
+            address: call.address,
             issued_at: call.now,
             last_active: call.now,
             timeout,

@@ -45,6 +45,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
         return Err(refusal::REFRESH_SCOPE_REQUIRED);
     }
     World::may_log_in(org, &user)?;
+    World::may_log_in_from(call.address, &app, &user, Flow::JwtBearer)?;
     World::app_is_installed_for(&app, &user)?;
     World::user_is_permitted(&app, &user)?;
     let approved = app.permitted_users == PermittedUsers::AdminApproved

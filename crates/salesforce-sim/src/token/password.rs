@@ -31,6 +31,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
         return Err(failure);
     }
     World::may_log_in(&org, &user)?;
+    World::may_log_in_from(call.address, &app, &user, Flow::Password)?;
     if !world.check_password(username, password) || user.password_expired {
         return Err(failure);
     }

@@ -35,10 +35,9 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     let user = world.find_user(&family.username).ok_or(refusal::EXPIRED_TOKEN)?;
     let org = world.org_of(&user, call.place).ok_or(refusal::EXPIRED_TOKEN)?;
     World::may_log_in(org, &user)?;
+    World::may_log_in_from(call.address, &app, &user, Flow::RefreshToken)?;
     World::user_is_permitted(&app, &user)?;
-    if app.refresh_ip_refused {
-        return Err(refusal::IP_BY_DEVELOPER);
-    }
+    World::may_refresh_from(call.address, &app)?;
     let rotates = app.rotates_refresh_tokens;
     let mut issued = issue(world, call, app, user, Flow::RefreshToken, family.scopes)?;
     end_previous_sessions(world, &presented, &issued.access_token);

@@ -400,7 +400,7 @@ fn refresh_cases() -> Vec<Case> {
             "address allowlist of the app",
             ("invalid_grant", "ip restricted by app developer"),
             refreshing(|world| {
-                world.app(dw::ECA).refresh_ip_refused = true;
+                world.app(dw::ECA).refresh_token_ip_allowlist = Some(Vec::new());
             }),
         ),
         case("sandbox refreshed", expired, |world| {

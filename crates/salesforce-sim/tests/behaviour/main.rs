@@ -1,6 +1,8 @@
 //! Does the simulator behave as Salesforce is documented to? Raw HTTP, no client of this project.
 
 #[cfg(test)]
+mod addresses;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod catalogue;
