@@ -37,9 +37,13 @@ impl World {
         let home = self.org_index(&app.org_host);
         match (app.kind, place) {
             // A local external client app exists in one org and on no shared host. docs/salesforce.md#local-app-host
-            (AppKind::ExternalClientApp, Place::MyDomain(index)) if Some(index) == home => Ok(app),
+            (AppKind::ExternalClientApp, Place::MyDomain(index) | Place::Site(index))
+                if Some(index) == home =>
+            {
+                Ok(app)
+            }
             (AppKind::ExternalClientApp, _) => Err(refusal::APP_NOT_FOUND),
-            (AppKind::ConnectedApp, Place::MyDomain(index)) => {
+            (AppKind::ConnectedApp, Place::MyDomain(index) | Place::Site(index)) => {
                 let installed = Some(index) == home
                     || app
                         .installed_in
@@ -85,8 +89,8 @@ impl World {
     pub(crate) fn org_of(&self, user: &User, place: Place) -> Option<&Org> {
         let org = self.org_by_host(&user.org_host)?;
         let fits = match place {
-            Place::Shared(host) => host == org.kind.login_host() && !org.my_domain_login_only,
-            Place::MyDomain(index) => self.org_index(&user.org_host) == Some(index),
+            Place::Shared(host) => org.is_served_at(host),
+            Place::MyDomain(index) | Place::Site(index) => self.org_index(&user.org_host) == Some(index),
             Place::Unknown => false,
         };
         fits.then_some(org)

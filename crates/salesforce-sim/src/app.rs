@@ -131,6 +131,10 @@ pub struct App {
     pub refresh_token_ip_allowlist: Option<Vec<AddressRange>>,
     #[serde(default)]
     pub ip_relaxation: IpRelaxation,
+    /// The idle limit of refresh tokens, which ends them whatever the policy says: on and locked for new apps.
+    /// docs/salesforce.md#idle-limit
+    #[serde(default, deserialize_with = "crate::durations::optional_seconds")]
+    pub idle_limit: Option<Duration>,
     /// Session timeout of this app; the org's when absent.
     #[serde(default, deserialize_with = "crate::durations::optional_seconds")]
     pub session_timeout: Option<Duration>,
@@ -163,8 +167,12 @@ pub(crate) struct PreviousSecret {
     pub(crate) attempts: u64,
 }
 
+/// docs/salesforce.md#idle-limit
+const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
+
 impl App {
-    /// An app with all flows on that its kind can have, scopes `api` and `refresh_token`, and no rotation.
+    /// A new app with all flows on that its kind can have, and the scopes `api` and `refresh_token`. Refresh tokens of an external
+    /// client app rotate, and end when they are not used for 30 days. docs/salesforce.md#new-app-defaults
     pub fn new(
         kind: AppKind,
         org_host: impl Into<String>,
@@ -202,10 +210,11 @@ impl App {
             secret_for_web_server_flow: true,
             secret_for_refresh_flow: true,
             certificate_pem: None,
-            rotates_refresh_tokens: false,
+            rotates_refresh_tokens: kind == AppKind::ExternalClientApp,
             refresh_token_policy: RefreshTokenPolicy::UntilRevoked,
             refresh_token_ip_allowlist: None,
             ip_relaxation: IpRelaxation::Enforce,
+            idle_limit: (kind == AppKind::ExternalClientApp).then_some(IDLE_LIMIT),
             session_timeout: None,
             token_format: TokenFormat::Opaque,
             introspects_all: false,
@@ -215,6 +224,14 @@ impl App {
             previous_secret: None,
             rotations: Rotations::default(),
         }
+    }
+
+    /// The same app if it is older than these defaults.
+    #[must_use]
+    pub fn from_before_2026(mut self) -> Self {
+        self.rotates_refresh_tokens = false;
+        self.idle_limit = None;
+        self
     }
 
     /// Has it a scope that lets it keep a refresh token?

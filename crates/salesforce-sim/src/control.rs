@@ -298,6 +298,8 @@ fn change_user(world: &mut World, change: &ChangeUser) -> Done {
 struct ChangeOrg {
     host: String,
     rename_to: Option<String>,
+    /// Ends the redirection of this former host to the org.
+    end_redirection_of: Option<String>,
     #[serde(default)]
     refresh_sandbox: bool,
     status: Option<crate::OrgStatus>,
@@ -329,6 +331,11 @@ fn change_org(world: &mut World, change: &ChangeOrg) -> Done {
     }
     if change.refresh_sandbox {
         world.refresh_sandbox(&change.host);
+    }
+    if let Some(former) = &change.end_redirection_of
+        && !world.end_redirection(former)
+    {
+        return Err(format!("{former:?} does not redirect"));
     }
     if let Some(new) = &change.rename_to {
         world.rename_my_domain(&change.host, new);

@@ -102,6 +102,9 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
         .cloned()
         .ok_or(refusal::SESSION_EXPIRED)?;
     // A token works on its own org's host only. docs/salesforce.md#wrong-host
+    if matches!(world.place(&request.host), Place::Shared(_) | Place::Site(_)) {
+        return Err(refusal::URL_NOT_RESET);
+    }
     if world.place(&request.host) != world.org_index(&org.host).map_or(Place::Unknown, Place::MyDomain) {
         return Err(refusal::SESSION_EXPIRED);
     }

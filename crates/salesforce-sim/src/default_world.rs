@@ -126,11 +126,16 @@ fn add_apps(world: &mut World) {
             DEVELOPER_USER,
         ),
     ] {
-        let mut app = App::new(kind, host, client_id, secret);
+        let app = App::new(kind, host, client_id, secret);
+        // One app is new, the others are older than the defaults of new ones.
+        let mut app = if client_id == ROTATING {
+            app
+        } else {
+            app.from_before_2026()
+        };
         app.run_as = Some(run_as.to_owned());
         app.callbacks = vec![CALLBACK.to_owned()];
         app.certificate_pem = Some(JWT_CERTIFICATE.to_owned());
-        app.rotates_refresh_tokens = client_id == ROTATING;
         if [JWT, SANDBOX_JWT].contains(&client_id) {
             app.permitted_users = PermittedUsers::AdminApproved;
             app.pre_authorized.insert(run_as.to_owned());

@@ -17,6 +17,8 @@ pub(crate) struct Request {
     pub(crate) authority: String,
     pub(crate) path: String,
     pub(crate) query: Params,
+    /// Path and query as they were sent.
+    pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }

@@ -5,11 +5,9 @@
 //! <https://developer.salesforce.com/docs/platform/mobile-sdk/guide/oauth-revoking-tokens.html>
 
 use hyper::{Method, StatusCode};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::app::{App, RefreshTokenPolicy};
-use crate::clock::later;
+use crate::app::App;
 use crate::http::{Reply, Request};
 use crate::refusal::{self, OAuthRefusal};
 use crate::token;
@@ -115,12 +113,7 @@ fn of_refresh_token(world: &World, request: &Request, app: &App, token: &str) ->
         "iat": grant.approved_at.as_second(),
         "nbf": grant.approved_at.as_second(),
     });
-    let expiry: Option<Timestamp> = match owner.refresh_token_policy {
-        RefreshTokenPolicy::UntilRevoked | RefreshTokenPolicy::Immediately => None,
-        RefreshTokenPolicy::Idle(limit) => Some(later(grant.last_used, limit)),
-        RefreshTokenPolicy::After(limit) => Some(later(grant.approved_at, limit)),
-    };
-    if let (Some(fields), Some(expiry)) = (state.as_object_mut(), expiry) {
+    if let (Some(fields), Some(expiry)) = (state.as_object_mut(), grant.ends(&owner)) {
         fields.insert("exp".to_owned(), Value::from(expiry.as_second()));
     }
     state

@@ -60,7 +60,7 @@ pub use refusal::{OAuthRefusal, REST_CATALOGUE, RestRefusal, TOKEN_ENDPOINT_CATA
 pub use secret::Secret;
 pub use simulator::{Addresses, Simulator, WaitError};
 pub use start_error::StartError;
-pub use switches::{ApiDisabledWording, InstanceUrl, Switches};
+pub use switches::{ApiDisabledWording, Audience, InstanceUrl, Switches};
 pub use user::{Standing, User};
 pub use vault::GrantEnd;
 pub use world::World;

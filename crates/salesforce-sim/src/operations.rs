@@ -218,7 +218,7 @@ impl World {
         self.revoke_app_sessions(client_id);
     }
 
-    /// Renames a My Domain: sessions end, refresh tokens are revoked, and `instance_url` is another from now on.
+    /// Renames a My Domain: sessions end, refresh tokens are revoked, and `instance_url` is another from now on. The former host redirects.
     /// docs/salesforce.md#my-domain-change
     #[track_caller]
     pub fn rename_my_domain(&mut self, from: &str, to: &str) {
@@ -228,6 +228,11 @@ impl World {
         let id = org.id.clone();
         self.rename_host(&from, &to);
         self.end_everything_of_org(&id);
+    }
+
+    /// Ends the redirection of a former My Domain: it has no route from now on. False if there was none.
+    pub fn end_redirection(&mut self, former: &str) -> bool {
+        self.redirections.remove(&former.to_lowercase()).is_some()
     }
 
     /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void, and by switch its apps have new

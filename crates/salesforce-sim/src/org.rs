@@ -56,6 +56,9 @@ pub struct Org {
     pub name: String,
     pub host: String,
     pub kind: OrgKind,
+    /// Hosts of its sites and its custom domains, with OAuth endpoints of their own. docs/salesforce.md#flows-by-host
+    #[serde(default)]
+    pub sites: Vec<String>,
     #[serde(default = "default_instance")]
     pub instance: String,
     #[serde(default)]
@@ -140,12 +143,35 @@ pub enum IpRestriction {
 }
 
 impl Org {
+    /// The shared login host that stands for the org in identity URLs and JWT audiences. docs/salesforce.md#shared-login-hosts
+    pub fn login_host(&self) -> &'static str {
+        match (self.is_on_alibaba_cloud(), self.kind.is_sandbox()) {
+            (false, _) => self.kind.login_host(),
+            (true, false) => "login.sfcrmproducts.cn",
+            (true, true) => "test.sfcrmproducts.cn",
+        }
+    }
+
+    /// Whether its users may log in at this shared host. That `welcome.salesforce.com` takes the same users as
+    /// `login.salesforce.com` is a guess. docs/salesforce.md#government-cloud
+    pub(crate) fn is_served_at(&self, shared: &str) -> bool {
+        let in_government_cloud = self.host.ends_with(".salesforce.mil");
+        let same = shared == self.login_host()
+            || (shared == "welcome.salesforce.com" && self.login_host() == "login.salesforce.com");
+        same && !in_government_cloud && !self.my_domain_login_only
+    }
+
+    fn is_on_alibaba_cloud(&self) -> bool {
+        self.host.ends_with(".sfcrmproducts.cn")
+    }
+
     pub fn new(name: impl Into<String>, host: impl Into<String>, kind: OrgKind) -> Self {
         Self {
             id: String::new(),
             name: name.into(),
             host: host.into(),
             kind,
+            sites: Vec::new(),
             instance: default_instance(),
             status: OrgStatus::Active,
             custom_objects: Vec::new(),

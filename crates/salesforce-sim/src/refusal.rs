@@ -200,6 +200,12 @@ pub const TOKEN_ENDPOINT_CATALOGUE: &[OAuthRefusal] = &[
 ];
 
 // docs/salesforce.md#rest-errors
+/// docs/salesforce.md#url-not-reset
+pub(crate) const URL_NOT_RESET: RestRefusal = rest(
+    400,
+    "URL_NOT_RESET",
+    "Destination URL not reset. The URL returned from login must be set",
+);
 pub(crate) const SESSION_EXPIRED: RestRefusal = rest(401, "INVALID_SESSION_ID", "Session expired or invalid");
 pub(crate) const SESSION_NOT_FOR_REST: RestRefusal = rest(
     401,
@@ -242,6 +248,7 @@ pub(crate) const METHOD_NOT_ALLOWED: RestRefusal = rest(
 
 /// Every row of docs/salesforce.md#rest-errors that the REST API can be made to say, by a situation or by a fault.
 pub const REST_CATALOGUE: &[RestRefusal] = &[
+    URL_NOT_RESET,
     SESSION_EXPIRED,
     SESSION_NOT_FOR_REST,
     NOT_ATTACHED_TO_AGENT,

@@ -9,7 +9,9 @@ use crate::{Endpoint, access_jwt, authorize, data, identity, introspect, pages, 
 impl World {
     pub(crate) fn answer(&mut self, request: &Request) -> Reply {
         if self.place(&request.host) == Place::Unknown {
-            return no_route();
+            return self.redirection(&request.host).map_or_else(no_route, |new| {
+                moved(self.switches.redirection_status, new, request)
+            });
         }
         match Endpoint::of(&request.path) {
             Endpoint::Token => token::answer(self, request),
@@ -44,6 +46,12 @@ fn other(world: &mut World, request: &Request) -> Reply {
         StatusCode::NOT_FOUND,
         pages::error("URL No Longer Exists", &request.path),
     )
+}
+
+/// The former name of an org, until its administrator ends the redirection. docs/salesforce.md#my-domain-change
+fn moved(status: u16, new: &str, request: &Request) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::MOVED_PERMANENTLY);
+    Reply::empty(status).with("location", &format!("https://{new}{}", request.target))
 }
 
 /// What an unknown `*.my.salesforce.com` answers is not known (docs/salesforce.md#open-unknown-host). Salesforce Edge

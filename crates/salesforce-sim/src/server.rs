@@ -135,6 +135,11 @@ async fn read(incoming: hyper::Request<Incoming>, scheme: &'static str) -> Resul
         // Some clients join addresses with one slash too many.
         path: parts.uri.path().replace("//", "/"),
         query: Params::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+        target: parts
+            .uri
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         headers: parts.headers,
         authority,
         body,

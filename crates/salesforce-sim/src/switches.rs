@@ -29,6 +29,10 @@ pub struct Switches {
     #[serde(deserialize_with = "crate::durations::milliseconds")]
     pub refresh_processing: Duration,
     pub instance_url: InstanceUrl,
+    /// With which status the former name of a My Domain redirects: 301 or 307. docs/salesforce.md#my-domain-change
+    pub redirection_status: u16,
+    /// Whether the org's My Domain and sites are an audience of JWT bearer, beside the shared login host. docs/salesforce.md#jwt-audience
+    pub my_domain_as_audience: Audience,
     /// In which words a user without API Enabled is refused. docs/salesforce.md#api-disabled
     pub api_disabled_wording: ApiDisabledWording,
     /// A replayed spent refresh token kills its family. docs/salesforce.md#replay
@@ -74,6 +78,17 @@ pub enum InstanceUrl {
     AddressCalled,
 }
 
+/// What becomes of a JWT assertion whose audience is the org's own host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    #[default]
+    Refused,
+    Accepted,
+    /// … and the shared login host is refused.
+    Demanded,
+}
+
 /// In which words a user without API Enabled is refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,6 +112,8 @@ impl Default for Switches {
             approval_limit: 5,
             refresh_processing: Duration::from_millis(20),
             instance_url: InstanceUrl::ByHostCalled,
+            redirection_status: 301,
+            my_domain_as_audience: Audience::Refused,
             api_disabled_wording: ApiDisabledWording::ForOrg,
             replay_kills_family: true,
             password_flow_retires: false,

@@ -258,12 +258,19 @@ impl Vault {
 impl Grant {
     /// Has the app's refresh token policy ended it? docs/salesforce.md#refresh-token-policy
     pub(crate) fn lapsed(&self, app: &App, now: Timestamp) -> bool {
-        match app.refresh_token_policy {
-            RefreshTokenPolicy::UntilRevoked => false,
-            RefreshTokenPolicy::Immediately => true,
-            RefreshTokenPolicy::Idle(limit) => now >= later(self.last_used, limit),
-            RefreshTokenPolicy::After(limit) => now >= later(self.approved_at, limit),
-        }
+        app.refresh_token_policy == RefreshTokenPolicy::Immediately
+            || self.ends(app).is_some_and(|end| now >= end)
+    }
+
+    /// When it ends if it is not used before.
+    pub(crate) fn ends(&self, app: &App) -> Option<Timestamp> {
+        let by_policy = match app.refresh_token_policy {
+            RefreshTokenPolicy::UntilRevoked | RefreshTokenPolicy::Immediately => None,
+            RefreshTokenPolicy::Idle(limit) => Some(later(self.last_used, limit)),
+            RefreshTokenPolicy::After(limit) => Some(later(self.approved_at, limit)),
+        };
+        let idle = app.idle_limit.map(|limit| later(self.last_used, limit));
+        by_policy.into_iter().chain(idle).min()
     }
 }
 

@@ -28,6 +28,8 @@ pub struct World {
     pub caller: IpAddr,
     orgs: Vec<Org>,
     hosts: HashMap<String, usize>,
+    /// Former My Domain hosts, and the present ones.
+    pub(crate) redirections: HashMap<String, String>,
     users: HashMap<String, Arc<User>>,
     apps: HashMap<String, Arc<App>>,
     ids_given: u64,
@@ -43,10 +45,12 @@ pub struct World {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// `login.salesforce.com` or `test.salesforce.com`.
+    /// A login host that orgs share.
     Shared(&'static str),
     /// An org's own host; index of the org.
     MyDomain(usize),
+    /// A host of the org's sites, a custom domain, or its Setup host; index of the org.
+    Site(usize),
     /// No org has this host.
     Unknown,
 }
@@ -59,6 +63,7 @@ impl World {
             caller: DEFAULT_CALLER,
             orgs: Vec::new(),
             hosts: HashMap::new(),
+            redirections: HashMap::new(),
             users: HashMap::new(),
             apps: HashMap::new(),
             ids_given: 0,
@@ -244,7 +249,10 @@ impl World {
         }
     }
 
+    /// The former name redirects to the new one; names from before that do not any more.
     pub(crate) fn rename_host(&mut self, from: &str, to: &str) {
+        self.redirections.retain(|old, new| new != from && old != to);
+        self.redirections.insert(from.to_owned(), to.to_owned());
         if let Some(index) = self.hosts.remove(from) {
             self.hosts.insert(to.to_owned(), index);
         }
@@ -272,15 +280,29 @@ impl World {
     }
 
     pub(crate) fn place(&self, host: &str) -> Place {
-        match host {
-            "login.salesforce.com" => Place::Shared("login.salesforce.com"),
-            "test.salesforce.com" => Place::Shared("test.salesforce.com"),
-            _ if is_loopback(host) && !self.orgs.is_empty() => Place::MyDomain(0),
-            _ => self
-                .hosts
-                .get(host)
-                .map_or(Place::Unknown, |index| Place::MyDomain(*index)),
+        if let Some(shared) = SHARED.iter().find(|shared| **shared == host) {
+            return Place::Shared(shared);
         }
+        if is_loopback(host) && !self.orgs.is_empty() {
+            return Place::MyDomain(0);
+        }
+        match self.hosts.get(host) {
+            Some(index) => Place::MyDomain(*index),
+            None => self.site(host).map_or(Place::Unknown, Place::Site),
+        }
+    }
+
+    /// The org of a site, a custom domain or a Setup host.
+    fn site(&self, host: &str) -> Option<usize> {
+        let setup = host.strip_suffix(".my.salesforce-setup.com");
+        let of_setup = setup.and_then(|name| self.org_index(&format!("{name}.my.salesforce.com")));
+        let is_its = |org: &Org| org.sites.iter().any(|site| site.eq_ignore_ascii_case(host));
+        of_setup.or_else(|| self.orgs.iter().position(is_its))
+    }
+
+    /// Where a former My Domain redirects to. docs/salesforce.md#my-domain-change
+    pub(crate) fn redirection(&self, host: &str) -> Option<&str> {
+        self.redirections.get(host).map(String::as_str)
     }
 
     /// `instance_url` of an org's token responses. docs/salesforce.md#instance-url
@@ -297,7 +319,7 @@ impl World {
         let base = if self.answers_by_address(request) {
             request.address_called()
         } else {
-            format!("https://{}", org.kind.login_host())
+            format!("https://{}", org.login_host())
         };
         format!("{base}/id/{}/{}", org.id, user.id)
     }
@@ -317,6 +339,15 @@ impl World {
         }
     }
 }
+
+/// docs/salesforce.md#shared-login-hosts
+const SHARED: [&str; 5] = [
+    "login.salesforce.com",
+    "test.salesforce.com",
+    "welcome.salesforce.com",
+    "login.sfcrmproducts.cn",
+    "test.sfcrmproducts.cn",
+];
 
 fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")

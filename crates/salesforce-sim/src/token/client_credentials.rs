@@ -11,7 +11,7 @@ use crate::world::{Place, World};
 
 pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
     // Only on the org's My Domain host. docs/salesforce.md#client-credentials-host
-    if matches!(call.place, Place::Shared(_)) {
+    if matches!(call.place, Place::Shared(_) | Place::Site(_)) {
         return Err(refusal::WRONG_DOMAIN);
     }
     let app = call.confidential_app(world)?;

@@ -15,6 +15,7 @@ use crate::app::{App, Flow, PermittedUsers};
 use crate::org::Org;
 use crate::public_key;
 use crate::refusal::{self, OAuthRefusal};
+use crate::switches::Audience;
 use crate::world::World;
 
 pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthRefusal> {
@@ -38,7 +39,7 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
         .ok_or(refusal::INVALID_ASSERTION)?;
     let user = world.find_user(subject).ok_or(refusal::NOT_APPROVED)?;
     let org = world.org_of(&user, call.place).ok_or(refusal::NOT_APPROVED)?;
-    if !fits_audience(org, jwt.text("aud")) {
+    if !fits_audience(world, org, jwt.text("aud")) {
         return Err(refusal::WRONG_AUDIENCE);
     }
     if !app.may_refresh() {
@@ -69,11 +70,22 @@ fn in_time(world: &World, ahead: SignedDuration) -> Result<(), OAuthRefusal> {
     }
 }
 
-/// The audience is the shared login host of the org, also where the My Domain host is called.
-fn fits_audience(org: &Org, audience: Option<&str>) -> bool {
-    audience.is_some_and(|audience| {
-        audience.trim_end_matches('/').strip_prefix("https://") == Some(org.kind.login_host())
-    })
+/// The audience is the shared login host of the org, also where the My Domain host is called; by switch, the org's own hosts
+/// are too. docs/salesforce.md#jwt-audience
+fn fits_audience(world: &World, org: &Org, audience: Option<&str>) -> bool {
+    let Some(host) = audience.and_then(|audience| audience.trim_end_matches('/').strip_prefix("https://"))
+    else {
+        return false;
+    };
+    let (shared, own) = (
+        host == org.login_host(),
+        host == org.host || org.sites.iter().any(|site| site == host),
+    );
+    match world.switches.my_domain_as_audience {
+        Audience::Refused => shared,
+        Audience::Accepted => shared || own,
+        Audience::Demanded => own,
+    }
 }
 
 struct Jwt<'a> {

@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod introspection;
 #[cfg(test)]
 mod operations;

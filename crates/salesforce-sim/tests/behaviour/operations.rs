@@ -110,12 +110,40 @@ async fn a_renamed_my_domain_ends_sessions_and_gives_another_instance_url() {
     bench
         .sim
         .world(|world| world.rename_my_domain(dw::PRODUCTION, new));
-    assert_eq!(bench.versions_with(&access).await, 420, "the old host is gone");
+    let path = "/services/data/v66.0/?columns=true";
+    let moved = bench.get(dw::PRODUCTION, path, &access).await;
+    assert_eq!(
+        (moved.status, moved.header("location")),
+        (301, Some(&*format!("https://{new}{path}")))
+    );
     assert!(!bench.sim.world(|world| world.refresh_token_is_good(&refresh)));
     let answer = bench.client_credentials(new, dw::ECA, dw::ECA_SECRET).await;
     assert_eq!(answer.field("instance_url"), format!("https://{new}"));
     let token = answer.field("access_token");
     assert_eq!(bench.get(new, "/services/data/v66.0/", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_former_my_domain_redirects_until_the_next_rename_or_until_that_is_ended() {
+    let bench = Bench::with(|world| world.switches.redirection_status = 307);
+    let status = async |host: &str| bench.get(host, "/services/data/", "").await.status;
+    let (second, third) = ("green-2.my.salesforce.com", "green-3.my.salesforce.com");
+    bench
+        .sim
+        .world(|world| world.rename_my_domain(dw::PRODUCTION, second));
+    assert_eq!((status(dw::PRODUCTION).await, status(second).await), (307, 200));
+    bench.sim.world(|world| world.rename_my_domain(second, third));
+    assert_eq!(
+        (
+            status(dw::PRODUCTION).await,
+            status(second).await,
+            status(third).await
+        ),
+        (420, 307, 200)
+    );
+    assert!(bench.sim.world(|world| world.end_redirection(second)));
+    assert_eq!(status(second).await, 420);
+    assert!(!bench.sim.world(|world| world.end_redirection(second)));
 }
 
 #[tokio::test]
