@@ -10,6 +10,7 @@ use crate::fault::{Course, Ending, Seen};
 use crate::http::{Params, Reply, Request};
 use crate::identity::token_of;
 use crate::log::{LogEntry, Outcome};
+use crate::vault::{Grant, GrantEnd};
 use crate::world::World;
 use crate::{Endpoint, refusal};
 
@@ -56,11 +57,21 @@ impl World {
     }
 
     pub(crate) fn depart(&mut self, number: u64, refreshing: Option<usize>, outcome: Outcome) {
-        if let Some(grant) = refreshing.and_then(|grant| self.vault.grant_mut(grant)) {
-            grant.busy = false;
+        if let Some(index) = refreshing {
+            self.end_refresh(index);
         }
         if let Some(entry) = self.log.iter_mut().rev().find(|entry| entry.number == number) {
             entry.outcome = outcome;
+        }
+    }
+
+    fn end_refresh(&mut self, index: usize) {
+        let Some(grant) = self.vault.grant_mut(index) else {
+            return;
+        };
+        grant.busy = false;
+        if grant.contested {
+            self.vault.end_grant(index, GrantEnd::Contested);
         }
     }
 
@@ -145,10 +156,16 @@ impl World {
         let Some(presented) = presented.filter(|presented| presented.current) else {
             return Ok(None);
         };
+        let held_up = self.vault.grant(presented.grant).is_some_and(|own| {
+            let of_app = |other: &Grant| other.busy && other.client_id == own.client_id;
+            own.busy || (self.switches.refresh_locks_app && self.vault.grants().iter().any(of_app))
+        });
         let Some(grant) = self.vault.grant_mut(presented.grant) else {
             return Ok(None);
         };
-        if grant.busy {
+        if held_up {
+            // Another refresh of this token is worked on: what it gets is void.
+            grant.contested |= grant.busy && self.switches.losing_refresh_ends_grant;
             return Err(refusal::ALREADY_PROCESSED.reply());
         }
         grant.busy = true;

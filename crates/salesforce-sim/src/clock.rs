@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 /// Simulated time: real time plus an offset, or standing still, or running faster.
@@ -60,4 +62,16 @@ pub(crate) fn saturating(at: Timestamp, by: SignedDuration) -> Timestamp {
 /// `at` plus a duration; the end of time where that cannot be expressed.
 pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
     saturating(at, SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX))
+}
+
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+/// As in the headers `Date`, `Last-Modified` and `Retry-After`.
+pub(crate) fn http_date(at: Timestamp) -> String {
+    at.strftime(HTTP_DATE).to_string()
+}
+
+pub(crate) fn parse_http_date(text: &str) -> Option<Timestamp> {
+    let date = DateTime::strptime(HTTP_DATE, text).ok()?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }

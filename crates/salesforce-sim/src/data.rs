@@ -9,6 +9,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::clock::{http_date, parse_http_date};
 use crate::endpoint::version_and_rest;
 use crate::http::{Reply, Request};
 use crate::identity::token_of;
@@ -45,6 +46,7 @@ fn label(version: u32) -> String {
 
 /// Who calls, once the call is allowed.
 struct Caller {
+    client: Arc<App>,
     user: Arc<User>,
     org: Org,
     identity: String,
@@ -57,7 +59,9 @@ pub(crate) fn answer(world: &mut World, request: &Request, endpoint: Endpoint) -
         Err(refused) => return refused.reply(),
     };
     let usage = count_call(world, &caller);
-    resource(request, endpoint, &caller, usage).with("sforce-limit-info", &usage.header())
+    let app = world.switches.per_app_api_usage.then_some(&*caller.client);
+    let header = usage.header(app);
+    resource(world, request, endpoint, &caller, usage).with("sforce-limit-info", &header)
 }
 
 #[derive(Clone, Copy)]
@@ -68,8 +72,16 @@ struct Usage {
 
 impl Usage {
     /// `api-usage=18/5000`. docs/salesforce.md#limit-header
-    fn header(self) -> String {
-        format!("api-usage={}/{}", self.used, self.allowed)
+    fn header(self, app: Option<&App>) -> String {
+        let of_org = format!("api-usage={}/{}", self.used, self.allowed);
+        match app {
+            // What an app may use is not known: the simulator gives it as much as the org.
+            Some(app) => format!(
+                "{of_org}; per-app-api-usage={}/{}(appName={})",
+                self.used, self.allowed, app.name
+            ),
+            None => of_org,
+        }
     }
 }
 
@@ -117,7 +129,12 @@ fn admit(world: &mut World, request: &Request) -> Result<Caller, RestRefusal> {
         session.touch(at, &switches);
     }
     let identity = world.identity_url(&org, &user, request);
-    Ok(Caller { user, org, identity })
+    Ok(Caller {
+        client,
+        user,
+        org,
+        identity,
+    })
 }
 
 fn may_use_rest(
@@ -154,7 +171,13 @@ fn may_use_rest(
     Ok(())
 }
 
-fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage) -> Reply {
+fn resource(
+    world: &mut World,
+    request: &Request,
+    endpoint: Endpoint,
+    caller: &Caller,
+    usage: Usage,
+) -> Reply {
     let Some((version, rest)) = version_and_rest(&request.path) else {
         return refusal::NOT_FOUND.reply();
     };
@@ -178,6 +201,12 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
             &caller.org,
             &caller.user,
         ),
+        Endpoint::Sobjects if rest == "sobjects" => described(
+            world,
+            request,
+            caller,
+            &objects::global(version, &caller.org, &caller.user),
+        ),
         Endpoint::Sobjects => objects::answer(version, rest, &caller.org, &caller.user),
         // Needs View Setup and Configuration. docs/salesforce.md#limits-permission
         Endpoint::Limits | Endpoint::RecordCount if !caller.user.views_setup => {
@@ -190,6 +219,16 @@ fn resource(request: &Request, endpoint: Endpoint, caller: &Caller, usage: Usage
         ),
         _ => refusal::NOT_FOUND.reply(),
     }
+}
+
+/// Describe global, or 304 if nothing has changed since the time that the caller knows. docs/salesforce.md#describe-global
+fn described(world: &mut World, request: &Request, caller: &Caller, all: &Value) -> Reply {
+    let changed = world.described_since(&caller.org);
+    let known = request.header("if-modified-since").and_then(parse_http_date);
+    if known.is_some_and(|known| known.as_second() >= changed.as_second()) {
+        return Reply::empty(StatusCode::NOT_MODIFIED);
+    }
+    Reply::json(StatusCode::OK, all).with("last-modified", &http_date(changed))
 }
 
 fn resources(version: &str, caller: &Caller) -> Value {

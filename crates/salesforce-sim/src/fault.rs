@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Endpoint;
+use crate::clock::http_date;
 use crate::http::Reply;
 use crate::refusal::{oauth_reply, rest_reply};
 
@@ -289,11 +290,6 @@ fn throttled(retry_after: Option<RetryAfter>, now: Timestamp) -> Reply {
             reply.with("retry-after", &http_date(at))
         }
     }
-}
-
-/// IMF-fixdate, as in `Date`.
-pub(crate) fn http_date(at: Timestamp) -> String {
-    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn html() -> String {

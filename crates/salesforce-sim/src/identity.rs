@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Reply, Request};
 use crate::org::Org;
-use crate::user::User;
+use crate::user::{Standing, User};
 use crate::world::World;
 
 /// The user and org of the bearer token; plain text with 403 where there is none, not 401 JSON.
@@ -31,7 +31,11 @@ fn bearer(world: &World, request: &Request) -> Result<(Arc<User>, Org), Reply> {
 }
 
 fn plain(text: &str) -> Reply {
-    Reply::text(StatusCode::FORBIDDEN, text).noting(text)
+    with_status(StatusCode::FORBIDDEN, text)
+}
+
+fn with_status(status: StatusCode, text: &str) -> Reply {
+    Reply::text(status, text).noting(text)
 }
 
 /// The access token of a request: `Bearer`, the older `OAuth`, or a parameter.
@@ -75,7 +79,7 @@ fn userinfo_of(world: &World, request: &Request, user: &User, org: &Org) -> Valu
         "preferred_username": user.username,
         "nickname": user.name,
         "name": user.name,
-        "email": format!("{}@example.com", user.name),
+        "email": user.email(org),
         "email_verified": true,
         "given_name": user.name,
         "family_name": "User",
@@ -116,12 +120,22 @@ pub(crate) fn identity(world: &World, request: &Request) -> Reply {
         Ok(found) => found,
         Err(refused) => return refused,
     };
+    if world.switches.identity_needs_id_scope && !may_identify(world, request) {
+        return plain("Bad_OAuth_Token");
+    }
     let mut parts = request.path.trim_start_matches("/id/").split('/');
     if parts.next() != Some(org.id.as_str()) {
         return plain("Wrong_Org");
     }
-    if parts.next() != Some(user.id.as_str()) {
-        return plain("Bad_Id");
+    if let Some(refused) = refuse_id(world, parts.next().unwrap_or_default(), &user) {
+        return refused;
+    }
+    if request
+        .query
+        .get("version")
+        .is_some_and(|version| version != "latest" && version.parse::<f32>().is_err())
+    {
+        return with_status(StatusCode::NOT_ACCEPTABLE, "Invalid_Version");
     }
     let instance = world.instance_url(&org, request);
     let body = json!({
@@ -132,7 +146,7 @@ pub(crate) fn identity(world: &World, request: &Request) -> Reply {
         "username": user.username,
         "nick_name": user.name,
         "display_name": user.name,
-        "email": format!("{}@example.com", user.name),
+        "email": user.email(&org),
         "email_verified": true,
         "first_name": user.name,
         "last_name": "User",
@@ -148,6 +162,30 @@ pub(crate) fn identity(world: &World, request: &Request) -> Reply {
         "is_app_installed": true,
     });
     Reply::json(StatusCode::OK, &body)
+}
+
+fn may_identify(world: &World, request: &Request) -> bool {
+    let session = token_of(request).and_then(|token| world.living_session(&token));
+    session.is_some_and(|session| {
+        let mut scopes = session.scopes.iter();
+        scopes.any(|scope| matches!(scope.as_str(), "id" | "profile" | "openid" | "full"))
+    })
+}
+
+/// Why somebody is not shown to the user of the token. A user may be shown to nobody else here.
+fn refuse_id(world: &World, asked: &str, user: &User) -> Option<Reply> {
+    if asked == user.id {
+        return None;
+    }
+    let other = world
+        .users()
+        .find(|other| other.id == asked && other.org_host == user.org_host);
+    let text = match other {
+        None => "Bad_Id",
+        Some(other) if other.standing == Standing::Inactive => "Inactive",
+        Some(_) => "No_Access",
+    };
+    Some(with_status(StatusCode::NOT_FOUND, text))
 }
 
 /// `GET /.well-known/openid-configuration`; no session needed. docs/salesforce.md#openid-configuration

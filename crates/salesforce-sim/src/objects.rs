@@ -9,11 +9,10 @@ use crate::query;
 use crate::refusal;
 use crate::user::User;
 
-/// Everything at and below `/services/data/vXX.X/sobjects`.
+/// Everything below `/services/data/vXX.X/sobjects`.
 pub(crate) fn answer(version: &str, path: &str, org: &Org, user: &User) -> Reply {
     let parts: Vec<&str> = path.split('/').collect();
     match *parts.as_slice() {
-        [_] => Reply::json(StatusCode::OK, &global(version, org, user)),
         [_, object, "describe"] => describe(version, object, org, user),
         [_, object, id] => record(version, object, id, org, user),
         _ => refusal::NOT_FOUND.reply(),
@@ -69,7 +68,7 @@ const STANDARD_OBJECTS: [(&str, &str); 8] = [
 ];
 
 /// Describe global: only what the user may see. docs/salesforce.md#describe-global
-fn global(version: &str, org: &Org, user: &User) -> Value {
+pub(crate) fn global(version: &str, org: &Org, user: &User) -> Value {
     let standard = STANDARD_OBJECTS
         .iter()
         .filter(|(name, _)| *name != "Organization" || user.reads_organization)

@@ -55,6 +55,7 @@ impl World {
             ended: None,
             sessions: Vec::new(),
             busy: false,
+            contested: false,
         };
         let limit = self.switches.approval_limit;
         self.vault.approve(grant, limit).1
@@ -235,17 +236,41 @@ impl World {
         self.redirections.remove(&former.to_lowercase()).is_some()
     }
 
-    /// Refreshes a sandbox: a new org under the same host, with a new id; all grants are void, and by switch its apps have new
-    /// consumer keys and secrets. Returns the new organization id. docs/salesforce.md#sandbox-refresh
+    /// Refreshes a sandbox: a new org under the same host, with a new id. All grants are void; production's users are there, under
+    /// usernames with the sandbox's suffix; by switch its apps have new consumer keys and secrets. Returns the new organization id.
+    /// docs/salesforce.md#sandbox-refresh
     #[track_caller]
     pub fn refresh_sandbox(&mut self, host: &str) -> String {
         let new = self.next_id("00D");
         let old = std::mem::replace(&mut self.org(host).id, new.clone());
         self.end_everything_of_org(&old);
+        self.copy_users(host);
         if self.switches.sandbox_refresh_changes_app_keys {
             self.renew_app_keys(host);
         }
         new
+    }
+
+    /// Copies the users of the production org that a sandbox belongs to, where the sandbox has them not.
+    fn copy_users(&mut self, sandbox: &str) {
+        let org = self.org(sandbox).clone();
+        let Some(((my_domain, _), suffix)) = org.host.split_once("--").zip(org.sandbox()) else {
+            return;
+        };
+        let production = format!("{my_domain}.my.salesforce.com");
+        let users: Vec<_> = self
+            .users()
+            .filter(|user| user.org_host == production)
+            .cloned()
+            .collect();
+        for mut user in users {
+            user.username = format!("{}.{suffix}", user.username);
+            user.org_host.clone_from(&org.host);
+            user.id.clear();
+            if !self.has_user(&user.username) {
+                self.add_user(user);
+            }
+        }
     }
 
     fn end_everything_of_org(&mut self, org_id: &str) {

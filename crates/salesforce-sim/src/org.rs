@@ -101,9 +101,9 @@ pub struct Org {
     /// Wrong passwords in a row after which a user is locked out; Salesforce's default is 10.
     #[serde(default = "ten")]
     pub failed_logins_before_lockout: u32,
-    /// Logins allowed per user and hour; Salesforce's figure is 3,600, OAuth grants included. Off by default.
+    /// Logins allowed for each user and hour, OAuth grants included; without a limit when absent. Salesforce's figure is 3,600.
     /// docs/salesforce.md#login-rate
-    #[serde(default)]
+    #[serde(default = "login_rate")]
     pub logins_per_hour: Option<u32>,
     /// API calls used in the last 24 hours.
     #[serde(default)]
@@ -161,6 +161,15 @@ impl Org {
         same && !in_government_cloud && !self.my_domain_login_only
     }
 
+    /// The name of a sandbox, which usernames and e-mail addresses end with. docs/salesforce.md#sandbox-refresh
+    pub(crate) fn sandbox(&self) -> Option<&str> {
+        let (_, name) = self
+            .host
+            .split_once(".sandbox.")
+            .and(self.host.split_once("--"))?;
+        name.split('.').next()
+    }
+
     fn is_on_alibaba_cloud(&self) -> bool {
         self.host.ends_with(".sfcrmproducts.cn")
     }
@@ -186,7 +195,7 @@ impl Org {
             locks_sessions_to_address: false,
             session_timeout: two_hours(),
             failed_logins_before_lockout: ten(),
-            logins_per_hour: None,
+            logins_per_hour: login_rate(),
             api_calls_used: 0,
             api_calls_allowed: fifteen_thousand(),
             api_limit_exceeded: false,
@@ -209,4 +218,9 @@ fn two_hours() -> Duration {
 // The smallest daily allocation, that of a Developer Edition. docs/salesforce.md#api-allocation
 fn fifteen_thousand() -> u64 {
     15_000
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the field can be without a value")]
+fn login_rate() -> Option<u32> {
+    Some(3_600)
 }

@@ -78,6 +78,8 @@ pub(crate) fn rest_reply(status: u16, error_code: &str, message: &str) -> Reply 
 // docs/salesforce.md#token-endpoint-errors
 pub(crate) const AUTHENTICATION_FAILURE: OAuthRefusal = oauth("invalid_grant", "authentication failure");
 pub(crate) const EXPIRED_TOKEN: OAuthRefusal = oauth("invalid_grant", "expired access/refresh token");
+/// docs/salesforce.md#dead-refresh-token
+pub(crate) const VALIDITY_EXPIRED: OAuthRefusal = oauth("invalid_grant", "token validity expired");
 pub(crate) const ALREADY_PROCESSED: OAuthRefusal =
     oauth("invalid_grant", "token request is already being processed");
 pub(crate) const EXPIRED_CODE: OAuthRefusal = oauth("invalid_grant", "expired authorization code");
@@ -142,6 +144,8 @@ pub(crate) const MISSING_ASSERTION: OAuthRefusal =
 pub const TOKEN_ENDPOINT_CATALOGUE: &[OAuthRefusal] = &[
     AUTHENTICATION_FAILURE,
     EXPIRED_TOKEN,
+    VALIDITY_EXPIRED,
+    oauth("invalid_grant", "activation secret invalid"),
     ALREADY_PROCESSED,
     EXPIRED_CODE,
     INVALID_CODE,
@@ -189,6 +193,11 @@ pub const TOKEN_ENDPOINT_CATALOGUE: &[OAuthRefusal] = &[
     OAuthRefusal {
         status: 503,
         error: "service_unavailable",
+        description: "",
+    },
+    OAuthRefusal {
+        status: 503,
+        error: "temporarily_unavailable",
         description: "",
     },
     OAuthRefusal {
@@ -268,6 +277,8 @@ pub const REST_CATALOGUE: &[RestRefusal] = &[
         "insufficient access rights on cross-reference id",
     ),
     LIMITS_NOT_ALLOWED,
+    // Its status and text are not known.
+    rest(403, "TXN_SECURITY_NO_ACCESS", ""),
     NOT_FOUND,
     VERSION_RETIRED,
     rest(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred."),

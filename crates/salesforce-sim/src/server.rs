@@ -12,8 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::clock::http_date;
 use crate::control;
-use crate::fault::{Course, Ending, http_date};
+use crate::fault::{Course, Ending};
 use crate::http::{Params, Reply, Request};
 use crate::log::Outcome;
 use crate::shared::Shared;

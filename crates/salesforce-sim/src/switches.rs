@@ -28,6 +28,12 @@ pub struct Switches {
     /// How long a refresh is worked on; a second one in that time is refused. docs/salesforce.md#concurrent-refresh
     #[serde(deserialize_with = "crate::durations::milliseconds")]
     pub refresh_processing: Duration,
+    /// A refresh holds up every other one of the same app, and not only of the same token: one connector saw that.
+    /// docs/salesforce.md#concurrent-refresh
+    pub refresh_locks_app: bool,
+    /// A refresh that is refused because another one is worked on ends the token that the other one gets: a comment in a client says
+    /// so. docs/salesforce.md#concurrent-refresh
+    pub losing_refresh_ends_grant: bool,
     pub instance_url: InstanceUrl,
     /// With which status the former name of a My Domain redirects: 301 or 307. docs/salesforce.md#my-domain-change
     pub redirection_status: u16,
@@ -62,6 +68,13 @@ pub struct Switches {
     /// Sessions of JWT bearer and client credentials take up places among the approvals of user and app.
     /// docs/salesforce.md#open-approvals
     pub logins_count_as_approvals: bool,
+    /// "Permitted Users" of a connected app applies to the run-as user of client credentials, as that of an external client app does.
+    /// docs/salesforce.md#client-credentials
+    pub connected_app_permits_run_as_user: bool,
+    /// The identity URL needs the scope `id`; how it would refuse is a guess. docs/salesforce.md#open-id-scope
+    pub identity_needs_id_scope: bool,
+    /// `Sforce-Limit-Info` has `per-app-api-usage` too. docs/salesforce.md#limit-header
+    pub per_app_api_usage: bool,
     /// `userinfo` needs API Enabled; how it would refuse is a guess. docs/salesforce.md#open-userinfo
     pub userinfo_needs_api_enabled: bool,
 }
@@ -111,6 +124,8 @@ impl Default for Switches {
             half_time_rule: true,
             approval_limit: 5,
             refresh_processing: Duration::from_millis(20),
+            refresh_locks_app: false,
+            losing_refresh_ends_grant: false,
             instance_url: InstanceUrl::ByHostCalled,
             redirection_status: 301,
             my_domain_as_audience: Audience::Refused,
@@ -125,6 +140,9 @@ impl Default for Switches {
             introspection_extends_sessions: false,
             jwt_tokens_slide: false,
             logins_count_as_approvals: false,
+            connected_app_permits_run_as_user: true,
+            identity_needs_id_scope: false,
+            per_app_api_usage: false,
             userinfo_needs_api_enabled: false,
         }
     }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::Secret;
 use crate::network::AddressRange;
+use crate::org::Org;
 
 /// A user of one org. Usernames are unique across all of Salesforce.
 #[derive(Debug, Clone, Deserialize)]
@@ -70,6 +71,12 @@ pub enum Standing {
 }
 
 impl User {
+    /// In a sandbox it carries the sandbox's suffix. docs/salesforce.md#sandbox-refresh
+    pub(crate) fn email(&self, org: &Org) -> String {
+        let suffix = org.sandbox().map(|name| format!(".{name}")).unwrap_or_default();
+        format!("{}@example.com{suffix}", self.name)
+    }
+
     /// A user with API Enabled and nothing special.
     pub fn new(org_host: impl Into<String>, username: impl Into<String>, password: &str) -> Self {
         let username = username.into();

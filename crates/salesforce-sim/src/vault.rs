@@ -67,6 +67,8 @@ pub(crate) struct Grant {
     pub(crate) sessions: Vec<String>,
     /// A refresh is being processed. docs/salesforce.md#concurrent-refresh
     pub(crate) busy: bool,
+    /// Another refresh was refused meanwhile, and that ends the grant; by switch.
+    pub(crate) contested: bool,
 }
 
 /// Why a grant is no longer good.
@@ -79,6 +81,8 @@ pub enum GrantEnd {
     Replayed,
     /// A newer approval by the same user and app pushed it out. docs/salesforce.md#approvals
     PushedOut,
+    /// Another refresh was refused while one was worked on; by switch. docs/salesforce.md#concurrent-refresh
+    Contested,
     /// The refresh token policy ended it. docs/salesforce.md#refresh-token-policy
     Expired,
 }

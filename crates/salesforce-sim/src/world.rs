@@ -41,6 +41,8 @@ pub struct World {
     pub(crate) requests: u64,
     pub(crate) revoked_families: u64,
     pub(crate) logins: HashMap<String, (Timestamp, u32)>,
+    /// The custom objects of an org by its id, and since when they are these.
+    described: HashMap<String, (Vec<String>, Timestamp)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,7 @@ impl World {
             requests: 0,
             revoked_families: 0,
             logins: HashMap::new(),
+            described: HashMap::new(),
         }
     }
 
@@ -268,6 +271,18 @@ impl World {
                 app.installed_in.insert(to.to_owned());
             }
         }
+    }
+
+    /// Since when the objects of an org are what they are, as far as somebody has asked.
+    pub(crate) fn described_since(&mut self, org: &Org) -> Timestamp {
+        let now = self.now();
+        let known = self.described.get(&org.id);
+        if let Some((_, since)) = known.filter(|(objects, _)| *objects == org.custom_objects) {
+            return *since;
+        }
+        self.described
+            .insert(org.id.clone(), (org.custom_objects.clone(), now));
+        now
     }
 
     pub(crate) fn next_id(&mut self, prefix: &str) -> String {

@@ -301,8 +301,8 @@ fn call(stage: &Stage, subject: &Subject, reason: &str, now: Timestamp) -> Call 
         .find(|grant| grant.client_id == subject.client_id);
     match own.and_then(|grant| grant.ended) {
         Some(GrantEnd::Revoked | GrantEnd::PushedOut | GrantEnd::Expired) => Call::Ended,
-        // A spent token was presented, whatever went before.
-        Some(GrantEnd::Replayed) => Call::Lost,
+        // A spent token was presented, or one token twice at once, whatever went before.
+        Some(GrantEnd::Replayed | GrantEnd::Contested) => Call::Lost,
         _ if subject.answer_lost => Call::AnswerLost,
         None if subject.was_killed_within() && reason == "ReauthorizationRequired" => Call::Killed,
         None if reason == "OutcomeUnknown" => Call::Unknown,

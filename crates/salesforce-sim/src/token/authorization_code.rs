@@ -70,6 +70,7 @@ fn approve(world: &mut World, call: &Call<'_>, issued: &Issued, org_id: String) 
         ended: None,
         sessions: vec![issued.access_token.clone()],
         busy: false,
+        contested: false,
     };
     world.vault.approve(grant, world.switches.approval_limit).1
 }

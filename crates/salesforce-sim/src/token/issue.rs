@@ -89,6 +89,7 @@ fn take_place(world: &mut World, session: &Session, token: &str) {
         ended: None,
         sessions: vec![token.to_owned()],
         busy: false,
+        contested: false,
     };
     // Its refresh token is told to nobody.
     let _ = world.vault.approve(approval, world.switches.approval_limit);

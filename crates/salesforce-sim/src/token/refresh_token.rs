@@ -5,7 +5,7 @@
 
 use super::call::Call;
 use super::issue::{Issued, issue};
-use crate::app::Flow;
+use crate::app::{Flow, RefreshTokenPolicy};
 use crate::refusal::{self, OAuthRefusal};
 use crate::vault::{Grant, GrantEnd, Presented};
 use crate::world::World;
@@ -30,7 +30,12 @@ pub(super) fn grant(world: &mut World, call: &Call<'_>) -> Result<Issued, OAuthR
     let family = living_family(world, &presented)?;
     if family.lapsed(&app, call.now) {
         world.vault.end_grant(presented.grant, GrantEnd::Expired);
-        return Err(refusal::EXPIRED_TOKEN);
+        let fixed = matches!(app.refresh_token_policy, RefreshTokenPolicy::After(_));
+        return Err(if fixed {
+            refusal::VALIDITY_EXPIRED
+        } else {
+            refusal::EXPIRED_TOKEN
+        });
     }
     let user = world.find_user(&family.username).ok_or(refusal::EXPIRED_TOKEN)?;
     let org = world.org_of(&user, call.place).ok_or(refusal::EXPIRED_TOKEN)?;

@@ -364,6 +364,15 @@ fn refresh_cases() -> Vec<Case> {
                 world.revoke_grants(dw::ECA, dw::INTEGRATION_USER);
             }),
         ),
+        case(
+            "refresh token past its fixed lifetime",
+            ("invalid_grant", "token validity expired"),
+            refreshing(|world| {
+                world.app(dw::ECA).refresh_token_policy =
+                    RefreshTokenPolicy::After(Duration::from_secs(3_600));
+                world.advance(Duration::from_secs(3_600));
+            }),
+        ),
         case("unknown refresh token", expired, |_| {
             owned(&refresh(dw::ECA, dw::ECA_SECRET, "5Aep861nothing"))
         }),

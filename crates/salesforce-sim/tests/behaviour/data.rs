@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{ApiDisabledWording, IpRestriction, World, default_world as dw};
+use salesforce_sim::{ApiDisabledWording, IpRestriction, Standing, User, World, default_world as dw};
 use serde_json::json;
 
 use crate::support::{Bench, refused};
@@ -204,6 +204,81 @@ async fn describe_global_lists_custom_objects() {
         .map(|object| object["name"].clone())
         .collect();
     assert_eq!(custom, ["Invoice__c", "Invoice_Line__c", "Shipment__c"]);
+}
+
+#[tokio::test]
+async fn describe_global_is_not_sent_again_until_the_objects_change() {
+    let bench = Bench::new();
+    let token = bench.access_token().await;
+    let since = async |modified: Option<&str>| {
+        let request = bench.http.get(bench.url("/services/data/v66.0/sobjects"));
+        let request = request.bearer_auth(&token);
+        let request = match modified {
+            Some(modified) => request.header("if-modified-since", modified),
+            None => request,
+        };
+        let answer = bench.send(dw::PRODUCTION, request).await.unwrap();
+        (answer.status, answer.header("last-modified").map(str::to_owned))
+    };
+    let (_, first) = since(None).await;
+    let first = first.unwrap();
+    assert_eq!(since(Some(&first)).await, (304, None));
+    bench.sim.advance(Duration::from_secs(60));
+    bench.sim.world(|world| {
+        world.org(dw::PRODUCTION).custom_objects.push("New__c".to_owned());
+    });
+    let (status, second) = since(Some(&first)).await;
+    assert_eq!(status, 200);
+    assert_eq!(since(second.as_deref()).await, (304, None));
+}
+
+#[tokio::test]
+async fn reports_and_dashboards_are_counted_by_a_query() {
+    let bench = Bench::with(|world| {
+        let counts = &mut world.org(dw::PRODUCTION).record_counts;
+        counts.extend([("Report".to_owned(), 63), ("Dashboard".to_owned(), 9)]);
+    });
+    let token = bench.access_token().await;
+    let mut counts = Vec::new();
+    for object in ["Report", "Dashboard", "Account"] {
+        let path = format!("/services/data/v66.0/query?q=SELECT+COUNT()+FROM+{object}");
+        let answer = bench.get(dw::PRODUCTION, &path, &token).await.json();
+        counts.push(answer["totalSize"].as_u64().unwrap());
+    }
+    assert_eq!(counts, [63, 9, 1_280]);
+}
+
+#[tokio::test]
+async fn the_identity_url_refuses_in_one_word_each() {
+    let other = "someone@green-itr.example";
+    let bench = Bench::with(|world| {
+        world.add_user(User::new(dw::PRODUCTION, other, dw::PASSWORD));
+    });
+    let token = bench.access_token().await;
+    let (org, user, other_id) = bench.sim.world(|world| {
+        let id = |world: &mut World, name: &str| world.user(name).id.clone();
+        let org = world.org(dw::PRODUCTION).id.clone();
+        (org, id(world, dw::INTEGRATION_USER), id(world, other))
+    });
+    let asked = async |path: &str| {
+        let answer = bench.get(dw::PRODUCTION, path, &token).await;
+        (answer.status, answer.text)
+    };
+    let said = |status: u16, text: &str| (status, text.to_owned());
+    let of = |org: &str, user: &str| format!("/id/{org}/{user}");
+    assert_eq!(
+        asked(&of("00D000000000001AAA", &user)).await,
+        said(403, "Wrong_Org")
+    );
+    assert_eq!(asked(&of(&org, "005000000000001AAA")).await, said(404, "Bad_Id"));
+    assert_eq!(asked(&of(&org, &other_id)).await, said(404, "No_Access"));
+    bench
+        .sim
+        .world(|world| world.set_standing(other, Standing::Inactive));
+    assert_eq!(asked(&of(&org, &other_id)).await, said(404, "Inactive"));
+    let versioned = format!("{}?version=rubbish", of(&org, &user));
+    assert_eq!(asked(&versioned).await, said(406, "Invalid_Version"));
+    assert_eq!(asked(&of(&org, &user)).await.0, 200);
 }
 
 #[tokio::test]

@@ -170,6 +170,26 @@ async fn a_refreshed_sandbox_is_another_org_under_the_same_host() {
 }
 
 #[tokio::test]
+async fn a_refreshed_sandbox_has_productions_users_under_names_and_addresses_with_its_suffix() {
+    let bench = Bench::with(|world| {
+        let app = world.app(dw::SANDBOX_ECA);
+        app.run_as = Some(format!("{}.uat", dw::NO_API_USER));
+    });
+    let run_as = format!("{}.uat", dw::NO_API_USER);
+    assert!(!bench.sim.world(|world| world.has_user(&run_as)));
+    bench.sim.world(|world| world.refresh_sandbox(dw::SANDBOX));
+    let token = bench
+        .client_credentials(dw::SANDBOX, dw::SANDBOX_ECA, dw::SANDBOX_ECA_SECRET)
+        .await
+        .field("access_token");
+    let told = bench.get(dw::SANDBOX, "/services/oauth2/userinfo", &token).await;
+    assert_eq!(
+        (told.field("preferred_username"), told.field("email")),
+        (run_as, "no-api@example.com.uat".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn killing_sessions_leaves_refresh_tokens_good() {
     let bench = Bench::new();
     let refresh = bench

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use salesforce_sim::{GrantEnd, Switches, TokenFormat, default_world as dw};
+use salesforce_sim::{GrantEnd, PermittedUsers, Switches, TokenFormat, default_world as dw};
 use serde_json::json;
 
 use crate::support::{Answer, Bench, JWT_BEARER, claims, refused, sign};
@@ -192,6 +192,120 @@ async fn userinfo_tells_a_user_without_the_api_or_does_not() {
     .await;
     assert_eq!(answers[0].0, 200);
     assert_eq!(answers[1], (403, "Bad_OAuth_Token".to_owned()));
+}
+
+#[tokio::test]
+async fn permitted_users_of_a_connected_app_apply_to_its_run_as_user_or_do_not() {
+    let [free, bound] = both(async |on| {
+        let bench = Bench::with(|world| {
+            world.switches.connected_app_permits_run_as_user = on;
+            for app in [dw::CONNECTED, dw::ECA] {
+                world.app(app).permitted_users = PermittedUsers::AdminApproved;
+            }
+        });
+        let mut statuses = Vec::new();
+        for (id, secret) in [(dw::CONNECTED, dw::CONNECTED_SECRET), (dw::ECA, dw::ECA_SECRET)] {
+            statuses.push(bench.client_credentials(dw::PRODUCTION, id, secret).await.status);
+        }
+        statuses
+    })
+    .await;
+    assert_eq!((free, bound), (vec![200, 400], vec![400, 400]));
+}
+
+#[tokio::test]
+async fn the_identity_url_needs_the_scope_id_or_does_not() {
+    let [open, needed] = both(async |on| {
+        let bench = Bench::with(|world| world.switches.identity_needs_id_scope = on);
+        let mut statuses = Vec::new();
+        for scopes in [&["api"][..], &["api", "id"]] {
+            bench.sim.world(|world| {
+                world.app(dw::ECA).scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+                world.revoke_all_sessions();
+            });
+            let answer = bench
+                .client_credentials(dw::PRODUCTION, dw::ECA, dw::ECA_SECRET)
+                .await;
+            let id = answer.field("id");
+            let path = id.split_once(".com").unwrap().1;
+            let shown = bench
+                .get(dw::PRODUCTION, path, &answer.field("access_token"))
+                .await;
+            statuses.push(shown.status);
+        }
+        statuses
+    })
+    .await;
+    assert_eq!((open, needed), (vec![200, 200], vec![403, 200]));
+}
+
+#[tokio::test]
+async fn the_limit_header_tells_the_use_of_the_app_or_does_not() {
+    let [org, app] = both(async |on| {
+        let bench = Bench::with(|world| world.switches.per_app_api_usage = on);
+        let token = bench.access_token().await;
+        let answer = bench.get(dw::PRODUCTION, "/services/data/v66.0/", &token).await;
+        answer.header("sforce-limit-info").unwrap().to_owned()
+    })
+    .await;
+    assert_eq!(org, "api-usage=1/100000");
+    assert_eq!(
+        app,
+        format!(
+            "api-usage=1/100000; per-app-api-usage=1/100000(appName={})",
+            dw::ECA
+        )
+    );
+}
+
+/// Two refreshes at once: by one grant, or by one grant each.
+async fn two_refreshes(bench: &Bench, tokens: [&str; 2]) -> [Answer; 2] {
+    let by = |token| bench.refresh(dw::ROTATING, dw::ROTATING_SECRET, token);
+    let (first, second) = tokio::join!(by(tokens[0]), by(tokens[1]));
+    [first, second]
+}
+
+#[tokio::test]
+async fn a_refresh_holds_up_those_of_the_whole_app_or_only_of_its_token() {
+    let [token, app] = both(async |on| {
+        let bench = Bench::with(|world| {
+            world.switches.refresh_locks_app = on;
+            world.switches.refresh_processing = Duration::from_secs(2);
+        });
+        let [first, second] = [dw::INTEGRATION_USER, dw::NO_API_USER].map(|user| {
+            bench
+                .sim
+                .world(|world| world.grant_refresh_token(dw::ROTATING, user))
+        });
+        let answers = two_refreshes(&bench, [&first, &second]).await;
+        let mut statuses = answers.map(|answer| answer.status);
+        statuses.sort_unstable();
+        statuses
+    })
+    .await;
+    assert_eq!((token, app), ([200, 200], [200, 400]));
+}
+
+#[tokio::test]
+async fn the_loser_of_two_refreshes_ends_the_grant_or_does_not() {
+    let [kept, ended] = both(async |on| {
+        let bench = Bench::with(|world| {
+            world.switches.losing_refresh_ends_grant = on;
+            world.switches.refresh_processing = Duration::from_secs(2);
+        });
+        let token = bench
+            .sim
+            .world(|world| world.grant_refresh_token(dw::ROTATING, dw::INTEGRATION_USER));
+        let answers = two_refreshes(&bench, [&token, &token]).await;
+        let next = answers.iter().find(|answer| answer.status == 200).unwrap();
+        let next = next.field("refresh_token");
+        bench
+            .refresh(dw::ROTATING, dw::ROTATING_SECRET, &next)
+            .await
+            .status
+    })
+    .await;
+    assert_eq!((kept, ended), (200, 400));
 }
 
 #[test]
