@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use salesforce_connector_operator::api::{SalesforceConnector, names};
 use salesforce_connector_operator::settings::SecretWatch;
@@ -9,9 +10,10 @@ use salesforce_sim::{Endpoint, Fault, FaultRule, RetryAfter, default_world as wo
 use serde_json::json;
 use testbed::ControlPlane;
 
+use crate::grants;
 use crate::healing::{TARGET, by_name, crm, remedy, tested_daily};
 use crate::in_both_modes;
-use crate::stage::{Plane, SPEED, Stage, client_credentials, condition, status};
+use crate::stage::{Plane, SPEED, Stage, client_credentials, condition, status, value};
 
 in_both_modes!(with_a_plane_of_its_own => a_restart_of_the_api_server_is_survived);
 
@@ -43,10 +45,53 @@ async fn a_restart_of_the_api_server_is_survived(stage: Stage) {
     stage.finish().await;
 }
 
+/// Tokens end while nobody could store new ones. A refresh token is not sent meanwhile, and all is well again by itself afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_hours_without_an_api_server_cost_no_grant_and_one_token_request_each() {
+    const SPEED: u32 = 240;
+    let mut stage = Stage::on(own_plane().await, SecretWatch::ByName).await;
+    stage.speed = SPEED;
+    stage.sim.world(|world| world.clock.run_faster(SPEED));
+    stage.start_operator().await;
+    crm(&stage, tested_daily).await;
+    grants::brought(&stage, "person").await;
+    stage.ready("crm").await;
+    stage.ready("person").await;
+    let (targets, before) = ([TARGET, "person-salesforce"], stage.token_calls());
+    let good = |secret: &Secret| {
+        let token = value(secret, "access_token");
+        stage.sim.world(|world| world.access_token_is_good(&token))
+    };
+
+    stage.plane.stop_api_server().await;
+    stage.pass(Duration::from_hours(4)).await;
+    assert_eq!(
+        stage.token_calls(),
+        before,
+        "nothing is sent that could not be stored"
+    );
+    stage.plane.start_api_server().await;
+    for target in targets {
+        stage
+            .until_secret("there is a good token again", target, |secret| {
+                good(secret).then_some(())
+            })
+            .await;
+    }
+    stage.ready("crm").await;
+    stage.ready("person").await;
+    assert_eq!(stage.token_calls(), before + 2);
+    grants::assert_nothing_burned(&stage);
+    stage.finish().await;
+}
+
+async fn own_plane() -> Plane {
+    Plane::Own(Box::new(ControlPlane::start().await))
+}
+
 /// A stage as [`Stage::noticing`] sets it, with an API server that may be stopped.
 async fn with_a_plane_of_its_own(mode: SecretWatch) -> Stage {
-    let plane = Plane::Own(Box::new(ControlPlane::start().await));
-    Stage::noticing_on(plane, mode).await
+    Stage::noticing_on(own_plane().await, mode).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,6 +71,9 @@ const TOKEN_ROWS: &[TokenRow] = &[
     (Password, 400, "invalid_grant", "authentication failure", "WrongPassword", Final, "correct the password or security token"),
     (App,      400, "invalid_grant", "expired access/refresh token", "AuthenticationFailed", Hourly, "Login History"),
     (Password, 400, "invalid_grant", "expired access/refresh token", "WrongPassword", Final, "Login History"),
+    // Of a refresh token, these say that it has ended; no login has one.
+    (App,      400, "invalid_grant", "token validity expired", "UnknownRefusal", Uncertain, "report the text to the maintainers"),
+    (App,      400, "invalid_grant", "activation secret invalid", "UnknownRefusal", Uncertain, "report the text to the maintainers"),
     (App,      400, "invalid_grant", "token request is already being processed", "TokenRequestInProgress", BackOff, "the other program that holds this refresh token"),
     (Jwt,      400, "invalid_grant", "expired authorization code", "AssertionExpired", BackOff, "clock of the node"),
     (App,      400, "invalid_grant", "invalid authorization code", "AuthorizationCodeInvalid", Final, "on the same host the code is redeemed at"),
@@ -122,6 +125,7 @@ const TOKEN_ROWS: &[TokenRow] = &[
     (App,      400, "unknown_error", "retry your request", "SalesforceUnknownError", BackOff, "see status.salesforce.com"),
     (App,      500, "server_error", "", "SalesforceServerError", BackOff, "see status.salesforce.com"),
     (App,      503, "service_unavailable", "", "SalesforceUnavailable", BackOff, "status.salesforce.com for maintenance"),
+    (App,      503, "temporarily_unavailable", "", "SalesforceUnavailable", BackOff, "status.salesforce.com for maintenance"),
     (App,      503, "system_down", "", "SalesforceDown", BackOff, "Nothing to do; see status.salesforce.com"),
     (App,      400, "slow_down", "", "SlowDown", BackOff, "The operator retries later"),
     // What nobody has heard of yet is not taken for final.
@@ -140,6 +144,7 @@ type RestRow = (
 
 #[rustfmt::skip]
 const REST_ROWS: &[RestRow] = &[
+    (400, "URL_NOT_RESET", "Destination URL not reset. The URL returned from login must be set", "InstanceAddressOutdated", Uncertain, "My Domain"),
     (401, "INVALID_SESSION_ID", "Session expired or invalid", "FreshTokenRejected", Hourly, "a setting that ends new sessions"),
     (401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", "SessionNotValidForApi", Hourly, "Add the scope api to the app"),
     (401, "INVALID_SESSION_ID", "Connected app is not attached to Agent", "AppNotAttachedToAgent", Hourly, "Attach the app to the agent"),
@@ -151,6 +156,7 @@ const REST_ROWS: &[RestRow] = &[
     (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.", "ConcurrentRequestLimitExceeded", BackOff, "Reduce long-running calls"),
     (403, "INSUFFICIENT_ACCESS", "insufficient access rights on cross-reference id", "InsufficientAccess", Hourly, "missing permission by a permission set"),
     (403, "API_DISABLED_FOR_ORG", "limits resource is not enabled", "LimitsNotVisible", Hourly, "View Setup and Configuration"),
+    (403, "TXN_SECURITY_NO_ACCESS", "", "TransactionSecurityBlocked", Hourly, "Transaction Security"),
     (403, "FUNCTIONALITY_NOT_ENABLED", "REST API is not part of this edition", "FunctionalityNotEnabled", Hourly, "Enable the named feature"),
     (400, "INVALID_TYPE", "sObject type 'Organization' is not supported.", "ObjectNotReadable", Hourly, "read access to the object"),
     (400, "MALFORMED_QUERY", "unexpected token: 'FROM'", "QueryRefused", Hourly, "Report this to the maintainers"),
