@@ -2,6 +2,7 @@
 //
 //	openmetrics      an exposition: fails where Prometheus does not accept it; prints the names of its samples
 //	promql           a list of expressions: prints for each the metrics that it names, with the labels that it uses
+//	evaluate FILE    a list of expressions, each with a step in seconds: prints their values over a file of scrapes
 //	health FILE.lua  a list of objects: prints the health that Argo CD would see
 package main
 
@@ -31,6 +32,8 @@ func run(args []string) error {
 		output, err = samples(input)
 	case len(args) == 1 && args[0] == "promql":
 		output, err = each(input, selectors)
+	case len(args) == 2 && args[0] == "evaluate":
+		output, err = evaluate(args[1], input)
 	case len(args) == 2 && args[0] == "health":
 		script, readErr := os.ReadFile(args[1])
 		if readErr != nil {
@@ -38,7 +41,7 @@ func run(args []string) error {
 		}
 		output, err = each(input, func(object map[string]any) (health, error) { return healthOf(string(script), object) })
 	default:
-		return errors.New("usage: ops-tools openmetrics | promql | health FILE.lua")
+		return errors.New("usage: ops-tools openmetrics | promql | evaluate FILE | health FILE.lua")
 	}
 	if err != nil {
 		return err

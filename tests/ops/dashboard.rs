@@ -1,12 +1,15 @@
 //! Does every panel of the dashboard show something that there is?
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write as _;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::exposition::{exposition, families};
 use crate::known::unknown;
-use crate::tools::read;
+use crate::tools::{over_list, read};
 
 fn dashboard() -> Value {
     serde_json::from_str(&read("charts/salesforce-connector-operator/files/dashboard.json")).unwrap()
@@ -56,6 +59,32 @@ fn every_metric_is_on_the_dashboard_unless_it_is_named_here() {
         .filter(|name| !shown.contains(&format!("{name}{{")) && !shown.contains(&format!("{name}_")))
         .collect();
     assert_eq!(missing, elsewhere);
+}
+
+/// Prometheus' own engine finds a value for each expression where a replica shows all that it can show.
+#[test]
+fn every_panel_has_a_value_where_an_operator_shows_all_its_metrics() {
+    const STEP: u64 = 60;
+    let folder = TempDir::new().unwrap();
+    let scrapes = folder.path().join("scrapes");
+    let mut file = File::create(&scrapes).unwrap();
+    for minute in 0..10 {
+        let scrape = json!({ "time": 1_795_000_000_000_u64 + minute * STEP * 1_000, "pod": "a", "text": exposition() });
+        writeln!(file, "{scrape}").unwrap();
+    }
+    let questions: Vec<_> = expressions()
+        .iter()
+        .map(|expression| json!({ "expression": expression.replace("$job", ".+"), "step": STEP }))
+        .collect();
+    let answers: Vec<Vec<Value>> = over_list(&["evaluate", scrapes.to_str().unwrap()], &questions).unwrap();
+    let without: Vec<_> = expressions()
+        .into_iter()
+        .zip(&answers)
+        .filter(|(_, lines)| lines.is_empty())
+        .map(|(expression, _)| expression)
+        .collect();
+    // In the exposition, everything is Ready.
+    assert_eq!(without, ["salesforce_connector_ready{job=~\"$job\"} == 0"]);
 }
 
 #[test]

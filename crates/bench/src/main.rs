@@ -63,6 +63,9 @@ struct Args {
     /// With --soak: what chance begins with
     #[arg(long, default_value_t = 20_261_127)]
     seed: u64,
+    /// With --soak: file to write the metrics of both replicas to every second, for scripts/dashboard-picture
+    #[arg(long)]
+    scrapes: Option<PathBuf>,
     /// With --fair: another operator to measure beside it, such as that of an earlier commit
     #[arg(long)]
     before: Option<PathBuf>,
@@ -112,7 +115,11 @@ async fn run(args: &Args) -> Result<(), Failed> {
             seed: args.seed,
             connectors: if args.quick { 40 } else { 200 },
         };
-        let report = soak::report(&args.operator, plan, args.logs.as_deref()).await?;
+        let files = soak::Files {
+            logs: args.logs.as_deref(),
+            scrapes: args.scrapes.as_deref(),
+        };
+        let report = soak::report(&args.operator, plan, files).await?;
         ("soak", report)
     } else {
         let before = machine::Facts::gather();

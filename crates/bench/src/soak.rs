@@ -8,6 +8,7 @@ mod people;
 mod plan;
 mod process;
 mod score;
+mod scrapes;
 mod stage;
 mod subject;
 
@@ -22,6 +23,7 @@ use faults::Faults;
 use people::People;
 pub(crate) use plan::Plan;
 use score::Score;
+use scrapes::Scrapes;
 use stage::Stage;
 
 /// How often everything is looked at.
@@ -29,10 +31,20 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long nothing goes wrong before it begins, and after it has ended.
 const QUIET: SignedDuration = SignedDuration::from_hours(12);
 
-pub(crate) async fn report(operator: &Path, plan: Plan, logs: Option<&Path>) -> Result<String, Failed> {
+/// What is kept of it beside the report.
+#[derive(Clone, Copy)]
+pub(crate) struct Files<'a> {
+    /// Folder for the logs of the replicas.
+    pub(crate) logs: Option<&'a Path>,
+    /// File for their metrics.
+    pub(crate) scrapes: Option<&'a Path>,
+}
+
+pub(crate) async fn report(operator: &Path, plan: Plan, files: Files<'_>) -> Result<String, Failed> {
     testbed::install_crypto();
     let facts = Facts::gather();
-    let mut stage = Stage::set(operator, plan, logs).await?;
+    let mut stage = Stage::set(operator, plan, files.logs).await?;
+    let mut scrapes = Scrapes::into(files.scrapes)?;
     stage.all_ready().await?;
     let mut chance = fastrand::Rng::with_seed(plan.seed);
     let (mut faults, mut people) = (Faults::default(), People::default());
@@ -53,6 +65,7 @@ pub(crate) async fn report(operator: &Path, plan: Plan, logs: Option<&Path>) -> 
         score
             .look(&mut stage, &mut people, &mut chance, last, now)
             .await?;
+        scrapes.take(&stage.replicas, now).await?;
         last = now;
         let passed = now.duration_since(begin).as_hours() / 24;
         if passed > day {

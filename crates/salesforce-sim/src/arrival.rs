@@ -144,6 +144,14 @@ impl World {
         struck
     }
 
+    /// Whether another refresh of the token, or by switch of the app, is worked on.
+    fn is_held_up(&self, grant: usize) -> bool {
+        self.vault.grant(grant).is_some_and(|own| {
+            let of_app = |other: &Grant| other.busy && other.client_id == own.client_id;
+            own.busy || (self.switches.refresh_locks_app && self.vault.grants().iter().any(of_app))
+        })
+    }
+
     /// One refresh at a time per refresh token; the loser is told so. docs/salesforce.md#concurrent-refresh
     fn lock_refresh(&mut self, request: &Request, entry: &LogEntry) -> Result<Option<usize>, Reply> {
         if entry.endpoint != Endpoint::Token || entry.grant_type.as_deref() != Some("refresh_token") {
@@ -156,10 +164,7 @@ impl World {
         let Some(presented) = presented.filter(|presented| presented.current) else {
             return Ok(None);
         };
-        let held_up = self.vault.grant(presented.grant).is_some_and(|own| {
-            let of_app = |other: &Grant| other.busy && other.client_id == own.client_id;
-            own.busy || (self.switches.refresh_locks_app && self.vault.grants().iter().any(of_app))
-        });
+        let held_up = self.is_held_up(presented.grant);
         let Some(grant) = self.vault.grant_mut(presented.grant) else {
             return Ok(None);
         };

@@ -178,20 +178,10 @@ fn resource(
     caller: &Caller,
     usage: Usage,
 ) -> Reply {
-    let Some((version, rest)) = version_and_rest(&request.path) else {
-        return refusal::NOT_FOUND.reply();
+    let (version, rest) = match supported(request) {
+        Ok(found) => found,
+        Err(refused) => return refused.reply(),
     };
-    match version
-        .strip_suffix(".0")
-        .and_then(|major| major.parse::<u32>().ok())
-    {
-        Some(OLDEST..=NEWEST) => {}
-        Some(1..OLDEST) => return refusal::VERSION_RETIRED.reply(),
-        _ => return refusal::NOT_FOUND.reply(),
-    }
-    if request.method != Method::GET && request.method != Method::HEAD {
-        return refusal::METHOD_NOT_ALLOWED.reply();
-    }
     match endpoint {
         Endpoint::Resources => Reply::json(StatusCode::OK, &resources(version, caller)),
         Endpoint::Query => query::answer(
@@ -201,12 +191,7 @@ fn resource(
             &caller.org,
             &caller.user,
         ),
-        Endpoint::Sobjects if rest == "sobjects" => described(
-            world,
-            request,
-            caller,
-            &objects::global(version, &caller.org, &caller.user),
-        ),
+        Endpoint::Sobjects if rest == "sobjects" => described(world, request, caller, version),
         Endpoint::Sobjects => objects::answer(version, rest, &caller.org, &caller.user),
         // Needs View Setup and Configuration. docs/salesforce.md#limits-permission
         Endpoint::Limits | Endpoint::RecordCount if !caller.user.views_setup => {
@@ -221,14 +206,30 @@ fn resource(
     }
 }
 
+/// Version and the rest of the path, where the API has both for reading.
+fn supported(request: &Request) -> Result<(&str, &str), RestRefusal> {
+    let (version, rest) = version_and_rest(&request.path).ok_or(refusal::NOT_FOUND)?;
+    let major = version.strip_suffix(".0").and_then(|major| major.parse().ok());
+    match major {
+        Some(OLDEST..=NEWEST) => {}
+        Some(1..OLDEST) => return Err(refusal::VERSION_RETIRED),
+        _ => return Err(refusal::NOT_FOUND),
+    }
+    if request.method != Method::GET && request.method != Method::HEAD {
+        return Err(refusal::METHOD_NOT_ALLOWED);
+    }
+    Ok((version, rest))
+}
+
 /// Describe global, or 304 if nothing has changed since the time that the caller knows. docs/salesforce.md#describe-global
-fn described(world: &mut World, request: &Request, caller: &Caller, all: &Value) -> Reply {
+fn described(world: &mut World, request: &Request, caller: &Caller, version: &str) -> Reply {
     let changed = world.described_since(&caller.org);
     let known = request.header("if-modified-since").and_then(parse_http_date);
     if known.is_some_and(|known| known.as_second() >= changed.as_second()) {
         return Reply::empty(StatusCode::NOT_MODIFIED);
     }
-    Reply::json(StatusCode::OK, all).with("last-modified", &http_date(changed))
+    let all = objects::global(version, &caller.org, &caller.user);
+    Reply::json(StatusCode::OK, &all).with("last-modified", &http_date(changed))
 }
 
 fn resources(version: &str, caller: &Caller) -> Value {

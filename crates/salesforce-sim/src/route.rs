@@ -9,9 +9,7 @@ use crate::{Endpoint, access_jwt, authorize, data, identity, introspect, pages, 
 impl World {
     pub(crate) fn answer(&mut self, request: &Request) -> Reply {
         if self.place(&request.host) == Place::Unknown {
-            return self.redirection(&request.host).map_or_else(no_route, |new| {
-                moved(self.switches.redirection_status, new, request)
-            });
+            return self.answer_elsewhere(request);
         }
         match Endpoint::of(&request.path) {
             Endpoint::Token => token::answer(self, request),
@@ -31,6 +29,14 @@ impl World {
             | Endpoint::Limits
             | Endpoint::RecordCount) => data::answer(self, request, endpoint),
             Endpoint::Other => other(self, request),
+        }
+    }
+
+    /// At a host that is no org's: a former name redirects.
+    fn answer_elsewhere(&self, request: &Request) -> Reply {
+        match self.redirection(&request.host) {
+            Some(new) => moved(self.switches.redirection_status, new, request),
+            None => no_route(),
         }
     }
 }

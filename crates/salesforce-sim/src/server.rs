@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Method, Response};
+use hyper::{Method, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -136,15 +136,15 @@ async fn read(incoming: hyper::Request<Incoming>, scheme: &'static str) -> Resul
         // Some clients join addresses with one slash too many.
         path: parts.uri.path().replace("//", "/"),
         query: Params::parse(parts.uri.query().unwrap_or_default().as_bytes()),
-        target: parts
-            .uri
-            .path_and_query()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        target: target_of(&parts.uri),
         headers: parts.headers,
         authority,
         body,
     })
+}
+
+fn target_of(uri: &Uri) -> String {
+    uri.path_and_query().map(ToString::to_string).unwrap_or_default()
 }
 
 fn without_port(authority: &str) -> &str {

@@ -45,6 +45,10 @@ impl Replica {
         }
     }
 
+    pub(super) fn hostname(&self) -> String {
+        format!("replica-{}", self.number)
+    }
+
     /// Starts it, at this time, in the place of the one before.
     pub(super) fn start(&mut self, now: Timestamp) -> Result<(), Failed> {
         let ahead = now.duration_since(Timestamp::now()).as_secs();
@@ -54,7 +58,7 @@ impl Replica {
             .arg(format!("--connect-to=*={}", self.salesforce))
             .arg("--ca-file")
             .arg(self.folder.join(CA))
-            .args(["--hostname", &format!("replica-{}", self.number)])
+            .args(["--hostname", &self.hostname()])
             .args(["--clock-speed", &self.speed.to_string()])
             .arg(format!("--clock-ahead-seconds={ahead}"))
             // Time-outs and leases pass in real time.
