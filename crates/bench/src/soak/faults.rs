@@ -8,7 +8,7 @@ use salesforce_sim::{AppStanding, Endpoint, Fault, FaultRule, RetryAfter, Standi
 use super::cause::Cause;
 use super::kinds::{KINDS, Kind, lost_answer, odd_answer, server_error};
 use super::people::People;
-use super::process::REPLICAS;
+use super::process::{REPLICAS, Replica};
 use super::stage::Stage;
 use super::subject::{Method, ORGS, fresh, host};
 use crate::Failed;
@@ -216,12 +216,8 @@ impl Faults {
         if self.going.iter().any(|(_, undo)| of_replicas(undo)) {
             return Ok(false);
         }
-        let now = stage.now();
         for subject in &mut stage.subjects {
             subject.causes.hold(Cause::Operator, end + AFTER_A_REPLICA);
-            if kind == Kind::Killed {
-                subject.killed = Some(now);
-            }
         }
         if kind == Kind::ApiServerRestarted {
             stage.cluster.restart_api_server().await;
@@ -231,6 +227,11 @@ impl Faults {
         let undo = match kind {
             Kind::Killed => {
                 replica.kill();
+                // Until now it may have sent requests: a millisecond is a third of a second here.
+                let killed = stage.now();
+                for subject in &mut stage.subjects {
+                    subject.killed = Some(killed);
+                }
                 Undo::Start(number)
             }
             Kind::RolledOut => {
@@ -257,13 +258,21 @@ impl Faults {
     pub(super) fn end_what_is_over(&mut self, stage: &mut Stage, now: Timestamp) -> Result<(), Failed> {
         let (over, going): (Vec<_>, Vec<_>) = std::mem::take(&mut self.going)
             .into_iter()
-            .partition(|(end, _)| *end <= now);
+            .partition(|(end, undo)| *end <= now && may_end(stage, undo));
         self.going = going;
         for (_, undo) in over {
             undone(stage, undo)?;
         }
         Ok(())
     }
+}
+
+/// A pod is replaced when it has ended: until then it may store what it was sent.
+fn may_end(stage: &mut Stage, undo: &Undo) -> bool {
+    let Undo::RollOn(number) = undo else {
+        return true;
+    };
+    stage.replicas.get_mut(*number).is_none_or(Replica::has_ended)
 }
 
 /// Does it to the app or the user of a connector.

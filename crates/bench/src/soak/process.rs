@@ -77,11 +77,17 @@ impl Replica {
         Ok(())
     }
 
-    /// As Kubernetes ends a pod, but for the wait for its end.
+    /// As Kubernetes ends a pod; [`Replica::has_ended`] says when it has.
     pub(super) fn terminate(&mut self) {
         if let Some(process) = &self.process {
             process.terminate();
         }
+    }
+
+    /// Also if that can't be found out.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let ended = self.process.as_mut().map(OperatorProcess::try_wait);
+        !matches!(ended, Some(Ok(None)))
     }
 
     /// As `kill -9` does.
