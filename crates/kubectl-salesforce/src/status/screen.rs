@@ -15,10 +15,12 @@ use salesforce_connector_operator::api::{SalesforceConnector, SalesforceConnecto
 use serde_json::Value;
 
 use crate::show::Paint;
+use crate::status::screen::copies::copies;
 use crate::status::screen::holdings::holdings;
 use crate::status::screen::restarts::restarts;
 use crate::words::{ago, relative, span, visible};
 
+mod copies;
 mod holdings;
 mod restarts;
 
@@ -87,6 +89,9 @@ fn drawn(connector: &SalesforceConnector, now: Timestamp, paint: Paint) -> Strin
         rows.add("Scopes", &token.scopes.join(" "));
     }
     rows.add("Secret", status.secret_name.as_deref().unwrap_or_default());
+    if let Some(sharing) = &status.sharing {
+        rows.add("Shared", &copies(sharing, paint));
+    }
     if let Some(test) = &status.connection_test {
         rows.add("Test", &test_line(test, connector, now, paint));
         rows.add("", ladder(test, paint).trim_end());

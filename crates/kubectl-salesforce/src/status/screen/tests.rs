@@ -188,6 +188,24 @@ Restarts   Deployment web, 1h ago
 }
 
 #[test]
+fn copies_of_the_token_are_counted_with_what_stands_in_the_way() {
+    for (sharing, wanted) in [
+        (
+            json!({ "copies": 1, "ready": 1 }),
+            "Shared     1 of 1 copy in other namespaces current\n",
+        ),
+        (
+            json!({ "copies": 3, "ready": 2, "message": "reports/crm: SecretTaken." }),
+            "Shared     2 of 3 copies in other namespaces current\n           reports/crm: SecretTaken.\n",
+        ),
+    ] {
+        let status = json!({ "observedGeneration": 2, "sharing": sharing });
+        let shown = screen(&object("crm", &json!({}), &status), now(), Paint::PLAIN);
+        assert!(shown.ends_with(wanted), "{shown}");
+    }
+}
+
+#[test]
 fn a_connector_that_no_operator_has_seen_says_so() {
     let wanted = "\
 Connector  new in namespace demo
