@@ -317,14 +317,18 @@ fn measure(context: &Context, before: &HashSet<(String, String)>) -> HashSet<(St
     let of = |connector: &Guarded| (connector.namespace().unwrap_or_default(), connector.name_any());
     let known: HashSet<_> = all.iter().map(|connector| of(connector)).collect();
     let (own, others): (Vec<_>, Vec<_>) = all.iter().partition(|connector| ownership.owns(&of(connector).0));
-    let gone = before.difference(&known).cloned();
-    // A reconcile may have ended since others own its connector.
-    for (namespace, name) in gone.chain(others.into_iter().map(|connector| of(connector))) {
-        metrics.forget(&namespace, &name);
+    for (namespace, name) in before.difference(&known) {
+        metrics.forget(namespace, name);
     }
-    if ownership.owned().is_empty() {
+    if own.is_empty() {
         metrics.stand_by();
     } else {
+        // A reconcile may have ended since others own its connector.
+        for (namespace, name) in others.into_iter().map(|connector| of(connector)) {
+            metrics.forget(&namespace, &name);
+        }
+    }
+    if !ownership.owned().is_empty() {
         let connectors = own.iter().filter_map(|connector| connector.0.as_ref().ok());
         let statuses =
             connectors.filter_map(|connector| Some((connector.status.as_ref()?, connector.spec.suspend)));
