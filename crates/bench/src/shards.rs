@@ -189,12 +189,12 @@ fn written(facts: &Facts, plan: &Plan, measured: &Measured) -> Result<String, st
             "requests of all replicas to the API server, leases left out",
             audit::total(&measured.requests).to_string(),
         ),
-        ("logins", of(&measured.calls, "Token")),
+        ("logins", of(&measured.calls, "token")),
         (
             "the others own its shards, after one replica is killed",
             seconds(measured.killed),
         ),
-        ("logins until then", of(&measured.calls_then, "Token")),
+        ("logins until then", of(&measured.calls_then, "token")),
     ];
     for (what, value) in rows {
         writeln!(text, "| {what} | {value} |")?;
