@@ -16,6 +16,7 @@ use transit_client::SignerTrust;
 
 use crate::api::names::DOCS_URL;
 use crate::core::callback::url::CallbackUrl;
+use crate::lease::shard::{MOST_SHARDS, ShardCount};
 use crate::lease::{InvalidLeaseSettings, LeaseSettings};
 use crate::metrics::CONNECTOR_SERIES_LIMIT;
 use crate::settings::allowed_hosts::{AllowedHost, AllowedHosts};
@@ -46,13 +47,18 @@ pub enum Command {
 /// Settings of `run`. Set each with a flag or an environment variable.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Namespace of the operator, which contains its Secrets and its Lease.
+    /// Namespace of the operator, which contains its Secrets and its Leases.
     #[arg(long, env = "SFC_NAMESPACE", default_value = "salesforce-connector-system")]
     pub namespace: String,
 
     /// Comma-separated namespaces to watch. Default: all namespaces.
     #[arg(long, env = "SFC_WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
+
+    /// Number of shards to divide the namespaces into, which replicas share. All replicas must have the same number. With 1, one
+    /// replica works and the others stand by.
+    #[arg(long, env = "SFC_SHARDS", default_value_t = 1, value_parser = value_parser!(u8).range(1..=i64::from(MOST_SHARDS)))]
+    pub shards: u8,
 
     /// How the operator notices changed Secrets. ByName reads the Secrets that connectors refer to at every resync, and
     /// needs no watch permission on Secrets. Watch notices changes immediately and needs it.
@@ -234,6 +240,7 @@ impl RunArgs {
         Settings {
             namespace: self.namespace.clone(),
             watch_namespaces: distinct(&self.watch_namespaces),
+            shards: ShardCount::new(self.shards),
             secret_watch: self.secret_watch,
             rollout_restarts: self.rollout_restarts,
             sharing: self.sharing,

@@ -1,10 +1,17 @@
-//! Which replica works? The holder of a Lease (`coordination.k8s.io/v1`) in the operator's namespace.
+//! Which replica works? The holder of a Lease (`coordination.k8s.io/v1`) in the operator's namespace; with shards, the holder of the
+//! Lease of a namespace's shard works there.
 //!
 //! ```text
 //! decide     pure   (record seen, local clock)  -> claim it, or wait
 //! candidate  pure   answers in, next step out: reads, writes, rests, steps down, hands over
 //! elector    async  carries the steps out at the API server
-//! state             what the rest of the process may ask: does it lead, and for how long still
+//! state             what the rest of the process may ask of one lease: does it lead, and for how long still
+//!
+//! shard      pure   a namespace -> its shard; the replicas -> who should own which shard
+//! roster     pure   the notes of all replicas, local clock -> which of them are there
+//! attendance async  shows that this replica is there, and tells which shards it should own
+//! electors          stands for the leases of these shards, and hands the others over
+//! ownership         what the rest of the process may ask: which namespaces are its own
 //! ```
 //!
 //! Every write carries the resourceVersion that was read, so of any number of candidates one succeeds. Whether another
@@ -15,15 +22,22 @@
 //! Leading fences nothing: a process may be suspended between asking and acting. What must not happen twice has a
 //! compare-and-swap of its own.
 
+mod attendance;
 pub mod candidate;
 pub mod decide;
 mod elector;
+mod electors;
+mod ownership;
 mod record;
+pub mod roster;
+pub mod shard;
 mod state;
 
 use std::time::Duration;
 
 pub use elector::{Elector, identity};
+pub use electors::Electors;
+pub use ownership::Ownership;
 pub use state::{LeaseState, Role};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +95,12 @@ impl LeaseSettings {
 
     /// The longest that one call may take: a leader has time for two before its deadline.
     fn call_limit(&self) -> Duration {
+        self.renew_deadline / 2
+    }
+
+    /// How often a replica looks at a lease that another should hold. It has seen for a while how old the record is when it
+    /// should take over.
+    fn look_aside(&self) -> Duration {
         self.renew_deadline / 2
     }
 }

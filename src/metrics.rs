@@ -2,6 +2,7 @@
 
 mod connectors;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::SalesforceConnectorStatus;
+use crate::lease::shard::Shard;
 use connectors::ConnectorMetrics;
 
 pub use connectors::{CONNECTOR_SERIES_LIMIT, Totals};
@@ -40,6 +42,7 @@ pub struct Metrics {
     resync_period: Gauge,
     connectors: Gauge,
     leader: Gauge,
+    shards: Family<ShardLabels, Gauge>,
     missing_rights: Gauge,
 }
 
@@ -73,6 +76,11 @@ struct CallbackLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PurposeLabels {
     purpose: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ShardLabels {
+    shard: String,
 }
 
 /// Seconds; a test makes at most three calls.
@@ -109,6 +117,7 @@ impl Metrics {
             resync_period: Gauge::default(),
             connectors: Gauge::default(),
             leader: Gauge::default(),
+            shards: Family::default(),
             missing_rights: Gauge::default(),
         };
         metrics.register_salesforce();
@@ -217,8 +226,13 @@ impl Metrics {
         registry.register("connectors", "Number of connectors", self.connectors.clone());
         registry.register(
             "leader",
-            "1 if this process holds the lease, else 0",
+            "1 if this process holds the lease, or that of a shard, else 0",
             self.leader.clone(),
+        );
+        registry.register(
+            "shard_owner",
+            "1 if this process holds the lease of the shard, else 0",
+            self.shards.clone(),
         );
         registry.register(
             "missing_rights",
@@ -302,12 +316,12 @@ impl Metrics {
         self.of_connectors.forget(namespace, name);
     }
 
-    /// What all connectors together show, to the leader.
+    /// What all connectors together show that this process owns.
     pub fn totals(&self, totals: &Totals) {
         self.of_connectors.totals(totals);
     }
 
-    /// Another process leads, and knows better about connectors.
+    /// Others own all connectors, and know better about them.
     pub fn stand_by(&self) {
         self.of_connectors.forget_all();
     }
@@ -331,8 +345,17 @@ impl Metrics {
             .set(i64::try_from(resync.as_secs()).unwrap_or(i64::MAX));
     }
 
-    pub fn leader(&self, leads: bool) {
-        self.leader.set(leads.into());
+    /// Which of all shards this process owns.
+    pub fn ownership(&self, all: impl Iterator<Item = Shard>, owned: &BTreeSet<Shard>) {
+        self.leader.set((!owned.is_empty()).into());
+        for shard in all {
+            let labels = ShardLabels {
+                shard: shard.to_string(),
+            };
+            self.shards
+                .get_or_create(&labels)
+                .set(owned.contains(&shard).into());
+        }
     }
 
     /// How many rights the last check found missing.

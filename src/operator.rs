@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use kube::{Config, ResourceExt as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{RunArgs, SettingsError};
 use crate::core::rights::needed;
-use crate::lease::{Elector, LeaseSettings, LeaseState, identity};
+use crate::lease::shard::{Shard, ShardCount};
+use crate::lease::{Electors, LeaseSettings, identity};
 use crate::metrics::{Metrics, Totals};
 use crate::server::{Readiness, Shown};
 use crate::shell::callback;
@@ -25,6 +26,7 @@ use crate::shell::rights;
 use crate::shell::salesforce::current_client::CurrentClient;
 use crate::shell::salesforce::observer::SalesforceObserver;
 use crate::shell::signer::Signers;
+use crate::shell::watch::object::Guarded;
 use crate::{server, telemetry};
 
 #[derive(Debug, thiserror::Error)]
@@ -130,19 +132,20 @@ async fn operate(args: &RunArgs) -> Result<(), RunError> {
         }
     };
     readiness.done(API_SERVER);
-    let elector = stand(args, config, lease)?;
+    let settings = args.settings();
+    let electors = stand(args, config, lease, settings.shards)?;
     let context = Context::new(Parts {
         clients,
-        lease: elector.state(),
+        ownership: electors.ownership(),
         salesforce,
         signers,
-        settings: args.settings(),
+        settings,
         digest_key: key,
         clock,
         metrics,
     });
     serve_callback_page(args, &context, end).await?;
-    work(context, elector, readiness, stop).await;
+    work(context, electors, readiness, stop).await;
     drop(ended);
     let _ = tokio::time::timeout(LAST_ANSWER, server).await;
     tracing::info!("Stopped");
@@ -198,25 +201,35 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
     })
 }
 
-fn stand(args: &RunArgs, config: Config, settings: LeaseSettings) -> Result<Elector, RunError> {
+fn stand(
+    args: &RunArgs,
+    config: Config,
+    settings: LeaseSettings,
+    shards: ShardCount,
+) -> Result<Electors, RunError> {
     let me = identity(args.hostname.as_deref());
-    Elector::new(config, &args.namespace, me, settings).map_err(RunError::Kubernetes)
+    Electors::new(config, &args.namespace, &me, settings, shards).map_err(RunError::Kubernetes)
 }
 
-/// Watches from the start, and reconciles while it leads. Returns after `stop`, when the lease is released.
+/// Watches from the start, and reconciles what it owns. Returns after `stop`, when the leases are released.
 async fn work(
     context: Arc<Context>,
-    elector: Elector,
+    electors: Electors,
     readiness: Readiness,
     stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) {
     let helpers = [
         tokio::spawn(keep_house(context.clone(), readiness)),
-        tokio::spawn(show_role(context.lease.clone(), context.metrics.clone())),
+        tokio::spawn(show_ownership(context.clone())),
     ];
-    // After `stop` the lease is kept until this resolves.
+    // After `stop` the leases are kept until this resolves.
     let (finished, drained) = tokio::sync::oneshot::channel::<()>();
-    let mut election = tokio::spawn(elector.run(stop.clone(), drained.map(|_| ())));
+    let mut election = tokio::spawn(elect(
+        electors,
+        context.clone(),
+        stop.clone(),
+        drained.map(|_| ()),
+    ));
     let elected = tokio::select! {
         () = reconcile_until(context.clone(), stop) => {
             drop(finished);
@@ -234,6 +247,22 @@ async fn work(
     }
 }
 
+/// Stands for election. A replica that has not listed the connectors yet takes no shard from another.
+async fn elect(
+    electors: Electors,
+    context: Arc<Context>,
+    stop: impl Future<Output = ()>,
+    drained: impl Future<Output = ()>,
+) {
+    let drain = |shard: Shard| {
+        let context = context.clone();
+        async move { context.grants.drain(shard).await }
+    };
+    electors
+        .run(context.wait_until_listed(), drain, stop, drained)
+        .await;
+}
+
 /// Reconciles until `stop`, and then until no refresh token is being redeemed. Other reconciles that hang by then are left
 /// as if the process had died: all that they write can be concluded anew by the next leader, who should not wait for them.
 async fn reconcile_until(
@@ -243,10 +272,7 @@ async fn reconcile_until(
     let overdue = async {
         stop.clone().await;
         // From here on no redeem begins.
-        let mut lease = context.lease.clone();
-        while lease.leads() {
-            lease.changed().await;
-        }
+        context.ownership.lost().await;
         context.grants.idle().await;
         tokio::time::sleep(FINISH).await;
     };
@@ -257,51 +283,64 @@ async fn reconcile_until(
     context.grants.idle().await;
 }
 
-async fn show_role(mut lease: LeaseState, metrics: Arc<Metrics>) {
-    loop {
-        metrics.leader(lease.leads());
-        lease.changed().await;
+/// Shows what this process owns, and gives it that share of the budgets.
+async fn show_ownership(context: Arc<Context>) {
+    let (shards, mut changes) = (context.ownership.shards(), context.ownership.changes());
+    while let Some(owned) = changes.next().await {
+        context.metrics.ownership(shards.all(), &owned);
+        context.share_budgets(owned.len());
     }
 }
 
 /// What is done now and then: the population is measured, and connectors that are gone are forgotten.
 async fn keep_house(context: Arc<Context>, readiness: Readiness) {
     const EVERY: Duration = Duration::from_secs(5);
-    let mut known: HashSet<(String, String)> = HashSet::new();
     context.wait_until_listed().await;
     readiness.done(CONNECTORS);
+    let mut known = HashSet::new();
     loop {
-        let stores = context.connectors.stores();
-        let state: Vec<_> = stores
-            .iter()
-            .flat_map(kube::runtime::reflector::Store::state)
-            .collect();
-        let alive = state.iter().filter_map(|connector| connector.uid()).collect();
-        context.forget_except(&alive);
-        let names: HashSet<_> = state
-            .iter()
-            .map(|connector| (connector.namespace().unwrap_or_default(), connector.name_any()))
-            .collect();
-        for (namespace, name) in known.difference(&names) {
-            context.metrics.forget(namespace, name);
-        }
-        if context.lease.leads() {
-            let connectors = state.iter().filter_map(|connector| connector.0.as_ref().ok());
-            let statuses =
-                connectors.filter_map(|connector| Some((connector.status.as_ref()?, connector.spec.suspend)));
-            context.metrics.totals(&Totals::of(statuses));
-        } else {
-            context.metrics.stand_by();
-        }
-        let (waiting, running) = context.turns.count();
-        context.metrics.queue(waiting, running);
-        known = names;
-        let namespaces = known.iter().map(|(namespace, _)| namespace.clone());
-        context.connectors.count(namespaces);
-        let longest = resync_period(&context, &context.connectors.largest_namespace());
-        context.metrics.population(known.len(), longest);
+        known = measure(&context, &known);
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// Measures the population, forgets those `before` who are gone, and returns namespaces and names of all.
+fn measure(context: &Context, before: &HashSet<(String, String)>) -> HashSet<(String, String)> {
+    let (metrics, ownership) = (&context.metrics, &context.ownership);
+    let stores = context.connectors.stores();
+    let all: Vec<_> = stores
+        .iter()
+        .flat_map(kube::runtime::reflector::Store::state)
+        .collect();
+    let alive = all.iter().filter_map(|connector| connector.uid()).collect();
+    context.forget_except(&alive);
+    let of = |connector: &Guarded| (connector.namespace().unwrap_or_default(), connector.name_any());
+    let known: HashSet<_> = all.iter().map(|connector| of(connector)).collect();
+    let (own, others): (Vec<_>, Vec<_>) = all.iter().partition(|connector| ownership.owns(&of(connector).0));
+    for (namespace, name) in before.difference(&known) {
+        metrics.forget(namespace, name);
+    }
+    if own.is_empty() {
+        metrics.stand_by();
+    } else {
+        // A reconcile may have ended since others own its connector.
+        for (namespace, name) in others.into_iter().map(|connector| of(connector)) {
+            metrics.forget(&namespace, &name);
+        }
+    }
+    if !ownership.owned().is_empty() {
+        let connectors = own.iter().filter_map(|connector| connector.0.as_ref().ok());
+        let statuses =
+            connectors.filter_map(|connector| Some((connector.status.as_ref()?, connector.spec.suspend)));
+        metrics.totals(&Totals::of(statuses));
+    }
+    let (waiting, running) = context.turns.count();
+    metrics.queue(waiting, running);
+    let namespaces = own.iter().map(|connector| of(connector).0);
+    context.connectors.count(namespaces);
+    let longest = resync_period(context, &context.connectors.largest_namespace());
+    metrics.population(known.len(), longest);
+    known
 }
 
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::failpoints::Failpoints;
+use crate::lease::shard::ShardCount;
 
 pub mod allowed_hosts;
 pub mod allowed_signers;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub namespace: String,
     /// Namespaces to work in; empty means all.
     pub watch_namespaces: Vec<String>,
+    /// Into how many shards they are divided, which replicas share.
+    pub shards: ShardCount,
     pub secret_watch: SecretWatch,
     /// Whether workloads may be restarted.
     pub rollout_restarts: bool,

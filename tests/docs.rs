@@ -13,6 +13,7 @@ use salesforce_connector_operator::api::crd;
 use salesforce_connector_operator::api::names::DOCS_URL;
 use salesforce_connector_operator::api::reasons::Reason;
 use salesforce_connector_operator::core::schedule::retry_text::{retest, retry};
+use salesforce_connector_operator::lease::shard::MOST_SHARDS;
 use salesforce_connector_operator::metrics::CONNECTOR_SERIES_LIMIT;
 use serde_json::{Value, json};
 
@@ -320,7 +321,7 @@ identify a connector. No label ever contains a secret. *Series* says how many th
 
 Series per connector exist while the operator works on it: not for a suspended one, and not after it was deleted. With more than
 {CONNECTOR_SERIES_LIMIT} connectors (`metrics.connectorSeriesLimit` of the chart) there are none, and metrics about all connectors together
-remain. Only the leader serves metrics about connectors.
+remain. A replica serves metrics about the connectors that it works on: without shards, only the leader does.
 
 Prometheus sets a label `namespace` of its own on what it scrapes. Configure `honor_labels: true`, as the chart does, or the
 namespace of a connector becomes `exported_namespace`. The chart has alerts and a dashboard for these metrics:
@@ -370,6 +371,7 @@ fn most_series(family: &Family) -> String {
         ("outcome", 4),
         ("operation", operations),
         ("purpose", 3),
+        ("shard", MOST_SHARDS.into()),
         ("page", 4 + notices.unwrap().matches(" => \"").count()),
     ];
     let values_of = |label: &String| {

@@ -93,6 +93,9 @@ pub const RESERVED_KEY_DOMAINS: [&str; 9] = [
 
 /// In the operator's namespace: the Lease of leader election.
 pub const LEASE: &str = "salesforce-connector-operator";
+/// On the Lease where replicas that share the work show that they are there: prefix of their annotations, followed by the hash of
+/// a replica's name.
+pub const REPLICA_PREFIX: &str = "replica.salesforce-connector.dev/";
 /// In the operator's namespace: the Secret with the random key of all keyed digests.
 pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 /// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.

@@ -54,6 +54,8 @@ const OWN: [Rule; 2] = [
     ("coordination.k8s.io", "leases", &["create"]),
 ];
 const LEASE: Rule = ("coordination.k8s.io", "leases", &["get", "update"]);
+/// To show that a replica is there, and to see the others.
+const ROSTER: Rule = ("coordination.k8s.io", "leases", &["patch"]);
 const NAMESPACES: Rule = ("", "namespaces", &["get"]);
 const REVIEWS: [Rule; 2] = [
     ("authentication.k8s.io", "tokenreviews", &["create"]),
@@ -66,14 +68,20 @@ const BY_SECRET_WATCH: &str = "templates/rbac-work.yaml with secretWatch=Watch";
 const BY_ROLLOUTS: &str = "templates/rbac-work.yaml with rolloutRestarts.enabled=true";
 const BY_SHARING: &str = "templates/rbac-work.yaml with sharing.enabled=true";
 const BY_OWN: &str = "templates/rbac-own.yaml";
+const BY_SHARDS: &str = "templates/rbac-own.yaml with shards above 1";
 const BY_AUTHENTICATION: &str = "templates/rbac-own.yaml with metrics.authentication=true";
 
 /// All that is needed with these settings.
 pub fn needed(settings: &Settings, authenticate_metrics: bool) -> Vec<Right> {
     let own = Some(settings.namespace.as_str());
-    let mut needed: Vec<_> = rights(own, &OWN, None, BY_OWN)
-        .chain(rights(own, &[LEASE], Some(names::LEASE), BY_OWN))
-        .collect();
+    let mut needed: Vec<_> = rights(own, &OWN, None, BY_OWN).collect();
+    for shard in settings.shards.all() {
+        let name = settings.shards.lease_of(shard);
+        needed.extend(rights(own, &[LEASE], Some(&name), BY_OWN));
+    }
+    if let Some(name) = settings.shards.roster() {
+        needed.extend(rights(own, &[ROSTER], Some(&name), BY_SHARDS));
+    }
     let mut identities = vec!["kube-system", settings.namespace.as_str()];
     identities.dedup();
     needed.extend(

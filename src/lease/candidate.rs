@@ -81,6 +81,8 @@ enum Purpose {
     Hold,
     /// To release the lease, where it is held.
     Leave,
+    /// To know who holds the lease, which is another's to hold, and to release it, where it is held.
+    Watch,
 }
 
 impl Candidate {
@@ -101,7 +103,7 @@ impl Candidate {
     pub fn term(&self) -> Option<Term> {
         match self.purpose {
             Purpose::Lead => self.term,
-            Purpose::Hold | Purpose::Leave => None,
+            Purpose::Hold | Purpose::Leave | Purpose::Watch => None,
         }
     }
 
@@ -116,7 +118,38 @@ impl Candidate {
     }
 
     pub fn leave(&mut self) {
-        self.purpose = Purpose::Leave;
+        self.turn_to(Purpose::Leave);
+    }
+
+    /// Stands for election, also where it was leaving the lease to another.
+    pub fn stand(&mut self) {
+        if self.purpose != Purpose::Lead {
+            self.turn_to(Purpose::Lead);
+        }
+    }
+
+    /// Leaves the lease to another. Where it is held, it is kept until [`Self::let_go`], and no longer led by.
+    pub fn stand_aside(&mut self) {
+        if self.purpose == Purpose::Lead {
+            let held = self.term.is_some() || self.holder() == Some(self.me.as_str());
+            self.turn_to(if held { Purpose::Hold } else { Purpose::Watch });
+        }
+    }
+
+    /// Whether the lease is kept for what is in progress, and for nothing else.
+    pub fn is_holding(&self) -> bool {
+        self.purpose == Purpose::Hold
+    }
+
+    /// Nothing is in progress any more: a lease that was kept for that is released.
+    pub fn let_go(&mut self) {
+        if self.is_holding() {
+            self.turn_to(Purpose::Watch);
+        }
+    }
+
+    fn turn_to(&mut self, purpose: Purpose) {
+        self.purpose = purpose;
         // A call may have been given up in the middle: without a term it is not known who holds the lease.
         self.phase = match self.term {
             Some(_) => Phase::Act,
@@ -150,7 +183,8 @@ impl Candidate {
             Purpose::Lead => decide(self.sight.as_ref(), &self.me, now.monotonic, &self.settings),
             Purpose::Hold if own => Action::Replace,
             Purpose::Hold => Action::WaitUntil(now.monotonic + self.settings.retry),
-            Purpose::Leave => return self.release(now),
+            Purpose::Watch if !own => return self.rest(now.monotonic + self.settings.look_aside()),
+            Purpose::Leave | Purpose::Watch => return self.release(now),
         };
         let old = self.sight.as_ref().map(|sight| &sight.lease);
         match (action, old) {
@@ -171,6 +205,9 @@ impl Candidate {
             sight.presence == Presence::There && record::holder(&sight.lease) == Some(self.me.as_str())
         });
         let Some(own) = own else {
+            if self.purpose == Purpose::Watch {
+                return self.rest(now.monotonic + self.settings.look_aside());
+            }
             self.phase = Phase::Over;
             return Step::Done;
         };
@@ -229,7 +266,10 @@ impl Candidate {
                 });
                 Phase::Rest(asked + self.settings.retry)
             }
-            Purpose::Leave => Phase::Act,
+            Purpose::Leave | Purpose::Watch => {
+                self.term = None;
+                Phase::Act
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::lease::state::Until;
 use crate::lease::{LeaseSettings, LeaseState};
 
 /// How long the end of the process may be held up by the release.
-const RELEASE_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const RELEASE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The name of this process in the lease: of its pod, and a random suffix, because a container that is started again has
 /// the same pod name and must not take itself for the one before.
@@ -39,28 +39,45 @@ pub struct Elector {
     published: watch::Sender<Option<Until>>,
 }
 
+/// A connection for leases alone: no call waits behind others, and none is repeated by the HTTP client, which would go on for
+/// minutes.
+pub(super) fn connect(mut config: Config, settings: LeaseSettings) -> Result<Client, kube::Error> {
+    config.default_retry = false;
+    config.connect_timeout = Some(settings.call_limit());
+    Client::try_from(config)
+}
+
 impl Elector {
-    /// A candidate called `me` for the operator's lease in `namespace`. It has a connection of its own: no call waits
-    /// behind others, and none is repeated by the HTTP client, which would go on for minutes.
+    /// A candidate called `me` for the operator's one lease in `namespace`.
     pub fn new(
-        mut config: Config,
+        config: Config,
         namespace: &str,
-        me: String,
+        me: &str,
         settings: LeaseSettings,
     ) -> Result<Self, kube::Error> {
-        config.default_retry = false;
-        config.connect_timeout = Some(settings.call_limit());
-        let client = Client::try_from(config)?;
-        Ok(Self {
-            candidate: Candidate::new(names::LEASE, &me, settings),
-            me,
+        let client = connect(config, settings)?;
+        Ok(Self::of(client, namespace, names::LEASE.to_owned(), me, settings))
+    }
+
+    /// A candidate called `me` for the lease `name` in `namespace`.
+    pub(super) fn of(
+        client: Client,
+        namespace: &str,
+        name: String,
+        me: &str,
+        settings: LeaseSettings,
+    ) -> Self {
+        Self {
+            candidate: Candidate::new(&name, me, settings),
+            me: me.to_owned(),
             leases: Leases {
                 api: Api::namespaced(client, namespace),
                 namespace: namespace.to_owned(),
+                name,
                 problem: false,
             },
             published: watch::Sender::new(None),
-        })
+        }
     }
 
     /// What the rest of the process may ask.
@@ -75,6 +92,49 @@ impl Elector {
             () = self.advance() => {}
             () = stop => {}
         }
+        self.leave(drained).await;
+    }
+
+    /// The same, but stands only while the lease is `wanted`. When it is no longer, it leads no more, keeps the lease until what
+    /// `drain` returns resolves, releases it, and looks on.
+    pub(super) async fn run_while_wanted<D: Future<Output = ()>>(
+        mut self,
+        mut wanted: watch::Receiver<bool>,
+        drain: impl Fn() -> D,
+        stop: impl Future<Output = ()>,
+        drained: impl Future<Output = ()>,
+    ) {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            if *wanted.borrow_and_update() {
+                self.candidate.stand();
+            } else {
+                self.candidate.stand_aside();
+            }
+            self.publish();
+            let holding = self.candidate.is_holding();
+            let drained = async {
+                if holding {
+                    drain().await;
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = self.advance() => {}
+                () = drained => {
+                    tracing::info!(identity = self.me, lease = self.leases.name, "Handing the lease over");
+                    self.candidate.let_go();
+                }
+                // The sender is gone only when the process is stopping, too.
+                Ok(()) = wanted.changed() => {}
+                () = &mut stop => break,
+            }
+        }
+        self.leave(drained).await;
+    }
+
+    async fn leave(mut self, drained: impl Future<Output = ()>) {
         self.candidate.hold();
         self.publish();
         tokio::select! {
@@ -85,9 +145,12 @@ impl Elector {
         self.candidate.leave();
         let in_time = timeout(RELEASE_LIMIT, self.advance()).await.is_ok();
         match (held, in_time, self.candidate.holder()) {
-            (true, true, None) => tracing::info!(identity = self.me, "Released the lease"),
+            (true, true, None) => {
+                tracing::info!(identity = self.me, lease = self.leases.name, "Released the lease");
+            }
             (true, _, _) => {
                 tracing::warn!(
+                    lease = self.leases.name,
                     "Failed to release the lease in time; another replica takes over when it expires"
                 );
             }
@@ -119,10 +182,13 @@ impl Elector {
         });
         let before = self.published.send_replace(until);
         match (before, until) {
-            (None, Some(_)) => tracing::info!(identity = self.me, "Started leading"),
+            (None, Some(_)) => {
+                tracing::info!(identity = self.me, lease = self.leases.name, "Started leading");
+            }
             (Some(_), None) => {
                 tracing::info!(
                     identity = self.me,
+                    lease = self.leases.name,
                     holder = self.candidate.holder(),
                     "Stopped leading"
                 );
@@ -143,6 +209,7 @@ fn moment() -> Moment {
 struct Leases {
     api: Api<Lease>,
     namespace: String,
+    name: String,
     /// Whether the last call failed: only the first failure in a row is a warning.
     problem: bool,
 }
@@ -153,9 +220,9 @@ impl Leases {
         let written = |lease| Answer::Written(Box::new(lease));
         let asking = async {
             match &call {
-                Call::Read => self.api.get_opt(names::LEASE).await.map(found),
+                Call::Read => self.api.get_opt(&self.name).await.map(found),
                 Call::Create(lease) => self.api.create(&params, lease).await.map(written),
-                Call::Replace(lease) => self.api.replace(names::LEASE, &params, lease).await.map(written),
+                Call::Replace(lease) => self.api.replace(&self.name, &params, lease).await.map(written),
             }
         };
         match timeout(limit, asking).await {
@@ -178,7 +245,7 @@ impl Leases {
         if self.problem {
             tracing::debug!(error, "Failed to read or update the lease");
         } else {
-            let (namespace, name) = (&self.namespace, names::LEASE);
+            let (namespace, name) = (&self.namespace, &self.name);
             tracing::warn!(
                 namespace,
                 name,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt as _, stream};
 use tokio::sync::watch;
 
 use crate::clock::boot_time;
@@ -121,14 +121,20 @@ impl LeaseState {
         }
     }
 
-    /// Yields each time that this process becomes leader after now.
-    pub fn terms(&self) -> impl Stream<Item = ()> + Send + use<> {
+    /// Yields the role each time that it changes after now.
+    pub fn roles(&self) -> impl Stream<Item = Role> + Send + use<> {
         let mut handle = self.clone();
         handle.seen = handle.role();
         stream::unfold(handle, |mut handle| async move {
-            while handle.changed().await != Role::Leader {}
-            Some(((), handle))
+            Some((handle.changed().await, handle))
         })
+    }
+
+    /// Yields each time that this process becomes leader after now.
+    pub fn terms(&self) -> impl Stream<Item = ()> + Send + use<> {
+        self.roles()
+            .filter(|role| std::future::ready(*role == Role::Leader))
+            .map(drop)
     }
 }
 

@@ -185,34 +185,34 @@ impl ConnectorMetrics {
     pub(super) fn register_totals(&self, registry: &mut Registry) {
         registry.register(
             "connectors_by_reason",
-            "Number of connectors, by status and reason of their condition Ready; served by the leader",
+            "Number of connectors, by status and reason of their condition Ready; of those that this replica works on",
             self.by_reason.clone(),
         );
         registry.register(
             "stalled_connectors",
-            "Number of connectors that someone must act on (condition Stalled); served by the leader",
+            "Number of connectors that someone must act on (condition Stalled); of those that this replica works on",
             self.stalled.clone(),
         );
         registry.register(
             "failing_connectors",
-            "Number of connectors whose last attempt to obtain a token failed, those that still have a valid one included; served by the leader",
+            "Number of connectors whose last attempt to obtain a token failed, those that still have a valid one included; of those that this replica works on",
             self.failing.clone(),
         );
         registry.register_with_unit(
             "earliest_token_expiration_timestamp",
-            "Earliest expiration of a token of a connector that is Ready, as Unix time; served by the leader, absent if there is none",
+            "Earliest expiration of a token of a connector that is Ready, as Unix time; of connectors that this replica works on, absent if there is none",
             Unit::Seconds,
             self.earliest_expiration.clone(),
         );
         registry.register_with_unit(
             "earliest_action_required_timestamp",
-            "When someone must re-authorize the first app, as Unix time; served by the leader, absent if no one has to act",
+            "When someone must re-authorize the first app, as Unix time; of connectors that this replica works on, absent if no one has to act",
             Unit::Seconds,
             self.earliest_action_required.clone(),
         );
         registry.register_with_unit(
             "highest_api_usage",
-            "Highest used share of a daily API allocation that an org has reported to a connector; served by the leader, absent if none has",
+            "Highest used share of a daily API allocation that an org has reported to a connector; of connectors that this replica works on, absent if none has",
             ratio(),
             self.highest_api_usage.clone(),
         );

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::core::decide::requests::CarriedOut;
 use crate::core::model::digest::DigestKey;
 use crate::core::schedule::time::is_ahead;
-use crate::lease::LeaseState;
+use crate::lease::Ownership;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::shell::error::Error;
@@ -41,7 +41,8 @@ pub struct Context {
     pub digest_key: DigestKey,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
-    pub lease: LeaseState,
+    /// The namespaces that this process works in.
+    pub ownership: Ownership,
     /// Token requests that each login host may still be sent, with what a session of the redeem protocol asks beside them.
     pub budget: Budget,
     /// Connection tests that each instance may still be sent. The introspection that belongs to a login counts as one.
@@ -60,7 +61,7 @@ pub struct Context {
 /// What a context is made of.
 pub struct Parts {
     pub clients: crate::shell::kubernetes::clients::Clients,
-    pub lease: LeaseState,
+    pub ownership: Ownership,
     pub salesforce: CurrentClient,
     pub signers: Signers,
     pub settings: Settings,
@@ -116,7 +117,7 @@ impl Context {
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts {
             clients,
-            lease,
+            ownership,
             salesforce,
             signers,
             settings,
@@ -147,7 +148,7 @@ impl Context {
             digest_key,
             clock,
             metrics,
-            lease,
+            ownership,
             connectors: Connectors::default(),
             copies: Arc::default(),
             passwords: crate::shell::salesforce::password_memory::InFlight::default(),
@@ -160,6 +161,14 @@ impl Context {
         self.salesforce
             .get()
             .allowing(self.settings.allowed_hosts.of(namespace).clone())
+    }
+
+    /// Takes the part of the budgets that belongs to so many shards. The other replicas have the rest.
+    pub fn share_budgets(&self, owned: usize) {
+        let (all, whole) = (self.ownership.shards(), self.settings.token_requests_per_hour);
+        let part = all.part_of(whole, owned);
+        self.budget.set_per_hour(part);
+        self.questions.set_per_hour(part);
     }
 
     /// Waits until all connectors are known that there were when the watches began.

@@ -65,7 +65,9 @@ async fn run_scope(
     let stopped_early = stopped_before_listed(stop.clone(), reader.clone());
     let controller = Controller::for_stream(wake::connectors(&context, scope, writer), reader.clone())
         // Without a limit of its own: its queue is in no order. Ours is.
-        .reconcile_all_on(context.lease.terms())
+        .reconcile_on(wake::gained(&context.ownership, &reader, |connector| {
+            connector.namespace()
+        }))
         .reconcile_on(context.turns.wakes_of(scope))
         .graceful_shutdown_on(stop);
     let copies = context.copies.clone();
@@ -120,9 +122,9 @@ static PASSES: AtomicU64 = AtomicU64::new(1);
 /// later events change nothing: the pass takes the connector as it is then.
 async fn reconcile_in_turn(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
     let reference = Object::from_obj(&*object);
-    if !context.lease.leads() {
+    if !context.ownership.owns(&object.namespace().unwrap_or_default()) {
         context.turns.forget(&reference);
-        return Ok(Action::await_change()); // warm caches are all a follower keeps; becoming leader wakes everything
+        return Ok(Action::await_change()); // a warm cache is all that is kept of what others own; becoming its owner wakes it
     }
     let connector = match &object.0 {
         Ok(connector) => connector,

@@ -1,5 +1,5 @@
 //! What is removed once its connector is gone? Stored grants, ledger entries and refused passwords, now and then, by the
-//! leader.
+//! leader; with shards, by the owner of the first one.
 //!
 //! Nothing is removed in doubt: it takes two looks a grace apart that both find the connector gone, and a look that fails,
 //! is forbidden or can't tell says nothing. The grace is told by the wall clock, since it has to outlast the process; a
@@ -31,13 +31,13 @@ use views::Views;
 const PERIOD: Duration = Duration::from_mins(10);
 /// The shortest: a grace of nothing must not spin.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// Sweeps for as long as it is polled, while this process leads.
+/// Sweeps for as long as it is polled, while this is for this process to do.
 pub(crate) async fn run(context: &Context) {
     let mut views = Views::default();
     loop {
         let period = (context.settings.state_retention / 2).clamp(SHORTEST, PERIOD);
         tokio::time::sleep(context.clock.sleep_for(period)).await;
-        if !context.lease.leads() {
+        if !context.ownership.owns_the_rest() {
             continue;
         }
         if let Err(error) = collect(context, &mut views).await {

@@ -317,7 +317,7 @@ impl<'a> Performer<'a> {
         let live = self.context.live(self.object).await?;
         Ok(PassReply::Status(live.map(|live| {
             Box::new(LiveStatus {
-                leads: self.context.lease.leads(),
+                leads: self.context.ownership.owns(&self.owner.namespace),
                 resource_version: live.resource_version(),
                 status: live.status.unwrap_or_default(),
             })

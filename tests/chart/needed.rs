@@ -108,6 +108,7 @@ async fn the_chart_grants_what_the_operator_needs_and_nothing_else() {
         (&["--set=secretWatch=Watch"], &["--secret-watch=Watch"]),
         (&["--set=rolloutRestarts.enabled=true"], &["--rollout-restarts"]),
         (&["--set=sharing.enabled=true"], &["--sharing"]),
+        (&["--set=shards=3"], &["--shards=3"]),
         (
             &["--set=watchNamespaces={sales,service},rolloutRestarts.enabled=true"],
             &["--watch-namespaces=sales,service", "--rollout-restarts"],
@@ -235,8 +236,12 @@ async fn each_right_that_is_taken_from_the_account_is_missed_cluster_wide() {
 async fn each_right_that_is_taken_from_the_account_is_missed_in_its_namespace() {
     let plane = ControlPlane::shared().await;
     let watched = [plane.namespace("watched").await, plane.namespace("watched").await];
-    let release = watching(&watched).await;
-    let needed = needed_by(&release.namespace, &["--watch-namespaces", &list(&watched)]);
+    let namespaces = format!("watchNamespaces={{{}}}", list(&watched));
+    let release = Release::install(&["--set", &namespaces, "--set", "shards=2"]).await;
+    let needed = needed_by(
+        &release.namespace,
+        &["--watch-namespaces", &list(&watched), "--shards=2"],
+    );
     let operator = release.operator().await;
     missed(&operator, &needed, &[]).await;
     let roles = [

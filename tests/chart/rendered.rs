@@ -188,6 +188,7 @@ async fn every_value_takes_effect() {
         ("SFC_NAMESPACE", "metadata.namespace"),
         ("SFC_ROLLOUT_RESTARTS", "true"),
         ("SFC_SECRET_WATCH", "Watch"),
+        ("SFC_SHARDS", "3"),
         ("SFC_SHARING", "true"),
         ("SFC_STATE_RETENTION_HOURS", "72"),
         ("SFC_TAKE_OVER_CLAIMS_OF", "0b5c6f4e-2f0e-4c52-9d0c-0d8a3f1b7a11"),

@@ -353,6 +353,31 @@ async fn hold_a_lease(operator: &Client, namespace: &str) {
     }
 }
 
+#[tokio::test]
+async fn replicas_that_share_shards_may_hold_their_leases_and_show_that_they_are_there() {
+    let release = Release::install(&["--set", "shards=2"]).await;
+    let namespaces = own_namespaces(&release);
+    let (lease, of_2) = (
+        "leases.coordination.k8s.io",
+        "salesforce-connector-operator-shard",
+    );
+    let shards = format!("{lease} {of_2}-0-of-2 {of_2}-1-of-2: get update");
+    let roster = format!("{lease} salesforce-connector-operator-replicas-of-2: patch");
+    let leases = [
+        shards.as_str(),
+        roster.as_str(),
+        "leases.coordination.k8s.io: create",
+    ];
+    let secrets = ["secrets: create delete get list patch update", &namespaces];
+    assert_rights(
+        &release,
+        &release.namespace,
+        &[&CONNECTORS[..], &secrets, &leases].concat(),
+    )
+    .await;
+    release.uninstall().await;
+}
+
 /// The controller that sums roles up is not part of the test bed: what it would find is looked at instead.
 #[tokio::test]
 async fn who_may_edit_a_namespace_may_edit_its_connectors() {

@@ -18,6 +18,7 @@ mod public;
 mod rollouts;
 #[path = "../support/scene.rs"]
 mod scene;
+mod shards;
 mod sieve;
 mod stage;
 mod suspend;

@@ -1,5 +1,6 @@
 //! A process of the operator: started, stopped, let go on, killed.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub(crate) struct Setup {
     pub(crate) retention_hours: u32,
     /// What it logs.
     pub(crate) log: &'static str,
+    /// Namespaces that it works in besides the stage's own, and how many shards it divides them into.
+    pub(crate) further: Vec<String>,
+    pub(crate) shards: u8,
 }
 
 /// A running process; killed by drop, wherever it is.
@@ -44,10 +48,13 @@ pub(crate) struct Operator {
 
 impl Operator {
     pub(crate) fn start(stage: &Stage, setup: &Setup) -> Self {
+        let mut watched = vec![stage.namespace.name()];
+        watched.extend(setup.further.iter().map(String::as_str));
         let mut command = OperatorProcess::command(&setup.program, &setup.kubeconfig);
         command
             .args(["--namespace", stage.home.name()])
-            .args(["--watch-namespaces", stage.namespace.name()])
+            .args(["--watch-namespaces", &watched.join(",")])
+            .args(["--shards", &setup.shards.to_string()])
             .args(["--log", setup.log])
             .args(["--connect-to", &format!("*={}", setup.salesforce)])
             .arg("--ca-file")
@@ -71,6 +78,18 @@ impl Operator {
 
     pub(crate) async fn leads(&self) {
         self.until("/metrics", "salesforce_connector_leader 1\n").await;
+    }
+
+    /// The shards that it owns, by its metrics.
+    pub(crate) async fn owned(&self) -> Result<BTreeSet<u8>, String> {
+        let metrics = self.process.get("/metrics").await?.body;
+        let owned = metrics.lines().filter_map(|line| {
+            let (shard, owned) = line
+                .strip_prefix("salesforce_connector_shard_owner{shard=\"")?
+                .split_once("\"} ")?;
+            (owned == "1").then(|| shard.parse().unwrap())
+        });
+        Ok(owned.collect())
     }
 
     pub(crate) async fn follows(&self) {

@@ -70,6 +70,8 @@ impl Stage {
             clock_ahead_seconds: 0,
             retention_hours: 24,
             log: LOG,
+            further: Vec::new(),
+            shards: 1,
         }
     }
 
@@ -83,12 +85,17 @@ impl Stage {
     }
 
     pub(crate) async fn reached(&self, connector: &str, point: &str) {
+        self.reached_at(self, connector, point).await;
+    }
+
+    /// The same in a namespace of another tenant.
+    pub(crate) async fn reached_at(&self, tenant: &Tenant, connector: &str, point: &str) {
         let file = self.reached_file(connector, point);
         eventually(DEADLINE, &format!("{connector} to come to {point}"), async || {
             if file.exists() {
                 return Ok(());
             }
-            let found = self.connectors().get(connector).await;
+            let found = tenant.connectors().get(connector).await;
             Err(format!("{:?}", found.map(|connector| connector.status)))
         })
         .await;
@@ -105,6 +112,11 @@ impl Stage {
 
     /// A connector with a grant that rotates, brought as a refresh token. Returns the number of the grant.
     pub(crate) async fn bring(&self, name: &str) -> u64 {
+        self.bring_to(self, name).await
+    }
+
+    /// The same in a namespace of another tenant.
+    pub(crate) async fn bring_to(&self, tenant: &Tenant, name: &str) -> u64 {
         let (token, grant) = self.sim.world(|world| {
             let token = world.grant_refresh_token(world::ROTATING, world::INTEGRATION_USER);
             (token, world.grants().last().unwrap().number)
@@ -114,10 +126,15 @@ impl Stage {
             ("refresh-token", token.as_str()),
             ("client-secret", world::ROTATING_SECRET),
         ];
-        self.input(&secret, &values).await;
+        tenant.input(&secret, &values).await;
         let bootstrap = json!({ "refreshTokenRef": { "name": secret, "key": "refresh-token" } });
         let auth = json!({ "authorizationCode": { "bootstrap": bootstrap } });
-        self.create(name, world::ROTATING, auth).await;
+        let app = json!({
+            "clientId": world::ROTATING,
+            "clientSecretRef": { "name": secret, "key": "client-secret" },
+        });
+        let spec = json!({ "host": world::PRODUCTION, "app": app, "auth": auth });
+        tenant.create(name, spec).await;
         grant
     }
 
@@ -168,18 +185,23 @@ impl Stage {
     /// Waits until the connector is Ready and says that it has dealt with `renewal`, with the newest tokens of its
     /// grant stored and delivered.
     pub(crate) async fn healthy(&self, name: &str, renewal: Option<&str>) {
+        self.healthy_at(self, name, renewal).await;
+    }
+
+    /// The same in a namespace of another tenant.
+    pub(crate) async fn healthy_at(&self, tenant: &Tenant, name: &str, renewal: Option<&str>) {
         eventually(
             DEADLINE,
             &format!("{name} to be Ready with tokens that work, renewed as asked ({renewal:?})"),
             async || {
-                let found = self.connectors().get(name).await;
+                let found = tenant.connectors().get(name).await;
                 let connector = found.map_err(|error| error.to_string())?;
                 let status = status(&connector);
                 let handled = status.last_handled.as_ref();
                 let handled = handled.and_then(|handled| handled.renew_requested_at.as_deref());
                 let shown = serde_json::to_string_pretty(&status).unwrap();
                 let good = ready(&connector).0 == "True" && (renewal.is_none() || handled == renewal);
-                let tokens = self.tokens_are_good(&connector).await;
+                let tokens = self.tokens_are_good(tenant, &connector).await;
                 (good && tokens == Ok(()))
                     .then_some(())
                     .ok_or_else(|| format!("{tokens:?} {shown}"))
@@ -188,10 +210,10 @@ impl Stage {
         .await;
     }
 
-    async fn tokens_are_good(&self, connector: &SalesforceConnector) -> Result<(), String> {
+    async fn tokens_are_good(&self, tenant: &Tenant, connector: &SalesforceConnector) -> Result<(), String> {
         let told = |error: kube::Error| error.to_string();
         let name = format!("{}-salesforce", connector.name_any());
-        let delivered = self.secrets().get(&name).await.map_err(told)?;
+        let delivered = tenant.secrets().get(&name).await.map_err(told)?;
         let access = delivered.data.unwrap_or_default().remove("access_token");
         let access = String::from_utf8(access.ok_or("no access_token")?.0).unwrap();
         let state = self.state(connector).await?;

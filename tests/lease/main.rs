@@ -72,7 +72,7 @@ impl Candidate {
         settings: LeaseSettings,
         log: &Log,
     ) -> Self {
-        let elector = Elector::new(config, namespace, name.to_owned(), settings).unwrap();
+        let elector = Elector::new(config, namespace, name, settings).unwrap();
         let state = elector.state();
         let (stop, stopped) = oneshot::channel::<()>();
         let (drained, drain) = oneshot::channel::<()>();

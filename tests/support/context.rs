@@ -7,7 +7,8 @@ use kube::Client;
 use salesforce_client::ClientSettings;
 use salesforce_connector_operator::clock::Clock;
 use salesforce_connector_operator::failpoints::Failpoints;
-use salesforce_connector_operator::lease::LeaseState;
+use salesforce_connector_operator::lease::shard::ShardCount;
+use salesforce_connector_operator::lease::{LeaseState, Ownership};
 use salesforce_connector_operator::metrics::Metrics;
 use salesforce_connector_operator::settings::allowed_hosts::AllowedHosts;
 use salesforce_connector_operator::settings::allowed_signers::AllowedSigners;
@@ -23,6 +24,7 @@ pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
     Settings {
         namespace: own.to_owned(),
         watch_namespaces: watched,
+        shards: ShardCount::ONE,
         secret_watch: SecretWatch::ByName,
         rollout_restarts: false,
         sharing: false,
@@ -75,7 +77,7 @@ pub(crate) async fn build_trusting(
             long_answers: client.clone(),
             watching: client,
         },
-        lease,
+        ownership: Ownership::undivided(lease),
         salesforce: CurrentClient::new(salesforce_client::Client::new(salesforce).unwrap()),
         signers: Signers::new(trust).unwrap(),
         settings,

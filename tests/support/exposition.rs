@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use salesforce_connector_operator::api::status::SalesforceConnectorStatus;
+use salesforce_connector_operator::lease::shard::ShardCount;
 use salesforce_connector_operator::metrics::{Metrics, Totals};
 use serde_json::json;
 
@@ -21,7 +22,7 @@ pub(crate) fn exposition() -> String {
     metrics.queue(0, 1);
     metrics.reconcile_errors("ReadSecret");
     metrics.population(1, Duration::from_mins(1));
-    metrics.leader(true);
+    metrics.ownership(ShardCount::ONE.all(), &ShardCount::ONE.all().collect());
     metrics.missing_rights(0);
     metrics.stored_secrets("state", 1);
     let time = "2026-11-22T10:00:00Z";

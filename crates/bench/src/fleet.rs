@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use crate::{Failed, parallel, salesforce};
 
+/// How long a fleet may take to be Ready: so long at least, and so long for each connector.
 const LIMIT: Duration = Duration::from_mins(3);
+const LIMIT_OF_EACH: Duration = Duration::from_millis(60);
 
 /// Connectors of one namespace, as the simulator's fleet of apps has them.
 pub(crate) struct Fleet {
@@ -24,6 +26,11 @@ pub(crate) struct Fleet {
 
 pub(crate) fn connectors(client: Client, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client, namespace, &resource())
+}
+
+/// Connectors of all namespaces.
+fn all_connectors(client: Client) -> Api<DynamicObject> {
+    Api::all_with(client, &resource())
 }
 
 fn resource() -> ApiResource {
@@ -111,45 +118,55 @@ impl Fleet {
 
     /// Waits until this many connectors are Ready, as one watch sees it; returns when the last one was.
     pub(crate) async fn all_ready(&self, expected: usize) -> Result<Instant, Failed> {
-        let mut ready = HashSet::new();
-        let mut last_unready = json!("nothing");
-        let watch = self.watch(expected, &mut ready, &mut last_unready);
-        match tokio::time::timeout(LIMIT, watch).await {
-            Ok(result) => result,
-            Err(_) => Err(format!(
-                "{} of {expected} connectors were Ready after {LIMIT:?}; one that was not: {last_unready}",
-                ready.len()
-            )
-            .into()),
-        }
+        all_ready(connectors(self.client()?, &self.namespace), expected).await
     }
 
-    async fn watch(
-        &self,
-        expected: usize,
-        ready: &mut HashSet<String>,
-        last_unready: &mut Value,
-    ) -> Result<Instant, Failed> {
-        let api = connectors(self.client()?, &self.namespace);
-        let mut events = watcher(api, watcher::Config::default()).boxed();
-        let step = (expected / 5).max(1);
-        while let Some(event) = events.try_next().await? {
-            let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else {
-                continue;
-            };
-            if !is_ready(&object) {
-                *last_unready = object.data;
-                continue;
-            }
-            if ready.insert(object.name_any()) && ready.len().is_multiple_of(step) {
-                eprintln!("    {} of {expected} Ready", ready.len());
-            }
-            if ready.len() >= expected {
-                return Ok(Instant::now());
-            }
-        }
-        Err("the watch ended".into())
+    /// The same, wherever they are. Each has a number of its own.
+    pub(crate) async fn all_ready_everywhere(&self, expected: usize) -> Result<Instant, Failed> {
+        all_ready(all_connectors(self.client()?), expected).await
     }
+}
+
+async fn all_ready(api: Api<DynamicObject>, expected: usize) -> Result<Instant, Failed> {
+    let mut ready = HashSet::new();
+    let mut last_unready = json!("nothing");
+    let each = u32::try_from(expected).unwrap_or(u32::MAX);
+    let limit = LIMIT.max(LIMIT_OF_EACH.saturating_mul(each));
+    let watch = watch(api, expected, &mut ready, &mut last_unready);
+    match tokio::time::timeout(limit, watch).await {
+        Ok(result) => result,
+        Err(_) => Err(format!(
+            "{} of {expected} connectors were Ready after {limit:?}; one that was not: {last_unready}",
+            ready.len()
+        )
+        .into()),
+    }
+}
+
+async fn watch(
+    api: Api<DynamicObject>,
+    expected: usize,
+    ready: &mut HashSet<String>,
+    last_unready: &mut Value,
+) -> Result<Instant, Failed> {
+    let mut events = watcher(api, watcher::Config::default()).boxed();
+    let step = (expected / 5).max(1);
+    while let Some(event) = events.try_next().await? {
+        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else {
+            continue;
+        };
+        if !is_ready(&object) {
+            *last_unready = object.data;
+            continue;
+        }
+        if ready.insert(object.name_any()) && ready.len().is_multiple_of(step) {
+            eprintln!("    {} of {expected} Ready", ready.len());
+        }
+        if ready.len() >= expected {
+            return Ok(Instant::now());
+        }
+    }
+    Err("the watch ended".into())
 }
 
 /// Ready, and that of its present generation.

@@ -15,6 +15,7 @@ mod parallel;
 mod plane;
 mod process;
 mod salesforce;
+mod shards;
 mod soak;
 mod table;
 
@@ -54,6 +55,18 @@ struct Args {
     /// Only how 200 connectors fare over two simulated weeks of faults; the operator must have the feature test-switches
     #[arg(long, conflicts_with_all = ["fair", "attack"])]
     soak: bool,
+    /// Only how a fleet of the first of --sizes fares with replicas that share shards, at the start and when one is killed
+    #[arg(long, conflicts_with_all = ["fair", "attack", "soak"])]
+    shared: bool,
+    /// With --shared: replicas
+    #[arg(long, default_value_t = 3)]
+    replicas: usize,
+    /// With --shared: shards
+    #[arg(long, default_value_t = 12)]
+    shards: u8,
+    /// With --shared: namespaces that the connectors are spread over
+    #[arg(long, default_value_t = 300)]
+    namespaces: usize,
     /// With --soak: simulated days
     #[arg(long, default_value_t = 14)]
     days: u32,
@@ -121,6 +134,14 @@ async fn run(args: &Args) -> Result<(), Failed> {
         };
         let report = soak::report(&args.operator, plan, files).await?;
         ("soak", report)
+    } else if args.shared {
+        let plan = shards::Plan {
+            size: args.sizes.first().copied().unwrap_or_default(),
+            replicas: args.replicas,
+            shards: args.shards,
+            namespaces: args.namespaces,
+        };
+        ("shared", shards::report(&programs, &plan).await?)
     } else {
         let before = machine::Facts::gather();
         let result = measure::everything(&programs, &scale).await?;

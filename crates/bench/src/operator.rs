@@ -1,6 +1,7 @@
 //! The operator as a process, set up as its chart sets it up.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use testbed::OperatorProcess;
@@ -37,6 +38,19 @@ fn tunables() -> &'static str {
     line.trim().trim_start_matches("value: ")
 }
 
+fn command(program: &Path, plane: &Plane, mode: Mode, budget: u32) -> Command {
+    let mut command = OperatorProcess::command(program, &plane.kubeconfig);
+    command
+        .args(["--namespace", NAMESPACE])
+        .args(["--secret-watch", mode.as_str()])
+        .arg(format!("--connect-to=*={}", plane.salesforce.https))
+        .arg("--ca-file")
+        .arg(&plane.salesforce.ca)
+        .args(["--token-requests-per-hour", &budget.to_string()])
+        .env("GLIBC_TUNABLES", tunables());
+    command
+}
+
 pub(crate) struct Operator {
     process: OperatorProcess,
 }
@@ -48,6 +62,18 @@ impl Operator {
         Self::start_with(program, plane, mode, log, 1_000_000)
     }
 
+    /// One of several replicas that share so many shards.
+    pub(crate) fn start_sharing(
+        program: &Path,
+        plane: &Plane,
+        shards: u8,
+        log: &Path,
+    ) -> Result<Self, Failed> {
+        let mut command = command(program, plane, Mode::ByName, 1_000_000);
+        command.args(["--shards", &shards.to_string()]);
+        Self::spawn(program, command, log)
+    }
+
     /// The same with a budget of token requests an hour.
     pub(crate) fn start_with(
         program: &Path,
@@ -56,15 +82,10 @@ impl Operator {
         log: &Path,
         budget: u32,
     ) -> Result<Self, Failed> {
-        let mut command = OperatorProcess::command(program, &plane.kubeconfig);
-        command
-            .args(["--namespace", NAMESPACE])
-            .args(["--secret-watch", mode.as_str()])
-            .arg(format!("--connect-to=*={}", plane.salesforce.https))
-            .arg("--ca-file")
-            .arg(&plane.salesforce.ca)
-            .args(["--token-requests-per-hour", &budget.to_string()])
-            .env("GLIBC_TUNABLES", tunables());
+        Self::spawn(program, command(program, plane, mode, budget), log)
+    }
+
+    fn spawn(program: &Path, command: Command, log: &Path) -> Result<Self, Failed> {
         let process = OperatorProcess::start(command, log).map_err(|error| {
             format!(
                 "failed to start {}: {error}; `make bench` builds it",
@@ -101,6 +122,20 @@ impl Operator {
             .lines()
             .any(|line| line == "salesforce_connector_leader 1");
         Ok((!leads).then(|| "another one leads".to_owned()))
+    }
+
+    /// How many shards it owns.
+    pub(crate) async fn owned(&self) -> Result<usize, String> {
+        let metrics = self.process.get("/metrics").await?.body;
+        let owned = metrics
+            .lines()
+            .filter(|line| line.starts_with("salesforce_connector_shard_owner{") && line.ends_with(" 1"));
+        Ok(owned.count())
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.process.kill();
     }
 
     /// Ends it as Kubernetes ends a pod, and waits for its end.

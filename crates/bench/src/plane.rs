@@ -34,12 +34,22 @@ pub(crate) struct Plane {
 impl Plane {
     /// Starts everything but the operator, whose mode of `secretWatch` the chart is given.
     pub(crate) async fn start(simulator: &Path, secret_watch: &str, apps: usize) -> Result<Self, Failed> {
+        Self::start_with_shards(simulator, secret_watch, apps, 1).await
+    }
+
+    /// The same, for replicas that share so many shards.
+    pub(crate) async fn start_with_shards(
+        simulator: &Path,
+        secret_watch: &str,
+        apps: usize,
+        shards: u8,
+    ) -> Result<Self, Failed> {
         let dir = TempDir::new()?;
         let user = format!("system:serviceaccount:{NAMESPACE}:{NAME}");
         let (audit, flags) = Audit::flags(dir.path(), &user)?;
         let control_plane = ControlPlane::start_with(flags).await;
         let salesforce = Salesforce::start(simulator, dir.path(), apps).await?;
-        install_chart(&control_plane, secret_watch).await?;
+        install_chart(&control_plane, secret_watch, shards).await?;
         let mut clients = Vec::new();
         for _ in 0..parallel::CLIENTS {
             clients.push(control_plane.client().await);
@@ -60,6 +70,11 @@ impl Plane {
         self.cluster.namespace("other").await
     }
 
+    /// Connectors in a namespace.
+    pub(crate) fn fleet_in(&self, namespace: &TestNamespace) -> Fleet {
+        Fleet::new(self.clients.clone(), namespace.name().to_owned())
+    }
+
     pub(crate) fn fleet(&self) -> Fleet {
         Fleet::new(self.clients.clone(), self.namespace.name().to_owned())
     }
@@ -75,7 +90,12 @@ impl Plane {
 }
 
 /// Installs the chart, without a replica.
-pub(crate) async fn install_chart(cluster: &ControlPlane, secret_watch: &str) -> Result<(), Failed> {
+pub(crate) async fn install_chart(
+    cluster: &ControlPlane,
+    secret_watch: &str,
+    shards: u8,
+) -> Result<(), Failed> {
+    let shards = format!("shards={shards}");
     let mode = format!("secretWatch={secret_watch}");
     let install = [
         "install",
@@ -85,7 +105,7 @@ pub(crate) async fn install_chart(cluster: &ControlPlane, secret_watch: &str) ->
         NAMESPACE,
         "--create-namespace",
     ];
-    let values = ["--set", "replicas=0", "--set", &mode];
+    let values = ["--set", "replicas=0", "--set", &mode, "--set", &shards];
     let installed = cluster
         .helm(&[install.as_slice(), values.as_slice()].concat())
         .await;

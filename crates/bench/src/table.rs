@@ -243,7 +243,7 @@ fn sum(calls: &Calls) -> u64 {
     calls.values().sum()
 }
 
-fn thousands(number: usize) -> String {
+pub(crate) fn thousands(number: usize) -> String {
     match (number / 1000, number % 1000) {
         (0, rest) => rest.to_string(),
         (thousands, rest) => format!("{thousands},{rest:03}"),

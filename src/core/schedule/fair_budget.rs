@@ -61,6 +61,11 @@ impl FairBudget {
         }
     }
 
+    /// Allows so many requests an hour from now on. What was taken before counts.
+    pub fn set_per_hour(&mut self, per_hour: u32) {
+        self.per_hour = per_hour.max(1).into();
+    }
+
     /// Takes one request for the connector, or says how long it takes until its turn comes, which is kept for it.
     pub fn take(&mut self, host: &str, payer: Payer<'_>, now: Timestamp) -> Result<(), Duration> {
         let per_hour = self.per_hour;

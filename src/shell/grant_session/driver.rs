@@ -44,9 +44,11 @@ pub(super) struct SessionDriver {
 }
 
 impl SessionDriver {
-    /// Runs a session to its end, or, where the process is stopping, to a point where nothing is lost by it: then `None`.
+    /// Runs a session to its end, or, where the process is stopping or hands the shard over, to a point where nothing is lost by
+    /// it: then `None`.
     pub(super) async fn run(mut self, mut session: Session) -> Option<(SessionOutcome, Self)> {
         let redeems = self.context.grants.redeems.clone();
+        let shard = self.context.ownership.shard_of(&self.owner.namespace);
         let mut redeeming: Option<Redeeming> = None;
         loop {
             let effect = match session.next(self.now()) {
@@ -55,7 +57,7 @@ impl SessionDriver {
             };
             redeeming = match redeeming {
                 held @ Some(_) if session.has_begun() => held,
-                None if session.has_begun() => Some(redeems.begin()?),
+                None if session.has_begun() => Some(redeems.begin(shard)?),
                 Some(_) | None => None,
             };
             let reply = tokio::select! {
@@ -121,7 +123,7 @@ impl SessionDriver {
             lease_left: if self.context.grants.redeems.is_stopping() {
                 Duration::ZERO
             } else {
-                self.context.lease.lease_left()
+                self.context.ownership.lease_left(&self.owner.namespace)
             },
         }
     }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redeem::{ClusterUid, InstallationUid, SessionMemory};
 
+use crate::lease::shard::Shard;
 use crate::shell::grant_session::shutdown::Redeems;
 
 /// Which installation this is, on which cluster.
@@ -28,6 +29,12 @@ impl Grants {
     /// recorded what came of it. The process must not end before.
     pub async fn idle(&self) {
         self.redeems.stop().await;
+    }
+
+    /// Lets no redeem in a shard begin, and waits until those that have begun have recorded what came of it. When this resolves, or is
+    /// dropped, some may begin again, if the shard's lease is led by then.
+    pub async fn drain(&self, shard: Shard) {
+        self.redeems.drain(shard).await;
     }
 
     pub(crate) fn forget_except(&self, alive: &HashSet<String>) {

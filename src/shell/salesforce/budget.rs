@@ -17,6 +17,11 @@ impl Budget {
         Self(Mutex::new(FairBudget::new(per_hour)))
     }
 
+    /// Allows so many requests an hour for each host from now on.
+    pub(crate) fn set_per_hour(&self, per_hour: u32) {
+        self.lock().set_per_hour(per_hour);
+    }
+
     /// Takes one request for the connector, or says how long it takes until its turn comes.
     pub(crate) fn take(&self, host: &str, owner: &Owner, now: Timestamp) -> Result<(), Duration> {
         self.lock().take(host, payer(owner), now)

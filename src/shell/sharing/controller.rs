@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _};
+use kube::ResourceExt as _;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{Controller, watcher};
@@ -44,9 +45,10 @@ async fn run_scope(
     let (reader, writer) = reflector::store();
     let woken = context.copies.add(scope, reader.clone());
     let stopped_early = stopped_before_listed(stop.clone(), reader.clone());
+    let gained = wake::gained(&context.ownership, &reader, giver);
     let running = Controller::for_stream(wake::copies(&context, scope, writer), reader)
         .with_config(Config::default().concurrency(AT_ONCE))
-        .reconcile_all_on(context.lease.terms())
+        .reconcile_on(gained)
         .reconcile_on(woken)
         .graceful_shutdown_on(stop)
         .run(look, on_error, context.clone())
@@ -85,8 +87,16 @@ fn log_watch_errors(
     }
 }
 
+/// The namespace of the connector that a copy names. Who owns that looks after the copy: the connector's passes do, too.
+fn giver(copy: &GuardedCopy) -> Option<String> {
+    match &copy.0 {
+        Ok(copy) => Some(copy.spec.from.namespace.clone()),
+        Err(_) => copy.namespace(),
+    }
+}
+
 async fn look(object: Arc<GuardedCopy>, context: Arc<Context>) -> Result<Action, Error> {
-    if !context.lease.leads() {
+    if !context.ownership.owns(&giver(&object).unwrap_or_default()) {
         return Ok(Action::await_change());
     }
     if context.wait_until_listed().now_or_never().is_none() {

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, TryStreamExt as _};
+use futures::{Stream, StreamExt, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
@@ -14,6 +14,7 @@ use kube::{Api, Resource, ResourceExt};
 use crate::api::names;
 use crate::core::model::inputs::references;
 use crate::error_chain::chain;
+use crate::lease::Ownership;
 use crate::shell::context::Context;
 use crate::shell::watch::copies::GuardedCopy;
 use crate::shell::watch::object::Guarded;
@@ -60,6 +61,26 @@ pub(crate) fn copies(
         .applied_objects()
         .predicate_filter(declared, PredicateConfig::default())
         .filter_map(without_errors)
+}
+
+/// All objects of a store that belong to a shard, each time that this process becomes its owner. Events of before changed nothing.
+pub(crate) fn gained<K>(
+    ownership: &Ownership,
+    store: &Store<K>,
+    namespace_of: fn(&K) -> Option<String>,
+) -> impl Stream<Item = ObjectRef<K>> + Send + use<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    let (ownership, store) = (ownership.clone(), store.clone());
+    ownership.gained().flat_map(move |shard| {
+        let (shards, all) = (ownership.shards(), store.state());
+        let in_shard = all.into_iter().filter(move |object| {
+            let namespace = namespace_of(object).unwrap_or_default();
+            shards.shard_of(&namespace) == shard
+        });
+        stream::iter(in_shard.map(|object| ObjectRef::from_obj(&*object)))
+    })
 }
 
 /// How long a watch waits after its errors: as kube does, and no longer than [`PATIENCE`].

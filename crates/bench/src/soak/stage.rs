@@ -44,7 +44,7 @@ impl Stage {
         let simulator = Simulator::start(world(&subjects, plan.speed))?;
         std::fs::write(folder.join(CA), simulator.ca_pem())?;
         let cluster = ControlPlane::start().await;
-        plane::install_chart(&cluster, Mode::Watch.as_str()).await?;
+        plane::install_chart(&cluster, Mode::Watch.as_str(), 1).await?;
         let account = cluster.kubeconfig_for(NAMESPACE, plane::NAME).await;
         let mut replicas = Vec::new();
         for number in 0..REPLICAS {

@@ -157,12 +157,16 @@ impl<'a> Collector<'a> {
                 Err(error) => self.note("list", plural, &namespace, error),
             }
         }
-        match api(&client, "coordination.k8s.io", "v1", "Lease", &namespace)
-            .get_opt(names::LEASE)
-            .await
-        {
-            Ok(lease) => self.add_all("operator/lease.yaml", lease.as_slice(), public::connector),
-            Err(error) => self.note("get", "leases", &namespace, error),
+        // One, or one for each shard and one more.
+        let leases = api(&client, "coordination.k8s.io", "v1", "Lease", &namespace);
+        match leases.list(&ListParams::default()).await {
+            Ok(mut found) => {
+                found
+                    .items
+                    .retain(|lease| lease.name_any().starts_with(names::LEASE));
+                self.add_all("operator/leases.yaml", &found.items, public::connector);
+            }
+            Err(error) => self.note("list", "leases", &namespace, error),
         }
         match client.apiserver_version().await {
             Ok(version) => self.add("kubernetes.yaml", &json!({ "version": version.git_version })),

@@ -118,7 +118,7 @@ async fn no_secret_gets_into_a_bundle() {
             "events/NAMESPACE.yaml",
             "kubernetes.yaml",
             "operator/deployments.yaml",
-            "operator/lease.yaml",
+            "operator/leases.yaml",
             "operator/pods.yaml",
         ]
     );

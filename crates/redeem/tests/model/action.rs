@@ -215,6 +215,10 @@ impl World {
             2 => tally.count(Event::TwoLeaders),
             _ => tally.count(Event::ThreeLeaders),
         }
+        let mut controllers = self.controllers.iter();
+        if self.controllers[c].leads && controllers.any(|c| !c.leads && c.phase != ControllerPhase::Idle) {
+            tally.count(Event::HandedOver);
+        }
         true
     }
 

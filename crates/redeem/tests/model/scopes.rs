@@ -267,6 +267,31 @@ pub(crate) const SCOPES: &[Scope] = &[
             left([0, 0], 0, 0, 0, 0),
         )
     },
+    // Both own it, until one of them learns that it does not.
+    Scope {
+        left: Left {
+            moves: 1,
+            ..left([1, 1], 0, 1, 0, 1)
+        },
+        ..scope(
+            "renew: a shard is handed over, one fault, one jump",
+            Start::Redeemed,
+            true,
+            left([0, 0], 0, 0, 0, 0),
+        )
+    },
+    Scope {
+        left: Left {
+            moves: 1,
+            ..left([1, 1], 1, 0, 0, 0)
+        },
+        ..scope(
+            "import: a shard is handed over, one crash",
+            Start::NotImported,
+            true,
+            left([0, 0], 0, 0, 0, 0),
+        )
+    },
     Scope {
         unequal: true,
         jump: 24,

@@ -35,6 +35,7 @@ events! {
     LeadershipMoved => "leadership moved",
     TwoLeaders => "two controllers that both believe to lead, both in a session",
     ThreeLeaders => "three of them",
+    HandedOver => "session begun while that of a former leader, which knows that it leads no more, goes on",
     UnequalLimits => "a controller with a shorter limit begins while another is in a session",
     Login => "login arrived",
     LoginWhileOpen => "login arrived while an attempt was open",
