@@ -31,6 +31,7 @@ pub(super) struct ConnectorMetrics {
     by_reason: Family<ReadyLabels, Gauge>,
     stalled: Family<Alone, Gauge>,
     failing: Family<Alone, Gauge>,
+    copies: Family<CopyLabels, Gauge>,
     earliest_expiration: Family<Alone, Gauge>,
     earliest_action_required: Family<Alone, Gauge>,
     highest_api_usage: Family<Alone, Ratio>,
@@ -48,6 +49,11 @@ struct ReadyLabels {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CopyLabels {
+    ready: &'static str,
+}
+
 /// What all connectors together show.
 #[derive(Debug, Default, PartialEq)]
 pub struct Totals {
@@ -55,6 +61,8 @@ pub struct Totals {
     by_reason: HashMap<(&'static str, &'static str), i64>,
     stalled: i64,
     failing: i64,
+    /// Copies of tokens that are current, and that are not.
+    copies: [i64; 2],
     /// In seconds of Unix time.
     earliest_expiration: Option<i64>,
     earliest_action_required: Option<i64>,
@@ -90,6 +98,11 @@ impl Totals {
     fn add(&mut self, status: &SalesforceConnectorStatus, ready: bool) {
         self.stalled += i64::from(condition(status, ConditionType::Stalled).is_some());
         self.failing += i64::from(status.failures.is_some());
+        if let Some(sharing) = &status.sharing {
+            let [current, others] = &mut self.copies;
+            *current += i64::from(sharing.ready);
+            *others += i64::from(sharing.copies.saturating_sub(sharing.ready));
+        }
         let expires = status.token.as_ref().filter(|_| ready);
         let expires = expires.map(|token| token.expiration_time.0.as_second());
         self.earliest_expiration = earlier(self.earliest_expiration, expires);
@@ -149,6 +162,7 @@ impl ConnectorMetrics {
             by_reason: Family::default(),
             stalled: Family::default(),
             failing: Family::default(),
+            copies: Family::default(),
             earliest_expiration: Family::default(),
             earliest_action_required: Family::default(),
             highest_api_usage: Family::default(),
@@ -197,6 +211,11 @@ impl ConnectorMetrics {
             "failing_connectors",
             "Number of connectors whose last attempt to obtain a token failed, those that still have a valid one included; of those that this replica works on",
             self.failing.clone(),
+        );
+        registry.register(
+            "token_copies",
+            "Number of copies of tokens in other namespaces, by whether they are current; of those that this replica works on",
+            self.copies.clone(),
         );
         registry.register_with_unit(
             "earliest_token_expiration_timestamp",
@@ -272,6 +291,13 @@ impl ConnectorMetrics {
         }
         self.stalled.get_or_create(&[]).set(totals.stalled);
         self.failing.get_or_create(&[]).set(totals.failing);
+        for (ready, count) in [Truth::True, Truth::False]
+            .map(Truth::as_str)
+            .into_iter()
+            .zip(totals.copies)
+        {
+            self.copies.get_or_create(&CopyLabels { ready }).set(count);
+        }
         set_or_remove(&self.earliest_expiration, &[], totals.earliest_expiration);
         set_or_remove(
             &self.earliest_action_required,
@@ -291,6 +317,7 @@ impl ConnectorMetrics {
         self.by_reason.clear();
         self.stalled.clear();
         self.failing.clear();
+        self.copies.clear();
         self.earliest_expiration.clear();
         self.earliest_action_required.clear();
         self.highest_api_usage.clear();

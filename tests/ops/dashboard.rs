@@ -50,6 +50,7 @@ fn every_metric_is_on_the_dashboard_unless_it_is_named_here() {
         "salesforce_connector_leader",                  // the same as `shard_owner`, in one number
         "salesforce_connector_missing_rights",          // an alert
         "salesforce_connector_rollout_restarts_total", // few installations restart workloads; the status tells
+        "salesforce_connector_token_copies",           // few installations share tokens; the status tells
         "salesforce_connector_signatures_total",       // few installations have a signer; the status tells
     ]);
     let shown = expressions().join("\n");

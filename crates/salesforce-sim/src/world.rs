@@ -24,7 +24,7 @@ use crate::{Endpoint, ids};
 pub struct World {
     pub clock: Clock,
     pub switches: Switches,
-    /// The address that calls come from; see [`crate::network`].
+    /// The address that calls come from; by its `X-Forwarded-For` header a call can come from another one.
     pub caller: IpAddr,
     orgs: Vec<Org>,
     hosts: HashMap<String, usize>,

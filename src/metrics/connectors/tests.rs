@@ -39,6 +39,11 @@ fn failing() -> Value {
     more
 }
 
+/// A connector that no pass has ended for, with copies of its token.
+fn sharing(copies: u32, ready: u32) -> SalesforceConnectorStatus {
+    serde_json::from_value(json!({ "sharing": { "copies": copies, "ready": ready } })).unwrap()
+}
+
 #[test]
 fn totals_are_counted_by_known_reasons_with_the_earliest_times_and_the_highest_share() {
     let statuses = [
@@ -49,7 +54,8 @@ fn totals_are_counted_by_known_reasons_with_the_earliest_times_and_the_highest_s
         status(("True", "TokenValid"), failing()),
         status(("Perhaps", "Invented"), usage(9, 10)),
         status(("Unknown", "Made-Up"), usage(1, 10)),
-        SalesforceConnectorStatus::default(),
+        sharing(2, 1),
+        sharing(2, 2),
     ];
     let suspended = status(("False", "TokenExpired"), failing());
     let second = |time: &str| Some(time.parse::<jiff::Timestamp>().unwrap().as_second());
@@ -58,10 +64,11 @@ fn totals_are_counted_by_known_reasons_with_the_earliest_times_and_the_highest_s
             (("True", "TokenValid"), 3),
             (("False", "TokenExpired"), 2),
             (("Unknown", "Other"), 2),
-            (("Unknown", "Pending"), 1),
+            (("Unknown", "Pending"), 2),
         ]),
         stalled: 1,
         failing: 1,
+        copies: [3, 1],
         earliest_expiration: second("2026-11-22T11:00:00Z"),
         earliest_action_required: second("2026-11-22T09:00:00Z"),
         highest_api_usage: Some(0.9),
