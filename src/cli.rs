@@ -46,6 +46,7 @@ pub enum Command {
 
 /// Settings of `run`. Set each with a flag or an environment variable.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
     /// Namespace of the operator, which contains its Secrets and its Leases.
     #[arg(long, env = "SFC_NAMESPACE", default_value = "salesforce-connector-system")]
@@ -69,6 +70,11 @@ pub struct RunArgs {
     /// patch Deployments, StatefulSets and DaemonSets.
     #[arg(long, env = "SFC_ROLLOUT_RESTARTS", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     pub rollout_restarts: bool,
+
+    /// Rotate the credentials of external client apps where spec.app.rotation of a connector asks for it, and write them to the Secret
+    /// that the connector names if that Secret consents.
+    #[arg(long, env = "SFC_CREDENTIAL_ROTATION", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
+    pub credential_rotation: bool,
 
     /// Copy tokens to other namespaces, where spec.sharing of a connector offers them and a SalesforceTokenCopy accepts them. It
     /// needs the right to watch SalesforceTokenCopies, and to write their status.
@@ -243,6 +249,7 @@ impl RunArgs {
             shards: ShardCount::new(self.shards),
             secret_watch: self.secret_watch,
             rollout_restarts: self.rollout_restarts,
+            credential_rotation: self.credential_rotation,
             sharing: self.sharing,
             allowed_hosts: AllowedHosts::new(&self.allow_host),
             allowed_signers: AllowedSigners::new(&self.allow_signer),

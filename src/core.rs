@@ -12,6 +12,7 @@ pub mod model;
 pub mod pass;
 pub mod rights;
 pub mod rollout;
+pub mod rotation;
 pub mod schedule;
 pub mod secret;
 pub mod sharing;

@@ -64,6 +64,14 @@ failpoints! {
     /// Restarting a workload after a new token.
     RestartWorkload,
     StatusWrite,
+    /// Storing a step of the rotation of an app's credentials.
+    StoreRotation,
+    /// Staging new credentials of an app.
+    StageCredentials,
+    /// Rotating staged credentials in.
+    RotateCredentials,
+    /// Writing rotated credentials to the Secret of a connector.
+    WriteInput,
     /// Noting that a password is about to be sent.
     NotePassword,
     SendPassword,

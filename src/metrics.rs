@@ -31,6 +31,7 @@ pub struct Metrics {
     connection_tests: Family<ResultLabels, Counter>,
     test_duration: Histogram,
     rollout_restarts: Family<ResultLabels, Counter>,
+    credential_rotations: Family<ResultLabels, Counter>,
     callback_requests: Family<CallbackLabels, Counter>,
     reconciles: Family<ResultLabels, Histogram, fn() -> Histogram>,
     reconciles_waiting: Gauge,
@@ -106,6 +107,7 @@ impl Metrics {
             connection_tests: Family::default(),
             test_duration: Histogram::new(TEST_BUCKETS),
             rollout_restarts: Family::default(),
+            credential_rotations: Family::default(),
             callback_requests: Family::default(),
             reconciles: Family::new_with_constructor(|| Histogram::new(RECONCILE_BUCKETS)),
             reconciles_waiting: Gauge::default(),
@@ -177,6 +179,11 @@ impl Metrics {
             "rollout_restarts",
             "Restarts of workloads after a new token, by result: Restarted, or the reason of a failure",
             self.rollout_restarts.clone(),
+        );
+        registry.register(
+            "credential_rotations",
+            "Rotations of the credentials of apps, by result: Rotated, or the reason of a failure",
+            self.credential_rotations.clone(),
         );
         registry.register(
             "callback_requests",
@@ -261,6 +268,12 @@ impl Metrics {
 
     pub fn rollout_restart(&self, result: &'static str) {
         self.rollout_restarts
+            .get_or_create(&ResultLabels { result })
+            .inc();
+    }
+
+    pub fn credential_rotation(&self, result: &'static str) {
+        self.credential_rotations
             .get_or_create(&ResultLabels { result })
             .inc();
     }

@@ -33,6 +33,8 @@ pub struct Settings {
     pub secret_watch: SecretWatch,
     /// Whether workloads may be restarted.
     pub rollout_restarts: bool,
+    /// Whether the credentials of apps may be rotated.
+    pub credential_rotation: bool,
     /// Whether tokens may be copied to other namespaces.
     pub sharing: bool,
     /// Where credentials may be sent.

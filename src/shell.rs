@@ -11,6 +11,7 @@ pub mod observe;
 pub mod perform;
 pub mod report;
 pub mod rights;
+pub(crate) mod rotation;
 pub mod salesforce;
 pub(crate) mod sharing;
 pub mod signer;

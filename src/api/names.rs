@@ -71,6 +71,9 @@ pub const TOKEN_COPY_UID: &str = "salesforce-connector.dev/token-copy-uid";
 /// On a Secret with a copy of a token: uid of the connector that the token came from.
 pub const COPIED_FROM_UID: &str = "salesforce-connector.dev/copied-from-uid";
 
+/// On a Secret that a connector names: names of the connectors that may write their app's credentials there, separated by commas.
+pub const ROTATED_BY: &str = "salesforce-connector.dev/rotated-by";
+
 /// On a workload: names of the connectors that may restart it, separated by commas.
 pub const RESTARTED_BY: &str = "salesforce-connector.dev/restarted-by";
 /// On the pod template of a workload: prefix of the annotation of a restart, followed by the connector's name. Its value is the
@@ -100,6 +103,11 @@ pub const REPLICA_PREFIX: &str = "replica.salesforce-connector.dev/";
 pub const DIGEST_KEY_SECRET: &str = "salesforce-connector-digest-key";
 /// In the operator's namespace: prefix of the Secrets that hold refresh tokens, followed by the connector's uid.
 pub const STATE_PREFIX: &str = "sfc-state-";
+/// In the operator's namespace: prefix of the Secrets with what is remembered of the rotations of an app's credentials, followed by
+/// the connector's uid.
+pub const ROTATION_PREFIX: &str = "sfc-rotation-";
+/// Value of [`PURPOSE`]: what is remembered of rotations.
+pub const ROTATION: &str = "rotation";
 /// In the operator's namespace: prefix of the Secrets by which an administrator brings a refresh token from another cluster, followed
 /// by the uid that the connector has here.
 pub const MOVED_PREFIX: &str = "sfc-moved-";
@@ -162,6 +170,11 @@ pub fn inventory_config_map_name(connector: &str) -> String {
 /// Name of the Secret with the stored grants of the connector of that uid.
 pub fn state_name(uid: &str) -> String {
     format!("{STATE_PREFIX}{uid}")
+}
+
+/// Name of the Secret with what is remembered of the rotations of the connector of that uid.
+pub fn rotation_name(uid: &str) -> String {
+    format!("{ROTATION_PREFIX}{uid}")
 }
 
 #[cfg(test)]

@@ -127,11 +127,31 @@ own_reasons! {
     /// The session of the token was ended in Salesforce, and the operator obtained a new token.
     SessionReplaced => Transient, Nobody, "Nothing to do. If it happens often, ask a Salesforce administrator who ends sessions: Setup > Session Management.";
     /// Salesforce refuses the app's current credentials, and the operator logs in with the previous ones.
-    PreviousCredentialsInUse => Uncertain, Developer, "Compare spec.app.clientId, or the value of spec.app.clientIdRef, and the value of spec.app.clientSecretRef with Setup > External Client App Manager > (app) > Settings > OAuth Settings > Consumer Key and Secret. If the new credentials are only staged, rotate them there. Do so before the previous ones end: in an external client app this is at most 30 days after the rotation.";
+    PreviousCredentialsInUse => Uncertain, Developer, "Compare spec.app.clientId, or the value of spec.app.clientIdRef, and the value of spec.app.clientSecretRef with Setup > External Client App Manager > (app) > Settings > OAuth Settings > Consumer Key and Secret. If the new credentials are only staged, rotate them there. If the operator has rotated them (spec.app.rotation), wait a few minutes first. Do so before the previous ones end: in an external client app this is at most 30 days after the rotation.";
     /// Salesforce refuses both the current and the previous credentials of the app.
     AppCredentialsRefused => Uncertain, Developer, "Copy the consumer key and secret from Setup > External Client App Manager > (app) > Settings > OAuth Settings > Consumer Key and Secret to spec.app.clientId, or what spec.app.clientIdRef names, and what spec.app.clientSecretRef names. After a rotation of the secret of a connected app both secrets may fail for up to 10 minutes.";
     /// Salesforce accepts the app's current credentials, and the operator no longer uses the previous ones.
     CredentialsRotated => Transient, Developer, "Remove spec.app.previousCredentials. If nothing else uses the previous credentials of an external client app, delete them in Salesforce.";
+    /// The operator has rotated the app's consumer key and secret.
+    AppCredentialsRotated => Transient, Nobody, "Nothing to do. Salesforce ends the former ones after 30 days: until then, update everything else that uses them.";
+    /// The operator has written the rotated credentials of the app to the Secret that the connector names.
+    InputSecretUpdated => Transient, Nobody, "Nothing to do.";
+    /// The operator may not rotate credentials of apps.
+    CredentialRotationDisabled => Uncertain, ClusterAdministrator, "Set credentialRotation.enabled of the operator's chart to true, or remove spec.app.rotation.";
+    /// The Secret with the app's credentials does not consent to take the rotated ones, which only the operator has.
+    InputSecretNotConsenting => Uncertain, Developer, "Set the annotation salesforce-connector.dev/rotated-by on the Secret to the name of the connector, and make sure that nothing else writes its values, such as a GitOps tool. Separate several names by commas.";
+    /// The Secret with the app's credentials is immutable, so the rotated ones can't be written to it.
+    InputSecretImmutable => Uncertain, Developer, "Create the Secret again, with the same values and without immutable.";
+    /// The API server did not let the operator read or write the Secret with the app's credentials.
+    InputSecretWriteRefused => Uncertain, ClusterAdministrator, "Read the message. Check the permissions of the operator's service account, admission policies and webhooks.";
+    /// The app in spec.app.rotation has no consumer with the consumer key that the connector logs in with.
+    ConsumerNotFound => Uncertain, Developer, "Compare spec.app.rotation.appId with the app: /services/data/v65.0/apps/oauth/usage lists the apps with their IDs. If the app's credentials were rotated elsewhere, put the current ones into the Secret.";
+    /// The app has staged credentials, or credentials from before a rotation, that are not the operator's to replace.
+    StagedCredentialsExist => Uncertain, SalesforceAdministrator, "Complete the rotation that somebody else has begun, and put its credentials into the Secret, or delete the staged credentials. Credentials from before a rotation end 30 days after it, or when they are deleted.";
+    /// The credentials that the operator had staged are gone, and were not rotated in.
+    StagedCredentialsGone => Uncertain, Nobody, "Nothing to do. The operator stages new ones. If it happens again, find out who deletes staged credentials of the app.";
+    /// The operator does not rotate the app's credentials, because it can't read or write its record of them.
+    RotationStateUnavailable => Uncertain, ClusterAdministrator, "Read the message. Check quotas and admission policies in the operator's namespace, and the permissions of its service account. If the record sfc-rotation-UID is damaged, put the app's current credentials into the Secret of the connector, and delete the record.";
     /// The objects that the user of the token sees have changed since the last inventory.
     ObjectsChanged => Transient, Nobody, "Nothing to do. The ConfigMap of the inventory names the objects.";
     /// The org has used a limit up to spec.inventory.limitWarningPercent.

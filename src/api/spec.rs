@@ -16,7 +16,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use super::environment::Environment;
-pub use app::{AppSpec, PreviousCredentialsSpec};
+pub use app::{AppSpec, CredentialRotationSpec, PreviousCredentialsSpec};
 pub use inventory::{InventoryDetails, InventorySpec};
 pub use rollout::{RolloutTarget, WorkloadKind};
 pub use secret::{DeletionPolicy, SecretFormat, SecretKeys, SecretSpec};
@@ -65,6 +65,7 @@ mod signer;
 #[x_kube(validation = rules::required("has(self.auth.clientCredentials)", "app.clientSecretRef", "app.clientSecretRef is required with clientCredentials"))]
 #[x_kube(validation = rules::required("has(self.auth.password)", "app.clientSecretRef", "app.clientSecretRef is required with password"))]
 #[x_kube(validation = Rule::new("!has(self.auth.authorizationCode) || !has(self.app.previousCredentials)").message("app.previousCredentials can't be used with authorizationCode, because a refresh token belongs to the consumer key that it was issued for: remove it, and log in again when you have rotated the credentials").field_path(".app.previousCredentials"))]
+#[x_kube(validation = Rule::new("!has(self.app.rotation) || has(self.auth.clientCredentials) || has(self.auth.jwtBearer)").message("app.rotation can be used with clientCredentials and jwtBearer only: an external client app has no username-password flow, and a refresh token belongs to the consumer key that it was issued for").field_path(".app.rotation"))]
 #[x_kube(validation = Rule::new("!has(self.host) || self.environment == 'Sandbox' || !(self.host == 'test.salesforce.com' || self.host.endsWith('.sandbox.my.salesforce.com') || self.host.endsWith('.scratch.my.salesforce.com'))").message("this host belongs to a sandbox or scratch org: set environment to Sandbox, or give the host of the production org").field_path(".environment"))]
 #[x_kube(validation = Rule::new("!has(self.host) || self.environment == 'Live' || !(self.host == 'login.salesforce.com' || self.host.endsWith('.develop.my.salesforce.com'))").message("this host belongs to a production or Developer Edition org: set environment to Live, or give the host of the sandbox, such as acme--uat.sandbox.my.salesforce.com").field_path(".environment"))]
 pub struct SalesforceConnectorSpec {

@@ -17,15 +17,19 @@ use serde::{Deserialize, Serialize};
 use crate::api::environment::Environment;
 use crate::api::newer::{known, known_list};
 
+pub use failures::FailuresStatus;
 pub use inventory::{
     FailedPartStatus, InventoryPart, InventoryResult, InventoryStatus, LimitStatus, OrgType,
     RecordCountStatus,
 };
 pub use rollout::RolloutRestartStatus;
+pub use rotation::CredentialRotationStatus;
 pub use sharing::SharingStatus;
 
+mod failures;
 mod inventory;
 mod rollout;
+mod rotation;
 mod sharing;
 
 /// Observed state of the connector.
@@ -103,6 +107,13 @@ pub struct SalesforceConnectorStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
     #[schemars(length(max = 8))]
     pub rollout_restarts: Vec<RolloutRestartStatus>,
+
+    /// Rotations of the app's credentials. Present if spec.app.rotation is set, or if only the operator has the credentials of the last
+    /// rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    #[schemars(with = "CredentialRotationStatus")]
+    // else the type's description would replace the field's
+    pub credential_rotation: Option<CredentialRotationStatus>,
 
     /// Copies of the token in other namespaces. Present if spec.sharing names a namespace.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
@@ -316,29 +327,6 @@ pub struct ApiUsageStatus {
     pub used: i64,
     /// API calls that the org may make in 24 hours.
     pub allowed: i64,
-}
-
-/// Failures since the last success.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct FailuresStatus {
-    /// Number of failures.
-    pub count: i32,
-    /// When the first of these failures happened.
-    pub first_failure_time: Time,
-    /// When the most recent failure happened.
-    pub last_failure_time: Time,
-    /// When the operator retries by itself. Absent if it waits for a changed input or a requested renewal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_attempt_time: Option<Time>,
-    /// Reason of the most recent failure; see `https://salesforce-connector.dev/docs/reasons`.
-    pub reason: String,
-    /// What happened most recently, and what to do.
-    pub message: String,
-    /// Keyed digest of the inputs that failed. The operator uses it to detect a changed input. Without the operator's
-    /// key it reveals nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inputs_digest: Option<String>,
 }
 
 /// What came of a login.

@@ -4,7 +4,7 @@ mod action_required;
 mod claimed;
 mod conditions;
 mod credentials;
-mod failures;
+pub(crate) mod failures;
 pub mod merge;
 mod next_look;
 
@@ -28,6 +28,7 @@ use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::rejection::explain;
 use crate::core::rollout::summary::{rollout_notes, rollout_status};
+use crate::core::rotation::summary::{RotationNews, rotation_note, rotation_status};
 use crate::core::schedule::expiry::renewal_time;
 use crate::core::schedule::time::whole_seconds;
 use crate::core::sharing::summary::sharing_status;
@@ -112,6 +113,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     status.last_login = last_login(observed, outcome, now);
     status.inventory = inventory_status(observed, outcome, now);
     status.rollout_restarts = rollout_status(observed, outcome, now);
+    status.credential_rotation = rotation_status(observed, outcome, now);
     status.sharing = sharing_status(observed, outcome);
     status.last_handled = failures::last_handled(observed, decision, outcome, untestable.as_ref());
     let findings = conditions::conditions(observed, decision, outcome, &status, now);
@@ -126,6 +128,7 @@ pub fn conclude(observed: &Observed, decision: &Decision, outcome: &Outcome, now
     events.extend(healed_session(&findings, outcome));
     events.extend(inventory_events(before, &status, outcome));
     events.extend(rollout_events(before, outcome));
+    events.extend(rotation_event(before, outcome));
     let next = next_look::next_look(observed, decision, outcome, &status, now);
     Conclusion {
         status: (status != *before).then_some(status),
@@ -352,6 +355,15 @@ fn inventory_events(
     let limits = limits_note(before.inventory.as_ref(), inventory);
     let nearly = limits.map(|note| draft(EventKind::Warning, OwnReason::LimitNearlyReached, note));
     changed.into_iter().chain(nearly).collect()
+}
+
+fn rotation_event(before: &SalesforceConnectorStatus, outcome: &Outcome) -> Option<EventDraft> {
+    let (news, note) = rotation_note(before, outcome)?;
+    let (kind, reason) = match news {
+        RotationNews::Good(reason) => (EventKind::Normal, reason),
+        RotationNews::Bad(reason) => (EventKind::Warning, reason),
+    };
+    Some(EventDraft { kind, reason, note })
 }
 
 fn rollout_events(before: &SalesforceConnectorStatus, outcome: &Outcome) -> Vec<EventDraft> {

@@ -10,4 +10,5 @@ pub mod login_request;
 pub mod observed;
 pub mod outcome;
 pub mod owner;
+pub mod problem;
 pub mod rejection;

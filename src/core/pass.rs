@@ -21,6 +21,7 @@ mod probe;
 mod progress;
 mod reporting;
 mod rollout;
+mod rotation;
 mod unexpected;
 
 use std::sync::Arc;

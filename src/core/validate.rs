@@ -20,8 +20,9 @@ use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::inputs::{Inputs, references};
 use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
+use crate::core::rotation::stored::EffectiveCredentials;
 use crate::core::secret::template::Template;
-use app::{app, previous_credentials, text};
+use app::{effective, previous_credentials, rotated_credentials, rotation, text};
 
 mod app;
 pub mod identity;
@@ -57,14 +58,15 @@ pub fn validate(
     key: &DigestKey,
 ) -> Result<(Connector, Method), Rejection> {
     let host = login_host(spec, allow_list)?;
-    let app = app(spec, inputs)?;
+    let EffectiveCredentials { app, previous, place } = effective(spec, inputs)?;
     let method = method(spec, inputs, (&host, allow_list), &app)?;
     let template = Template::new(name, spec)?;
     let digest = |app: &App| inputs_digest(key, &host, app, &method);
     let inputs_digest = digest(&app);
-    let previous_credentials = match &method {
-        Method::Login(_) => previous_credentials(spec, inputs, &app, digest),
-        Method::Grant(_) => None,
+    let previous_credentials = match (&method, previous) {
+        (Method::Login(_), Some(other)) => rotated_credentials(other, &inputs_digest, digest),
+        (Method::Login(_), None) => previous_credentials(spec, inputs, &app, digest),
+        (Method::Grant(_), _) => None,
     };
     let previous = previous_credentials.as_ref().and_then(|it| it.as_ref().ok());
     let previous = previous.map(|previous| &previous.inputs_digest);
@@ -74,6 +76,8 @@ pub fn validate(
         host,
         app,
         previous_credentials,
+        rotation: rotation(spec),
+        credentials_place: place,
         method_name: method.name(),
         expect: spec.expect.clone().unwrap_or_default(),
         lifetime: spec.token.lifetime.map(Into::into),
@@ -281,6 +285,12 @@ fn attempt_digest(
         beside,
     ];
     parts.extend(previous.map(Digest::as_str));
+    parts.extend(
+        spec.app
+            .rotation
+            .as_ref()
+            .map(|rotation| rotation.app_id.as_str()),
+    );
     let password = spec.auth.password.as_ref();
     let by_reference = [
         spec.app.client_id_ref.is_some(),

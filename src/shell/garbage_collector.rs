@@ -1,5 +1,5 @@
-//! What is removed once its connector is gone? Stored grants, ledger entries and refused passwords, now and then, by the
-//! leader; with shards, by the owner of the first one.
+//! What is removed once its connector is gone? Stored grants, records of rotations, ledger entries and refused passwords, now and
+//! then, by the leader; with shards, by the owner of the first one.
 //!
 //! Nothing is removed in doubt: it takes two looks a grace apart that both find the connector gone, and a look that fails,
 //! is forbidden or can't tell says nothing. The grace is told by the wall clock, since it has to outlast the process; a
@@ -8,6 +8,7 @@
 //! next one is read, so that many entries take no memory.
 
 mod entries;
+mod rotations;
 mod states;
 mod store;
 mod views;
@@ -22,6 +23,7 @@ use crate::error_chain::chain;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use entries::{collect_ledger, collect_password};
+use rotations::collect_rotation;
 use states::collect_state;
 pub use states::judge;
 use store::{Known, Pages, Stored};
@@ -78,6 +80,13 @@ async fn collect(context: &Context, views: &mut Views) -> Result<(), Error> {
         for stored in &page {
             views.keep(stored);
             log(stored, collect_password(context, stored, &known, views).await);
+        }
+    }
+    let mut pages = Pages::of(names::ROTATION);
+    while let Some(page) = pages.next(context).await? {
+        for stored in &page {
+            views.keep(stored);
+            log(stored, collect_rotation(context, stored, &known, views).await);
         }
     }
     views.end_run();

@@ -19,9 +19,12 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::inputs::{Input, Inputs, references};
 use crate::core::model::limits;
 use crate::core::model::login_request::LoginSeen;
-use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source};
+use crate::core::model::observed::{
+    Activity, GrantSource, LoginSource, Observed, Pace, Requests, RotationView, Source,
+};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
+use crate::core::rotation::stored::StoredCredentials;
 use crate::core::schedule::resync::resync_period as period_for;
 use crate::core::schedule::time::later;
 use crate::core::secret::ownership::{Target, owning_connector};
@@ -34,6 +37,7 @@ use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
 use crate::shell::kubernetes::found_secret::FoundSecret;
+use crate::shell::rotation;
 use crate::shell::salesforce::refused_passwords as passwords;
 
 /// In mode `Watch` changes are noticed at once; the resync is only the safety net.
@@ -45,7 +49,8 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         namespace: namespace(connector),
         uid: connector.uid().unwrap_or_default(),
     };
-    let (checked, missing) = check(context, connector, &owner).await?;
+    let rotation = rotation::look(context, connector).await?;
+    let (checked, missing) = check(context, connector, &owner, &rotation).await?;
     let template = checked.as_ref().ok().map(|(connector, _)| &connector.template);
     let target = match template {
         Some(template) => {
@@ -90,6 +95,7 @@ pub async fn observe(context: &Context, connector: &SalesforceConnector) -> Resu
         last_test: context.last_test(connector),
         pace,
         status_unwritten,
+        rotation,
         missing: None,
     };
     Ok(match missing {
@@ -122,6 +128,7 @@ fn status(context: &Context, connector: &SalesforceConnector) -> (SalesforceConn
         last_handled: unwritten.last_handled,
         connection_test: unwritten.connection_test,
         inventory: unwritten.inventory,
+        credential_rotation: unwritten.credential_rotation,
         rollout_restarts: unwritten.rollout_restarts,
         ..status
     };
@@ -159,7 +166,12 @@ fn tests_from(context: &Context, owner: &Owner, held: &HeldToken) -> Option<Time
 type Checked = (Result<(Connector, Method), Rejection>, Option<Rejection>);
 
 /// The connector, validated with its inputs. Nothing is read for one in the operator's own namespace.
-async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner) -> Result<Checked, Error> {
+async fn check(
+    context: &Context,
+    connector: &SalesforceConnector,
+    owner: &Owner,
+    rotation: &RotationView,
+) -> Result<Checked, Error> {
     if let Err(rejection) = check_namespace(&owner.namespace, &context.settings.namespace) {
         return Ok((Err(rejection), None));
     }
@@ -167,7 +179,8 @@ async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner
     if let Err(rejection) = check_signer(&connector.spec, signers) {
         return Ok((Err(rejection), None));
     }
-    let inputs = read_inputs(context, connector).await?;
+    let mut inputs = read_inputs(context, connector).await?;
+    inputs.stored = stored_credentials(connector, rotation);
     let checked = |inputs: &Inputs| {
         let allow_list = context.settings.allowed_hosts.of(&owner.namespace);
         validate(
@@ -185,6 +198,14 @@ async fn check(context: &Context, connector: &SalesforceConnector, owner: &Owner
         }
         checked => (checked, None),
     })
+}
+
+/// What rotations have brought for the app, unless the spec names another one by now.
+fn stored_credentials(connector: &SalesforceConnector, rotation: &RotationView) -> Option<StoredCredentials> {
+    let state = rotation.seen.state()?;
+    let asked = connector.spec.app.rotation.as_ref();
+    let same = asked.is_none_or(|asked| asked.app_id == state.app_id.as_str());
+    same.then(|| StoredCredentials::of(state))
 }
 
 async fn source(

@@ -16,6 +16,7 @@ use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
 use crate::core::pass::{LiveStatus, PassEffect, PassReply, TokenReply};
+use crate::core::rotation::calls::{CredentialsCall, CredentialsRequest};
 use crate::error_chain::chain;
 use crate::failpoints::{Failpoint, Side};
 use crate::shell::context::Context;
@@ -26,7 +27,7 @@ use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::salesforce::user_locks::UserLock;
 use crate::shell::sharing::copies;
 use crate::shell::turns::Object;
-use crate::shell::{grant_session, report};
+use crate::shell::{grant_session, report, rotation};
 
 /// A call of an inventory that takes longer is given up, and with it the rest of the run: a pass has a limit of its own.
 const INVENTORY_CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -70,13 +71,13 @@ impl<'a> Performer<'a> {
             }
             PassEffect::Introspect { connector, token } => self.introspect(&connector, &token).await,
             PassEffect::Test { call, limit } => self.test(call, limit).await,
-            PassEffect::ReadWorkload(target) => {
-                PassReply::Workload(workloads::read(context, &self.owner.namespace, &target).await)
+            effect @ (PassEffect::ReadWorkload(_) | PassEffect::RestartWorkload(_)) => {
+                self.workload(effect).await
             }
-            PassEffect::RestartWorkload(restart) => {
-                let restarted = workloads::restart(context, &self.owner.namespace, &restart);
-                PassReply::WorkloadRestarted(self.at(Failpoint::RestartWorkload, restarted).await)
-            }
+            effect @ (PassEffect::CallAppCredentials(_)
+            | PassEffect::StoreRotation { .. }
+            | PassEffect::ReadInput { .. }
+            | PassEffect::WriteInput(_)) => self.rotate(effect).await?,
             PassEffect::CopyToken => PassReply::Copied(copies::of_connector(context, &self.owner).await),
             PassEffect::ReadDetails => PassReply::Details(details::read(context, &self.owner).await),
             PassEffect::TakeInventory(call) => self.take_inventory(*call).await,
@@ -159,6 +160,10 @@ impl<'a> Performer<'a> {
             | PassEffect::Test { .. }
             | PassEffect::ReadWorkload(_)
             | PassEffect::RestartWorkload(_)
+            | PassEffect::CallAppCredentials(_)
+            | PassEffect::StoreRotation { .. }
+            | PassEffect::ReadInput { .. }
+            | PassEffect::WriteInput(_)
             | PassEffect::CopyToken
             | PassEffect::ReadDetails
             | PassEffect::TakeInventory(_)
@@ -174,6 +179,61 @@ impl<'a> Performer<'a> {
             | PassEffect::Done(_) => {}
         }
         Ok(())
+    }
+
+    /// What the restart of a workload asks for.
+    async fn workload(&self, effect: PassEffect) -> PassReply {
+        let (context, namespace) = (self.context, &self.owner.namespace);
+        match effect {
+            PassEffect::ReadWorkload(target) => {
+                PassReply::Workload(workloads::read(context, namespace, &target).await)
+            }
+            PassEffect::RestartWorkload(restart) => {
+                let restarted = workloads::restart(context, namespace, &restart);
+                PassReply::WorkloadRestarted(self.at(Failpoint::RestartWorkload, restarted).await)
+            }
+            // No other is given to this function.
+            _ => PassReply::Done,
+        }
+    }
+
+    /// What a rotation of the app's credentials asks for.
+    async fn rotate(&self, effect: PassEffect) -> Result<PassReply, Error> {
+        let (context, namespace) = (self.context, &self.owner.namespace);
+        Ok(match effect {
+            PassEffect::CallAppCredentials(call) => self.call_app_credentials(*call).await,
+            PassEffect::StoreRotation { state, version } => {
+                let stored = rotation::store(context, &self.owner, &state, version.as_ref());
+                PassReply::RotationStored(self.at(Failpoint::StoreRotation, stored).await?)
+            }
+            PassEffect::ReadInput { name } => {
+                PassReply::Input(rotation::read_input(context, namespace, &name).await)
+            }
+            PassEffect::WriteInput(wanted) => {
+                let written = rotation::write_input(context, namespace, &wanted);
+                PassReply::InputWritten(self.at(Failpoint::WriteInput, written).await)
+            }
+            // No other is given to this function.
+            _ => PassReply::Done,
+        })
+    }
+
+    /// Each call is charged to the budget of the instance as a test is.
+    async fn call_app_credentials(&self, call: CredentialsCall) -> PassReply {
+        let (host, now) = (call.at.instance.host().name(), self.context.clock.steady());
+        let questions = &self.context.questions;
+        questions.charge_or_refund(host, &self.owner, 0, 1, now);
+        let failpoint = match &call.request {
+            CredentialsRequest::Stage { .. } => Some(Failpoint::StageCredentials),
+            CredentialsRequest::Rotate { .. } => Some(Failpoint::RotateCredentials),
+            _ => None,
+        };
+        let called = rotation::call(self.context, &self.owner.namespace, &self.salesforce, call);
+        let answer = match failpoint {
+            Some(failpoint) => self.at(failpoint, called).await,
+            None => called.await,
+        };
+        PassReply::AppCredentials(Box::new(answer))
     }
 
     fn reserve(&mut self, username: &str) -> PassReply {

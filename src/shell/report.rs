@@ -59,6 +59,10 @@ pub(crate) fn record(
     {
         metrics.rollout_restart(result);
     }
+    let rotation = report.outcome.rotation.as_ref();
+    if let Some(result) = rotation.and_then(|rotation| rotation.end.result()) {
+        metrics.credential_rotation(result);
+    }
     context.remember_claim(connector, report.claimed_elsewhere);
     // Nobody is to be alarmed by what was suspended.
     let shown = Some(&report.status).filter(|_| !connector.spec.suspend);

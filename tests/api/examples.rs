@@ -43,6 +43,7 @@ fn there_is_an_example_for_each_login_method_and_for_a_mistake() {
             "jwt-bearer.yaml",
             "password.yaml",
             "rollout-restart.yaml",
+            "rotated-by-operator.yaml",
             "rotated-credentials.yaml",
             "secret-options.yaml",
             "sharing.yaml",
@@ -201,6 +202,14 @@ fn every_example_logs_in_with_what_the_simulator_knows() {
         ),
         (
             "inventory.yaml",
+            production(
+                world::ECA,
+                Some(world::ECA_SECRET),
+                "clientCredentials".to_owned(),
+            ),
+        ),
+        (
+            "rotated-by-operator.yaml",
             production(
                 world::ECA,
                 Some(world::ECA_SECRET),

@@ -44,6 +44,14 @@ fn version(length: usize) -> String {
     format!("1{}.0", "0".repeat(length - 3))
 }
 
+fn app_id(length: usize) -> String {
+    format!("0x{}", "x".repeat(length - 2))
+}
+
+fn month(length: usize) -> String {
+    format!("00744.000h00000.000h00000.000h{}s", "0".repeat(length - 31))
+}
+
 fn organization(length: usize) -> String {
     format!("00D{}", "x".repeat(length - 3))
 }
@@ -64,6 +72,8 @@ const LENGTHS: &[(&str, usize, usize, Text, &str)] = &[
     ("/spec/host", 4, 253, host, "host must be a DNS name in lower case, such as acme.my.salesforce.com"),
     ("/spec/app/clientId", 1, 512, plain, ""),
     ("/spec/app/previousCredentials/clientId", 1, 512, plain, ""),
+    ("/spec/app/rotation/appId", 0, 18, app_id, ""),
+    ("/spec/app/rotation/interval", 0, 32, month, ""),
     ("/spec/auth/jwtBearer/username", 1, 80, plain, ""),
     ("/spec/auth/jwtBearer/audience", 1, 255, url, "audience must begin with https://"),
     ("/spec/auth/jwtBearer/signer/vaultTransit/address", 9, 300, https, ADDRESS),
@@ -98,9 +108,10 @@ const KEYS: [&str; 7] = [
 ];
 
 /// What must be there.
-const REQUIRED: [&str; 8] = [
+const REQUIRED: [&str; 9] = [
     "/spec",
     "/spec/app",
+    "/spec/app/rotation/appId",
     "/spec/auth",
     "/spec/auth/jwtBearer/username",
     "/spec/auth/jwtBearer/signer/vaultTransit/address",

@@ -47,6 +47,9 @@ pub(super) fn containing(pointer: &str) -> Value {
             reference,
         );
     }
+    if pointer.starts_with("/spec/app/rotation") {
+        return rotating(json!({ "appId": "0xIxx0000000001", "interval": "744h" }));
+    }
     if pointer.starts_with("/spec/app/previousCredentials/clientIdRef") {
         return rotated(json!({ "clientIdRef": reference, "clientSecretRef": reference }));
     }
@@ -73,6 +76,16 @@ pub(super) fn containing(pointer: &str) -> Value {
         return code(bootstrap.map_or_else(|| json!({}), |name| json!({ "bootstrap": { name: reference } })));
     }
     connector()
+}
+
+/// A connector whose app is rotated by the operator.
+fn rotating(rotation: impl Into<Value>) -> Value {
+    let app = json!({
+        "clientIdRef": { "name": "app", "key": "client-id" },
+        "clientSecretRef": { "name": "app", "key": "client-secret" },
+        "rotation": rotation.into(),
+    });
+    with("/spec/app", app)
 }
 
 fn rotated(previous: Value) -> Value {

@@ -180,6 +180,7 @@ async fn every_value_takes_effect() {
             "*.my.salesforce.com=192.0.2.7:8443,login.salesforce.com=[2001:db8::7]:8443",
         ),
         ("SFC_CONNECTOR_SERIES_LIMIT", "0"),
+        ("SFC_CREDENTIAL_ROTATION", "true"),
         ("SFC_LEASE_DURATION_SECONDS", "60"),
         ("SFC_LEASE_RENEW_DEADLINE_SECONDS", "45"),
         ("SFC_LEASE_RETRY_SECONDS", "5"),

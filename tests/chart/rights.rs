@@ -7,7 +7,7 @@ use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRole;
-use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams, WatchParams};
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, WatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
 use salesforce_connector_operator::api::{SalesforceConnector, names};
@@ -242,6 +242,78 @@ async fn the_secrets_of_copies_are_written_where_sharing_is_enabled() {
         let mut of_helm = of_a_copy("of-helm");
         of_helm["type"] = json!("helm.sh/release.v1");
         assert_eq!(created(&elsewhere, of_helm).await, Some(403));
+        release.uninstall().await;
+    }
+}
+
+#[tokio::test]
+async fn the_values_of_secrets_that_consent_are_written_where_rotation_is_enabled() {
+    for enabled in [true, false] {
+        let release = Release::install(&["--set", &format!("credentialRotation.enabled={enabled}")]).await;
+        let elsewhere = release.plane.namespace("tenant").await;
+        let namespaces = own_namespaces(&release);
+        let rights = [&namespaces, SECRETS_BY_NAME];
+        assert_rights(&release, &elsewhere, &[&CONNECTORS[..], &rights].concat()).await;
+
+        let theirs: Api<Secret> = Api::namespaced(release.plane.client().await, &elsewhere);
+        let ours: Api<Secret> = Api::namespaced(release.operator().await, &elsewhere);
+        let given = async |name: &str, annotations: Value, more: Value| {
+            let mut secret = json!({
+                "metadata": { "name": name, "annotations": annotations, "labels": { "app": "x" } },
+                "stringData": { "client-id": "a", "client-secret": "b" },
+            });
+            secret
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            let secret = serde_json::from_value(secret).unwrap();
+            theirs.create(&PostParams::default(), &secret).await.unwrap();
+        };
+        let changed = async |name: &str, change: &dyn Fn(&mut Secret)| {
+            let mut secret = ours.get(name).await.unwrap();
+            change(&mut secret);
+            refusal(ours.replace(name, &PostParams::default(), &secret).await)
+        };
+        let value = |secret: &mut Secret| {
+            let data = secret.data.as_mut().unwrap();
+            data.insert("client-id".to_owned(), k8s_openapi::ByteString(b"new".to_vec()));
+        };
+        given("foreign", json!({}), json!({})).await;
+        eventually(SOON, "the policy is in force", async || {
+            match changed("foreign", &value).await {
+                Some(403) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        let consent = json!({ (names::ROTATED_BY): "crm" });
+        given("app", consent.clone(), json!({})).await;
+        assert_eq!(
+            changed("app", &value).await,
+            (!enabled).then_some(403),
+            "{enabled}"
+        );
+        let others: [&dyn Fn(&mut Secret); 4] = [
+            &|secret| drop(secret.annotations_mut().insert("more".to_owned(), "x".to_owned())),
+            &|secret| drop(secret.labels_mut().remove("app")),
+            &|secret| drop(secret.data.as_mut().unwrap().remove("client-secret")),
+            &|secret| secret.immutable = Some(true),
+        ];
+        for (number, other) in others.into_iter().enumerate() {
+            assert_eq!(changed("app", other).await, Some(403), "{number}");
+        }
+        let by_itself = |secret: &mut Secret| {
+            let consent = (names::ROTATED_BY.to_owned(), "crm".to_owned());
+            secret.annotations_mut().extend([consent]);
+        };
+        assert_eq!(changed("foreign", &by_itself).await, Some(403));
+        assert_eq!(
+            refusal(ours.delete("app", &DeleteParams::default()).await),
+            Some(403)
+        );
+        let of_helm = json!({ "type": "helm.sh/release.v1" });
+        given("of-helm", consent, of_helm).await;
+        assert_eq!(changed("of-helm", &value).await, Some(403));
         release.uninstall().await;
     }
 }

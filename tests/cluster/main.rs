@@ -38,6 +38,7 @@ mod refusals;
 mod renewal;
 mod rollouts;
 mod rotations;
+mod rotations_by_operator;
 #[path = "../support/scene.rs"]
 mod scene;
 mod scope;

@@ -18,7 +18,7 @@ fn secret(key: &str) -> Value {
 }
 
 /// Looks at the connector and its Secret all the time, and returns what it sees that is not good.
-async fn first_failure(stage: &Stage) -> String {
+pub(crate) async fn first_failure(stage: &Stage) -> String {
     let mut often = tokio::time::interval(Duration::from_millis(50));
     loop {
         often.tick().await;

@@ -33,6 +33,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 /// The operator's clock runs this much faster, so that a resync takes two seconds and not a minute.
 pub(crate) const SPEED: u32 = 30;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Stage {
     scene: Scene<Plane>,
     pub(crate) mode: SecretWatch,
@@ -49,6 +50,8 @@ pub(crate) struct Stage {
     pub(crate) token_requests_per_hour: u32,
     /// Whether the operator may restart workloads. The right to do so is the chart's to give.
     pub(crate) rollout_restarts: bool,
+    /// Whether the operator may rotate credentials of apps. The policy of the chart must admit what it writes.
+    pub(crate) credential_rotation: bool,
     /// Whether the operator may copy tokens. The right to do so is the chart's to give.
     pub(crate) sharing: bool,
     /// Entries of `--allow-signer`.
@@ -176,6 +179,7 @@ impl Stage {
             state_retention: Duration::from_hours(24),
             token_requests_per_hour: 3600,
             rollout_restarts: false,
+            credential_rotation: false,
             sharing: false,
             allowed_signers: Vec::new(),
             signer_trust: SignerTrust::Nobody,
@@ -195,6 +199,7 @@ impl Stage {
             secret_watch: self.mode,
             token_requests_per_hour: self.token_requests_per_hour,
             rollout_restarts: self.rollout_restarts,
+            credential_rotation: self.credential_rotation,
             sharing: self.sharing,
             state_retention: self.state_retention,
             allowed_signers: AllowedSigners::new(&self.allowed_signers()),

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use testbed::eventually;
 use testbed::proxy::TcpProxy;
 
+use crate::credentials::ROTATION;
 use crate::logins::{FIRST_LOGIN, LOGIN};
 use crate::operator::{Operator, Setup};
 use crate::passwords::PASSWORD;
@@ -81,6 +82,7 @@ fn every_point_that_the_code_names_is_killed_at() {
         &FIRST_LOGIN,
         &PASSWORD,
         &ROLLOUT,
+        &ROTATION,
     ]
     .concat();
     let names = |points: &[Failpoint]| points.iter().map(|point| point.as_str()).collect::<BTreeSet<_>>();

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod clocks;
+mod credentials;
 mod garbage_collection;
 mod kill;
 #[path = "../support/leak.rs"]

@@ -67,6 +67,8 @@ impl Operator {
             .args(["--clock-ahead-seconds", &setup.clock_ahead_seconds.to_string()])
             .args(["--state-retention-hours", &setup.retention_hours.to_string()])
             .arg("--rollout-restarts")
+            // An earlier version does not know the flag.
+            .env("SFC_CREDENTIAL_ROTATION", "true")
             .args(["--hostname", setup.name])
             .arg("--failpoints-in")
             .arg(stage.folder.path());

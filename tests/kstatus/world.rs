@@ -20,7 +20,7 @@ use salesforce_connector_operator::core::model::digest::DigestKey;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
-    Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source,
+    Activity, GrantSource, LoginSource, Observed, Pace, Requests, RotationView, Source,
 };
 use salesforce_connector_operator::core::model::outcome::SecretOutcome;
 use salesforce_connector_operator::core::model::owner::Owner;
@@ -29,6 +29,7 @@ use salesforce_connector_operator::core::pass::connection_test::{TestAnswer, Tes
 use salesforce_connector_operator::core::pass::{
     LiveStatus, Pass, PassEffect, PassEnd, PassReply, PasswordNote, SessionReply, TokenReply,
 };
+use salesforce_connector_operator::core::rotation::calls::CredentialsAnswer;
 use salesforce_connector_operator::core::schedule::password_memory::PasswordMemory;
 use salesforce_connector_operator::core::secret::ownership::Target;
 use salesforce_connector_operator::core::secret::read_back::read_back;
@@ -419,6 +420,7 @@ impl World {
             resync_period: Duration::from_mins(1),
             pace: Pace::default(),
             status_unwritten: false,
+            rotation: RotationView::default(),
             missing: None,
             owner,
             target,
@@ -449,6 +451,12 @@ impl World {
                 let end = self.session(owner, imported);
                 PassReply::Session(Box::new(SessionReply::Ended(self.grant.report(end))))
             }
+            PassEffect::CallAppCredentials(_) => {
+                PassReply::AppCredentials(Box::new(CredentialsAnswer::Deposed))
+            }
+            PassEffect::StoreRotation { .. } => PassReply::RotationStored(Ok(None)),
+            PassEffect::ReadInput { .. } => PassReply::Input(Ok(None)),
+            PassEffect::WriteInput(_) => PassReply::InputWritten(Ok(())),
             PassEffect::ReadWorkload(_) => PassReply::Workload(Ok(None)),
             PassEffect::CopyToken => PassReply::Copied(SharingReport::Disabled),
             PassEffect::RestartWorkload(_) => PassReply::WorkloadRestarted(Ok(())),

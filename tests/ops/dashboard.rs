@@ -44,11 +44,12 @@ fn every_expression_is_about_metrics_and_labels_that_there_are() {
 #[test]
 fn every_metric_is_on_the_dashboard_unless_it_is_named_here() {
     let elsewhere = BTreeSet::from([
-        "salesforce_connector_build_info",              // the variable `job`
-        "salesforce_connector_callback_requests_total", // the callback page is off by default
-        "salesforce_connector_claimed_elsewhere",       // an alert
-        "salesforce_connector_leader",                  // the same as `shard_owner`, in one number
-        "salesforce_connector_missing_rights",          // an alert
+        "salesforce_connector_build_info",                 // the variable `job`
+        "salesforce_connector_callback_requests_total",    // the callback page is off by default
+        "salesforce_connector_claimed_elsewhere",          // an alert
+        "salesforce_connector_credential_rotations_total", // few installations rotate credentials; the status tells
+        "salesforce_connector_leader",                     // the same as `shard_owner`, in one number
+        "salesforce_connector_missing_rights",             // an alert
         "salesforce_connector_rollout_restarts_total", // few installations restart workloads; the status tells
         "salesforce_connector_token_copies",           // few installations share tokens; the status tells
         "salesforce_connector_signatures_total",       // few installations have a signer; the status tells

@@ -27,6 +27,7 @@ pub(crate) fn settings(own: &str, watched: Vec<String>) -> Settings {
         shards: ShardCount::ONE,
         secret_watch: SecretWatch::ByName,
         rollout_restarts: false,
+        credential_rotation: false,
         sharing: false,
         allowed_hosts: AllowedHosts::default(),
         allowed_signers: AllowedSigners::default(),

@@ -17,6 +17,7 @@ pub(crate) fn exposition() -> String {
     metrics.clock_skew(0.5);
     metrics.connection_test("Succeeded", second);
     metrics.rollout_restart("Restarted");
+    metrics.credential_rotation("Rotated");
     metrics.callback_request("Offer");
     metrics.reconcile("Succeeded", second);
     metrics.queue(0, 1);

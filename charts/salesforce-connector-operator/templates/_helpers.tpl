@@ -67,7 +67,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [events]
   verbs: [create, patch]
 # src/shell/observe.rs reads the Secrets that connectors mention, by name; src/shell/kubernetes/consumer_secret.rs creates, updates
-# and deletes the Secrets that it owns; src/shell/callback.rs updates the Secret of a login. The admission policy holds it to those.
+# and deletes the Secrets that it owns; src/shell/callback.rs updates the Secret of a login, and src/shell/rotation.rs one that consents
+# to take rotated credentials. The admission policy holds it to those.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, update, delete]

@@ -19,7 +19,7 @@ use salesforce_connector_operator::core::model::held_token::HeldToken;
 use salesforce_connector_operator::core::model::inputs::{Input, Inputs, references};
 use salesforce_connector_operator::core::model::login_request::LoginSeen;
 use salesforce_connector_operator::core::model::observed::{
-    Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source,
+    Activity, GrantSource, LoginSource, Observed, Pace, Requests, RotationView, Source,
 };
 use salesforce_connector_operator::core::model::owner::Owner;
 use salesforce_connector_operator::core::model::rejection::Rejection;
@@ -130,6 +130,7 @@ pub(crate) fn observed(
         resync_period: Duration::from_mins(1),
         pace: Pace::default(),
         status_unwritten: false,
+        rotation: RotationView::default(),
         missing: None,
     }
 }

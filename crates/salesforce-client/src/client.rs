@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::failure::Failure;
 use crate::grant::{App, Introspection, TokenRequest, TokenResponse, TokenToInspect, TokenToRevoke};
 use crate::host::{Host, HostAllowList, InstanceUrl};
-use crate::ids::IdentityUrl;
+use crate::ids::{IdentityUrl, RecordId};
 use crate::observer::{Endpoint, Observer, observed};
 use crate::rest::{
-    ApiVersion, AvailableVersion, ObjectList, OrgLimit, Organization, RestAnswer, UserIdentity,
+    ApiVersion, AppAddress, AvailableVersion, Consumer, ObjectList, OrgLimit, Organization, RestAnswer,
+    StagedCredentials, UserIdentity,
 };
 use crate::secrets::AccessToken;
 use crate::settings::ClientSettings;
@@ -155,5 +156,60 @@ impl Client {
     ) -> Result<RestAnswer<BTreeMap<String, OrgLimit>>, Failure> {
         let call = crate::rest::limits(&self.transport, instance, version, token);
         self.observed(Endpoint::Limits, call).await
+    }
+
+    /// The consumers of an external client app, with their consumer keys. Needs View Client Secret, and a setting of the org.
+    pub async fn consumers(
+        &self,
+        at: &AppAddress,
+        token: &AccessToken,
+    ) -> Result<RestAnswer<Vec<Consumer>>, Failure> {
+        let call = crate::rest::consumers(&self.transport, at, token);
+        self.observed(Endpoint::AppCredentials, call).await
+    }
+
+    /// What stands beside the credentials of a consumer that are in use: staged ones, or those from before a rotation.
+    pub async fn staged_credentials(
+        &self,
+        at: &AppAddress,
+        consumer: &RecordId,
+        token: &AccessToken,
+    ) -> Result<RestAnswer<Vec<StagedCredentials>>, Failure> {
+        let call = crate::rest::staged(&self.transport, at, consumer, token);
+        self.observed(Endpoint::AppCredentials, call).await
+    }
+
+    /// Stages new credentials, whose secret may be shown only now. Where [`Failure::sent`] is unknown, they may be staged.
+    pub async fn stage_credentials(
+        &self,
+        at: &AppAddress,
+        consumer: &RecordId,
+        token: &AccessToken,
+    ) -> Result<StagedCredentials, Failure> {
+        let call = crate::rest::stage(&self.transport, at, consumer, token);
+        self.observed(Endpoint::AppCredentials, call).await
+    }
+
+    /// Rotates the staged credentials of a consumer in. It must not be repeated before somebody has looked: the same id may
+    /// stand for the former credentials by then.
+    pub async fn rotate_credentials(
+        &self,
+        at: &AppAddress,
+        staged: (&RecordId, &RecordId),
+        token: &AccessToken,
+    ) -> Result<(), Failure> {
+        let call = crate::rest::rotate(&self.transport, at, staged, token);
+        self.observed(Endpoint::AppCredentials, call).await
+    }
+
+    /// Deletes what stands beside the credentials of a consumer.
+    pub async fn delete_staged_credentials(
+        &self,
+        at: &AppAddress,
+        staged: (&RecordId, &RecordId),
+        token: &AccessToken,
+    ) -> Result<(), Failure> {
+        let call = crate::rest::delete(&self.transport, at, staged, token);
+        self.observed(Endpoint::AppCredentials, call).await
     }
 }

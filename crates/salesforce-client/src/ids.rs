@@ -49,6 +49,41 @@ id! {
     UserId, "005"
 }
 
+/// The id of any record, as Salesforce wrote it. It is letters and digits alone, so that it leads to no other path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(String);
+
+impl RecordId {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RecordId {
+    type Err = InvalidRecordId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRecordId> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if plain && (15..=18).contains(&text.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidRecordId)
+        }
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text that is not the id of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a Salesforce id: expected 15 or 18 letters and digits")]
+pub struct InvalidRecordId;
+
 /// A text that is not an id of the kind wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a Salesforce id: expected 15 or 18 letters and digits that begin with {expected}")]

@@ -39,13 +39,15 @@ pub use host::{
     InvalidInstanceUrl,
 };
 pub use host_pattern::InvalidHostPattern;
-pub use ids::{IdentityUrl, InvalidId, InvalidIdentityUrl, OrganizationId, UserId};
+pub use ids::{
+    IdentityUrl, InvalidId, InvalidIdentityUrl, InvalidRecordId, OrganizationId, RecordId, UserId,
+};
 pub use jwt::UnsignedAssertion;
 pub use observer::{CallOutcome, Endpoint, Observer};
 pub use refusal::Refusal;
 pub use rest::{
-    ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, ObjectList, OrgLimit, Organization,
-    RestAnswer, UserIdentity, is_api_name,
+    ApiUsage, ApiVersion, AppAddress, AvailableVersion, Consumer, InvalidApiVersion, ObjectList, OrgLimit,
+    Organization, RestAnswer, StagedCredentials, StagedState, UserIdentity, is_api_name,
 };
 pub use scrub::visible;
 pub use secrets::{

@@ -37,6 +37,8 @@ pub enum Endpoint {
     RecordCounts,
     /// The org's limits.
     Limits,
+    /// The credentials of an external client app.
+    AppCredentials,
 }
 
 impl Endpoint {
@@ -52,6 +54,7 @@ impl Endpoint {
             Self::Objects => "Objects",
             Self::RecordCounts => "RecordCounts",
             Self::Limits => "Limits",
+            Self::AppCredentials => "AppCredentials",
         }
     }
 }

@@ -1,10 +1,13 @@
-//! The REST calls of a connection test and of an inventory.
+//! The REST calls of a connection test, of an inventory and of a rotation.
 
+mod app_credentials;
 mod holdings;
 mod model;
 mod parse;
 mod wire;
 
+pub use app_credentials::{AppAddress, Consumer, StagedCredentials, StagedState};
+pub(crate) use app_credentials::{consumers, delete, rotate, stage, staged};
 pub(crate) use holdings::{limits, objects, record_counts};
 pub use model::{
     ApiUsage, ApiVersion, AvailableVersion, InvalidApiVersion, ObjectList, OrgLimit, Organization,

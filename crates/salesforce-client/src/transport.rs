@@ -7,8 +7,8 @@ mod resolver;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Request, Response, Url, redirect, retry};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Method, Request, Response, Url, redirect, retry};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -225,12 +225,26 @@ impl Transport {
         path: &str,
         token: Option<&AccessToken>,
     ) -> Result<Request, Failure> {
+        self.rest(Method::GET, instance, (path, None), token)
+    }
+
+    /// A request at an allowed instance, with a body in JSON where there is one.
+    pub(crate) fn rest(
+        &self,
+        method: Method,
+        instance: &InstanceUrl,
+        (path, body): (&str, Option<&'static str>),
+        token: Option<&AccessToken>,
+    ) -> Result<Request, Failure> {
         self.check_instance(instance)?;
-        let request = self
+        let mut request = self
             .usual
             .pooled
-            .get(format!("{instance}{path}"))
+            .request(method, format!("{instance}{path}"))
             .header(ACCEPT, "application/json");
+        if let Some(json) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(json);
+        }
         let mut request = request.build().map_err(not_built)?;
         if let Some(token) = token {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {

@@ -83,6 +83,9 @@ pub enum TokenFormat {
     reason = "each is a checkbox of its own in Salesforce's setup"
 )]
 pub struct App {
+    /// Id of an external client app, 18 characters; filled in when empty.
+    #[serde(default)]
+    pub id: String,
     /// `connected_app_name`, shown on the consent page.
     pub name: String,
     pub client_id: String,
@@ -192,6 +195,7 @@ impl App {
             flows.insert(Flow::Password);
         }
         Self {
+            id: String::new(),
             name: client_id.clone(),
             client_id,
             client_secret: Secret::new(secret),

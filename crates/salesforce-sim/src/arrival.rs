@@ -77,7 +77,7 @@ impl World {
 
     fn entry_of(&mut self, request: &Request) -> LogEntry {
         self.requests += 1;
-        let endpoint = Endpoint::of(&request.path);
+        let endpoint = Endpoint::of_request(request);
         let form = if endpoint == Endpoint::Authorize {
             request.query.clone()
         } else {

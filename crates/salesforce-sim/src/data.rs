@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::clock::{http_date, parse_http_date};
-use crate::endpoint::version_and_rest;
+use crate::endpoint::{CREDENTIALS, version_and_rest};
 use crate::http::{Reply, Request};
 use crate::identity::token_of;
 use crate::org::{IpRestriction, Org};
@@ -18,7 +18,7 @@ use crate::refusal::{self, RestRefusal};
 use crate::switches::ApiDisabledWording;
 use crate::user::User;
 use crate::world::{Place, World};
-use crate::{Endpoint, network, objects, query};
+use crate::{Endpoint, app_credentials, network, objects, query};
 
 /// Newest version, Winter '27; the label counts seasons from Spring '26 = v66.0.
 const NEWEST: u32 = 68;
@@ -182,6 +182,9 @@ fn resource(
         Ok(found) => found,
         Err(refused) => return refused.reply(),
     };
+    if let Some(rest) = rest.strip_prefix(CREDENTIALS) {
+        return app_credentials::answer(world, request, version, rest, (&caller.org, &caller.user));
+    }
     match endpoint {
         Endpoint::Resources => Reply::json(StatusCode::OK, &resources(version, caller)),
         Endpoint::Query => query::answer(
@@ -215,7 +218,8 @@ fn supported(request: &Request) -> Result<(&str, &str), RestRefusal> {
         Some(1..OLDEST) => return Err(refusal::VERSION_RETIRED),
         _ => return Err(refusal::NOT_FOUND),
     }
-    if request.method != Method::GET && request.method != Method::HEAD {
+    let reads = request.method == Method::GET || request.method == Method::HEAD;
+    if !reads && !rest.starts_with(CREDENTIALS) {
         return Err(refusal::METHOD_NOT_ALLOWED);
     }
     Ok((version, rest))

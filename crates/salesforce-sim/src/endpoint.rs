@@ -1,6 +1,12 @@
 //! Which of Salesforce's endpoints does a path name?
 
+use hyper::Method;
 use serde::{Deserialize, Serialize};
+
+use crate::http::Request;
+
+/// What follows the version in paths to the credentials of an app.
+pub(crate) const CREDENTIALS: &str = "apps/oauth/credentials/";
 
 /// The endpoints that the simulator tells apart in its log and faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +27,12 @@ pub enum Endpoint {
     Sobjects,
     Limits,
     RecordCount,
+    /// Reading the credentials of an external client app, and deleting staged ones.
+    AppCredentials,
+    /// `POST` to the staged credentials of an app.
+    StageCredentials,
+    /// `PATCH` of a staged credential.
+    RotateCredentials,
     Login,
     Consent,
     Other,
@@ -28,14 +40,27 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// The REST API: everything below `/services/data/vXX.X/`.
-    pub const DATA: [Self; 5] = [
+    pub const DATA: [Self; 8] = [
         Self::Resources,
         Self::Query,
         Self::Sobjects,
         Self::Limits,
         Self::RecordCount,
+        Self::AppCredentials,
+        Self::StageCredentials,
+        Self::RotateCredentials,
     ];
 
+    /// The endpoint of a request.
+    pub(crate) fn of_request(request: &Request) -> Self {
+        match (Self::of(&request.path), &request.method) {
+            (Self::AppCredentials, &Method::POST) => Self::StageCredentials,
+            (Self::AppCredentials, &Method::PATCH) => Self::RotateCredentials,
+            (endpoint, _) => endpoint,
+        }
+    }
+
+    /// The endpoint of a path, as a `GET` reaches it.
     pub fn of(path: &str) -> Self {
         let path = if path.len() > 1 {
             path.trim_end_matches('/')
@@ -60,6 +85,7 @@ impl Endpoint {
                 Some((_, "limits")) => Self::Limits,
                 Some((_, "limits/recordCount")) => Self::RecordCount,
                 Some((_, rest)) if rest == "sobjects" || rest.starts_with("sobjects/") => Self::Sobjects,
+                Some((_, rest)) if rest.starts_with(CREDENTIALS) => Self::AppCredentials,
                 _ => Self::Other,
             },
         }
@@ -92,6 +118,10 @@ mod tests {
             ),
             ("/services/data/v66.0/limits", Endpoint::Limits),
             ("/services/data/v66.0/limits/recordCount", Endpoint::RecordCount),
+            (
+                "/services/data/v66.0/apps/oauth/credentials/0xI/888/staged",
+                Endpoint::AppCredentials,
+            ),
             ("/id/00D/005", Endpoint::Identity),
             ("/id/keys", Endpoint::Keys),
             ("/", Endpoint::Other),

@@ -2,6 +2,13 @@
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+/// Key prefix of external client apps.
+pub(crate) const EXTERNAL_CLIENT_APP: &str = "0xI";
+/// Key prefix of the consumers of an app.
+pub(crate) const CONSUMER: &str = "888";
+/// Key prefix of staged credentials; a guess.
+pub(crate) const STAGED: &str = "0iS";
+
 const BASE62: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const CHECK: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 

@@ -10,6 +10,7 @@
 mod access;
 mod access_jwt;
 mod app;
+mod app_credentials;
 mod arrival;
 mod authorizations;
 mod authorize;

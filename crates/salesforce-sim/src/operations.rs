@@ -176,7 +176,8 @@ impl World {
     /// docs/salesforce.md#credential-rotation
     #[track_caller]
     pub fn stage_credentials(&mut self, client_id: &str) -> (String, String) {
-        self.app(client_id).rotations.stage()
+        let (id, now) = (self.next_id(ids::STAGED), self.now());
+        self.app(client_id).rotations.stage(id, now)
     }
 
     /// Rotates the staged credentials in; false if there are none. The former ones are good for 30 more days. The app still goes by
@@ -184,12 +185,23 @@ impl World {
     #[track_caller]
     pub fn rotate_credentials(&mut self, client_id: &str) -> bool {
         let now = self.now();
-        let applied = self.app(client_id).rotations.apply(now);
+        let app = self.app(client_id);
+        let (first, secret) = (app.client_id.clone(), app.client_secret.clone());
+        let applied = app.rotations.apply((&first, &secret), now);
         if applied && self.switches.credential_rotation_revokes_grants {
             self.vault
                 .end_grants_where(GrantEnd::Revoked, |grant| grant.client_id == client_id);
         }
         applied
+    }
+
+    /// Whether this consumer key and secret are good ones of an app.
+    pub fn accepts_client(&self, client_id: &str, secret: &str) -> bool {
+        let Some(app) = self.app_of_key(client_id) else {
+            return false;
+        };
+        let rotated = app.rotations.secret(client_id, self.now());
+        rotated.unwrap_or(&app.client_secret).reveal() == secret
     }
 
     /// Deletes the credentials from before the last rotation.
@@ -324,9 +336,13 @@ impl World {
         self.vault.grants().iter().map(GrantState::from).collect()
     }
 
-    /// Every access and refresh token ever issued, for a scan of other programs' output.
+    /// Every access and refresh token ever issued, and every consumer secret ever staged, for a scan of other programs' output.
     pub fn issued_secrets(&self) -> Vec<String> {
-        self.vault.issued_secrets().cloned().collect()
+        let tokens = self.vault.issued_secrets().cloned();
+        let apps = self.apps().flat_map(|app| app.rotations.secrets());
+        tokens
+            .chain(apps.map(|secret| secret.reveal().to_owned()))
+            .collect()
     }
 
     pub fn access_token_is_good(&self, token: &str) -> bool {

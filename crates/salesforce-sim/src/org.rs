@@ -83,6 +83,10 @@ pub struct Org {
     /// API access control: only apps installed and allow-listed may use the API. docs/salesforce.md#api-access-control
     #[serde(default)]
     pub api_access_control: bool,
+    /// "Allow access to External Client App consumer secrets via REST API"; off by default.
+    /// docs/salesforce.md#credentials-resource
+    #[serde(default)]
+    pub shows_consumer_secrets: bool,
     /// The edition has the REST API.
     #[serde(default = "yes")]
     pub api_enabled: bool,
@@ -189,6 +193,7 @@ impl Org {
             allows_password_flow: false,
             my_domain_login_only: false,
             api_access_control: false,
+            shows_consumer_secrets: false,
             api_enabled: true,
             ip_restriction: IpRestriction::None,
             caller_ip_trusted: false,

@@ -249,6 +249,21 @@ pub(crate) const VERSION_RETIRED: RestRefusal = rest(
     "UNSUPPORTED_API_VERSION",
     "The requested API version has been retired",
 );
+pub(crate) const CREDENTIALS_NOT_ENABLED: RestRefusal = rest(
+    403,
+    "FUNCTIONALITY_NOT_ENABLED",
+    "This feature is not currently enabled for this user.",
+);
+pub(crate) const CREDENTIALS_NOT_ALLOWED: RestRefusal = rest(
+    403,
+    "INSUFFICIENT_ACCESS",
+    "You don't have access to manage the credentials of external client apps.",
+);
+pub(crate) const CREDENTIALS_STAGED: RestRefusal = rest(
+    400,
+    "INVALID_INPUT",
+    "The consumer has staged credentials already.",
+);
 pub(crate) const METHOD_NOT_ALLOWED: RestRefusal = rest(
     405,
     "METHOD_NOT_ALLOWED",

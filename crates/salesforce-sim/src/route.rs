@@ -11,7 +11,7 @@ impl World {
         if self.place(&request.host) == Place::Unknown {
             return self.answer_elsewhere(request);
         }
-        match Endpoint::of(&request.path) {
+        match Endpoint::of_request(request) {
             Endpoint::Token => token::answer(self, request),
             Endpoint::Authorize => authorize::start(self, request),
             Endpoint::Login => authorize::login(self, request),
@@ -27,7 +27,10 @@ impl World {
             | Endpoint::Query
             | Endpoint::Sobjects
             | Endpoint::Limits
-            | Endpoint::RecordCount) => data::answer(self, request, endpoint),
+            | Endpoint::RecordCount
+            | Endpoint::AppCredentials
+            | Endpoint::StageCredentials
+            | Endpoint::RotateCredentials) => data::answer(self, request, endpoint),
             Endpoint::Other => other(self, request),
         }
     }

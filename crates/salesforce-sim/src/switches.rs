@@ -52,6 +52,9 @@ pub struct Switches {
     /// A rotation of the credentials of an external client app revokes its refresh tokens; not documented.
     /// docs/salesforce.md#open-key-rotation
     pub credential_rotation_revokes_grants: bool,
+    /// Whoever reads staged credentials again gets their secret, too, as the list of their properties says; whether that holds for those
+    /// of another session is not known. docs/salesforce.md#open-credentials-resource
+    pub staged_secrets_are_shown_again: bool,
     /// Apps of a refreshed sandbox get new consumer keys and secrets; they "may". docs/salesforce.md#sandbox-refresh
     pub sandbox_refresh_changes_app_keys: bool,
     /// An `exp` of a JWT assertion this far in the past is forgiven. docs/salesforce.md#jwt-exp
@@ -134,6 +137,7 @@ impl Default for Switches {
             password_flow_retires: false,
             secret_rotation_revokes_tokens: true,
             credential_rotation_revokes_grants: false,
+            staged_secrets_are_shown_again: true,
             sandbox_refresh_changes_app_keys: false,
             jwt_exp_tolerance: Duration::from_secs(180),
             jwt_exp_at_most: None,

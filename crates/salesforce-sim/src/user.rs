@@ -51,6 +51,9 @@ pub struct User {
     /// Permission "Approve Uninstalled Connected Apps". docs/salesforce.md#uninstalled-apps
     #[serde(default)]
     pub approves_uninstalled_apps: bool,
+    /// Permissions "External Client App Developer" and "View Client Secret". docs/salesforce.md#credentials-resource
+    #[serde(default)]
+    pub manages_app_credentials: bool,
     /// Permission "Use Any API Client", the bypass of API access control. docs/salesforce.md#api-access-control
     #[serde(default)]
     pub uses_any_api_client: bool,
@@ -96,6 +99,7 @@ impl User {
             reads_organization: true,
             views_setup: false,
             approves_uninstalled_apps: false,
+            manages_app_credentials: false,
             uses_any_api_client: false,
             needs_high_assurance: false,
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::app::App;
+use crate::app::{App, AppKind};
 use crate::authorizations::Authorizations;
 use crate::clock::Clock;
 use crate::fault::FaultRule;
@@ -33,6 +33,7 @@ pub struct World {
     users: HashMap<String, Arc<User>>,
     apps: HashMap<String, Arc<App>>,
     ids_given: u64,
+    apps_made: u64,
     pub(crate) vault: Vault,
     pub(crate) authorizations: Authorizations,
     pub(crate) faults: Vec<FaultRule>,
@@ -69,6 +70,7 @@ impl World {
             users: HashMap::new(),
             apps: HashMap::new(),
             ids_given: 0,
+            apps_made: 0,
             vault: Vault::default(),
             authorizations: Authorizations::default(),
             faults: Vec::new(),
@@ -118,6 +120,10 @@ impl World {
     pub fn add_app(&mut self, mut app: App) -> &mut App {
         app.org_host = app.org_host.to_lowercase();
         self.must_have_org(&app.org_host);
+        if app.id.is_empty() && app.kind == AppKind::ExternalClientApp {
+            self.apps_made += 1;
+            app.id = ids::record_id(ids::EXTERNAL_CLIENT_APP, 1_000_000_000 + self.apps_made);
+        }
         let app = self
             .apps
             .entry(app.client_id.clone())

@@ -6,10 +6,11 @@ use crate::api::reasons::OwnReason;
 use crate::api::status::{FailuresStatus, SalesforceConnectorStatus};
 use crate::core::conclude::failures::counted;
 use crate::core::decide::credentials::refused_before;
-use crate::core::model::connector::{Connector, Credentials};
+use crate::core::model::connector::{Connector, Credentials, CredentialsOrigin, PreviousCredentials};
 use crate::core::model::held_token::HeldToken;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
+use crate::core::model::rejection::Rejection;
 
 /// Refusals of the current credentials: a new one is counted, a token that they brought ends them.
 pub(super) fn credentials_failures(
@@ -39,7 +40,9 @@ pub(super) fn credentials_note(
         let why = rejection.message();
         return Some(format!(" The app's previous credentials can't be used: {why}"));
     }
+    let by_rotation = matches!(previous, Ok(previous) if previous.origin == CredentialsOrigin::Rotation);
     match behind(connector, Some(held))? {
+        Credentials::Current if by_rotation => None,
         Credentials::Current => Some(
             " Salesforce accepts the app's current credentials. You can remove spec.app.previousCredentials."
                 .to_owned(),
@@ -65,8 +68,13 @@ pub(super) fn credentials_change(
     let obtained = matches!(outcome.minted, Some(Minted::Obtained { .. }));
     let now = behind(connector, outcome.held.as_ref());
     let earlier = behind(connector, observed.held.as_ref());
+    let from_spec = |previous: &Result<PreviousCredentials, Rejection>| {
+        previous
+            .as_ref()
+            .map_or(true, |previous| previous.origin == CredentialsOrigin::Spec)
+    };
     let rotated = obtained
-        && connector.previous_credentials.is_some()
+        && connector.previous_credentials.as_ref().is_some_and(from_spec)
         && now == Some(Credentials::Current)
         && (refused || earlier == Some(Credentials::Previous))
         && status.credentials_failures.is_none();

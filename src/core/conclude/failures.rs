@@ -145,7 +145,7 @@ fn problem(outcome: &Outcome) -> Option<Problem> {
     }
 }
 
-pub(super) fn counted(
+pub(crate) fn counted(
     before: Option<&FailuresStatus>,
     problem: &Problem,
     digest: &str,

@@ -17,6 +17,7 @@ use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::Observed;
 use crate::core::model::outcome::{Minted, Outcome};
 use crate::core::rollout::due::next_attempt;
+use crate::core::rotation::due as rotation;
 use crate::core::schedule::backoff::{LATE_FOR, late_wait};
 use crate::core::schedule::jitter::jittered;
 use crate::core::schedule::time::{is_ahead, later, since};
@@ -101,6 +102,7 @@ fn moments(
         moments.push(observed.pace.tests_from.map_or(due, |from| due.max(from)));
     }
     moments.extend(next_moment(observed, status, now));
+    moments.extend(rotation::next_moment(observed, outcome, status, now));
     moments
 }
 

@@ -190,6 +190,7 @@ fn a_token_of_the_wrong_environment_is_withheld() {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        rotation: None,
         sharing: None,
         held: None,
         minted: Some(Minted::Obtained {

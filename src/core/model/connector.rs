@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use salesforce_client::{
-    App, Audience, Host, Password, PrivateKeyPem, RefreshToken, SecurityToken, TokenRequest,
+    App, Audience, Host, Password, PrivateKeyPem, RecordId, RefreshToken, SecurityToken, TokenRequest,
 };
 use transit_client::{SignerToken, TransitKey};
 
 use crate::api::spec::{Environment, ExpectSpec, InventorySpec, RolloutTarget};
 use crate::core::model::digest::{Digest, DigestKey};
 use crate::core::model::rejection::Rejection;
+use crate::core::rotation::stored::CredentialsPlace;
 use crate::core::schedule::password_memory::PasswordId;
 use crate::core::secret::template::Template;
 
@@ -24,6 +25,10 @@ pub struct Connector {
     pub app: App,
     /// The app's credentials from before a rotation, or why these can't be used.
     pub previous_credentials: Option<Result<PreviousCredentials, Rejection>>,
+    /// How the app's credentials are to be rotated, if they are.
+    pub rotation: Option<RotationPlan>,
+    /// Where the credentials of the last rotation are.
+    pub credentials_place: CredentialsPlace,
     /// Name of the login method in the spec; a label in metrics.
     pub method_name: &'static str,
     /// Who the token must belong to.
@@ -56,6 +61,32 @@ pub struct PreviousCredentials {
     pub app: App,
     /// Digest of everything that determines a token which is obtained with these.
     pub inputs_digest: Digest,
+    pub origin: CredentialsOrigin,
+}
+
+/// Who has brought credentials from before a rotation, or for the time after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialsOrigin {
+    /// The author of the connector.
+    Spec,
+    /// A rotation by the operator.
+    Rotation,
+}
+
+/// How the app's credentials are to be rotated.
+#[derive(Debug, Clone)]
+pub struct RotationPlan {
+    pub app_id: RecordId,
+    pub interval: Duration,
+    pub input: InputPlace,
+}
+
+/// The Secret that has the app's credentials, and under which keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputPlace {
+    pub secret: String,
+    pub client_id_key: String,
+    pub client_secret_key: String,
 }
 
 /// Which credentials of an app, while it has those from before a rotation, too.

@@ -9,6 +9,7 @@ use crate::api::reasons::OwnReason;
 use crate::api::spec::SecretKeyRef;
 use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
+use crate::core::rotation::stored::StoredCredentials;
 
 /// What was found under one key of one Secret.
 #[derive(Debug, Clone)]
@@ -65,11 +66,15 @@ fn kind(bytes: &[u8]) -> String {
 
 /// What was found under the keys that a spec refers to.
 #[derive(Debug, Clone, Default)]
-pub struct Inputs(BTreeMap<(String, String), Input>);
+pub struct Inputs {
+    found: BTreeMap<(String, String), Input>,
+    /// What rotations have brought.
+    pub stored: Option<StoredCredentials>,
+}
 
 impl Inputs {
     pub fn insert(&mut self, reference: &SecretKeyRef, input: Input) {
-        self.0
+        self.found
             .insert((reference.name.clone(), reference.key.clone()), input);
     }
 
@@ -80,7 +85,7 @@ impl Inputs {
         let mut filled = self.clone();
         for reference in needed_references(spec) {
             let place = (reference.name.clone(), reference.key.clone());
-            if !matches!(self.0.get(&place), Some(Input::Found(_))) {
+            if !matches!(self.found.get(&place), Some(Input::Found(_))) {
                 filled.insert(reference, Input::Found(SecretString::from("missing")));
             }
         }
@@ -95,7 +100,7 @@ impl Inputs {
         limit: usize,
     ) -> Result<&SecretString, Rejection> {
         let SecretKeyRef { name, key } = reference;
-        match self.0.get(&(name.clone(), key.clone())) {
+        match self.found.get(&(name.clone(), key.clone())) {
             Some(Input::Found(value)) => {
                 limits::check_secret(field, value, limit)?;
                 Ok(value)

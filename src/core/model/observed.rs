@@ -14,6 +14,7 @@ use crate::core::model::held_token::HeldToken;
 use crate::core::model::login_request::LoginSeen;
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::Rejection;
+use crate::core::rotation::state::RotationSeen;
 use crate::core::secret::ownership::Target;
 
 /// What was observed of a connector and what it refers to.
@@ -37,6 +38,8 @@ pub struct Observed {
     pub pace: Pace,
     /// Whether the status could not be written as it is here: it is written although nothing changes.
     pub status_unwritten: bool,
+    /// What is remembered of the app's rotations, and whether there may be one.
+    pub rotation: RotationView,
     /// The input that is missing, while a token that the consumer has goes on without it.
     pub missing: Option<Rejection>,
 }
@@ -88,6 +91,14 @@ impl Requests {
         let open = |asked: &Option<String>, handled: &Option<String>| asked.is_some() && asked != handled;
         open(&self.test, &handled.test_requested_at) || open(&self.renew, &handled.renew_requested_at)
     }
+}
+
+/// What was observed of the app's rotations.
+#[derive(Debug, Clone, Default)]
+pub struct RotationView {
+    /// Whether the operator may rotate credentials.
+    pub permitted: bool,
+    pub seen: RotationSeen,
 }
 
 /// From when on is carried out what must not be now.

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use salesforce_client::Failure;
-use transit_client::{SignerAddress, SignerFailure};
 
-use crate::api::Reason;
 use crate::core::grant::keep_alive::Outlook;
 use crate::core::inventory::findings::InventoryReport;
 use crate::core::model::decision::MintReason;
 use crate::core::model::held_token::HeldToken;
-use crate::core::model::rejection::{Rejection, explain};
+use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::TestReport;
 use crate::core::rollout::report::RolloutReport;
+use crate::core::rotation::report::RotationReport;
 use crate::core::sharing::report::SharingReport;
+
+pub use crate::core::model::problem::Problem;
 
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub inventory: Option<Box<InventoryReport>>,
     /// The workloads that were looked at.
     pub rollouts: Vec<RolloutReport>,
+    /// What was done about the app's credentials, where something was.
+    pub rotation: Option<RotationReport>,
     /// The copies of the token, where they were looked at.
     pub sharing: Option<SharingReport>,
 }
@@ -69,6 +71,7 @@ impl Outcome {
             login: None,
             inventory: None,
             rollouts: Vec::new(),
+            rotation: None,
             sharing: None,
         }
     }
@@ -87,48 +90,6 @@ pub enum Minted {
         why: MintReason,
         problem: Problem,
     },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub reason: Reason,
-    pub message: String,
-    /// How long the other side asks to wait.
-    pub retry_after: Option<Duration>,
-}
-
-impl From<Rejection> for Problem {
-    fn from(rejection: Rejection) -> Self {
-        Self {
-            reason: rejection.reason,
-            message: rejection.message(),
-            retry_after: None,
-        }
-    }
-}
-
-/// The sentence of a refusal, with Salesforce's own words.
-impl From<&Failure> for Problem {
-    fn from(failure: &Failure) -> Self {
-        let reason = failure.refusal.into();
-        Self {
-            reason,
-            message: explain(reason, &failure.detail),
-            retry_after: failure.retry_after,
-        }
-    }
-}
-
-/// The sentence of a refusal by a signer, and which one.
-impl Problem {
-    pub fn of_signer(failure: &SignerFailure, address: &SignerAddress) -> Self {
-        let reason = failure.refusal.into();
-        Self {
-            reason,
-            message: explain(reason, &format!("{address}: {}", failure.detail)),
-            retry_after: failure.retry_after,
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

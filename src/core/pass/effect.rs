@@ -25,6 +25,9 @@ use crate::core::model::outcome::Outcome;
 use crate::core::model::rejection::Rejection;
 use crate::core::pass::connection_test::{TestAnswer, TestCall};
 use crate::core::rollout::workload::{Restart, WorkloadFault};
+use crate::core::rotation::calls::{CredentialsAnswer, CredentialsCall};
+use crate::core::rotation::input::InputFault;
+use crate::core::rotation::state::RotationState;
 use crate::core::schedule::password_memory::{PasswordAttempt, PasswordMemory, PasswordOutcome};
 use crate::core::sharing::report::SharingReport;
 
@@ -86,6 +89,21 @@ pub enum PassEffect {
         /// Time limit of the whole test, counted from its first call.
         limit: Duration,
     },
+    /// Make one call about the credentials of the app, unless it changes something and another replica leads.
+    /// [`PassReply::AppCredentials`].
+    CallAppCredentials(Box<CredentialsCall>),
+    /// Store what is remembered of the app's rotations, in the place of this version. [`PassReply::RotationStored`].
+    StoreRotation {
+        state: Box<RotationState>,
+        /// Version that was read; none where there was none.
+        version: Option<ResourceVersion>,
+    },
+    /// Read the Secret that is to take the app's credentials. [`PassReply::Input`].
+    ReadInput {
+        name: String,
+    },
+    /// Replace that Secret at the version that was read. [`PassReply::InputWritten`].
+    WriteInput(Box<Secret>),
     /// Read a workload that is to be restarted. [`PassReply::Workload`].
     ReadWorkload(RolloutTarget),
     /// Apply a restart to the workload of its uid, and take no field from another manager. [`PassReply::WorkloadRestarted`].
@@ -150,6 +168,13 @@ pub enum PassReply {
     Introspection(Option<Introspection>),
     /// What a call of the connection test was answered, and after how long.
     Test(TestAnswer, Duration),
+    /// What a call about the app's credentials was answered.
+    AppCredentials(Box<CredentialsAnswer>),
+    /// The new version; nothing where somebody else has changed it meanwhile; or why the API server refuses it.
+    RotationStored(Result<Option<ResourceVersion>, String>),
+    /// The Secret, if there is one.
+    Input(Result<Option<Box<Secret>>, InputFault>),
+    InputWritten(Result<(), InputFault>),
     /// The workload, if there is one.
     Workload(Result<Option<Box<DynamicObject>>, WorkloadFault>),
     WorkloadRestarted(Result<(), WorkloadFault>),
@@ -257,6 +282,10 @@ impl PassEffect {
             Self::RequestToken { .. } => "RequestToken",
             Self::Introspect { .. } => "Introspect",
             Self::Test { call, .. } => call.name(),
+            Self::CallAppCredentials(call) => call.request.name(),
+            Self::StoreRotation { .. } => "StoreRotation",
+            Self::ReadInput { .. } => "ReadInput",
+            Self::WriteInput(_) => "WriteInput",
             Self::ReadWorkload(_) => "ReadWorkload",
             Self::RestartWorkload(_) => "RestartWorkload",
             Self::CopyToken => "CopyToken",

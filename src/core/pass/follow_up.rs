@@ -1,5 +1,5 @@
 //! What follows once a token is where it belongs? Other namespaces get their copies, workloads that can't read the Secret again
-//! are restarted, and what the org holds is looked at. None of this ever fails a pass.
+//! are restarted, the app's credentials are rotated, and what the org holds is looked at. None of this ever fails a pass.
 
 use jiff::Timestamp;
 
@@ -10,8 +10,10 @@ use crate::core::pass::effect::{PassEffect, PassReply};
 use crate::core::pass::inventory::InventoryRun;
 use crate::core::pass::progress::PartProgress;
 use crate::core::pass::rollout::RolloutRun;
+use crate::core::pass::rotation::RotationRun;
 use crate::core::pass::unexpected::UnexpectedReply;
 use crate::core::rollout::report::RolloutReport;
+use crate::core::rotation::report::RotationReport;
 
 pub(super) struct FollowUp {
     outcome: Box<Outcome>,
@@ -21,6 +23,7 @@ pub(super) struct FollowUp {
 enum FollowUpStep {
     CopyingToken,
     RestartingWorkloads(RolloutRun),
+    RotatingCredentials(Box<RotationRun>),
     TakingInventory(Box<InventoryRun>),
 }
 
@@ -52,6 +55,9 @@ impl FollowUp {
             (FollowUpStep::RestartingWorkloads(run), reply) => {
                 restarting_workloads(run.on(reply, now)?, outcome, observed, now)
             }
+            (FollowUpStep::RotatingCredentials(run), reply) => {
+                rotating_credentials(run.on(reply, now)?, outcome, observed, now)
+            }
             (FollowUpStep::TakingInventory(run), reply) => {
                 taking_inventory(run.on(reply, observed, now)?, outcome)
             }
@@ -69,7 +75,7 @@ impl FollowUp {
 fn restart_workloads(outcome: Outcome, observed: &Observed, now: Timestamp) -> FollowUpProgress {
     match RolloutRun::begin(observed, &outcome, now) {
         Some(progress) => restarting_workloads(progress, outcome, observed, now),
-        None => look_around(outcome, observed, now),
+        None => rotate_credentials(outcome, observed, now),
     }
 }
 
@@ -84,7 +90,32 @@ fn restarting_workloads(
             let step = FollowUpStep::RestartingWorkloads(run);
             PartProgress::Asks(FollowUp::asks(outcome, step), effect)
         }
-        PartProgress::Ended(rollouts) => look_around(Outcome { rollouts, ..outcome }, observed, now),
+        PartProgress::Ended(rollouts) => rotate_credentials(Outcome { rollouts, ..outcome }, observed, now),
+    }
+}
+
+fn rotate_credentials(outcome: Outcome, observed: &Observed, now: Timestamp) -> FollowUpProgress {
+    match RotationRun::begin(observed, &outcome, now) {
+        Some(progress) => rotating_credentials(progress, outcome, observed, now),
+        None => look_around(outcome, observed, now),
+    }
+}
+
+fn rotating_credentials(
+    progress: PartProgress<RotationRun, RotationReport>,
+    outcome: Outcome,
+    observed: &Observed,
+    now: Timestamp,
+) -> FollowUpProgress {
+    match progress {
+        PartProgress::Asks(run, effect) => {
+            let step = FollowUpStep::RotatingCredentials(Box::new(run));
+            PartProgress::Asks(FollowUp::asks(outcome, step), effect)
+        }
+        PartProgress::Ended(report) => {
+            let rotation = Some(report);
+            look_around(Outcome { rotation, ..outcome }, observed, now)
+        }
     }
 }
 

@@ -53,14 +53,20 @@ const AT_RESYNC: &str = "Immediately in Watch mode; otherwise at the next resync
 
 const AT_CHANGE: &str = "When the connector or a Secret that it refers to changes.";
 
+const DONE: &str = "Not applicable: it is done.";
+
+const ONCE: &str = "Never: a login is carried out once.";
+
+const AT_ROTATION: &str = "At `status.credentialRotation.failures.nextAttemptTime`.";
+
 const NEVER_THERE: &str = "Never: the operator's namespace takes neither connectors nor copies.";
 
 const AT_OTHER_SIGNERS: &str =
     "When the connector changes, or when the operator starts with another --allow-signer.";
 
-fn retry_of_own(own: OwnReason) -> String {
-    use OwnReason as Own;
+use OwnReason as Own;
 
+fn retry_of_own(own: OwnReason) -> String {
     match own {
         Own::TokenValid
         | Own::LoggedIn
@@ -69,16 +75,14 @@ fn retry_of_own(own: OwnReason) -> String {
         | Own::OrganizationChanged
         | Own::UserChanged
         | Own::SessionReplaced
-        | Own::CredentialsRotated
         | Own::ObjectsChanged
         | Own::LimitNearlyReached
         | Own::WorkloadsRestarted
         | Own::TokenCopied
         | Own::Pending => "Not applicable.".to_owned(),
+        Own::AppCredentialsRotated | Own::InputSecretUpdated | Own::CredentialsRotated => DONE.to_owned(),
         Own::NamespaceNotAllowed | Own::NamespaceTakesNoCopies => NEVER_THERE.to_owned(),
-        Own::LoginSecretInvalid | Own::LoginCodeUsed | Own::LoginWithoutRefreshToken => {
-            "Never: a login is carried out once.".to_owned()
-        }
+        Own::LoginSecretInvalid | Own::LoginCodeUsed | Own::LoginWithoutRefreshToken => ONCE.to_owned(),
         Own::Suspended => "Not while the connector is suspended.".to_owned(),
         Own::InputSecretMissing | Own::InputKeyMissing | Own::SecretLeftBehind => retry_of_late(),
         Own::HostInvalid
@@ -96,9 +100,13 @@ fn retry_of_own(own: OwnReason) -> String {
         Own::SecretWriteRefused | Own::SecretWriteFailed => retry_of_write(),
         Own::TokenNotShared | Own::TokenNotAvailable => "When the connector changes.".to_owned(),
         Own::CopySecretNotOwned => retry_of_copy(),
+        Own::InputSecretNotConsenting | Own::InputSecretWriteRefused => AT_ROTATION.to_owned(),
+        Own::StagedCredentialsExist | Own::RotationStateUnavailable => retry_of_class(Class::Uncertain),
+        Own::ConsumerNotFound | Own::InputSecretImmutable | Own::StagedCredentialsGone => of_rotation(own),
         Own::SignerNotAllowed => AT_OTHER_SIGNERS.to_owned(),
-        Own::SharingDisabled => "When the operator starts with --sharing.".to_owned(),
-        Own::RolloutRestartsDisabled => "When the operator starts with --rollout-restarts.".to_owned(),
+        Own::SharingDisabled | Own::CredentialRotationDisabled | Own::RolloutRestartsDisabled => {
+            at_start(own)
+        }
         Own::WorkloadMissing | Own::WorkloadNotConsenting | Own::WorkloadRestartRefused => retry_of_restart(),
         Own::CallBudgetSpent => ITS_TURN.to_owned(),
         Own::PasswordOutcomeUnknown => retry_of_password(),
@@ -117,6 +125,19 @@ fn retry_of_own(own: OwnReason) -> String {
         | Own::PasswordRefusedBefore
         | Own::PasswordsRefusedTooOften => retry_of_class(Reason::from(own).class()),
     }
+}
+
+fn at_start(own: OwnReason) -> String {
+    let flag = match own {
+        Own::SharingDisabled => "--sharing",
+        Own::CredentialRotationDisabled => "--credential-rotation",
+        _ => "--rollout-restarts",
+    };
+    format!("When the operator starts with {flag}.")
+}
+
+fn of_rotation(own: OwnReason) -> String {
+    format!("{AT_ROTATION} {}", retry_of_class(Reason::from(own).class()))
 }
 
 fn retry_of_late() -> String {

@@ -111,7 +111,7 @@ fn signature() -> Signature {
     }
 }
 
-fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
+pub(crate) fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
     match effect {
         PassEffect::RecallPassword { .. } => PassReply::Passwords(PasswordMemory::default(), None),
         PassEffect::NotePassword { .. } => PassReply::PasswordNoted(PasswordNote::Noted),
@@ -119,6 +119,12 @@ fn well(effect: &PassEffect, observed: &Observed, now: Timestamp) -> PassReply {
         PassEffect::Sign { .. } => PassReply::Signature(Ok(signature())),
         PassEffect::Introspect { .. } => PassReply::Introspection(Some(introspection(now))),
         PassEffect::Test { call, .. } => PassReply::Test(good_answer(call), fixtures::LATENCY),
+        PassEffect::CallAppCredentials(_) => panic!("the test has to answer calls about credentials"),
+        PassEffect::StoreRotation { .. } => {
+            PassReply::RotationStored(Ok(Some(redeem::ResourceVersion::new("9"))))
+        }
+        PassEffect::ReadInput { .. } => PassReply::Input(Ok(None)),
+        PassEffect::WriteInput(_) => PassReply::InputWritten(Ok(())),
         PassEffect::ReadWorkload(_) => {
             PassReply::Workload(Ok(Some(Box::new(fixtures::workload("crm", None)))))
         }

@@ -38,7 +38,9 @@ use crate::core::model::held_token as held;
 use crate::core::model::held_token::{Expiration, HeldToken, Renewal};
 use crate::core::model::inputs::{Input, Inputs, references};
 use crate::core::model::login_request::LoginSeen;
-use crate::core::model::observed::{Activity, GrantSource, LoginSource, Observed, Pace, Requests, Source};
+use crate::core::model::observed::{
+    Activity, GrantSource, LoginSource, Observed, Pace, Requests, RotationView, Source,
+};
 use crate::core::model::outcome::{Minted, Outcome, Problem, SecretOutcome};
 use crate::core::model::owner::Owner;
 use crate::core::model::rejection::explain;
@@ -258,6 +260,7 @@ pub(crate) fn fresh() -> Observed {
         pace: Pace::default(),
         status_unwritten: false,
         missing: None,
+        rotation: RotationView::default(),
     }
 }
 
@@ -314,6 +317,7 @@ pub(crate) fn first_success(observed: &Observed) -> Outcome {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        rotation: None,
         sharing: None,
         held: Some(held(of(observed))),
         minted: Some(Minted::Obtained {
@@ -358,6 +362,7 @@ pub(crate) fn kept(observed: &Observed) -> Outcome {
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        rotation: None,
         sharing: None,
         held: observed.held.clone(),
         minted: None,
@@ -381,6 +386,7 @@ pub(crate) fn refused(observed: &Observed, reason: impl Into<Reason>) -> Outcome
         login: None,
         inventory: None,
         rollouts: Vec::new(),
+        rotation: None,
         sharing: None,
         minted: Some(Minted::Failed {
             why: MintReason::NoToken,

@@ -1,19 +1,56 @@
 //! Which credentials has the app, the current ones and those from before a rotation?
 
+use std::time::Duration;
+
 use salesforce_client::{App, ClientSecret};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::SalesforceConnectorSpec;
 use crate::api::reasons::OwnReason;
 use crate::api::spec::PreviousCredentialsSpec;
-use crate::core::model::connector::PreviousCredentials;
+use crate::core::model::connector::{CredentialsOrigin, InputPlace, PreviousCredentials, RotationPlan};
 use crate::core::model::digest::Digest;
 use crate::core::model::inputs::Inputs;
 use crate::core::model::limits;
 use crate::core::model::rejection::Rejection;
+use crate::core::rotation::stored::{CredentialsPlace, EffectiveCredentials};
 
-/// The app with its current credentials.
-pub(super) fn app(spec: &SalesforceConnectorSpec, inputs: &Inputs) -> Result<App, Rejection> {
+/// How often credentials are rotated, unless the spec says so.
+const ROTATION_INTERVAL: Duration = Duration::from_hours(90 * 24);
+
+/// The app with its current credentials: those of the Secret, or those that a rotation has brought since.
+pub(super) fn effective(
+    spec: &SalesforceConnectorSpec,
+    inputs: &Inputs,
+) -> Result<EffectiveCredentials, Rejection> {
+    let input = app(spec, inputs)?;
+    Ok(match &inputs.stored {
+        Some(stored) => stored.effective(input),
+        None => EffectiveCredentials {
+            app: input,
+            previous: None,
+            place: CredentialsPlace::Input,
+        },
+    })
+}
+
+/// How the credentials are to be rotated. The schema demands both references, to one Secret.
+pub(super) fn rotation(spec: &SalesforceConnectorSpec) -> Option<RotationPlan> {
+    let (app, rotation) = (&spec.app, spec.app.rotation.as_ref()?);
+    let (id, secret) = (app.client_id_ref.as_ref()?, app.client_secret_ref.as_ref()?);
+    Some(RotationPlan {
+        app_id: rotation.app_id.parse().ok()?,
+        interval: rotation.interval.map_or(ROTATION_INTERVAL, Into::into),
+        input: InputPlace {
+            secret: secret.name.clone(),
+            client_id_key: id.key.clone(),
+            client_secret_key: secret.key.clone(),
+        },
+    })
+}
+
+/// The app with the credentials of its Secret.
+fn app(spec: &SalesforceConnectorSpec, inputs: &Inputs) -> Result<App, Rejection> {
     let client_id = match (&spec.app.client_id, &spec.app.client_id_ref) {
         (Some(literal), _) => literal.clone(),
         (None, Some(reference)) => text(inputs.get("spec.app.clientIdRef", reference, limits::CLIENT_ID)?),
@@ -29,6 +66,20 @@ pub(super) fn app(spec: &SalesforceConnectorSpec, inputs: &Inputs) -> Result<App
     })
 }
 
+/// The credentials that a rotation has brought beside the current ones.
+pub(super) fn rotated_credentials(
+    other: App,
+    current: &Digest,
+    digest: impl Fn(&App) -> Digest,
+) -> Option<Result<PreviousCredentials, Rejection>> {
+    let inputs_digest = digest(&other);
+    (inputs_digest != *current).then_some(Ok(PreviousCredentials {
+        app: other,
+        inputs_digest,
+        origin: CredentialsOrigin::Rotation,
+    }))
+}
+
 /// The credentials from before a rotation. Where they are the current ones, there is nothing to fall back to.
 pub(super) fn previous_credentials(
     spec: &SalesforceConnectorSpec,
@@ -42,7 +93,11 @@ pub(super) fn previous_credentials(
         Err(rejection) => return Some(Err(rejection)),
     };
     let inputs_digest = digest(&app);
-    (inputs_digest != digest(current)).then_some(Ok(PreviousCredentials { app, inputs_digest }))
+    (inputs_digest != digest(current)).then_some(Ok(PreviousCredentials {
+        app,
+        inputs_digest,
+        origin: CredentialsOrigin::Spec,
+    }))
 }
 
 fn previous_app(

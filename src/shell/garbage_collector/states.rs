@@ -162,7 +162,7 @@ async fn revoke(context: &Context, host: &Host, token: &redeem::RefreshToken, st
 }
 
 /// Reads a connector live. Its metadata suffices: one that can't be parsed is there all the same.
-async fn read_connector(context: &Context, connector: &ConnectorRef) -> ConnectorRead {
+pub(super) async fn read_connector(context: &Context, connector: &ConnectorRef) -> ConnectorRead {
     let watched = &context.settings.watch_namespaces;
     if !watched.is_empty() && !watched.iter().any(|each| **each == *connector.namespace) {
         return ConnectorRead::NotWatched;

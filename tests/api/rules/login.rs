@@ -185,7 +185,61 @@ pub(super) fn app_and_references() -> Vec<Case> {
         ],
         complaint: "spec.app: Invalid value: exactly one of clientId and clientIdRef must be set",
     }];
-    [one_of_both, previous_credentials(&reference)].concat()
+    [one_of_both, previous_credentials(&reference), rotation()].concat()
+}
+
+fn rotation() -> Vec<Case> {
+    let good = json!({ "appId": "0xIxx0000000001AAA" });
+    let without = |pointer: &str, value: Value| changed(rotating(good.clone()), pointer, value);
+    let by_jwt = changed(
+        rotating(good.clone()),
+        "/spec/auth",
+        json!({ "jwtBearer": { "username": "u@acme.example", "privateKeyRef": { "name": "key", "key": "tls.key" } } }),
+    );
+    let by_password = json!({ "password": { "username": "u@acme.example", "passwordRef": { "name": "user", "key": "password" } } });
+    vec![
+        Case {
+            accepted: vec![rotating(good.clone()), by_jwt],
+            refused: vec![
+                without("/spec/auth", by_password),
+                without("/spec/auth", json!({ "authorizationCode": {} })),
+            ],
+            complaint: "spec.app.rotation: Invalid value: app.rotation can be used with clientCredentials and jwtBearer only: an external client app has no username-password flow, and a refresh token belongs to the consumer key that it was issued for",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![
+                with("/spec/app/rotation", good.clone()),
+                without("/spec/app/clientIdRef/name", "other".into()),
+                without("/spec/app/clientIdRef/key", "client-secret".into()),
+            ],
+            complaint: "spec.app.rotation: Invalid value: app.rotation needs app.clientIdRef and app.clientSecretRef, which name two keys of one Secret: a rotation changes the consumer key and the secret together",
+        },
+        Case {
+            accepted: vec![],
+            refused: vec![without(
+                "/spec/app/previousCredentials",
+                json!({ "clientSecretRef": { "name": "app", "key": "former" } }),
+            )],
+            complaint: "spec.app.previousCredentials: Invalid value: app.rotation and app.previousCredentials are mutually exclusive: the operator keeps the previous credentials itself",
+        },
+        Case {
+            accepted: vec![rotating(json!({ "appId": "0xIxx0000000001" }))],
+            refused: ["3MVG9Green", "0xIxx0000000001A", ""]
+                .map(|id| rotating(json!({ "appId": id })))
+                .into(),
+            complaint: "spec.app.rotation.appId: Invalid value: app.rotation.appId must have 15 or 18 letters and digits and begin with 0x: it is the ID of the external client app, not the consumer key",
+        },
+        Case {
+            accepted: ["744h", "8760h"]
+                .map(|interval| rotating(json!({ "appId": "0xIxx0000000001", "interval": interval })))
+                .into(),
+            refused: ["743h", "8761h", "90d"]
+                .map(|interval| rotating(json!({ "appId": "0xIxx0000000001", "interval": interval })))
+                .into(),
+            complaint: "spec.app.rotation.interval: Invalid value: app.rotation.interval must be a duration from 744h to 8760h, written like 90s, 15m or 1h30m",
+        },
+    ]
 }
 
 fn previous_credentials(reference: &Value) -> Vec<Case> {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod addresses;
 #[cfg(test)]
+mod app_credentials;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod catalogue;
