@@ -138,7 +138,7 @@ impl RotationRun {
                 self.give_up(refused(&failure))
             }
             (RotationStep::Staging(_) | RotationStep::Rotating, Answer::Refused(failure)) => {
-                self.sent_in_vain(&failure)
+                self.after_sending(&failure)
             }
             (_, Answer::Refused(failure)) => self.failed(refused(&failure)),
             (RotationStep::ListingConsumers, Answer::Consumers(consumers)) => self.listed(&consumers),
@@ -288,7 +288,7 @@ impl RotationRun {
     }
 
     /// Salesforce may have acted all the same: only what it lists can tell.
-    fn sent_in_vain(mut self, failure: &Failure) -> RotationProgress {
+    fn after_sending(mut self, failure: &Failure) -> RotationProgress {
         if failure.sent == Sent::Unknown && !self.looked_again {
             self.looked_again = true;
             return self.call(RotationStep::ListingConsumers, CredentialsRequest::Consumers);
