@@ -11,6 +11,7 @@ use salesforce_sim::default_world as world;
 use serde_json::{Value, json};
 use testbed::{TestNamespace, eventually};
 
+use crate::grants::renew;
 use crate::stage::{DEADLINE, Stage, client_credentials, condition, status, value};
 
 /// The namespace that takes the token.
@@ -245,6 +246,36 @@ async fn what_was_withdrawn_while_no_operator_ran_goes_when_one_starts() {
         .map(kube::ResourceExt::name_any)
         .collect();
     assert_eq!(left, Vec::<String>::new());
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_goes_if_the_namespace_of_the_connector_is_not_watched_any_more_and_stays_if_its_own_is_not() {
+    let (mut stage, taker) = sharing(SecretWatch::ByName).await;
+    let name = taker.namespace.name().to_owned();
+    offer(&stage, "crm", &[&name]).await;
+    taker.accept(&stage, "sales", "crm").await;
+    taker.until_ready("sales", "True", "TokenCopied").await;
+    let copied = value(&taker.secret("sales-salesforce").await, "access_token");
+
+    stage.stop_operator().await;
+    let both = std::mem::take(&mut stage.also_watched);
+    stage.start_operator().await;
+    renew(&stage, "crm", "1").await;
+    assert_ne!(
+        value(&stage.secret("crm-salesforce").await, "access_token"),
+        copied
+    );
+    assert_eq!(
+        value(&taker.secret("sales-salesforce").await, "access_token"),
+        copied
+    );
+
+    stage.stop_operator().await;
+    stage.watched = both.into_iter().next();
+    stage.start_operator().await;
+    taker.until_ready("sales", "False", "TokenNotShared").await;
+    taker.until_secret_gone("sales-salesforce").await;
     stage.finish().await;
 }
 
