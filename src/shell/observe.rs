@@ -1,6 +1,7 @@
 //! What is so? Reads of Kubernetes, by name, turned into values.
 
-use std::collections::HashMap;
+mod inputs;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::core::grant::shared_session::{Peer, Siblings};
 use crate::core::grant::view::{GrantView, of_connector, token_of_state};
 use crate::core::model::connector::{Connector, LoginMethod, Method};
 use crate::core::model::held_token::HeldToken;
-use crate::core::model::inputs::{Input, Inputs, references};
+use crate::core::model::inputs::Inputs;
 use crate::core::model::limits;
 use crate::core::model::login_request::LoginSeen;
 use crate::core::model::observed::{
@@ -36,7 +37,6 @@ use crate::settings::SecretWatch;
 use crate::shell::context::{Context, namespace};
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret;
-use crate::shell::kubernetes::found_secret::FoundSecret;
 use crate::shell::rotation;
 use crate::shell::salesforce::refused_passwords as passwords;
 
@@ -179,7 +179,7 @@ async fn check(
     if let Err(rejection) = check_signer(&connector.spec, signers) {
         return Ok((Err(rejection), None));
     }
-    let mut inputs = read_inputs(context, connector).await?;
+    let mut inputs = inputs::read(context, connector).await?;
     inputs.stored = stored_credentials(connector, rotation);
     let checked = |inputs: &Inputs| {
         let allow_list = context.settings.allowed_hosts.of(&owner.namespace);
@@ -385,24 +385,6 @@ fn requests(connector: &SalesforceConnector) -> Requests {
         test: annotation(names::TEST_REQUESTED_AT),
         renew: annotation(names::RENEW_REQUESTED_AT),
     }
-}
-
-/// Each Secret that the spec mentions is read once, and only the mentioned keys are kept.
-async fn read_inputs(context: &Context, connector: &SalesforceConnector) -> Result<Inputs, Error> {
-    let mut found: HashMap<&str, Option<FoundSecret>> = HashMap::new();
-    let mut inputs = Inputs::default();
-    for reference in references(&connector.spec) {
-        if !found.contains_key(reference.name.as_str()) {
-            let secret = consumer_secret::find(context, &namespace(connector), &reference.name).await?;
-            found.insert(&reference.name, secret);
-        }
-        let secret = found.get(reference.name.as_str()).and_then(Option::as_ref);
-        inputs.insert(
-            reference,
-            secret.map_or(Input::SecretMissing, |secret| secret.value(&reference.key)),
-        );
-    }
-    Ok(inputs)
 }
 
 /// Whether Salesforce has refused this password to the namespace. All else that is remembered is for the login.

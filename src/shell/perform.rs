@@ -1,5 +1,7 @@
 //! How is what a pass asks for carried out? One effect at a time; nothing is decided here.
 
+mod calls;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,6 @@ use redeem::ResourceVersion;
 use salesforce_client::{AccessToken, TokenRequest, TokenToInspect};
 
 use crate::api::SalesforceConnector;
-use crate::api::status::InventoryPart;
 use crate::core::inventory::calls::{InventoryAnswer, InventoryCall};
 use crate::core::model::connector::{Connector, RemoteKey};
 use crate::core::model::owner::Owner;
@@ -23,6 +24,7 @@ use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::kubernetes::consumer_secret::Write;
 use crate::shell::kubernetes::{consumer_secret, details, workloads};
+use crate::shell::perform::calls::{ask, look_up};
 use crate::shell::salesforce::refused_passwords as passwords;
 use crate::shell::salesforce::user_locks::UserLock;
 use crate::shell::sharing::copies;
@@ -382,39 +384,5 @@ impl<'a> Performer<'a> {
                 status: live.status.unwrap_or_default(),
             })
         })))
-    }
-}
-
-async fn ask(client: &salesforce_client::Client, call: TestCall) -> TestAnswer {
-    match call {
-        TestCall::Versions(instance) => TestAnswer::Versions(client.versions(&instance).await),
-        TestCall::Identity(instance, id, token) => {
-            TestAnswer::Identity(client.identity(&instance, &id, &token).await)
-        }
-        TestCall::Organization(instance, version, token) => {
-            TestAnswer::Organization(Box::new(client.organization(&instance, version, &token).await))
-        }
-    }
-}
-
-async fn look_up(client: &salesforce_client::Client, call: &InventoryCall) -> InventoryAnswer {
-    let InventoryCall {
-        part,
-        instance,
-        version,
-        token,
-        objects,
-    } = call;
-    match part {
-        InventoryPart::ApiVersions => InventoryAnswer::ApiVersions(client.versions(instance).await),
-        InventoryPart::Organization => {
-            let answer = client.organization(instance, *version, token).await;
-            InventoryAnswer::Organization(Box::new(answer))
-        }
-        InventoryPart::Objects => InventoryAnswer::Objects(client.objects(instance, *version, token).await),
-        InventoryPart::RecordCounts => {
-            InventoryAnswer::RecordCounts(client.record_counts(instance, *version, token, objects).await)
-        }
-        InventoryPart::Limits => InventoryAnswer::Limits(client.limits(instance, *version, token).await),
     }
 }
