@@ -11,7 +11,7 @@ use crate::core::schedule::time::signed;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
 use crate::shell::garbage_collector::states::read_connector;
-use crate::shell::garbage_collector::store::{Known, Stored, annotate, delete, mark, own_secrets};
+use crate::shell::garbage_collector::store::{Known, Stored, annotate, delete, mark, orphaned};
 use crate::shell::garbage_collector::views::Views;
 use crate::shell::rotation::seen;
 
@@ -47,27 +47,17 @@ pub(super) async fn collect_rotation(
     }
 }
 
-/// A record whose connector may be gone. It is read only then, and alone.
+/// A record whose connector may be gone.
 async fn orphan(
     context: &Context,
     stored: &Stored,
     known: &Known,
     mark: Option<GarbageMark>,
 ) -> Result<Option<(Secret, Box<RotationState>)>, Error> {
-    let name = stored.name_any();
-    let uid = name.strip_prefix(names::ROTATION_PREFIX);
-    if mark.is_none() && uid.is_some_and(|uid| known.has(uid)) {
-        return Ok(None);
-    }
-    let found = own_secrets(context).get_opt(&name).await;
-    let found = found.map_err(|source| Error::ReadSecret {
-        name: name.clone(),
-        source,
-    })?;
-    // One that was written meanwhile is for the next run; another version's, or a damaged one, is not ours to judge.
-    let same = found.filter(|secret| secret.resource_version() == stored.resource_version());
-    Ok(same.and_then(|secret| match seen(&secret) {
-        RotationSeen::Found(state, _) if name == names::rotation_name(&state.connector.uid) => {
+    let found = orphaned(context, stored, names::ROTATION_PREFIX, known, mark).await?;
+    // Another version's, or a damaged one, is not ours to judge.
+    Ok(found.and_then(|secret| match seen(&secret) {
+        RotationSeen::Found(state, _) if stored.name_any() == names::rotation_name(&state.connector.uid) => {
             Some((secret, state))
         }
         _ => None,

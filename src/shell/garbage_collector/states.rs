@@ -13,7 +13,7 @@ use crate::core::grant::view::is_at_home;
 use crate::core::schedule::time::signed;
 use crate::shell::context::Context;
 use crate::shell::error::Error;
-use crate::shell::garbage_collector::store::{Known, Stored, annotate, delete, mark, own_secrets};
+use crate::shell::garbage_collector::store::{Known, Stored, annotate, delete, mark, orphaned, own_secrets};
 use crate::shell::garbage_collector::views::Views;
 use crate::shell::grant_session::{KUBERNETES_LIMIT, place, understood};
 
@@ -65,29 +65,19 @@ pub(super) async fn collect_state(
     }
 }
 
-/// A state whose connector may be gone. It is read only then, and alone.
+/// A state whose connector may be gone.
 async fn orphan(
     context: &Context,
     stored: &Stored,
     known: &Known,
     mark: Option<GarbageMark>,
 ) -> Result<Option<(Secret, Box<State>)>, Error> {
-    let name = stored.name_any();
-    let of_known = name
-        .strip_prefix(names::STATE_PREFIX)
-        .is_some_and(|uid| known.has(uid));
-    if mark.is_none() && of_known {
-        return Ok(None);
-    }
-    let found = own_secrets(context).get_opt(&name).await;
-    let found = found.map_err(|source| Error::ReadSecret {
-        name: name.clone(),
-        source,
-    })?;
-    // One that was written meanwhile is for the next run; another version's, or a damaged one, is not ours to judge.
-    let same = found.filter(|secret| secret.resource_version() == stored.resource_version());
-    Ok(same.and_then(|secret| match understood(&secret) {
-        StateSeen::Found(state, _) if name == state_name(&state.connector.uid) => Some((secret, state)),
+    let found = orphaned(context, stored, names::STATE_PREFIX, known, mark).await?;
+    // Another version's, or a damaged one, is not ours to judge.
+    Ok(found.and_then(|secret| match understood(&secret) {
+        StateSeen::Found(state, _) if stored.name_any() == state_name(&state.connector.uid) => {
+            Some((secret, state))
+        }
         _ => None,
     }))
 }

@@ -125,3 +125,21 @@ pub(super) async fn delete(context: &Context, stored: &(impl ResourceExt + Sync)
         source,
     })
 }
+
+/// The Secret of a connector that may be gone, whose uid follows `prefix` in its name. It is read only then, and alone; one that was
+/// written meanwhile is for the next run.
+pub(super) async fn orphaned(
+    context: &Context,
+    stored: &Stored,
+    prefix: &str,
+    known: &Known,
+    mark: Option<GarbageMark>,
+) -> Result<Option<Secret>, Error> {
+    let name = stored.name_any();
+    if mark.is_none() && name.strip_prefix(prefix).is_some_and(|uid| known.has(uid)) {
+        return Ok(None);
+    }
+    let found = own_secrets(context).get_opt(&name).await;
+    let found = found.map_err(|source| Error::ReadSecret { name, source })?;
+    Ok(found.filter(|secret| secret.resource_version() == stored.resource_version()))
+}

@@ -18,11 +18,13 @@ use crate::show::Paint;
 use crate::status::screen::copies::copies;
 use crate::status::screen::holdings::holdings;
 use crate::status::screen::restarts::restarts;
+use crate::status::screen::rotation::rotation;
 use crate::words::{ago, relative, span, visible};
 
 mod copies;
 mod holdings;
 mod restarts;
+mod rotation;
 
 const LABEL: usize = 10;
 /// Width of the longest name of a step.
@@ -89,6 +91,9 @@ fn drawn(connector: &SalesforceConnector, now: Timestamp, paint: Paint) -> Strin
         rows.add("Scopes", &token.scopes.join(" "));
     }
     rows.add("Secret", status.secret_name.as_deref().unwrap_or_default());
+    if let Some(credentials) = &status.credential_rotation {
+        rows.add("Rotation", &rotation(credentials, now, paint));
+    }
     if let Some(sharing) = &status.sharing {
         rows.add("Shared", &copies(sharing, paint));
     }

@@ -206,6 +206,28 @@ fn copies_of_the_token_are_counted_with_what_stands_in_the_way() {
 }
 
 #[test]
+fn rotations_of_the_credentials_are_shown_with_what_stands_in_the_way() {
+    let failures = json!({
+        "count": 1, "reason": "ConsumerNotFound", "message": "It is not there.",
+        "firstFailureTime": "2026-11-27T09:00:00Z", "lastFailureTime": "2026-11-27T09:00:00Z",
+    });
+    for (rotation, wanted) in [
+        (
+            json!({ "lastRotationTime": "2026-11-27T09:00:00Z", "nextRotationTime": "2026-11-27T11:00:00Z" }),
+            "Rotation   credentials of the app, 1h ago, next in 1h\n",
+        ),
+        (
+            json!({ "failures": failures }),
+            "Rotation   credentials of the app, not yet\n           ? ConsumerNotFound: It is not there.\n",
+        ),
+    ] {
+        let status = json!({ "observedGeneration": 2, "credentialRotation": rotation });
+        let shown = screen(&object("crm", &json!({}), &status), now(), Paint::PLAIN);
+        assert!(shown.ends_with(wanted), "{shown}");
+    }
+}
+
+#[test]
 fn a_connector_that_no_operator_has_seen_says_so() {
     let wanted = "\
 Connector  new in namespace demo
