@@ -60,10 +60,10 @@ impl ShardCount {
         Shard(u8::try_from(rest).unwrap_or_default())
     }
 
-    /// The part of something that belongs to so many of the shards, rounded up.
-    pub fn part_of(self, whole: u32, shards: usize) -> u32 {
+    /// The part of something that belongs to so many of the shards, rounded up; nothing where it is none.
+    pub fn part_of(self, whole: u32, shards: usize) -> Option<u32> {
         let part = u64::from(whole) * shards as u64;
-        u32::try_from(part.div_ceil(self.0.into())).unwrap_or(whole)
+        (shards > 0).then(|| u32::try_from(part.div_ceil(self.0.into())).unwrap_or(whole))
     }
 
     /// Name of the Lease of a shard. It says the count, so that replicas with different counts dispute no Lease.

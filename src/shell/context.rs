@@ -163,12 +163,14 @@ impl Context {
             .allowing(self.settings.allowed_hosts.of(namespace).clone())
     }
 
-    /// Takes the part of the budgets that belongs to so many shards. The other replicas have the rest.
+    /// Takes the part of the budgets that belongs to so many shards. The other replicas have the rest. While this one owns none, its
+    /// budgets stay as they are: a pass may begin before they are divided anew, and would wait an hour for its turn in an empty one.
     pub fn share_budgets(&self, owned: usize) {
         let (all, whole) = (self.ownership.shards(), self.settings.token_requests_per_hour);
-        let part = all.part_of(whole, owned);
-        self.budget.set_per_hour(part);
-        self.questions.set_per_hour(part);
+        if let Some(part) = all.part_of(whole, owned) {
+            self.budget.set_per_hour(part);
+            self.questions.set_per_hour(part);
+        }
     }
 
     /// Waits until all connectors are known that there were when the watches began.

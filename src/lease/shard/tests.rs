@@ -58,12 +58,14 @@ fn one_shard_has_the_lease_that_there_was_before_there_were_shards_and_others_sa
 #[test]
 fn a_budget_is_divided_by_shards_and_no_shard_has_nothing() {
     let part = |count, whole, owned| ShardCount::new(count).part_of(whole, owned);
-    assert_eq!(part(1, 3600, 1), 3600);
+    assert_eq!(part(1, 3600, 1), Some(3600));
     assert_eq!(
-        [0, 1, 3, 4].map(|owned| part(4, 3600, owned)),
-        [0, 900, 2700, 3600]
+        [1, 3, 4].map(|owned| part(4, 3600, owned)),
+        [900, 2700, 3600].map(Some)
     );
-    assert_eq!([part(64, 10, 1), part(64, u32::MAX, 64)], [1, u32::MAX]);
+    assert_eq!([part(64, 10, 1), part(64, u32::MAX, 64)], [1, u32::MAX].map(Some));
+    // Who owns nothing sends nothing, and must not find an empty budget in the moment in which it becomes an owner.
+    assert_eq!([1, 4].map(|count| part(count, 3600, 0)), [None, None]);
 }
 
 #[test]
