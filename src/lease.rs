@@ -35,7 +35,7 @@ mod state;
 
 use std::time::Duration;
 
-pub use elector::{Elector, identity};
+pub use elector::identity;
 pub use electors::Electors;
 pub use ownership::Ownership;
 pub use state::{LeaseState, Role};

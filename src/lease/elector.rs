@@ -30,9 +30,9 @@ pub fn identity(pod: Option<&str>) -> String {
     format!("{}_{suffix:016x}", pod.unwrap_or(names::MANAGED_BY_VALUE))
 }
 
-/// Stands for election as long as the process lives.
+/// Stands for election in one shard as long as the process lives.
 #[derive(Debug)]
-pub struct Elector {
+pub(super) struct Elector {
     candidate: Candidate,
     me: String,
     leases: Leases,
@@ -48,17 +48,6 @@ pub(super) fn connect(mut config: Config, settings: LeaseSettings) -> Result<Cli
 }
 
 impl Elector {
-    /// A candidate called `me` for the operator's one lease in `namespace`.
-    pub fn new(
-        config: Config,
-        namespace: &str,
-        me: &str,
-        settings: LeaseSettings,
-    ) -> Result<Self, kube::Error> {
-        let client = connect(config, settings)?;
-        Ok(Self::of(client, namespace, names::LEASE.to_owned(), me, settings))
-    }
-
     /// A candidate called `me` for the lease `name` in `namespace`.
     pub(super) fn of(
         client: Client,
@@ -81,23 +70,13 @@ impl Elector {
     }
 
     /// What the rest of the process may ask.
-    pub fn state(&self) -> LeaseState {
+    pub(super) fn state(&self) -> LeaseState {
         LeaseState::elected(self.published.subscribe())
     }
 
-    /// Stands for election until `stop` resolves. Then it leads no more, keeps the lease, where it holds it, until
-    /// `drained` resolves, and releases it.
-    pub async fn run(mut self, stop: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
-        tokio::select! {
-            () = self.advance() => {}
-            () = stop => {}
-        }
-        self.leave(drained).await;
-    }
-
-    /// The same, but stands only while the lease is `wanted`. When it is no longer, it leads no more, keeps the lease until what
-    /// `drain` returns resolves, releases it, and looks on.
-    pub(super) async fn run_while_wanted<D: Future<Output = ()>>(
+    /// Stands for election while the lease is `wanted`. When it is no longer, it leads no more, keeps the lease until what `drain`
+    /// returns resolves, releases it, and looks on. When `stop` resolves, it keeps the lease until `drained` does.
+    pub(super) async fn run<D: Future<Output = ()>>(
         mut self,
         mut wanted: watch::Receiver<bool>,
         drain: impl Fn() -> D,

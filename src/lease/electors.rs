@@ -58,7 +58,7 @@ impl Electors {
         let elections = self.shards.all().zip(self.each).map(|(shard, elector)| {
             let attendance = self.attendance.as_ref();
             let wanted = attendance.map_or_else(|| wanted.clone(), |attendance| attendance.wanted(shard));
-            elector.run_while_wanted(wanted, move || drain(shard), stop.clone(), drained.clone())
+            elector.run(wanted, move || drain(shard), stop.clone(), drained.clone())
         });
         let elections = join_all(elections.collect::<Vec<_>>());
         match self.attendance {

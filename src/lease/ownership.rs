@@ -26,6 +26,12 @@ impl Ownership {
         Self::of(ShardCount::ONE, vec![lease])
     }
 
+    /// The lease of the first shard, for tests of elections.
+    #[cfg(feature = "test-switches")]
+    pub fn first_lease(&self) -> LeaseState {
+        self.leases.first().cloned().unwrap_or_else(LeaseState::never)
+    }
+
     /// The shard of a namespace.
     pub fn shard_of(&self, namespace: &str) -> Shard {
         self.shards.shard_of(namespace)

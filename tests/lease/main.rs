@@ -8,6 +8,7 @@ mod context;
 mod leak;
 mod process;
 
+use std::future::ready;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +21,8 @@ use kube::{Api, Config};
 use salesforce_client::ClientSettings;
 use salesforce_connector_operator::api::{SalesforceConnector, crd, names};
 use salesforce_connector_operator::clock::Clock;
-use salesforce_connector_operator::lease::{Elector, LeaseSettings, LeaseState, Role};
+use salesforce_connector_operator::lease::shard::ShardCount;
+use salesforce_connector_operator::lease::{Electors, LeaseSettings, LeaseState, Role};
 use salesforce_connector_operator::shell::context::Context;
 use salesforce_connector_operator::shell::controller;
 use serde_json::json;
@@ -72,11 +74,16 @@ impl Candidate {
         settings: LeaseSettings,
         log: &Log,
     ) -> Self {
-        let elector = Elector::new(config, namespace, name, settings).unwrap();
-        let state = elector.state();
+        let electors = Electors::new(config, namespace, name, settings, ShardCount::ONE).unwrap();
+        let state = electors.ownership().first_lease();
         let (stop, stopped) = oneshot::channel::<()>();
         let (drained, drain) = oneshot::channel::<()>();
-        let election = tokio::spawn(elector.run(async { drop(stopped.await) }, async { drop(drain.await) }));
+        let election = tokio::spawn(electors.run(
+            ready(()),
+            |_| ready(()),
+            async { drop(stopped.await) },
+            async { drop(drain.await) },
+        ));
         let (mut changes, log) = (state.clone(), log.clone());
         tokio::spawn(async move {
             loop {
