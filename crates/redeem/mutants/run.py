@@ -6,10 +6,12 @@ Each mutation is tried by the tests of units, sessions and outages first, and by
 import argparse
 import os
 import pathlib
+import queue
 import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -39,8 +41,9 @@ def mutations():
 
 def workspace(folder):
     """A workspace with nothing but the crate in it, so that no other crate is resolved or built."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    for name in ("crates", "docs"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     kept, keeps = [], False
     for line in (ROOT / "Cargo.toml").read_text().splitlines():
         if line.startswith("["):
@@ -52,13 +55,13 @@ def workspace(folder):
     for name in ("crates/redeem", "docs"):
         shutil.copytree(ROOT / name, folder / name)
     # Cargo goes by their time: what the last run built with a mutation must be built again.
-    for source in folder.rglob("*.rs"):
+    for source in (folder / "crates").rglob("*.rs"):
         source.touch()
 
 
 def passes(folder, target, arguments, limit):
     """Whether the tests pass; None if they don't compile."""
-    command = ["cargo", "test", "--offline", "--quiet", "-p", "redeem"]
+    command = ["cargo", "test", "--offline", "--quiet", "--jobs", "1", "-p", "redeem"]
     environment = dict(os.environ, CARGO_TARGET_DIR=str(target), RUSTFLAGS="-A warnings")
 
     def ran(more):
@@ -82,11 +85,11 @@ STAGES = [
 ]
 
 
-def killer(folder, base):
+def killer(folder):
     """What notices: the name of a stage, "" if nothing does, None if it does not compile."""
     for name, arguments, level in STAGES:
         config = ["--config", f"profile.dev.package.redeem.opt-level={level}"]
-        passed = passes(folder, base / f"target-{level}", config + arguments, 900)
+        passed = passes(folder, folder / f"target-{level}", config + arguments, 900)
         if passed is None:
             return None
         if not passed:
@@ -94,40 +97,53 @@ def killer(folder, base):
     return ""
 
 
-def tried(mutation, folder, base):
+def tried(mutation, folders):
+    """What notices the mutation, tried in a workspace that no other is tried in meanwhile; and the seconds that took."""
+    folder = folders.get()
+    began = time.monotonic()
     path = folder / "crates/redeem/src" / mutation.file
     text = path.read_text()
-    old, new = "\n".join(mutation.old), "\n".join(mutation.new)
-    # A line's end is part of it, so that a rule may end in the middle of one.
-    if text.count(old) != 1:
-        sys.exit(f"{mutation.file} has this {text.count(old)} times, for the rule \"{mutation.rule}\":\n{old}")
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace("\n".join(mutation.old), "\n".join(mutation.new)))
     try:
-        return killer(folder, base)
+        return killer(folder), time.monotonic() - began
     finally:
         path.write_text(text)
+        folders.put(folder)
+
+
+def check(chosen):
+    """Whether each rule stands in its file once. A line's end is part of it, so that a rule may end in the middle of one."""
+    for mutation in chosen:
+        text, old = (ROOT / "crates/redeem/src" / mutation.file).read_text(), "\n".join(mutation.old)
+        if text.count(old) != 1:
+            sys.exit(f"{mutation.file} has this {text.count(old)} times, for the rule \"{mutation.rule}\":\n{old}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("text", nargs="?", default="", help="only the rules with this text in them")
-    wanted = parser.parse_args().text.lower()
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutations that are tried at the same time")
+    options = parser.parse_args()
     base = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "mutants"
-    folder = base / "workspace"
-    workspace(folder)
-    chosen = [one for one in mutations() if wanted in one.rule.lower()]
-    if killer(folder, base) != "":
-        sys.exit("the tests do not pass without a mutation")
+    chosen = [one for one in mutations() if options.text.lower() in one.rule.lower()]
+    if not chosen:
+        sys.exit(f"no rule has \"{options.text}\" in it")
+    check(chosen)
+    folders = queue.Queue()
+    for number in range(min(options.jobs, len(chosen))):
+        workspace(base / f"workspace-{number}")
+        folders.put(base / f"workspace-{number}")
     counts, wrong = {}, []
-    for number, mutation in enumerate(chosen, 1):
-        began = time.monotonic()
-        found = tried(mutation, folder, base)
-        said = {None: "DOES NOT COMPILE", "": "equivalent" if mutation.same else "NOT NOTICED"}.get(found, found)
-        counts[said] = counts.get(said, 0) + 1
-        if found is None or (found == "") != bool(mutation.same):
-            wrong.append(mutation.rule)
-        took = time.monotonic() - began
-        print(f"{number:>3} of {len(chosen)}  {took:>4.0f} s  {said:<20} {mutation.rule}", flush=True)
+    with ThreadPoolExecutor(folders.qsize()) as pool:
+        if any(found != "" for found in pool.map(killer, list(folders.queue))):
+            sys.exit("the tests do not pass without a mutation")
+        results = pool.map(lambda mutation: tried(mutation, folders), chosen)
+        for number, (mutation, (found, took)) in enumerate(zip(chosen, results), 1):
+            said = {None: "DOES NOT COMPILE", "": "equivalent" if mutation.same else "NOT NOTICED"}.get(found, found)
+            counts[said] = counts.get(said, 0) + 1
+            if found is None or (found == "") != bool(mutation.same):
+                wrong.append(mutation.rule)
+            print(f"{number:>3} of {len(chosen)}  {took:>4.0f} s  {said:<20} {mutation.rule}", flush=True)
     print(", ".join(f"{count} {said}" for said, count in sorted(counts.items())))
     if wrong:
         sys.exit("not as list.txt has it: " + "; ".join(wrong))
