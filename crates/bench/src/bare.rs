@@ -11,6 +11,7 @@ use crate::{Failed, parallel};
 /// Writes a second of each kind, by 16 clients at once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rates {
+    pub(crate) connector_creates: f64,
     pub(crate) secret_creates: f64,
     pub(crate) status_replaces: f64,
     pub(crate) status_merge_patches: f64,
@@ -20,6 +21,11 @@ impl Rates {
     /// The shortest time for `count` Secret creates and as many status replaces.
     pub(crate) fn shortest(&self, count: usize) -> f64 {
         as_f64(count) * (1.0 / self.secret_creates + 1.0 / self.status_replaces)
+    }
+
+    /// The same with `count` creates of connectors before.
+    pub(crate) fn shortest_with_creates(&self, count: usize) -> f64 {
+        self.shortest(count) + as_f64(count) / self.connector_creates
     }
 }
 
@@ -44,7 +50,7 @@ pub(crate) async fn rates(clients: &[Client], namespace: &str, count: usize) -> 
     .await?;
 
     let fleet = Fleet::new(clients.to_vec(), namespace.to_owned());
-    fleet.create_connectors(0..count).await?;
+    let connectors_created = fleet.create_connectors(0..count).await?;
     let client = clients.first().ok_or("there is no client")?.clone();
     let objects = connectors(client.clone(), namespace)
         .list(&ListParams::default())
@@ -81,6 +87,7 @@ pub(crate) async fn rates(clients: &[Client], namespace: &str, count: usize) -> 
         .await?;
     let per_second = |time: std::time::Duration| as_f64(count) / time.as_secs_f64();
     Ok(Rates {
+        connector_creates: per_second(connectors_created),
         secret_creates: per_second(creates),
         status_replaces: per_second(replaces),
         status_merge_patches: per_second(patches),

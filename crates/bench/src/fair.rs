@@ -1,22 +1,20 @@
 //! How long do new connectors of one tenant take while another tenant abuses the operator?
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
-use kube::runtime::watcher;
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, connector, connectors, is_ready, secret};
+use crate::fleet::{connector, connectors, secret};
 use crate::machine::Facts;
 use crate::measure::Programs;
+use crate::newcomers::{self, Times};
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
 use crate::{Failed, parallel};
@@ -27,10 +25,6 @@ const OTHER_HOST: &str = "green-itr--uat.sandbox.my.salesforce.com";
 const OTHER_APP: (&str, &str) = ("3MVG9GreenItrSandboxApp", "sim-secret-sandbox-app");
 /// The abuse goes on for so long before the first newcomer.
 const BEFOREHAND: Duration = Duration::from_secs(10);
-/// From one newcomer to the next.
-const APART: Duration = Duration::from_millis(500);
-/// A newcomer that is not Ready by then is counted with this time.
-const LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Abuse {
@@ -137,20 +131,6 @@ impl Scale {
     }
 }
 
-/// Times to Ready of each newcomer, in order.
-struct Times(Vec<Duration>);
-
-impl Times {
-    fn part(&self, percent: usize) -> String {
-        let last = self.0.len().saturating_sub(1);
-        let time = self.0.get(last * percent / 100).copied().unwrap_or(LIMIT);
-        if time >= LIMIT {
-            return format!("> {}", LIMIT.as_secs());
-        }
-        format!("{:.2}", time.as_secs_f64())
-    }
-}
-
 /// Measures the operator, and another one where it is given, such as that of an earlier commit.
 pub(crate) async fn report(
     programs: &Programs,
@@ -202,56 +182,12 @@ async fn measured(programs: &Programs, program: &Path, abuse: Abuse, scale: &Sca
     };
     let abused = evil.begin(abuse, scale, &plane).await?;
     tokio::time::sleep(BEFOREHAND).await;
-    let times = newcomers(&plane, &fleet, scale.newcomers).await?;
+    let times = newcomers::ready(&plane, &fleet, 0..scale.newcomers).await?;
     if let Some(requests) = abused {
         eprintln!("    {} requests by annotation", requests.load(Ordering::Relaxed));
     }
     operator.terminate().await?;
     Ok(times)
-}
-
-/// Creates connectors one after another, and sees when each is Ready.
-async fn newcomers(plane: &Plane, fleet: &Fleet, count: usize) -> Result<Times, Failed> {
-    let client = plane.clients.first().ok_or("there is no client")?.clone();
-    let api = connectors(client, fleet.namespace());
-    let (mut began, mut ready) = (HashMap::new(), HashMap::new());
-    let create = async {
-        let mut next = tokio::time::interval(APART);
-        for number in 0..count {
-            next.tick().await;
-            let connector = connector(number, &json!(false))?;
-            began.insert(connector.name_any(), Instant::now());
-            api.create(&PostParams::default(), &connector).await?;
-        }
-        Ok::<_, Failed>(())
-    };
-    let limit = APART * u32::try_from(count)? + LIMIT;
-    let watch = tokio::time::timeout(limit, until_ready(&api, count, &mut ready));
-    let (created, watched) = tokio::join!(create, watch);
-    created?;
-    watched.unwrap_or(Ok(()))?; // The others count with the limit.
-    let time = |(name, began): (&String, &Instant)| ready.get(name).map_or(LIMIT, |ready| *ready - *began);
-    let mut times: Vec<Duration> = began.iter().map(time).collect();
-    times.sort();
-    Ok(Times(times))
-}
-
-async fn until_ready(
-    api: &Api<DynamicObject>,
-    count: usize,
-    ready: &mut HashMap<String, Instant>,
-) -> Result<(), Failed> {
-    let mut events = watcher(api.clone(), watcher::Config::default()).boxed();
-    while ready.len() < count {
-        let event = events.try_next().await?.ok_or("the watch ended")?;
-        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else {
-            continue;
-        };
-        if is_ready(&object) {
-            ready.entry(object.name_any()).or_insert_with(Instant::now);
-        }
-    }
-    Ok(())
 }
 
 /// The tenant that abuses.

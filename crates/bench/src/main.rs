@@ -5,11 +5,13 @@ mod attack;
 mod audit;
 mod bare;
 mod document;
+mod due;
 mod failed;
 mod fair;
 mod fleet;
 mod machine;
 mod measure;
+mod newcomers;
 mod operator;
 mod parallel;
 mod plane;
@@ -41,7 +43,7 @@ struct Args {
     #[arg(long, default_value = "target/release/salesforce-sim")]
     simulator: PathBuf,
     /// Sizes of the fleets, separated by commas; one connector is always measured
-    #[arg(long, value_delimiter = ',', default_values_t = [1000, 5000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1000, 10_000])]
     sizes: Vec<usize>,
     /// One small fleet and few foreign Secrets, to see that everything works
     #[arg(long)]
@@ -58,6 +60,9 @@ struct Args {
     /// Only how a fleet of the first of --sizes fares with replicas that share shards, at the start and when one is killed
     #[arg(long, conflicts_with_all = ["fair", "attack", "soak"])]
     shared: bool,
+    /// Only how soon new connectors are Ready while the renewals of a fleet of the first of --sizes are due
+    #[arg(long, conflicts_with_all = ["fair", "attack", "soak", "shared"])]
+    due: bool,
     /// With --shared: replicas
     #[arg(long, default_value_t = 3)]
     replicas: usize,
@@ -85,6 +90,9 @@ struct Args {
     /// Markdown file to put the result in as well, in the place of the one before
     #[arg(long)]
     write: Option<PathBuf>,
+    /// Folder to keep profiles in of the API server while a fleet is created, for `go tool pprof`
+    #[arg(long)]
+    profiles: Option<PathBuf>,
     /// Folder to keep the operator's log of each stage in
     #[arg(long)]
     logs: Option<PathBuf>,
@@ -115,6 +123,7 @@ async fn run(args: &Args) -> Result<(), Failed> {
         operator: args.operator.clone(),
         simulator: args.simulator.clone(),
         logs: args.logs.clone(),
+        profiles: args.profiles.clone(),
     };
     let (part, report) = if args.fair {
         let report = fair::report(&programs, args.before.as_deref(), args.quick).await?;
@@ -142,6 +151,9 @@ async fn run(args: &Args) -> Result<(), Failed> {
             namespaces: args.namespaces,
         };
         ("shared", shards::report(&programs, &plan).await?)
+    } else if args.due {
+        let size = args.sizes.first().copied().unwrap_or_default();
+        ("due", due::report(&programs, size).await?)
     } else {
         let before = machine::Facts::gather();
         let result = measure::everything(&programs, &scale).await?;

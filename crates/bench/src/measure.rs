@@ -22,6 +22,8 @@ pub(crate) struct Programs {
     pub(crate) simulator: PathBuf,
     /// Where logs are kept; nowhere without.
     pub(crate) logs: Option<PathBuf>,
+    /// Where profiles of the API server are kept; none are made without.
+    pub(crate) profiles: Option<PathBuf>,
 }
 
 pub(crate) struct Scale {
@@ -32,6 +34,8 @@ pub(crate) struct Scale {
     pub(crate) foreign: usize,
     /// How long memory is left to settle.
     settle: Duration,
+    /// How long CPU is measured for while nothing is due.
+    pub(crate) idle: Duration,
 }
 
 pub(crate) const FOREIGN_BYTES: usize = 20 * 1024;
@@ -40,6 +44,9 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// In mode `ByName` the resync reads on and on, 10 times a second. Fewer reads than this in a look mean nothing else runs.
 const SWEEP_AT_MOST: u64 = 50;
 const LOOK: Duration = Duration::from_secs(2);
+/// How long the API server is profiled, and for fleets of which size.
+const PROFILE: Duration = Duration::from_secs(8);
+const PROFILED_FROM: usize = 1000;
 
 impl Scale {
     /// The usual scale, or a small one.
@@ -50,6 +57,7 @@ impl Scale {
                 bare: 200,
                 foreign: 500,
                 settle: Duration::from_secs(3),
+                idle: Duration::from_secs(5),
             };
         }
         let sizes = std::iter::once(1).chain(sizes.iter().copied()).collect();
@@ -58,6 +66,7 @@ impl Scale {
             bare: 1000,
             foreign: 5000,
             settle: Duration::from_secs(8),
+            idle: Duration::from_mins(1),
         }
     }
 }
@@ -94,6 +103,8 @@ pub(crate) struct Running {
     pub(crate) cpu_of_others: Others,
     /// Before there was any connector.
     pub(crate) idle: Memory,
+    /// Cores that the operator uses when all are Ready and nothing is due.
+    pub(crate) idle_cores: f64,
     /// Once it had settled.
     pub(crate) memory: Memory,
 }
@@ -193,7 +204,7 @@ async fn round(programs: &Programs, scale: &Scale, size: usize) -> Result<Round,
     let log = operator::log(&plane, programs.logs.as_ref(), &format!("{size}-running"))?;
     let mut operator = Operator::start(&programs.operator, &plane, Mode::ByName, &log)?;
     operator.leads().await?;
-    let running = running(&plane, &operator, scale, size).await?;
+    let running = running(programs, &plane, &operator, scale, size).await?;
     operator.terminate().await?;
     say(&format!(
         "{size}: all Ready after {:.2} s; restart",
@@ -223,19 +234,30 @@ async fn bare_rates(plane: &Plane, scale: &Scale) -> Result<Rates, Failed> {
     bare::rates(&plane.clients, &namespace, scale.bare).await
 }
 
-async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize) -> Result<Running, Failed> {
+async fn running(
+    programs: &Programs,
+    plane: &Plane,
+    operator: &Operator,
+    scale: &Scale,
+    size: usize,
+) -> Result<Running, Failed> {
     tokio::time::sleep(scale.settle).await;
     let idle = operator.memory()?;
     let fleet = plane.fleet();
     let (requests, calls) = (plane.audit.so_far()?, plane.salesforce.calls().await?);
     let spent = Spent::so_far(plane, operator)?;
     let began = Instant::now();
-    let (creates, ready) = tokio::try_join!(fleet.create_connectors(0..size), fleet.all_ready(size))?;
+    let (creates, ready, ()) = tokio::try_join!(
+        fleet.create_connectors(0..size),
+        fleet.all_ready(size),
+        profile(programs, plane, size)
+    )?;
     tokio::time::sleep(MOMENT).await;
     let (cpu, cpu_of_others) = Spent::so_far(plane, operator)?.since(&spent, size);
     let requests = audit::between(&requests, &plane.audit.so_far()?);
     let calls = salesforce::between(&calls, &plane.salesforce.calls().await?);
     tokio::time::sleep(scale.settle).await;
+    let idle_cores = idle_cores(operator, scale).await?;
     Ok(Running {
         creates: creates.as_secs_f64(),
         ready: (ready - began).as_secs_f64(),
@@ -244,8 +266,27 @@ async fn running(plane: &Plane, operator: &Operator, scale: &Scale, size: usize)
         cpu,
         cpu_of_others,
         idle,
+        idle_cores,
         memory: operator.memory()?,
     })
+}
+
+/// Keeps a profile of what the API server does while a fleet is created that takes long enough.
+async fn profile(programs: &Programs, plane: &Plane, size: usize) -> Result<(), Failed> {
+    let Some(dir) = programs.profiles.as_deref().filter(|_| size >= PROFILED_FROM) else {
+        return Ok(());
+    };
+    let profile = plane.profile(PROFILE).await?;
+    std::fs::create_dir_all(dir)?;
+    std::fs::write(dir.join(format!("kube-apiserver-{size}.pb.gz")), profile)?;
+    Ok(())
+}
+
+async fn idle_cores(operator: &Operator, scale: &Scale) -> Result<f64, Failed> {
+    let (began, before) = (Instant::now(), operator.cpu()?);
+    tokio::time::sleep(scale.idle).await;
+    let spent = operator.cpu()?.saturating_sub(before);
+    Ok(spent.as_secs_f64() / began.elapsed().as_secs_f64())
 }
 
 fn per_connector(cpu: Duration, size: usize) -> f64 {
@@ -287,7 +328,8 @@ async fn restart(programs: &Programs, scale: &Scale, plane: &Plane, size: usize)
 /// Until the operator has read at least one Secret of each connector, and no more than the resync is going on.
 async fn until_all_is_read(plane: &Plane, before: &Requests, size: usize) -> Result<(), Failed> {
     let mut earlier = 0;
-    for _ in 0..60 {
+    let looks = 60 + size / 100;
+    for _ in 0..looks {
         tokio::time::sleep(LOOK).await;
         let requests = audit::between(before, &plane.audit.so_far()?);
         let reads = requests.get("get secrets").copied().unwrap_or(0);
@@ -297,7 +339,7 @@ async fn until_all_is_read(plane: &Plane, before: &Requests, size: usize) -> Res
         }
         earlier = total;
     }
-    Err("the operator had not come to rest 2 minutes after its restart".into())
+    Err(format!("the operator had not come to rest {looks} looks of {LOOK:?} after its restart").into())
 }
 
 async fn foreign(programs: &Programs, scale: &Scale) -> Result<(Foreign, String), Failed> {

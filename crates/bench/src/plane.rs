@@ -1,8 +1,10 @@
 //! A new API server with the chart installed, and a simulated Salesforce beside it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kube::Client;
+use kube::client::Body;
 use tempfile::TempDir;
 use testbed::{ControlPlane, TestNamespace};
 
@@ -81,6 +83,18 @@ impl Plane {
 
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// A profile of the API server's CPU over so long, as `go tool pprof` reads it.
+    pub(crate) async fn profile(&self, length: Duration) -> Result<Vec<u8>, Failed> {
+        let client = self.clients.first().ok_or("there is no client")?;
+        let path = format!("/debug/pprof/profile?seconds={}", length.as_secs());
+        let request = http::Request::get(path).body(Body::empty())?;
+        let answer = client.send(request).await?;
+        if !answer.status().is_success() {
+            return Err(format!("the API server gave no profile: {}", answer.status()).into());
+        }
+        Ok(answer.into_body().collect_bytes().await?.to_vec())
     }
 
     pub(crate) async fn version(&self) -> Result<String, Failed> {

@@ -1,9 +1,12 @@
 //! What was Salesforce asked? The simulator as a process, and its counts.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::Failed;
 use crate::process::Process;
@@ -57,17 +60,31 @@ impl Salesforce {
     }
 
     /// Makes something go wrong from now on, as the simulator's control API has it.
-    pub(crate) async fn fault(&self, rule: &serde_json::Value) -> Result<(), Failed> {
-        let url = format!("http://{}/control/faults", self.control);
+    pub(crate) async fn fault(&self, rule: &Value) -> Result<(), Failed> {
+        self.post(&reqwest::Client::new(), "faults", rule).await
+    }
+
+    /// Sets how long sessions live that these apps of the fleet get from now on.
+    pub(crate) async fn set_sessions(&self, apps: Range<usize>, lifetime: Duration) -> Result<(), Failed> {
         let client = reqwest::Client::new();
-        let answer = client.post(url).body(rule.to_string()).send().await?;
+        for number in apps {
+            let app = format!("FLEET-APP-{number:05}");
+            let change = json!({ "client_id": app, "session_timeout_seconds": lifetime.as_secs() });
+            self.post(&client, "app", &change).await?;
+        }
+        Ok(())
+    }
+
+    async fn post(&self, client: &reqwest::Client, what: &str, body: &Value) -> Result<(), Failed> {
+        let url = format!("http://{}/control/{what}", self.control);
+        let answer = client.post(url).body(body.to_string()).send().await?;
         answer.error_for_status()?;
         Ok(())
     }
 
     pub(crate) async fn calls(&self) -> Result<Calls, Failed> {
         let url = format!("http://{}/control/counts", self.control);
-        let answer: serde_json::Value = reqwest::get(url).await?.json().await?;
+        let answer: Value = reqwest::get(url).await?.json().await?;
         let by_endpoint = answer.get("requests").and_then(|counts| counts.as_object());
         let counts = by_endpoint.ok_or_else(|| format!("the simulator's counts are {answer}"))?;
         Ok(counts
