@@ -22,6 +22,8 @@ mod grants;
 mod healing;
 mod identity;
 mod inventory;
+#[cfg(target_os = "linux")]
+mod kubelet;
 mod kubernetes;
 #[path = "../support/leak.rs"]
 mod leak;

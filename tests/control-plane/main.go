@@ -31,6 +31,8 @@ const usage = `A real Kubernetes control plane for tests and the demo.
       Programs found in the folder KUBEBUILDER_ASSETS are used instead of the built-in ones.
   control-plane down --dir DIR
       Ends what "up --detach" started there.
+  control-plane kubelet --kubeconfig FILE --node-name NAME --root-dir DIR
+      A kubelet whose containers do not run, and whose volumes are real.
   control-plane etcd|kube-apiserver|kube-controller-manager|kubectl|helm ARGS...
       The program of that name.
 `
@@ -52,6 +54,8 @@ func main() {
 		os.Exit(cli.Run(kubectl.NewDefaultKubectlCommand()))
 	case "helm":
 		os.Exit(runHelm())
+	case "kubelet":
+		exitOn(kubelet(os.Args[1:]))
 	case "up":
 		exitOn(up(os.Args[1:]))
 	case "down":
