@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::Failed;
 use crate::machine::Facts;
-use crate::measure::Programs;
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
 use crate::process::Memory;
+use crate::programs::Programs;
 use abuse::{Abuser, Kind};
 use tenants::{Asked, Seen, Tenants};
 

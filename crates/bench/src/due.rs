@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::Failed;
 use crate::machine::Facts;
-use crate::measure::Programs;
 use crate::newcomers::{self, Times};
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
+use crate::programs::Programs;
 use crate::salesforce::{self, Calls};
 use crate::table::thousands;
 

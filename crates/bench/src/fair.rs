@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::fleet::{connector, connectors, secret};
 use crate::machine::Facts;
-use crate::measure::Programs;
 use crate::newcomers::{self, Times};
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
+use crate::programs::Programs;
 use crate::{Failed, parallel};
 
 /// The host of the tenant that abuses; another one than that of the newcomers.

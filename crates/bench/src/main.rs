@@ -9,6 +9,7 @@ mod due;
 mod failed;
 mod fair;
 mod fleet;
+mod foreign;
 mod machine;
 mod measure;
 mod newcomers;
@@ -16,7 +17,9 @@ mod operator;
 mod parallel;
 mod plane;
 mod process;
+mod programs;
 mod salesforce;
+mod scale;
 mod shards;
 mod soak;
 mod table;
@@ -118,8 +121,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<(), Failed> {
-    let scale = measure::Scale::of(args.quick, &args.sizes);
-    let programs = measure::Programs {
+    let scale = scale::Scale::of(args.quick, &args.sizes);
+    let programs = programs::Programs {
         operator: args.operator.clone(),
         simulator: args.simulator.clone(),
         logs: args.logs.clone(),

@@ -1,44 +1,18 @@
 //! What is measured, in which order? One stage after another, each on an API server of its own.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use kube::api::PostParams;
-use serde_json::json;
-
+use crate::Failed;
 use crate::audit::{self, Requests};
 use crate::bare::{self, Rates, as_f64};
-use crate::fleet::secret;
+use crate::foreign::{self, Foreign};
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
 use crate::process::{self, Memory};
+use crate::programs::Programs;
 use crate::salesforce::{self, Calls};
-use crate::{Failed, parallel};
+use crate::scale::Scale;
 
-pub(crate) struct Programs {
-    pub(crate) operator: PathBuf,
-    pub(crate) simulator: PathBuf,
-    /// Where logs are kept; nowhere without.
-    pub(crate) logs: Option<PathBuf>,
-    /// Where profiles of the API server are kept; none are made without.
-    pub(crate) profiles: Option<PathBuf>,
-}
-
-pub(crate) struct Scale {
-    /// Sizes of the fleets; the first is 1.
-    pub(crate) sizes: Vec<usize>,
-    /// Objects that the bare rates are measured with.
-    pub(crate) bare: usize,
-    pub(crate) foreign: usize,
-    /// How long memory is left to settle.
-    settle: Duration,
-    /// How long CPU is measured for while nothing is due.
-    pub(crate) idle: Duration,
-}
-
-pub(crate) const FOREIGN_BYTES: usize = 20 * 1024;
 /// After the last connector is Ready: what was under way has ended.
 const MOMENT: Duration = Duration::from_secs(1);
 /// In mode `ByName` the resync reads on and on, 10 times a second. Fewer reads than this in a look mean nothing else runs.
@@ -47,29 +21,6 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long the API server is profiled, and for fleets of which size.
 const PROFILE: Duration = Duration::from_secs(8);
 const PROFILED_FROM: usize = 1000;
-
-impl Scale {
-    /// The usual scale, or a small one.
-    pub(crate) fn of(quick: bool, sizes: &[usize]) -> Self {
-        if quick {
-            return Self {
-                sizes: vec![1, 200],
-                bare: 200,
-                foreign: 500,
-                settle: Duration::from_secs(3),
-                idle: Duration::from_secs(5),
-            };
-        }
-        let sizes = std::iter::once(1).chain(sizes.iter().copied()).collect();
-        Self {
-            sizes,
-            bare: 1000,
-            foreign: 5000,
-            settle: Duration::from_secs(8),
-            idle: Duration::from_mins(1),
-        }
-    }
-}
 
 pub(crate) struct Everything {
     pub(crate) version: String,
@@ -163,16 +114,6 @@ pub(crate) struct Restart {
     pub(crate) memory: Memory,
 }
 
-/// Growth in MB by Secrets that are none of the operator's business.
-pub(crate) struct Foreign {
-    /// In mode `ByName`: started after they were there, against before.
-    pub(crate) by_name: f64,
-    /// In mode `Watch`: while they were created.
-    pub(crate) watch_running: f64,
-    /// In mode `Watch`: started after they were there, against before.
-    pub(crate) watch_started: f64,
-}
-
 pub(crate) async fn everything(programs: &Programs, scale: &Scale) -> Result<Everything, Failed> {
     let began = Instant::now();
     testbed::install_crypto();
@@ -180,7 +121,7 @@ pub(crate) async fn everything(programs: &Programs, scale: &Scale) -> Result<Eve
     for size in scale.sizes.iter().copied() {
         rounds.push(round(programs, scale, size).await?);
     }
-    let (foreign, version) = foreign(programs, scale).await?;
+    let (foreign, version) = foreign::measure(programs, scale).await?;
     say(&format!("done in {:.0} s", began.elapsed().as_secs_f64()));
     Ok(Everything {
         version,
@@ -340,77 +281,4 @@ async fn until_all_is_read(plane: &Plane, before: &Requests, size: usize) -> Res
         earlier = total;
     }
     Err(format!("the operator had not come to rest {looks} looks of {LOOK:?} after its restart").into())
-}
-
-async fn foreign(programs: &Programs, scale: &Scale) -> Result<(Foreign, String), Failed> {
-    let count = scale.foreign;
-    say(&format!(
-        "{count} foreign Secrets of 20 KiB: control plane, simulator"
-    ));
-    let plane = Plane::start(&programs.simulator, Mode::Watch.as_str(), 1).await?;
-    let fleet = plane.fleet();
-    fleet.create_inputs(0..1).await?;
-    fleet.create_connectors(0..1).await?;
-    let by_name_before = memory(programs, scale, &plane, Mode::ByName, "by-name-before").await?;
-
-    let watch = idle(programs, scale, &plane, Mode::Watch, "watch-before").await?;
-    let watch_before = watch.memory()?.now;
-    say("they are created");
-    create_foreign(&plane, count).await?;
-    tokio::time::sleep(scale.settle).await;
-    let watch_after = watch.memory()?.now;
-    watch.terminate().await?;
-
-    say("the operator starts where they are");
-    let watch_started = memory(programs, scale, &plane, Mode::Watch, "watch-after").await?;
-    let by_name_after = memory(programs, scale, &plane, Mode::ByName, "by-name-after").await?;
-    let foreign = Foreign {
-        by_name: by_name_after - by_name_before,
-        watch_running: watch_after - watch_before,
-        watch_started: watch_started - watch_before,
-    };
-    Ok((foreign, plane.version().await?))
-}
-
-/// Starts the operator and lets it come to rest.
-async fn idle(
-    programs: &Programs,
-    scale: &Scale,
-    plane: &Plane,
-    mode: Mode,
-    stage: &str,
-) -> Result<Operator, Failed> {
-    let log = operator::log(plane, programs.logs.as_ref(), stage)?;
-    let mut operator = Operator::start(&programs.operator, plane, mode, &log)?;
-    operator.leads().await?;
-    plane.fleet().all_ready(1).await?;
-    tokio::time::sleep(scale.settle).await;
-    Ok(operator)
-}
-
-/// Resident memory of an operator that was started anew, in MB.
-async fn memory(
-    programs: &Programs,
-    scale: &Scale,
-    plane: &Plane,
-    mode: Mode,
-    stage: &str,
-) -> Result<f64, Failed> {
-    let operator = idle(programs, scale, plane, mode, stage).await?;
-    let memory = operator.memory()?.now;
-    operator.terminate().await?;
-    Ok(memory)
-}
-
-async fn create_foreign(plane: &Plane, count: usize) -> Result<(), Failed> {
-    let namespace = plane.another_namespace().await;
-    let values = json!({ "blob": "x".repeat(FOREIGN_BYTES) });
-    let namespace = namespace.name();
-    parallel::for_each(&plane.clients, 0..count, async |client, number| {
-        let secret = secret(&format!("foreign-{number:05}"), &values).map_err(kube::Error::SerdeError)?;
-        let api: Api<Secret> = Api::namespaced(client, namespace);
-        api.create(&PostParams::default(), &secret).await.map(drop)
-    })
-    .await
-    .map(drop)
 }

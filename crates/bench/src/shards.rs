@@ -8,9 +8,9 @@ use testbed::TestNamespace;
 use crate::audit;
 use crate::fleet::Fleet;
 use crate::machine::Facts;
-use crate::measure::Programs;
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
+use crate::programs::Programs;
 use crate::salesforce;
 use crate::{Failed, table};
 

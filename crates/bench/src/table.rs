@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use crate::audit;
 use crate::bare::as_f64;
 use crate::machine::Facts;
-use crate::measure::{Everything, Round, Scale};
+use crate::measure::{Everything, Round};
 use crate::salesforce::Calls;
+use crate::scale::Scale;
 
 pub(crate) fn report(facts: &Facts, scale: &Scale, result: &Everything) -> String {
     let mut text = String::from("## A fleet\n\n");

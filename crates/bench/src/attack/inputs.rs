@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::abuse::{Abuser, LARGE_INPUTS};
 use crate::Failed;
 use crate::fleet::connectors;
-use crate::measure::Programs;
 use crate::operator::{self, Mode, Operator};
 use crate::plane::Plane;
 use crate::process::Memory;
+use crate::programs::Programs;
 
 const LIMIT: Duration = Duration::from_mins(2);
 
