@@ -67,8 +67,9 @@ impl Operator {
             .args(["--clock-ahead-seconds", &setup.clock_ahead_seconds.to_string()])
             .args(["--state-retention-hours", &setup.retention_hours.to_string()])
             .arg("--rollout-restarts")
-            // An earlier version does not know the flag.
+            // An earlier version does not know these flags.
             .env("SFC_CREDENTIAL_ROTATION", "true")
+            .env("SFC_SHARING", "true")
             .args(["--hostname", setup.name])
             .arg("--failpoints-in")
             .arg(stage.folder.path());

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::PostParams;
 use kube::{Api, ResourceExt};
-use salesforce_connector_operator::api::names;
+use salesforce_connector_operator::api::{SalesforceTokenCopy, names};
 use salesforce_connector_operator::lease::shard::ShardCount;
+use serde_json::json;
 use testbed::eventually;
 
 use crate::operator::{Operator, Setup};
@@ -13,6 +15,8 @@ use crate::stage::{DEADLINE, Stage};
 use crate::tenant::Tenant;
 
 const SHARDS: u8 = 4;
+/// The SalesforceTokenCopy of each tenant.
+const COPY: &str = "of-another";
 
 /// A stage with a tenant in each shard, each with a connector whose grant rotates.
 struct Town {
@@ -69,6 +73,51 @@ impl Town {
     async fn healthy(&self, renewal: Option<&str>) {
         for (shard, tenant) in self.tenants.iter().enumerate() {
             self.stage.healthy_at(tenant, &connector(shard), renewal).await;
+        }
+    }
+
+    /// Has each connector's token copied to the next tenant.
+    async fn share(&self) {
+        for (shard, tenant) in self.tenants.iter().enumerate() {
+            let taker = self.taker(shard);
+            let offer = json!({ "spec": { "sharing": { "namespaces": [taker.namespace.name()] } } });
+            tenant.merge(&connector(shard), offer).await;
+            let from = json!({ "namespace": tenant.namespace.name(), "name": connector(shard) });
+            let copy = serde_json::from_value(json!({
+                "apiVersion": "salesforce-connector.dev/v1alpha1", "kind": "SalesforceTokenCopy",
+                "metadata": { "name": COPY }, "spec": { "from": from },
+            }));
+            let copies: Api<SalesforceTokenCopy> =
+                Api::namespaced(self.stage.client.clone(), taker.namespace.name());
+            copies
+                .create(&PostParams::default(), &copy.unwrap())
+                .await
+                .unwrap();
+        }
+    }
+
+    /// The tenant that takes the token of this shard's connector.
+    fn taker(&self, shard: usize) -> &Tenant {
+        &self.tenants[(shard + 1) % usize::from(SHARDS)]
+    }
+
+    /// Waits until every copy is the connector's Secret.
+    async fn until_copied(&self) {
+        for (shard, tenant) in self.tenants.iter().enumerate() {
+            let original = tenant
+                .secrets()
+                .get(&format!("{}-salesforce", connector(shard)))
+                .await;
+            let token = original.unwrap().data.unwrap().remove("access_token");
+            let secrets = self.taker(shard).secrets();
+            let what = format!("the token of {} to be copied", connector(shard));
+            eventually(DEADLINE, &what, async || {
+                let copy = secrets.get(&format!("{COPY}-salesforce")).await;
+                let data = copy.map_err(|error| error.to_string())?.data.unwrap_or_default();
+                let copied = data.get("access_token") == token.as_ref();
+                copied.then_some(()).ok_or("another token is there".to_owned())
+            })
+            .await;
         }
     }
 
@@ -169,6 +218,30 @@ async fn replicas_that_come_die_and_leave_share_the_shards_and_lose_no_grant() {
     town.request_renewals("3").await;
     town.healthy(Some("3")).await;
     town.assert_presented(3);
+    town.finish().await;
+}
+
+/// A copy is the work of whoever owns the connector's namespace, not its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_gets_to_the_namespace_of_another_replica_and_follows_when_shards_change_hands() {
+    let mut town = Town::set().await;
+    let first = town.start("first");
+    let second = town.start("second");
+    until_shared(&[&first, &second], &[2, 2]).await;
+    town.bring().await;
+    town.healthy(None).await;
+    town.share().await;
+    town.until_copied().await;
+    town.request_renewals("1").await;
+    town.healthy(Some("1")).await;
+    town.until_copied().await;
+
+    second.kill();
+    until_shared(&[&first], &[4]).await;
+    town.request_renewals("2").await;
+    town.healthy(Some("2")).await;
+    town.until_copied().await;
+    town.assert_presented(2);
     town.finish().await;
 }
 
