@@ -35,7 +35,7 @@ enum Call {
 }
 
 impl Call {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 6] = [
         (
             Self::Ended,
             "calls for a login after the grant was ended in Salesforce",
@@ -44,6 +44,10 @@ impl Call {
         (
             Self::Killed,
             "… after a replica was killed between the answer to a refresh and the write of its result",
+        ),
+        (
+            Self::Unknown,
+            "… while nobody can tell what became of a refresh, and the grant may live",
         ),
         (Self::Refused, "… while Salesforce refused the user or the app"),
         (Self::Lost, "… for no such cause: grants lost"),
