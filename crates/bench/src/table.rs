@@ -33,7 +33,7 @@ with the chart's `GLIBC_TUNABLES`, in mode `ByName` where nothing else is said. 
 The connectors log in by client credentials with a literal client id and a client secret in a Secret each, which exists\n\
 before; 16 clients create them. One watch sees when all are Ready, which takes a token request, an introspection where\n\
 the app has a secret, and a connection test for each. Requests are counted in the API server's audit log, leader\n\
-election left out; CPU and memory are the process's own, from /proc. Bare rates are what the same 16 clients reach on\n\
+election and the operator's reviews of its own rights (13 at a start) left out; CPU and memory are the process's own, from /proc. Bare rates are what the same 16 clients reach on\n\
 the same API server just before, with objects of the same kind. \"The two writes alone\" is the time that one Secret\n\
 create and one status replace for each connector take at these rates. Cores in use are those of the minute that begins\n\
 8 s after: the resync reads Secrets, no token is due, and no connection test.\n\n\

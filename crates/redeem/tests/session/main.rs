@@ -1,5 +1,9 @@
 //! Single sessions on a small stage: what is asked for in which order, and how it ends.
-#![expect(clippy::unwrap_used, reason = "a test: what panics here fails it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what panics here fails it"
+)]
 
 mod claim;
 mod doubt;

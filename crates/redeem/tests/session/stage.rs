@@ -13,6 +13,9 @@ use redeem::{
 
 pub(crate) type Interfere = Box<dyn FnMut(&Effect) -> Option<Reply>>;
 
+/// More than any session asks for.
+const MOST_EFFECTS: u32 = 10_000;
+
 /// Everything around a session.
 pub(crate) struct Stage {
     pub(crate) state: Option<State>,
@@ -100,7 +103,7 @@ impl Stage {
         self.sessions += 1;
         inputs.fresh.attempt = AttemptId::new(format!("a{}", self.sessions));
         let mut session = Session::begin(inputs, memory);
-        loop {
+        for _ in 0..MOST_EFFECTS {
             let effect = session.next(self.moment());
             if let Effect::Done(outcome) = effect {
                 return *outcome;
@@ -108,6 +111,7 @@ impl Stage {
             let reply = self.reply(effect);
             session.on(reply, self.moment());
         }
+        panic!("the session does not end");
     }
 
     /// The state is written as it is, by somebody else.
