@@ -47,7 +47,8 @@ pub fn deposit_login(
     state
 }
 
-/// A state that was rolled back loses its grant here: its token is probably spent and would never be presented.
+/// A state that was rolled back loses its grant here: its token is probably spent and would never be presented. What takes its
+/// place begins at the floor, so that every deposit goes above it.
 fn deposit(
     current: Option<&State>,
     connector: &ConnectorRef,
@@ -64,7 +65,7 @@ fn deposit(
         },
         Some(state) => state.clone(),
     };
-    state.serial = state.serial.max(floor).next();
+    state.serial = state.serial.next();
     state.candidate = Some(grant);
     state
 }
@@ -80,5 +81,45 @@ pub(crate) fn access(answer: &TokenAnswer, serial: Serial) -> Access {
         received_at: answer.received_at,
         begun_at: answer.received_at,
         unknown: UnknownFields::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::GrantIdentity;
+    use crate::ids::LedgerKey;
+
+    #[test]
+    fn what_comes_in_beside_an_old_state_goes_above_the_floor_and_the_pin_outlasts_it() {
+        let connector = ConnectorRef {
+            uid: "uid".into(),
+            namespace: "sales".into(),
+            name: "crm".into(),
+        };
+        let cluster = ClusterUid::new("c");
+        let pin = GrantIdentity {
+            organization_id: "o".into(),
+            user_id: "u".into(),
+            username: None,
+        };
+        let mut old = State::new(connector.clone(), cluster.clone(), Serial(3));
+        old.pin = Some(pin.clone());
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"the operator's own");
+        let bootstrap = Bootstrap::new(&LedgerKey::new("k1", key), RefreshToken::new("bootstrap-0"));
+        let grant = || GrantId::new("g");
+        for (floor, expected) in [
+            (Serial(2), Serial(4)),
+            (Serial(3), Serial(4)),
+            (Serial(7), Serial(8)),
+        ] {
+            let state = deposit_import(Some(&old), &connector, &cluster, floor, &bootstrap, grant());
+            assert_eq!(
+                (state.serial, state.pin),
+                (expected, Some(pin.clone())),
+                "{floor:?}"
+            );
+            assert_eq!(state.candidate.map(|grant| grant.id), Some(grant()));
+        }
     }
 }

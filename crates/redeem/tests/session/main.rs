@@ -14,5 +14,6 @@ mod login;
 mod open;
 mod other_key;
 mod restored;
+mod rules;
 mod stage;
 mod turns;

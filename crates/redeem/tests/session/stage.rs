@@ -108,6 +108,13 @@ impl Stage {
             if let Effect::Done(outcome) = effect {
                 return *outcome;
             }
+            if matches!(effect, Effect::Send { .. }) {
+                let again = session.next(self.moment());
+                assert!(
+                    matches!(again, Effect::Pause { .. }),
+                    "the token is handed out once"
+                );
+            }
             let reply = self.reply(effect);
             session.on(reply, self.moment());
         }
