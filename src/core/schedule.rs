@@ -10,3 +10,4 @@ pub mod reference_clock;
 pub mod resync;
 pub mod retry_text;
 pub mod time;
+pub mod urgency;

@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use crate::api::SalesforceConnector;
 use crate::core::pass::{Pass, PassEffect, PassEnd};
 use crate::core::schedule::fair_queue::Share;
+use crate::core::schedule::urgency::urgency_of;
 use crate::core::validate::login_host_name;
 use crate::error_chain::chain;
 use crate::settings::SecretWatch;
@@ -137,7 +138,7 @@ async fn reconcile_in_turn(object: Arc<Guarded>, context: Arc<Context>) -> Resul
         namespace: namespace(connector).into(),
         host: login_host_name(&connector.spec).into(),
     };
-    match context.turns.ask(reference, &share) {
+    match context.turns.ask(reference, &share, urgency_of(connector)) {
         // Apart: thousands may be asking at once, each with the memory of a pass.
         Some(turn) => Box::pin(run_pass(turn, connector, &context)).await,
         None => Ok(Action::requeue(ASK_AGAIN)),

@@ -7,6 +7,7 @@ use futures::channel::mpsc::{UnboundedSender, unbounded};
 use kube::runtime::reflector::ObjectRef;
 
 use crate::core::schedule::fair_queue::{FairQueue, Share};
+use crate::core::schedule::urgency::Urgency;
 use crate::shell::watch::object::Guarded;
 use crate::shell::watch::scope::WatchScope;
 
@@ -37,8 +38,8 @@ impl Turns {
     }
 
     /// The turn of this connector, if it has come. If not, the connector is woken when it comes.
-    pub(crate) fn ask(self: &Arc<Self>, object: Object, share: &Share) -> Option<Turn> {
-        self.queue().ask(&object, share).then(|| Turn {
+    pub(crate) fn ask(self: &Arc<Self>, object: Object, share: &Share, urgency: Urgency) -> Option<Turn> {
+        self.queue().ask(&object, share, urgency).then(|| Turn {
             turns: self.clone(),
             object,
         })

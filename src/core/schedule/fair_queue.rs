@@ -1,8 +1,13 @@
 //! Whose pass is next, so that no tenant and no login host keeps the others waiting? See docs/decisions/0028-fair-shares.md.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod lanes;
+
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
+
+use crate::core::schedule::urgency::Urgency;
+use lanes::Lanes;
 
 /// Passes that work at once. Two cores are saturated by about 16; many more make the API server close watches.
 pub const PLACES: usize = 16;
@@ -20,8 +25,8 @@ pub struct Share {
     pub host: Arc<str>,
 }
 
-/// Passes in progress, and those that wait: namespaces take turns, the login hosts of a namespace take turns, and whoever waits
-/// for the same came first and goes first.
+/// Passes in progress, and those that wait: namespaces take turns, and so do the login hosts of a namespace. Of those that wait
+/// for the same, the awaited ones mostly go first, and else whoever came first.
 #[derive(Debug)]
 pub struct FairQueue<K> {
     /// In progress, or about to begin.
@@ -29,9 +34,9 @@ pub struct FairQueue<K> {
     lingering: usize,
     namespaces: HashMap<Arc<str>, usize>,
     hosts: HashMap<Arc<str>, usize>,
-    waiting: HashSet<K>,
+    waiting: HashMap<K, Urgency>,
     /// May still hold those that wait no longer.
-    turns: Ring<Ring<VecDeque<K>>>,
+    turns: Ring<Ring<Lanes<K>>>,
 }
 
 #[derive(Debug)]
@@ -63,7 +68,7 @@ impl<K> Default for FairQueue<K> {
             lingering: 0,
             namespaces: HashMap::new(),
             hosts: HashMap::new(),
-            waiting: HashSet::new(),
+            waiting: HashMap::new(),
             turns: Ring::default(),
         }
     }
@@ -71,13 +76,15 @@ impl<K> Default for FairQueue<K> {
 
 impl<K: Clone + Eq + Hash> FairQueue<K> {
     /// Whether the pass may begin now. If not, it waits, and a later call tells when its turn has come.
-    pub fn ask(&mut self, key: &K, share: &Share) -> bool {
+    pub fn ask(&mut self, key: &K, share: &Share, urgency: Urgency) -> bool {
         if self.running.contains_key(key) {
             return true;
         }
-        if self.waiting.insert(key.clone()) {
-            let hosts = self.turns.of(&share.namespace);
-            hosts.of(&share.host).push_back(key.clone());
+        let before = self.waiting.get(key).copied();
+        if before.is_none() || (before, urgency) == (Some(Urgency::Routine), Urgency::Awaited) {
+            self.waiting.insert(key.clone(), urgency);
+            let lanes = self.turns.of(&share.namespace).of(&share.host);
+            lanes.add(key.clone(), urgency);
         }
         let begun = self.begin_waiting();
         debug_assert!(begun.iter().all(|other| other == key), "nobody else's turn came");
@@ -143,7 +150,7 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
                     if !may(hosts, host, FOR_HOST) {
                         return None;
                     }
-                    std::iter::from_fn(|| keys.pop_front()).find(|key| waiting.remove(key))
+                    std::iter::from_fn(|| keys.next()).find(|key| waiting.remove(key).is_some())
                 })
             })
             .map(|(namespace, (host, key))| (key, Share { namespace, host }))
@@ -186,7 +193,7 @@ trait Queue {
     fn is_empty(&self) -> bool;
 }
 
-impl<K> Queue for VecDeque<K> {
+impl<K> Queue for Lanes<K> {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }

@@ -13,7 +13,7 @@ fn share(namespace: &str, host: &str) -> Share {
 fn ask(queue: &mut FairQueue<String>, namespace: &str, host: &str, count: usize) -> usize {
     let names = (0..count).map(|number| format!("{namespace}/{host}/{number}"));
     names
-        .filter(|name| queue.ask(name, &share(namespace, host)))
+        .filter(|name| queue.ask(name, &share(namespace, host), Urgency::Routine))
         .count()
 }
 
@@ -93,26 +93,79 @@ fn asking_again_keeps_the_place_in_the_queue_and_leaving_gives_it_up() {
     let mut queue = FairQueue::default();
     ask(&mut queue, "a", "h", FOR_NAMESPACE + 3);
     let waiting = names("a", "h", FOR_NAMESPACE..FOR_NAMESPACE + 3);
-    assert!(!queue.ask(&waiting[0], &share("a", "h")));
+    assert!(!queue.ask(&waiting[0], &share("a", "h"), Urgency::Routine));
     assert_eq!(queue.leave(&waiting[1]), Vec::<String>::new());
     let begun = names("a", "h", 0..2)
         .iter()
         .flat_map(|name| queue.leave(name))
         .collect::<Vec<_>>();
     assert_eq!(begun, [waiting[0].clone(), waiting[2].clone()]);
-    assert!(queue.ask(&waiting[0], &share("a", "h")), "its turn has come");
+    assert!(
+        queue.ask(&waiting[0], &share("a", "h"), Urgency::Routine),
+        "its turn has come"
+    );
+}
+
+/// Who begins, one after the other, as each of those in progress ends.
+fn in_turn(queue: &mut FairQueue<String>) -> Vec<String> {
+    let mut order = Vec::new();
+    let mut running: VecDeque<_> = queue.running.keys().cloned().collect();
+    while let Some(ended) = running.pop_front() {
+        let begun = queue.leave(&ended);
+        running.extend(begun.iter().cloned());
+        order.extend(begun);
+    }
+    order
+}
+
+#[test]
+fn what_somebody_waits_for_goes_first_but_for_every_fourth_turn() {
+    let mut queue = FairQueue::default();
+    ask(&mut queue, "a", "h", FOR_NAMESPACE + 4);
+    for number in 0..5 {
+        assert!(!queue.ask(&format!("new/{number}"), &share("a", "h"), Urgency::Awaited));
+    }
+    let routine = names("a", "h", FOR_NAMESPACE..FOR_NAMESPACE + 4);
+    let expected = [
+        "new/0",
+        "new/1",
+        "new/2",
+        &routine[0],
+        "new/3",
+        "new/4",
+        &routine[1],
+        &routine[2],
+        &routine[3],
+    ];
+    assert_eq!(in_turn(&mut queue), expected);
+}
+
+#[test]
+fn who_waits_already_goes_first_once_somebody_waits_for_it_and_is_counted_once() {
+    let mut queue = FairQueue::default();
+    ask(&mut queue, "a", "h", FOR_NAMESPACE + 3);
+    let routine = names("a", "h", FOR_NAMESPACE..FOR_NAMESPACE + 3);
+    for urgency in [Urgency::Awaited, Urgency::Routine, Urgency::Awaited] {
+        assert!(!queue.ask(&routine[2], &share("a", "h"), urgency));
+    }
+    assert_eq!(queue.count(), (3, FOR_NAMESPACE));
+    let expected = [2, 0, 1].map(|number: usize| routine[number].clone());
+    assert_eq!(in_turn(&mut queue), expected);
+    assert_eq!(queue.count(), (0, 0));
 }
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask(usize, usize, usize),
+    Ask(usize, usize, usize, Urgency),
     Linger(usize),
     Leave(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..5_usize, 0..4_usize, 0..30_usize).prop_map(|(n, h, k)| Step::Ask(n, h, k)),
+        4 => (0..5_usize, 0..4_usize, 0..30_usize, any::<bool>()).prop_map(|(n, h, k, awaited)| {
+            Step::Ask(n, h, k, if awaited { Urgency::Awaited } else { Urgency::Routine })
+        }),
         2 => any::<usize>().prop_map(Step::Linger),
         1 => any::<usize>().prop_map(Step::Leave),
     ]
@@ -131,10 +184,10 @@ proptest! {
                 (!all.is_empty()).then(|| all[number % all.len()].clone())
             };
             match step {
-                Step::Ask(namespace, host, number) => {
+                Step::Ask(namespace, host, number, urgency) => {
                     let share = share(&format!("n{namespace}"), &format!("h{host}"));
                     let key = format!("{}/{}/{number}", share.namespace, share.host);
-                    queue.ask(&key, &share);
+                    queue.ask(&key, &share, urgency);
                     wanted.insert(key, share);
                 }
                 Step::Linger(number) => {
@@ -151,7 +204,7 @@ proptest! {
             prop_assert!(queue.namespaces.values().all(|count| *count <= FOR_NAMESPACE));
             prop_assert!(queue.hosts.values().all(|count| *count <= FOR_HOST));
             for (key, share) in &wanted {
-                let waits = queue.waiting.contains(key);
+                let waits = queue.waiting.contains_key(key);
                 prop_assert!(queue.running.contains_key(key) != waits);
                 let full = queue.running.len() - queue.lingering == PLACES
                     || queue.namespaces.get(&share.namespace) == Some(&FOR_NAMESPACE)
