@@ -15,7 +15,7 @@ use crate::stage::{DEADLINE, Stage};
 use crate::tenant::Tenant;
 
 const SHARDS: u8 = 4;
-/// The SalesforceTokenCopy of each tenant.
+/// The `SalesforceTokenCopy` of each tenant.
 const COPY: &str = "of-another";
 
 /// A stage with a tenant in each shard, each with a connector whose grant rotates.
