@@ -14,6 +14,8 @@ use crate::Failed;
 use crate::fleet::{Fleet, connector, connectors, is_ready};
 use crate::plane::Plane;
 
+/// What newcomers have alone: a watch of all would first list a whole fleet, and see the first newcomers late.
+const LABEL: &str = "bench/newcomer";
 /// From one newcomer to the next.
 const APART: Duration = Duration::from_millis(500);
 /// A newcomer that is not Ready by then is counted with this time.
@@ -53,7 +55,8 @@ pub(crate) async fn ready(plane: &Plane, fleet: &Fleet, numbers: Range<usize>) -
         let mut next = tokio::time::interval(APART);
         for number in numbers {
             next.tick().await;
-            let connector = connector(number, &json!(false))?;
+            let mut connector = connector(number, &json!(false))?;
+            connector.labels_mut().insert(LABEL.to_owned(), "true".to_owned());
             began.insert(connector.name_any(), Instant::now());
             api.create(&PostParams::default(), &connector).await?;
         }
@@ -73,7 +76,8 @@ async fn until_ready(
     names: &HashSet<String>,
     ready: &mut HashMap<String, Instant>,
 ) -> Result<(), Failed> {
-    let mut events = watcher(api.clone(), watcher::Config::default()).boxed();
+    let newcomers = watcher::Config::default().labels(LABEL);
+    let mut events = watcher(api.clone(), newcomers).boxed();
     while ready.len() < names.len() {
         let event = events.try_next().await?.ok_or("the watch ended")?;
         let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else {
