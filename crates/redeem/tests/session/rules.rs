@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use redeem::{
-    AttemptId, AttemptPhase, Bootstrap, ClusterUid, Effect, Expect, GrantId, GrantProblem, Introspectable,
-    IntrospectionAnswer, Read, RedeemAnswer, RefreshToken, Reply, ResourceVersion, Serial, SessionEnd,
-    SessionGoal, SessionInputs, SessionMemory, State, StateSeen, intent,
+    AttemptId, AttemptPhase, Bootstrap, ClusterUid, ConnectorSeen, Effect, Expect, GrantId, GrantProblem,
+    Introspectable, IntrospectionAnswer, LedgerEntry, LedgerPhase, Read, RedeemAnswer, RedeemRefusal,
+    RefreshToken, Reply, ResourceVersion, Serial, SessionEnd, SessionGoal, SessionInputs, SessionMemory,
+    State, StateSeen, WriteReply, intent,
 };
 
 use crate::stage::{
@@ -205,4 +206,93 @@ fn no_bootstrap_token_takes_the_place_of_a_grant_whose_outcome_will_be_known() {
         stage.now += Duration::from_secs(60);
     }
     assert_eq!(stage.sent, Vec::<String>::new());
+}
+
+/// Another writer gets between a verdict and its record: what is read first is older than the copies that are read after it.
+fn overtaken(connector: ConnectorSeen) -> Interfere {
+    let (mut intended, mut recording, mut reads) = (None, false, 0);
+    let seen = move |state: &State, serial: Serial| {
+        let state = State {
+            serial,
+            ..state.clone()
+        };
+        let version = ResourceVersion::new(format!("{serial:?}"));
+        Reply::State(Read::Is(StateSeen::Found(Box::new(state), version)))
+    };
+    Box::new(move |effect| match effect {
+        Effect::WriteState { state, .. } if state.current.as_ref()?.attempt.is_some() => {
+            intended = Some(state.clone());
+            None
+        }
+        Effect::WriteState { .. } if !recording => {
+            recording = true;
+            Some(Reply::Write(WriteReply::Conflict))
+        }
+        Effect::ReadState if recording => {
+            reads += 1;
+            let serial = if reads == 1 { Serial(4) } else { Serial(5) };
+            Some(seen(intended.as_ref()?, serial))
+        }
+        Effect::ReadConnector if recording => {
+            let serial = Some(Serial(5));
+            let connector = ConnectorSeen {
+                serial,
+                ..connector.clone()
+            };
+            Some(Reply::Connector(Read::Is(Some(connector))))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn a_record_is_decided_by_a_state_that_is_no_older_than_its_copies() {
+    let mut stage = delivered();
+    stage.interfere = overtaken(stage.connector.clone());
+    stage
+        .answers
+        .push_back(RedeemAnswer::Refused(RedeemRefusal::Unspent));
+    stage.run(renewal(), SessionMemory::default());
+    let attempt = stage.state.unwrap().current.unwrap().attempt;
+    assert_eq!(attempt, None, "it was not sent");
+}
+
+/// The first look at the ledger finds the bootstrap token used by another connector, and the state has changed by the time at which
+/// that is to be confirmed.
+fn refused_too_early(kept: State) -> Interfere {
+    let (mut looks, mut changed) = (0, false);
+    Box::new(move |effect| match effect {
+        Effect::ReadLedger { .. } => {
+            looks += 1;
+            changed = looks == 1;
+            let entry = LedgerEntry {
+                connector_uid: "another".into(),
+                phase: LedgerPhase::Used(GrantId::new("another")),
+            };
+            changed.then(|| Reply::Ledger(Read::Is(Some((entry, ResourceVersion::new("1"))))))
+        }
+        Effect::ReadState if changed => {
+            changed = false;
+            let version = ResourceVersion::new("changed");
+            Some(Reply::State(Read::Is(StateSeen::Found(
+                Box::new(kept.clone()),
+                version,
+            ))))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn a_refusal_of_a_bootstrap_token_counts_only_for_the_state_that_it_was_made_of() {
+    let mut stage = Stage::with(Some(with_candidate(in_use())));
+    stage.consumer = SEEN;
+    stage.ledger = Some(LedgerEntry {
+        connector_uid: "uid".into(),
+        phase: LedgerPhase::Used(GrantId::new("waiting")),
+    });
+    stage.interfere = refused_too_early(with_candidate(in_use()));
+    stage.answers.push_back(granted());
+    stage.run(inputs(SessionGoal::Settle), SessionMemory::default());
+    assert_eq!(stage.sent, ["bootstrap-0"]);
 }
