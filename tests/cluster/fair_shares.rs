@@ -167,3 +167,56 @@ async fn requests_for_tests_at_a_high_rate_are_carried_out_10_seconds_apart() {
     assert!(tests <= 2 + began.elapsed().as_secs() / 10, "{tests} tests");
     stage.finish().await;
 }
+
+/// Routine passes take all places of the namespace, and more of them wait. Each fails after its time-out and lets another one begin.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_connector_goes_before_the_routine_passes_of_its_namespace() {
+    const ROUTINE: usize = 48;
+    /// Passes of a namespace that are in progress at once.
+    const PLACES: usize = 12;
+    let mut stage = Stage::bare(SecretWatch::ByName).await;
+    stage.start_operator().await;
+    stage
+        .input("routine", &[("client-secret", world::CONNECTED_SECRET)])
+        .await;
+    for number in 0..ROUTINE {
+        let mut spec = client_credentials("routine");
+        spec["app"]["clientId"] = json!(world::CONNECTED);
+        spec["connectionTest"] = json!({ "interval": "1m" });
+        stage.create(&format!("routine-{number}"), spec).await;
+    }
+    for number in 0..ROUTINE {
+        stage.ready(&format!("routine-{number}")).await;
+    }
+    stage.stop_operator().await;
+    stage
+        .sim
+        .fault(FaultRule::always(Fault::NeverAnswer).on(Endpoint::Versions));
+    stage.sim.world(salesforce_sim::World::clear_log);
+    stage.request_timeout = Duration::from_secs(15);
+    stage.start_operator().await;
+    let tested = |world: &salesforce_sim::World| {
+        let calls = world
+            .log()
+            .iter()
+            .filter(|entry| entry.endpoint == Endpoint::Versions);
+        calls.count()
+    };
+    let waited = stage
+        .sim
+        .wait_until("the second dozen of tests hangs", DEADLINE, |world| {
+            tested(world) >= 2 * PLACES
+        })
+        .await;
+    waited.unwrap_or_else(|error| panic!("{error}"));
+
+    let logins = stage.token_calls();
+    stage.good_connector("crm").await;
+    stage.until_token_calls(logins + 1).await;
+    let before = stage.sim.world(|world| tested(world));
+    assert!(
+        before < ROUTINE,
+        "{before} tests began before the new connector logged in"
+    );
+    stage.finish().await;
+}

@@ -49,7 +49,11 @@ impl Kubelet {
     fn token_in(&self, pod: &Pod) -> Result<String, String> {
         let volume = self.dir.join("pods").join(pod.uid().unwrap());
         let file = volume.join("volumes/kubernetes.io~secret/salesforce/access_token");
-        std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
+        std::fs::read_to_string(&file).map_err(|error| {
+            let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+            let last = log.lines().last().unwrap_or("nothing");
+            format!("{}: {error}; the kubelet's log ends: {last}", file.display())
+        })
     }
 
     /// The spec of a pod on its node that has the token in a volume.

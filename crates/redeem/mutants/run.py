@@ -1,6 +1,7 @@
 """Which tests notice that a rule of the redeem protocol is broken? `make mutants` runs this; list.txt has the rules.
 
-Each mutation is tried by the tests of units, sessions and outages first, by a part of the model check if those pass, and by all of it last.
+Each mutation is tried by the tests of units, sessions and outages first, by a part of the model check if those pass, and by
+all of it last.
 """
 
 import argparse
@@ -122,7 +123,7 @@ def check(chosen):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("text", nargs="?", default="", help="only the rules with this text in them")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutations that are tried at the same time")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutations that are tried at the same time")
     options = parser.parse_args()
     base = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "mutants"
     chosen = [one for one in mutations() if options.text.lower() in one.rule.lower()]
@@ -130,7 +131,7 @@ def main():
         sys.exit(f"no rule has \"{options.text}\" in it")
     check(chosen)
     folders = queue.Queue()
-    for number in range(min(options.jobs, len(chosen))):
+    for number in range(max(1, min(options.jobs, len(chosen)))):
         workspace(base / f"workspace-{number}")
         folders.put(base / f"workspace-{number}")
     counts, wrong = {}, []
